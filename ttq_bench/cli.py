@@ -1,0 +1,128 @@
+"""Command line: parse, call, print. Heavy imports wait until a command needs them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttq_bench import __version__
+from ttq_bench.errors import TtqBenchError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except TtqBenchError as error:
+        print(f"ttq-bench: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe left, for example `head`
+        return 141
+    except KeyboardInterrupt:
+        print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser with all commands."""
+    parser = argparse.ArgumentParser(
+        prog="ttq-bench",
+        description="Reproduce 'Trained Ternary Quantization' and judge its claims.",
+        epilog="Exit codes: 0 done; 2 bad input; 3 some trials failed; 4 stopped by --time-limit;"
+        " 5 bad data; 75 another run holds the results folder; 130 Ctrl-C.",
+    )
+    parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    plan = commands.add_parser("plan", help="show what a run would do, and how long it would take")
+    _add_suite_options(plan)
+    plan.add_argument("--json", action="store_true", help="print the plan as JSON")
+    plan.set_defaults(command=_plan)
+
+    run = commands.add_parser("run", help="run what is missing of a suite, then report")
+    _add_suite_options(run)
+    run.add_argument("--time-limit", metavar="TIME", help="stop cleanly before this: 90s, 30m, 2h")
+    run.add_argument("--no-report", action="store_true", help="leave out tables, figures, summary")
+    run.set_defaults(command=_run)
+
+    status = commands.add_parser("status", help="count what a results folder holds")
+    _add_results_option(status)
+    status.add_argument("--json", action="store_true", help="print the status as JSON")
+    status.set_defaults(command=_status)
+
+    report = commands.add_parser("report", help="draw tables, figures and summary from the records")
+    _add_results_option(report)
+    report.add_argument("--readme", type=Path, help="also refresh the generated block in this file")
+    report.set_defaults(command=_report)
+
+    data = commands.add_parser("data", help="fetch the published images, or show what is there")
+    data.add_argument("action", choices=("fetch", "show"))
+    data.add_argument("dataset", help="name of a dataset, for example cifar10")
+    _add_data_option(data)
+    data.set_defaults(command=_data)
+    return parser
+
+
+def _add_suite_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
+    parser.add_argument(
+        "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
+    )
+    _add_results_option(parser)
+    _add_data_option(parser)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
+    parser.add_argument("--address", help="Ray cluster to use (default: an own one, this machine)")
+    parser.add_argument("--threads", type=_positive, help="CPU threads of one trial")
+    parser.add_argument("--trials-per-gpu", type=_positive, default=4, metavar="N")
+
+
+def _add_results_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+
+
+def _add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the images are")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a whole number above 0")
+    return number
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import plan
+
+    return plan.show(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import run
+
+    return run.run(options)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import status
+
+    return status.show(options)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import report
+
+    return report.write(options)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import data
+
+    return data.act(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""``ttq-bench plan``: what a run would do. Answers without torch, Ray or pandas."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttq_bench.data.identity import Identity, cache_folder, identify
+from ttq_bench.data.sources import Source, find_source
+from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.suite.grid import expand
+from ttq_bench.suite.plan import Plan, make_plan
+from ttq_bench.suite.reading import read_suite
+from ttq_bench.suite.schema import Suite
+from ttq_bench.text import duration
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that ``plan`` and ``run`` know before anything starts."""
+
+    suite: Suite
+    profile: str
+    sources: dict[str, Source]
+    identities: dict[str, Identity]
+    plan: Plan
+    machine: Machine
+    device: str
+    shares: Shares
+
+
+def prepare(options: argparse.Namespace) -> Prepared:
+    """Return the plan of the command line's suite on this machine."""
+    machine = detect_machine()
+    device = machine.device if options.device == "auto" else options.device
+    suite, profile = read_suite(options.suite, options.profile, device)
+    sources = {name: find_source(name, options.data_dir) for name in suite.datasets}
+    identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
+    specs = expand(suite, identities, str(options.suite))
+    plan = make_plan(specs, ResultsPaths(options.results), device)
+    shares = share(
+        machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
+    )
+    if options.backend == "inprocess":
+        shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
+    return Prepared(suite, profile, sources, identities, plan, machine, device, shares)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the plan and return 0."""
+    prepared = prepare(options)
+    if options.json:
+        print(json.dumps(_as_json(prepared), indent=2))
+    else:
+        print("\n".join(describe(prepared, options.results)))
+    return 0
+
+
+def describe(prepared: Prepared, results: Path) -> Iterable[str]:
+    """Yield the lines of the plan: what, on which images, what is done, with what, how long."""
+    plan, suite = prepared.plan, prepared.suite
+    profile = f", profile {prepared.profile}" if prepared.profile else ""
+    yield f"{suite.title} (suite {suite.name}{profile}, protocol {suite.protocol})"
+    for name, identity in prepared.identities.items():
+        source = prepared.sources[name]
+        where = "bundled" if source.kind == "bundled" else str(source.train[0].parent)
+        missing = "" if source.is_present else ", to be downloaded"
+        yield (
+            f"images: {identity.name}, {identity.train_count:,} training and"
+            f" {identity.test_count:,} test ({where}{missing})"
+        )
+    for trial in plan.trials:
+        spec = trial.spec
+        what = f"{spec.arm} {spec.strategy}".strip()
+        left = f"{trial.epochs_left} of {spec.recipe.epochs} epochs" if trial.is_pending else ""
+        reason = f"({trial.reason})" if trial.reason else ""
+        yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
+    done = len(plan.trials) - len(plan.pending)
+    yield f"{len(plan.trials)} trials: {done} done, {len(plan.pending)} to run; results in {results}"
+    yield resources_line(prepared)
+
+
+def resources_line(prepared: Prepared) -> str:
+    """Return what the run would use, and for how long."""
+    shares, plan = prepared.shares, prepared.plan
+    basis = "from records made here" if plan.rates.is_measured else "a rough guess"
+    device = "GPU" if prepared.device == "cuda" else "CPU"
+    estimate = duration(plan.seconds(shares.workers))
+    return (
+        f"{device}: {shares.slots} trials side by side, {shares.threads} threads each"
+        f" ({prepared.machine.cores} cores, {prepared.machine.gpus} GPUs found);"
+        f" about {estimate} ({basis})"
+    )
+
+
+def _as_json(prepared: Prepared) -> dict[str, object]:
+    return {
+        "suite": prepared.suite.name,
+        "profile": prepared.profile,
+        "protocol": prepared.suite.protocol,
+        "device": prepared.device,
+        "slots": prepared.shares.slots,
+        "threads": prepared.shares.threads,
+        "estimated_seconds": round(prepared.plan.seconds(prepared.shares.workers)),
+        "estimate_from_records": prepared.plan.rates.is_measured,
+        "trials": prepared.plan.as_json(),
+    }

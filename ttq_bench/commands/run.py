@@ -1,0 +1,96 @@
+"""``ttq-bench run``: the plan first, then the images, the grid, the report."""
+
+import argparse
+import signal
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+from ttq_bench.commands import report
+from ttq_bench.commands.plan import Prepared, describe, prepare
+from ttq_bench.data.catalog import Archive
+from ttq_bench.data.downloads import fetch_archive
+from ttq_bench.data.identity import cache_folder, identify
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import TrialsFailedError
+from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
+from ttq_bench.execution.scheduler import Tally
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.text import seconds_in
+
+EXIT_OUT_OF_TIME = 4
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run what is missing and return the exit code."""
+    stop = Stop()
+    if options.time_limit:
+        limit = seconds_in(options.time_limit) - TIME_LIMIT_MARGIN_SECONDS
+        stop.deadline = time.monotonic() + max(limit, 0.0)
+    console = Console()
+    prepared = prepare(options)
+    for line in describe(prepared, options.results):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _fetch_missing(prepared, options.data_dir, console)
+    tally = Tally()
+    if prepared.plan.pending:
+        tally = run_plan(
+            prepared.plan,
+            _settings(prepared, options),
+            prepared.shares,
+            backend_maker(options.backend, prepared.machine, stop, options.address),
+            stop,
+            console,
+        )
+    if not options.no_report and not stop.signal_number:
+        report.write(options)
+    return _conclude(tally, stop, options, console)
+
+
+def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
+    return RunSettings(
+        results=options.results.resolve(),
+        data_dir=options.data_dir.resolve(),
+        cache=cache_folder().resolve(),
+        device=prepared.device,
+        threads=prepared.shares.threads,
+        backend=options.backend,
+    )
+
+
+def _fetch_missing(prepared: Prepared, data_dir: Path, console: Console) -> None:
+    for source in prepared.sources.values():
+        if source.archive is not None and not source.is_present:
+            fetch(source.archive, data_dir, console)
+            identify(find_source(source.dataset, data_dir), cache_folder())
+
+
+def fetch(archive: Archive, folder: Path, console: Console) -> Path:
+    """Download an archive with a progress bar and return its path."""
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(archive.file_name, total=archive.size_bytes)
+        return fetch_archive(archive, folder, lambda have, _: bar.update(task, completed=have))
+
+
+def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Console) -> int:
+    results = ResultsPaths(options.results)
+    for name, reason in sorted(tally.failed.items()):
+        console.print(f"failed: {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    if stop.requested() and tally.left:
+        why = "time limit" if stop.signal_number is None else signal.Signals(stop.signal_number).name
+        console.print(
+            f"stopped ({why}); {len(tally.left)} trials are not finished;"
+            " run the same command again: they go on at their last epoch",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        return EXIT_OUT_OF_TIME if stop.signal_number is None else 128 + stop.signal_number
+    if tally.failed:
+        raise TrialsFailedError(
+            f"{results.root}: {len(tally.failed)} trials failed (tracebacks in"
+            f" {results.root / 'failures'}/); running the same command tries them again"
+        )
+    return 0

@@ -1,0 +1,94 @@
+"""Batches of one trial: which images it trains on, and in which order, by named streams.
+
+Shapes: B images in a batch, C channels, H height, W width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ttq_bench.data.augmentation import CropFlip
+from ttq_bench.data.prepared import ImageSet
+from ttq_bench.seeding import stream_seed
+
+AUGMENTATIONS = ("crop_flip", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Normaliser:
+    """Maps uint8 images [B, H, W, C] to standardised float images [B, C, H, W], channels last."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return (image - mean) / deviation for each channel; memory stays channels last."""
+        return images.float().sub_(self.mean).div_(self.deviation).permute(0, 3, 1, 2)
+
+
+class TrialBatches:
+    """The images of one trial on one device: augmented for training, plain for evaluation."""
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        seed: int,
+        batch_size: int,
+        validation_count: int,
+        augmentation: str,
+        device: torch.device,
+    ) -> None:
+        """Split off the validation images (the same ones for every seed) and move all to ``device``."""
+        self.seed = seed
+        self.batch_size = batch_size
+        order = split_order(len(images.train_labels))
+        held_out, training = order[:validation_count], order[validation_count:]
+        self.normalise = Normaliser(
+            torch.tensor(images.mean, device=device), torch.tensor(images.deviation, device=device)
+        )
+        self.labels = images.train_labels[training].to(device)
+        train_images = images.train_images[training].to(device)
+        self.augment = CropFlip(train_images) if augmentation == "crop_flip" else None
+        self.plain = None if self.augment else train_images
+        self.validation = (
+            images.train_images[held_out].to(device), images.train_labels[held_out].to(device)
+        )  # fmt: skip
+        self.test = images.test_images.to(device), images.test_labels.to(device)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in one pass; a last batch that is not full is left out."""
+        return max(1, len(self.labels) // self.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (images [B, C, H, W], labels [B]) in the order of ``epoch``, the same on any device."""
+        order_stream = _generator(self.seed, "order", epoch)
+        augmentation_stream = _generator(self.seed, "augmentation", epoch)
+        order = torch.randperm(len(self.labels), generator=order_stream).to(self.labels.device)
+        for step in range(self.steps_per_epoch):
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            if self.augment is not None:
+                images = self.augment.batch(rows, augmentation_stream)
+            else:
+                assert self.plain is not None
+                images = self.plain[rows]
+            yield self.normalise(images), self.labels[rows]
+
+    def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at a time."""
+        images, labels = self.validation if split == "validation" else self.test
+        for start in range(0, len(labels), size):
+            rows = slice(start, start + size)
+            yield self.normalise(images[rows]), labels[rows]
+
+
+def split_order(count: int) -> Tensor:
+    """Return the order whose first images are held out: one for all trials of a dataset."""
+    return torch.randperm(count, generator=_generator(0, "validation split"))
+
+
+def _generator(seed: int, name: str, *indices: int) -> torch.Generator:
+    return torch.Generator().manual_seed(stream_seed(seed, name, *indices))

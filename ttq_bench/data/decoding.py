@@ -1,0 +1,76 @@
+"""From any source to arrays of pixels: uint8 images [N, H, W, C] and int64 labels [N]."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.io import ImageReadMode, decode_image
+
+from ttq_bench.data.archives import READERS, Arrays
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.digits import read_digits
+from ttq_bench.data.encoded import encoded_images
+from ttq_bench.data.sources import Source
+from ttq_bench.errors import DataError
+
+MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
+
+
+def read_split(source: Source, split: str) -> Arrays:
+    """Return the images and labels of ``train`` or ``test``, checked against the dataset's card."""
+    card = DATASETS[source.dataset]
+    if source.kind == "bundled":
+        images, labels = read_digits(split)
+    elif source.archive is not None:
+        images, labels = READERS[source.archive.layout](source.train[0], split)
+    else:
+        images, labels = _decode_all(source, split)
+    channels, height, width = card.image_shape
+    where = (source.train or (Path(source.dataset),))[0].parent
+    if images.shape[1:] != (height, width, channels):
+        raise DataError(f"{where}: images are {images.shape[1:]}, {source.dataset} has {card.image_shape}")
+    if labels.min() < 0 or labels.max() >= card.classes:
+        raise DataError(
+            f"{where}: labels run from {labels.min()} to {labels.max()},"
+            f" {source.dataset} has 0 to {card.classes - 1}"
+        )
+    return images, labels
+
+
+def _decode_all(source: Source, split: str) -> Arrays:
+    channels, height, width = DATASETS[source.dataset].image_shape
+    images: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    for chunk in _chunks(encoded_images(source, split), 4096):
+        block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
+        for row, (content, label) in enumerate(chunk):
+            block[row] = _decode(content, channels, (height, width), source, split, len(labels))
+            labels.append(label)
+        images.append(block)
+    return np.concatenate(images), np.asarray(labels, dtype=np.int64)
+
+
+def _decode(
+    content: bytes, channels: int, size: tuple[int, int], source: Source, split: str, number: int
+) -> NDArray[np.uint8]:
+    where = f"{source.train[0].parent}: {split} image {number}"
+    try:
+        buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        pixels = decode_image(buffer, mode=MODES[channels])
+    except (RuntimeError, ValueError) as error:
+        raise DataError(f"{where} cannot be decoded ({str(error).splitlines()[0]})") from error
+    if tuple(pixels.shape[1:]) != size:
+        raise DataError(f"{where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+    decoded: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
+    return decoded
+
+
+def _chunks(
+    pairs: Iterable[tuple[bytes, int]], size: int
+) -> Iterator[list[tuple[bytes, int]]]:
+    iterator = iter(pairs)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

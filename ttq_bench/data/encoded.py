@@ -1,0 +1,94 @@
+"""Encoded images (PNG, JPEG) from Parquet files in the usual hub layout or from class folders.
+
+Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet as parquet
+
+from ttq_bench.data.sources import Source, class_folder_files
+from ttq_bench.errors import DataError
+
+LABEL_COLUMNS = ("label", "labels", "fine_label")
+SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
+
+
+def encoding_of(source: Source) -> str:
+    """Return ``jpeg`` or ``png``, read off the first image's bytes; ``DataError`` for others."""
+    for path in source.train:
+        first = next(_encoded_images(source, path), None)
+        if first is None:
+            continue
+        for signature, encoding in SIGNATURES.items():
+            if first[0].startswith(signature):
+                return encoding
+        raise DataError(f"{path}: images are neither JPEG nor PNG")
+    raise DataError(f"{source.train[0].parent}: no images found")
+
+
+def split_sizes(source: Source) -> tuple[int, int]:
+    """Return the numbers of training and test images, without decoding any."""
+    if source.kind == "parquet":
+        train, test = (
+            sum(_open(path).metadata.num_rows for path in paths)
+            for paths in (source.train, source.test)
+        )
+    else:
+        train, test = (
+            sum(len(class_folder_files(path)) for path in paths)
+            for paths in (source.train, source.test)
+        )
+    if not train or not test:
+        raise DataError(f"{source.train[0].parent}: {'training' if not train else 'test'} images: none")
+    return train, test
+
+
+def encoded_images(source: Source, split: str) -> Iterator[tuple[bytes, int]]:
+    """Yield the encoded bytes and the label of each image of ``train`` or ``test``, in file order."""
+    for label, path in enumerate(source.train if split == "train" else source.test):
+        for content, own_label in _encoded_images(source, path):
+            yield content, label if source.kind == "folders" else own_label
+
+
+def _encoded_images(source: Source, path: Path) -> Iterator[tuple[bytes, int]]:
+    if source.kind == "folders":
+        for file in class_folder_files(path):
+            yield file.read_bytes(), -1
+        return
+    opened = _open(path)
+    image, label = _columns(path, opened.schema_arrow)
+    try:
+        for batch in opened.iter_batches(columns=[image, label], batch_size=4096):
+            contents = batch.column(image).field("bytes").to_pylist()
+            labels = batch.column(label).to_pylist()
+            if None in contents or None in labels:
+                raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
+            yield from zip(contents, labels, strict=True)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again") from error
+
+
+def _open(path: Path) -> parquet.ParquetFile:
+    try:
+        return parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again") from error
+
+
+def _columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
+    images = [
+        field.name
+        for field in schema
+        if pyarrow.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
+    ]
+    labels = [name for name in LABEL_COLUMNS if name in schema.names]
+    if not images or not labels:
+        raise DataError(
+            f"{path}: columns are {', '.join(schema.names)}; expected an image column of structs"
+            f" with 'bytes' and one of {', '.join(LABEL_COLUMNS)}"
+        )
+    return images[0], labels[0]

@@ -1,0 +1,124 @@
+"""Images decoded once a machine and kept as plain arrays that all trials map into memory.
+
+The operating system shares the pages of a mapped file between processes, so k trials on one
+machine hold one copy, whether Ray started them or not.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ttq_bench.data.archives import Arrays
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.decoding import read_split
+from ttq_bench.data.identity import Identity
+from ttq_bench.data.sources import Source
+from ttq_bench.errors import DataError
+from ttq_bench.files import file_digest
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Images uint8 [N, H, W, C] and labels int64 [N] of both splits, on the host.
+
+    ``mean`` and ``deviation`` are those of each channel over the training images, in units of
+    0..255; ``pixels_sha256`` is the hash over all arrays, as decoded on this machine.
+    """
+
+    identity: Identity
+    classes: int
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    pixels_sha256: str
+
+
+def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
+    """Return the images of ``source``, decoding them into ``cache`` if no trial did so before."""
+    digest = identity.fingerprint.partition(":")[2][:16]
+    folder = cache / "prepared" / f"{identity.name}-{digest}-torchvision{version('torchvision')}"
+    try:
+        return _load(folder, source, identity)
+    except (OSError, ValueError, KeyError):
+        pass  # not prepared yet, or damaged: make it again
+    _prepare(folder, source)
+    return _load(folder, source, identity)
+
+
+def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for name, digest in manifest["sha256"].items():
+        if file_digest(folder / name) != digest:
+            raise ValueError(f"{folder / name} changed on disk")
+    arrays = {
+        name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
+        for name in ("train_images", "train_labels", "test_images", "test_labels")
+    }
+    return ImageSet(
+        identity=identity,
+        classes=DATASETS[source.dataset].classes,
+        **arrays,
+        mean=tuple(manifest["mean"]),
+        deviation=tuple(manifest["deviation"]),
+        pixels_sha256=manifest["pixels_sha256"],
+    )
+
+
+def _prepare(folder: Path, source: Source) -> None:
+    arrays = {split: read_split(source, split) for split in SPLITS}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _write(temporary, arrays)
+        if folder.exists():
+            shutil.rmtree(folder)  # damaged, or this code would not be here
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not (folder / "manifest.json").exists():  # else another trial was faster
+                raise
+    except OSError as error:
+        raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(folder: Path, arrays: dict[str, Arrays]) -> None:
+    digests = {}
+    for split, (images, labels) in arrays.items():
+        for name, array in ((f"{split}_images", images), (f"{split}_labels", labels)):
+            np.save(folder / f"{name}.npy", array)
+            digests[f"{name}.npy"] = file_digest(folder / f"{name}.npy")
+    pixels = arrays["train"][0].reshape(-1, arrays["train"][0].shape[-1])
+    # Whole-number sums, so that every machine finds the same statistics.
+    levels = np.arange(256, dtype=np.float64)
+    counts = [np.bincount(channel, minlength=256) for channel in pixels.T]
+    means = [float(count @ levels / count.sum()) for count in counts]
+    deviations = [
+        float(np.sqrt(count @ (levels - mean) ** 2 / count.sum()))
+        for count, mean in zip(counts, means, strict=True)
+    ]
+    manifest = {
+        "sha256": digests,
+        "mean": means,
+        "deviation": deviations,
+        "pixels_sha256": _joint_digest(digests),
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
+
+
+def _joint_digest(digests: dict[str, str]) -> str:
+    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()

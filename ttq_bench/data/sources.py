@@ -1,0 +1,118 @@
+"""Where the images of a dataset lie: a published archive, Parquet files or class folders.
+
+Nothing is decoded here and no torch is needed. A source that is not the published archive gets
+a dataset name of its own (see ``identity.py``).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ttq_bench.data.catalog import DATASETS, Archive, DatasetCard
+from ttq_bench.errors import DataError
+
+Kind = Literal["bundled", "archive", "parquet", "folders"]
+TEST_NAMES = ("test", "val", "validation")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Files of one dataset. ``archive`` is set for the published one, whose file may be missing."""
+
+    dataset: str
+    kind: Kind
+    train: tuple[Path, ...]
+    test: tuple[Path, ...]
+    archive: Archive | None = None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the files are there (only a published archive can be fetched later)."""
+        return all(path.exists() for path in self.train + self.test)
+
+
+def find_source(dataset: str, data_dir: Path) -> Source:
+    """Return where ``dataset`` lies in ``data_dir`` or in a folder there that bears its name.
+
+    A published archive wins over Parquet files, these over class folders. Where nothing is found,
+    the source is the archive to be downloaded; for a dataset without one, ``DataError``.
+    """
+    card = DATASETS[dataset]
+    if dataset == "digits":
+        return Source(dataset, "bundled", (), ())
+    folders = [data_dir, *_folders_of(dataset, data_dir)]
+    for find in (_find_archive, _find_parquet, _find_class_folders):
+        found = [source for folder in folders if (source := find(dataset, card, folder))]
+        if len(found) > 1:
+            places = ", ".join(str(source.train[0].parent) for source in found)
+            raise DataError(
+                f"{data_dir}: several copies of {dataset} ({places}); give --data-dir one of them"
+            )
+        if found:
+            return found[0]
+    if not card.archives:
+        raise DataError(
+            f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
+            f" train/CLASS/*.png with test/CLASS/*.png, here and in {dataset}*/);"
+            " put it there or name its place with --data-dir"
+        )
+    path = data_dir / card.archives[0].file_name
+    return Source(dataset, "archive", (path,), (), card.archives[0])
+
+
+def _folders_of(dataset: str, data_dir: Path) -> list[Path]:
+    if not data_dir.is_dir():
+        return []
+    return sorted(path for path in data_dir.glob(f"{dataset}*") if path.is_dir())
+
+
+def _find_archive(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
+    for archive in card.archives:
+        path = folder / archive.file_name
+        if path.is_file():
+            return Source(dataset, "archive", (path,), (), archive)
+    return None
+
+
+def _find_parquet(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
+    # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
+    # folder; a plain train.parquet is common too.
+    for place in (folder, *sorted(path for path in folder.glob("*/") if not path.is_symlink())):
+        train = tuple(sorted(place.glob("train*.parquet")))
+        test = _first_match(place, "{}*.parquet")
+        if place is not folder and folder.name.partition("-")[0] != dataset:
+            continue  # a neighbour's files, for example of another dataset in the same data folder
+        if bool(train) != bool(test):
+            missing = "test" if train else "train"
+            raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
+        if train:
+            return Source(dataset, "parquet", train, test)
+    return None
+
+
+def _find_class_folders(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
+    train = tuple(sorted(path for path in folder.glob("train/*/") if path.is_dir()))
+    test = tuple(path for path in _first_match(folder, "{}/*/") if path.is_dir())
+    if not train or not test:
+        return None
+    names = [path.name for path in train]
+    if names != [path.name for path in test]:
+        raise DataError(f"{folder}: train/ and test/ do not hold the same class folders")
+    if len(names) != card.classes:
+        raise DataError(
+            f"{folder}: {dataset} has {card.classes} classes, train/ has {len(names)} folders"
+        )
+    return Source(dataset, "folders", train, test)
+
+
+def _first_match(folder: Path, pattern: str) -> tuple[Path, ...]:
+    for name in TEST_NAMES:
+        if found := tuple(sorted(folder.glob(pattern.format(name)))):
+            return found
+    return ()
+
+
+def class_folder_files(folder: Path) -> list[Path]:
+    """Return the image files of one class folder, sorted by name."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)

@@ -1,0 +1,52 @@
+"""The one family of errors that a user can mend; the CLI prints them without a traceback.
+
+Add a class here only when it needs an exit code of its own.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TtqBenchError(Exception):
+    """Something the user can mend: the message says where, what was given, and what is allowed."""
+
+    exit_code = 2
+
+
+class SuiteError(TtqBenchError):
+    """A suite file that does not say what to run (exit code 2)."""
+
+
+class ResultsError(TtqBenchError):
+    """A results folder that cannot be read or written (exit code 2)."""
+
+
+class DataError(TtqBenchError):
+    """Images that are missing, incomplete or not what they claim to be (exit code 5)."""
+
+    exit_code = 5
+
+
+class TrialsFailedError(TtqBenchError):
+    """The grid ended, but some trials failed; the others have their records (exit code 3)."""
+
+    exit_code = 3
+
+
+class BusyError(TtqBenchError):
+    """Another driver is at work on the same results folder (exit code 75, as in sysexits.h)."""
+
+    exit_code = 75
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """Return a hint such as ``; did you mean 'ttq'? (allowed: full_precision, ttq)``."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{hint} (allowed: {', '.join(names)})"
+
+
+def unknown_name(where: str, kind: str, given: str, allowed: Iterable[str]) -> TtqBenchError:
+    """Return the error for a name that is in none of the visible tables."""
+    return TtqBenchError(f"{where}: unknown {kind} {given!r}{did_you_mean(given, allowed)}")

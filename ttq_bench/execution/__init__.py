@@ -1,0 +1,1 @@
+"""From a plan to records: one trial, the scheduler around it, and the places where it can run."""

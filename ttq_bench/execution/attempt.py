@@ -1,0 +1,31 @@
+"""One attempt at a trial, in whatever process a backend gives it: never raises, always tells."""
+
+import traceback
+from collections.abc import Callable
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import write_failure
+from ttq_bench.suite.spec import TrialSpec
+
+def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bool]) -> Ended:
+    """Run the trial once; a failure is written to ``failure.json`` with its traceback.
+
+    ``interrupted`` is asked about once a second, beside the stop file of the results folder.
+    """
+    from ttq_bench.execution.trial import run_trial  # torch: in the worker, not in the driver
+
+    results = ResultsPaths(settings.results)
+    try:
+        outcome = run_trial(spec, settings, lambda: interrupted() or results.stop_file.exists())
+    except Exception as error:  # whatever a trial raises, the others go on
+        trace = "" if isinstance(error, TtqBenchError) else traceback.format_exc()
+        reason = str(error) if isinstance(error, TtqBenchError) else repr(error)
+        try:
+            write_failure(results.trial(spec.trial_id), reason, trace, spec.resolved())
+        except OSError as unwritable:
+            reason += f" (and failure.json could not be written: {unwritable})"
+        return Ended(spec.trial_id, "failed", reason)
+    return Ended(spec.trial_id, outcome)

@@ -1,0 +1,50 @@
+"""What the scheduler needs of a place to run, and the simplest one: this very process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ttq_bench.execution.attempt import attempt
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.suite.spec import TrialSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A trial with its settings and the share of the machine it takes."""
+
+    spec: TrialSpec
+    settings: RunSettings
+    cores: int
+    gpus: float
+
+
+class Backend(Protocol):
+    """A place to run trials. ``wait`` returns what ended since, after ``seconds`` at the latest."""
+
+    def submit(self, task: Task) -> None: ...  # noqa: D102
+    def wait(self, seconds: float) -> list[Ended]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+class InProcessBackend:
+    """Runs one trial after the other in this process: for debugging, and without Ray."""
+
+    def __init__(self, interrupted: Callable[[], bool]) -> None:
+        self.interrupted = interrupted
+        self.queue: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        """Keep the task until ``wait``."""
+        self.queue.append(task)
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Run the next task to its end, however long that takes."""
+        if not self.queue:
+            return []
+        task = self.queue.pop(0)
+        return [attempt(task.spec, task.settings, self.interrupted)]
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -1,0 +1,147 @@
+"""One run of a plan: the lock on its results folder, signals, the time limit, the backend."""
+
+import fcntl
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from rich.console import Console
+
+from ttq_bench.errors import BusyError, ResultsError
+from ttq_bench.execution.backends import Backend, InProcessBackend
+from ttq_bench.execution.monitor import Monitor
+from ttq_bench.execution.resources import Machine, Shares
+from ttq_bench.execution.scheduler import Scheduler, Tally
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.suite.plan import Plan
+
+TIME_LIMIT_MARGIN_SECONDS = 10.0  # for the workers to see the stop, and for Ray to end
+
+
+@dataclass
+class Stop:
+    """Why a run should end before its time, if it should: a signal's number or the time limit."""
+
+    deadline: float | None = None
+    signal_number: int | None = None
+
+    def requested(self) -> bool:
+        """Return whether to end now."""
+        return self.signal_number is not None or self.out_of_time()
+
+    def out_of_time(self) -> bool:
+        """Return whether the time limit is reached."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+
+def run_plan(
+    plan: Plan,
+    settings: RunSettings,
+    shares: Shares,
+    make_backend: Callable[[], Backend],
+    stop: Stop,
+    console: Console,
+) -> Tally:
+    """Run what is pending and return the tally; at most one driver a results folder at a time."""
+    results = ResultsPaths(settings.results)
+    with _locked(results), _signals(stop, results):
+        results.stop_file.unlink(missing_ok=True)
+        backend = make_backend()
+        with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
+            scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
+            try:
+                return scheduler.run()
+            finally:
+                backend.close()
+                results.stop_file.unlink(missing_ok=True)
+
+
+def backend_maker(
+    name: str, machine: Machine, stop: Stop, address: str | None
+) -> Callable[[], Backend]:
+    """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
+
+    def make() -> Backend:
+        if name == "inprocess":
+            return InProcessBackend(stop.requested)
+        try:
+            from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
+        except ImportError as error:
+            raise ResultsError(
+                f"--backend ray: Ray cannot be imported ({error});"
+                " run `make install`, or use --backend inprocess"
+            ) from error
+        return RayBackend(machine.cores, machine.gpus, address)
+
+    return make
+
+
+@contextmanager
+def _locked(results: ResultsPaths) -> Iterator[None]:
+    """Hold the folder's lock; the system drops it when this process dies, however it dies."""
+    try:
+        results.lock.parent.mkdir(parents=True, exist_ok=True)
+        stream = results.lock.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(
+            f"{results.root}: results cannot be written there ({error.strerror});"
+            " name another folder with --results"
+        ) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            stream.seek(0)
+            raise BusyError(
+                f"{results.root}: {stream.read().strip() or 'another run'} is at work there;"
+                " wait for it, stop it, or name another folder with --results"
+            ) from error
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
+        stream.flush()
+        yield
+
+
+@contextmanager
+def _signals(stop: Stop, results: ResultsPaths) -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a stop; the second one ends at once."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.signal_number is not None:
+            raise KeyboardInterrupt
+        stop.signal_number = number
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, old in zip(numbers, before, strict=True):
+            signal.signal(number, old)
+
+
+@contextmanager
+def _watch(stop: Stop, results: ResultsPaths) -> Iterator[None]:
+    """Write the stop file as soon as a stop is requested, whatever the main thread waits for."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            if stop.requested():
+                results.stop_file.touch()
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,91 @@
+"""What a trial remembers of each epoch, and the record that this becomes at its end.
+
+The history is part of every checkpoint, so that a resumed trial's tables have all their rows.
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from torch import nn
+
+from ttq_bench.data.prepared import ImageSet
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.provenance import collect_provenance
+from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, summarise_errors
+from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
+from ttq_bench.training.loop import EpochResult, TrainingState
+
+
+def start_entry(model: nn.Module) -> dict[str, Any]:
+    """Return the history's first entry: the scales before the first step."""
+    return {"epoch": 0, "layers": _layers(model)}
+
+
+def _layers(model: nn.Module) -> list[dict[str, Any]]:
+    return [
+        {"layer_index": index, **asdict(statistics)}
+        for index, statistics in enumerate(layer_statistics(model))
+    ]
+
+
+def epoch_entry(result: EpochResult, model: nn.Module) -> dict[str, Any]:
+    """Return the history's entry of one epoch: its row for the table, and the scales after it."""
+    row = {
+        "epoch": result.epoch,
+        "learning_rate": result.learning_rate,
+        "train_loss": result.train_loss,
+        "validation_error_percent": result.validation.error_percent,
+        "validation_loss": result.validation.loss,
+        "test_error_percent": result.test.error_percent,
+        "test_loss": result.test.loss,
+        "epoch_seconds": result.seconds,
+    }
+    return {"epoch": result.epoch, "row": row, "layers": _layers(model)}
+
+
+def epoch_rows(state: TrainingState) -> list[dict[str, Any]]:
+    """Return the rows of ``epochs.parquet``."""
+    return [entry["row"] for entry in state.history if "row" in entry]
+
+
+def scale_rows(state: TrainingState) -> list[dict[str, Any]]:
+    """Return the rows of ``scales.parquet`` (none for full precision)."""
+    return [
+        {"epoch": entry["epoch"], **layer} for entry in state.history for layer in entry["layers"]
+    ]
+
+
+def make_record(
+    spec: TrialSpec, state: TrainingState, outcome: str, settings: RunSettings, images: ImageSet
+) -> TrialRecord:
+    """Return the record of a trial that finished or diverged."""
+    rows = epoch_rows(state)
+    layers = layer_statistics(state.model)
+    return TrialRecord(
+        schema_version=SCHEMA_VERSION,
+        trial_id=spec.trial_id,
+        outcome="diverged" if outcome == "diverged" else "finished",
+        spec=spec.resolved(),
+        errors=None if outcome == "diverged" else summarise_errors(rows),
+        sparsity=sparsity(layers) if layers else None,
+        parameter_count=sum(parameter.numel() for parameter in state.model.parameters()),
+        epochs_done=state.epoch,
+        training_seconds=sum(row["epoch_seconds"] for row in rows),
+        run={
+            "device": settings.device,
+            "device_name": _device_name(settings.device),
+            "threads": settings.threads,
+            "backend": settings.backend,
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "pixels_sha256": images.pixels_sha256,
+        },
+        provenance=collect_provenance(),
+        table_sha256={},
+    )
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else "cpu"

@@ -1,0 +1,134 @@
+"""Live progress: a table on a terminal, plain lines elsewhere; both read the progress files."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import Progress, read_progress
+from ttq_bench.suite.plan import Plan, PlannedTrial
+from ttq_bench.text import duration
+
+REFRESH_SECONDS = 1.0
+STALE_SECONDS = 15.0
+
+
+@dataclass
+class Monitor:
+    """Shows a run while a ``with`` block lasts. ``tell`` prints a line that stays."""
+
+    plan: Plan
+    results: ResultsPaths
+    workers: float
+    console: Console
+    started: float = field(default_factory=time.time)
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def __enter__(self) -> "Monitor":
+        self._over = threading.Event()
+        self._live: Live | None = None
+        if self.console.is_terminal:
+            self._live = Live(
+                get_renderable=self.table, console=self.console, refresh_per_second=2, transient=True
+            )
+            self._live.start()
+        else:
+            self._thread = threading.Thread(target=self._lines, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self._thread.join()
+            self._new_lines()
+
+    def tell(self, line: str) -> None:
+        """Print a line above the table, or among the lines."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def table(self) -> Table:
+        """Return the running trials with their epochs, errors so far, and the time left in all."""
+        view = Table(title=self.headline(), title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for column in ("trial", "epoch", "validation error", "s/epoch"):
+            view.add_column(column, justify="left" if column == "trial" else "right")
+        for trial, progress in self._active():
+            view.add_row(trial.spec.trial_id, *_cells(progress))
+        return view
+
+    def headline(self) -> str:
+        """Return trials and epochs done, and the time left."""
+        pending = self.plan.pending
+        done = sum(self._is_done(trial) for trial in pending)
+        total = sum(trial.epochs_left for trial in pending)
+        left = sum(self._epochs_left(trial) for trial in pending)
+        return (
+            f"{done}/{len(pending)} trials, {total - left:.0f}/{total} epochs,"
+            f" {duration(time.time() - self.started)} so far, about {duration(self._remaining())} left"
+        )
+
+    def _remaining(self) -> float:
+        shares = (
+            trial.core_seconds * self._epochs_left(trial) / max(trial.epochs_left, 1)
+            for trial in self.plan.pending
+        )
+        left = sum(shares)
+        total = sum(trial.core_seconds for trial in self.plan.pending)
+        passed = time.time() - self.started
+        if total - left > 0.05 * total:  # by now this run itself is the better measure
+            return passed * left / (total - left)
+        return left / self.workers
+
+    def _active(self) -> Iterable[tuple[PlannedTrial, Progress]]:
+        for trial in self.plan.pending:
+            progress = read_progress(self.results.trial(trial.spec.trial_id))
+            if progress and not self._is_done(trial):
+                if time.time() - progress.updated < STALE_SECONDS:
+                    yield trial, progress
+
+    def _is_done(self, trial: PlannedTrial) -> bool:
+        paths = self.results.trial(trial.spec.trial_id)
+        return paths.record.exists() and trial.state != "again"
+
+    def _epochs_left(self, trial: PlannedTrial) -> float:
+        if self._is_done(trial):
+            return 0.0
+        progress = read_progress(self.results.trial(trial.spec.trial_id))
+        if progress is None:
+            return float(trial.epochs_left)
+        return progress.epochs - progress.epoch - progress.share_of_epoch
+
+    def _lines(self) -> None:
+        while not self._over.wait(REFRESH_SECONDS):
+            self._new_lines()
+
+    def _new_lines(self) -> None:
+        for trial in self.plan.pending:
+            name = trial.spec.trial_id
+            progress = read_progress(self.results.trial(name))
+            if progress is None or progress.updated < self.started:
+                continue
+            if progress.epoch > self.seen.get(name, 0):
+                self.seen[name] = progress.epoch
+                epoch, error, seconds = _cells(progress)
+                self.tell(
+                    f"{name}: epoch {epoch}, validation error {error}, {seconds} s/epoch"
+                    f" | {self.headline()}"
+                )
+
+
+def _cells(progress: Progress) -> tuple[str, str, str]:
+    error, seconds = progress.validation_error_percent, progress.epoch_seconds
+    share = f"{progress.epoch + progress.share_of_epoch:.1f}" if progress.share_of_epoch else ""
+    return (
+        f"{share or progress.epoch}/{progress.epochs}",
+        "-" if error is None else f"{error:.2f} %",
+        "-" if seconds is None else f"{seconds:.1f}",
+    )

@@ -1,0 +1,69 @@
+"""What this machine has, and how trials share it. Needs no torch."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Usable cores and GPUs."""
+
+    cores: int
+    gpus: int
+
+    @property
+    def device(self) -> str:
+        """Return the device kind that trials use unless told otherwise."""
+        return "cuda" if self.gpus else "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many trials run side by side, and what each of them gets."""
+
+    slots: int
+    threads: int
+    gpus: float
+
+    @property
+    def workers(self) -> float:
+        """Return the cores (GPUs) at work when every slot is taken."""
+        return self.slots * (self.gpus or self.threads)
+
+
+def detect_machine() -> Machine:
+    """Return the cores this process may use, and the GPUs that the NVIDIA driver lists."""
+    return Machine(len(os.sched_getaffinity(0)), _gpu_count())
+
+
+def _gpu_count() -> int:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return 0
+    try:
+        listing = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+
+
+def share(
+    machine: Machine, device: str, trials: int, *, threads: int | None, trials_per_gpu: int
+) -> Shares:
+    """Return how ``trials`` trials share ``machine``.
+
+    On a CPU, small networks use one core each best: two trials on two cores take no longer than
+    one after the other on both, and what is serial in one overlaps with the other. The split
+    depends on the whole suite and not on what happens to be left of it, because the number of
+    threads may move the last bits of a result.
+    """
+    if device == "cuda":
+        slots = max(1, machine.gpus) * trials_per_gpu
+        return Shares(slots, threads or max(1, machine.cores // slots), 1 / trials_per_gpu)
+    each = threads or max(1, machine.cores // max(1, min(machine.cores, trials)))
+    return Shares(max(1, machine.cores // each), each, 0.0)

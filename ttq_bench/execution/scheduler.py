@@ -1,0 +1,119 @@
+"""Which trial starts when: parents before children, long work first, failures counted."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ttq_bench.execution.backends import Backend, Task
+from ttq_bench.execution.resources import Shares
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.suite.plan import Plan, PlannedTrial
+
+MOST_CRASHES = 3  # a worker that dies may have been unlucky; one that dies three times was not
+POLL_SECONDS = 0.5
+FAREWELL_SECONDS = 15.0
+
+
+@dataclass
+class Tally:
+    """How the run stands: trials by id, with the message of those that did not make it."""
+
+    running: set[str] = field(default_factory=set)
+    finished: set[str] = field(default_factory=set)
+    diverged: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Scheduler:
+    """Runs the pending trials of a plan on a backend until all ended or ``should_stop``."""
+
+    plan: Plan
+    backend: Backend
+    settings: RunSettings
+    shares: Shares
+    should_stop: Callable[[], bool]
+    tell: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
+    crashes: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> Tally:
+        """Return the tally at the end; trials that were not finished are in ``left``."""
+        waiting = sorted(self.plan.pending, key=self._priority)
+        self.tally.finished = {t.spec.trial_id for t in self.plan.trials if t.state == "done"}
+        self.tally.diverged = {t.spec.trial_id for t in self.plan.trials if t.state == "diverged"}
+        while (waiting or self.tally.running) and not self.should_stop():
+            waiting = self._give_up_orphans(waiting)
+            waiting = self._start_ready(waiting)
+            for ended in self.backend.wait(POLL_SECONDS):
+                waiting += self._handle(ended)
+        self._farewell()
+        self.tally.left |= {trial.spec.trial_id for trial in waiting}
+        return self.tally
+
+    def _priority(self, trial: PlannedTrial) -> tuple[bool, float]:
+        children = [t for t in self.plan.pending if t.spec.parent == trial.spec.trial_id]
+        return (not children, -trial.core_seconds)
+
+    def _give_up_orphans(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
+        kept = []
+        for trial in waiting:
+            parent = trial.spec.parent
+            if parent in self.tally.failed or parent in self.tally.diverged:
+                how = "failed" if parent in self.tally.failed else "diverged"
+                self.tally.failed[trial.spec.trial_id] = f"its parent {parent} {how}"
+            else:
+                kept.append(trial)
+        return kept
+
+    def _start_ready(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
+        rest = []
+        for trial in waiting:
+            parent = trial.spec.parent
+            ready = parent is None or parent in self.tally.finished
+            if ready and len(self.tally.running) < self.shares.slots:
+                self._start(trial)
+            else:
+                rest.append(trial)
+        return rest
+
+    def _start(self, trial: PlannedTrial) -> None:
+        self.tally.running.add(trial.spec.trial_id)
+        settings = replace(self.settings, threads=self.shares.threads)
+        self.backend.submit(Task(trial.spec, settings, self.shares.threads, self.shares.gpus))
+
+    def _handle(self, ended: Ended) -> list[PlannedTrial]:
+        """Book how an attempt ended; return the trial again if it is to be tried once more."""
+        name = ended.trial_id
+        self.tally.running.discard(name)
+        if ended.outcome == "finished":
+            self.tally.finished.add(name)
+        elif ended.outcome == "diverged":
+            self.tally.diverged.add(name)
+            self.tell(f"{name}: diverged (a result, recorded as such)")
+        elif ended.outcome == "stopped":
+            self.tally.left.add(name)
+        else:
+            return self._failed(ended)
+        return []
+
+    def _failed(self, ended: Ended) -> list[PlannedTrial]:
+        name = ended.trial_id
+        self.crashes[name] += 1
+        if ended.outcome == "crashed" and self.crashes[name] < MOST_CRASHES:
+            self.tell(f"{name}: worker died ({ended.message}); goes on at its last epoch")
+            return [trial for trial in self.plan.trials if trial.spec.trial_id == name]
+        self.tally.failed[name] = ended.message
+        self.tell(f"{name}: failed: {ended.message}")
+        return []
+
+    def _farewell(self) -> None:
+        """Give the workers time to see the stop file, so that none is cut off while writing."""
+        until = time.monotonic() + FAREWELL_SECONDS
+        while self.tally.running and time.monotonic() < until:
+            for ended in self.backend.wait(POLL_SECONDS):
+                self._handle(ended)
+        self.tally.left |= self.tally.running

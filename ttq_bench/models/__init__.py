@@ -1,0 +1,1 @@
+"""Networks under test. ``catalog`` needs no torch; ``build`` makes a network from its card."""

@@ -1,0 +1,26 @@
+"""From a model's name to a network with weights drawn from a named seed."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from ttq_bench.errors import unknown_name
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.models.cifar_resnet import cifar_resnet
+from ttq_bench.models.lenet import lenet
+
+FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
+    "cifar_resnet": cifar_resnet,
+    "lenet": lenet,
+}
+
+
+def build_model(name: str, *, classes: int, seed: int) -> nn.Module:
+    """Return the network ``name`` with its initial weights; the global random state is untouched."""
+    if name not in MODELS:
+        raise unknown_name("build_model", "model", name, MODELS)
+    card = MODELS[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return FAMILIES[card.family](card.depth, classes)

@@ -1,0 +1,37 @@
+"""Table ``MODELS``: what a suite may name as a model, with sizes that a plan needs. Needs no torch.
+
+To add one: add a card; for a new family write its file and add it to ``FAMILIES`` in ``build.py``.
+The counts are checked against the built networks in ``tests/models``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A network for images of ``image_shape`` (channels, height, width) and ten classes.
+
+    ``multiply_adds`` counts one forward pass of one image; ``depth`` is the family's own number.
+    """
+
+    family: str
+    depth: int
+    image_shape: tuple[int, int, int]
+    parameters: int
+    multiply_adds: int
+    source: str
+
+
+HE_2015 = "He et al. 2015, section 4.2, option A"
+
+MODELS: Mapping[str, ModelCard] = MappingProxyType(
+    {
+        "lenet5": ModelCard("lenet", 5, (1, 28, 28), 61_706, 416_520, "LeCun et al. 1998"),
+        "resnet20": ModelCard("cifar_resnet", 20, (3, 32, 32), 269_722, 40_551_040, HE_2015),
+        "resnet32": ModelCard("cifar_resnet", 32, (3, 32, 32), 464_154, 68_862_592, HE_2015),
+        "resnet44": ModelCard("cifar_resnet", 44, (3, 32, 32), 658_586, 97_174_144, HE_2015),
+        "resnet56": ModelCard("cifar_resnet", 56, (3, 32, 32), 853_018, 125_485_696, HE_2015),
+    }
+)

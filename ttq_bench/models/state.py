@@ -1,0 +1,38 @@
+"""Loading weights that others saved."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+
+from ttq_bench.errors import TtqBenchError
+
+WRAPPER_PREFIX = "module."
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
+    """Load a state dict, with or without the ``module.`` prefix that data-parallel wrappers add.
+
+    Raises ``TtqBenchError`` that names the missing, foreign and misshapen keys, and then leaves
+    the model as it was.
+    """
+    plain = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
+    own = model.state_dict()
+    shapes = (key for key in own.keys() & plain.keys() if own[key].shape != plain[key].shape)
+    problems = [
+        f"{kind}: {_listing(keys)}"
+        for kind, keys in (
+            ("missing", own.keys() - plain.keys()),
+            ("not in the model", plain.keys() - own.keys()),
+            ("of another shape", list(shapes)),
+        )
+        if keys
+    ]
+    if problems:
+        raise TtqBenchError(f"{source}: weights do not fit the model; keys {'; '.join(problems)}")
+    model.load_state_dict(plain)
+
+
+def _listing(keys: Iterable[str], most: int = 5) -> str:
+    ordered = sorted(keys)
+    rest = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return ", ".join(ordered[:most]) + rest

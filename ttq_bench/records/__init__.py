@@ -1,0 +1,1 @@
+"""The product: one folder a finished trial, readable without torch and without Ray."""

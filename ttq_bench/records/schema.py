@@ -1,0 +1,73 @@
+"""What a record says. Errors are in percent, times in seconds, losses in nats."""
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+MOVING_AVERAGE_EPOCHS = 20
+
+EPOCH_COLUMNS = (
+    "epoch", "learning_rate", "train_loss", "validation_error_percent", "validation_loss",
+    "test_error_percent", "test_loss", "epoch_seconds",
+)  # fmt: skip
+SCALE_COLUMNS = (
+    "epoch", "layer_index", "layer", "weight_count", "positive_scale", "negative_scale", "rho",
+    "positive_share", "zero_share", "negative_share", "threshold", "feeds_batch_norm",
+)  # fmt: skip
+
+
+class Errors(BaseModel):
+    """Test error under each way to read a run; only the last one looks at test images to choose.
+
+    ``moving_average`` is the mean over the last ``moving_average_epochs`` epochs.
+    ``minimum_over_test`` is what the released code reports; it is biased and feeds no verdict.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    final_percent: float
+    at_best_validation_percent: float
+    best_validation_epoch: int
+    moving_average_percent: float
+    moving_average_epochs: int
+    minimum_over_test_percent: float
+    final_validation_percent: float
+
+
+class TrialRecord(BaseModel):
+    """One finished trial. ``errors`` is None for a diverged one, whose loss became non-finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int
+    trial_id: str
+    outcome: Literal["finished", "diverged"]
+    spec: dict[str, Any]
+    errors: Errors | None
+    sparsity: float | None
+    parameter_count: int
+    epochs_done: int
+    training_seconds: float
+    run: dict[str, Any]
+    provenance: dict[str, str]
+    table_sha256: dict[str, str]
+
+
+def summarise_errors(epochs: list[dict[str, Any]]) -> Errors | None:
+    """Return the errors of a run from its rows of ``EPOCH_COLUMNS`` (None without any)."""
+    if not epochs or not math.isfinite(epochs[-1]["train_loss"]):
+        return None
+    last = epochs[-MOVING_AVERAGE_EPOCHS:]
+    # min() keeps the first of equals: the earliest of the best epochs.
+    best = min(epochs, key=lambda row: row["validation_error_percent"])
+    return Errors(
+        final_percent=epochs[-1]["test_error_percent"],
+        at_best_validation_percent=best["test_error_percent"],
+        best_validation_epoch=best["epoch"],
+        moving_average_percent=sum(row["test_error_percent"] for row in last) / len(last),
+        moving_average_epochs=len(last),
+        minimum_over_test_percent=min(row["test_error_percent"] for row in epochs),
+        final_validation_percent=epochs[-1]["validation_error_percent"],
+    )

@@ -1,0 +1,118 @@
+"""Publishing and reading records: a trial's folder appears whole, once."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import sync_folder, write_atomically
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS, TrialRecord
+
+Rows = Sequence[dict[str, Any]]
+TABLES = {"epochs.parquet": EPOCH_COLUMNS, "scales.parquet": SCALE_COLUMNS}
+
+
+def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales: Rows) -> bool:
+    """Make the record visible in one step; return False, and change nothing, if there is one.
+
+    All files are written to a hidden folder first. Renaming a folder onto one that holds files is
+    refused by the system, so of several writers exactly one publishes.
+    """
+    tables = {"epochs.parquet": table_bytes(epochs, EPOCH_COLUMNS)}
+    if scales:
+        tables["scales.parquet"] = table_bytes(scales, SCALE_COLUMNS)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
+    record = record.model_copy(update={"table_sha256": digests})
+    paths.results.trials.mkdir(parents=True, exist_ok=True)
+    hidden = Path(tempfile.mkdtemp(prefix=f".{paths.trial_id}.", dir=paths.results.trials))
+    try:
+        for name, content in tables.items():
+            write_atomically(hidden / name, content)
+        write_atomically(hidden / "record.json", record_bytes(record))
+        hidden.chmod(0o755)
+        os.rename(hidden, paths.folder)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    sync_folder(paths.results.trials)
+    paths.failure.unlink(missing_ok=True)
+    return True
+
+
+def record_bytes(record: TrialRecord) -> bytes:
+    """Return the record as indented JSON with sorted keys, so that versions of it compare well."""
+    return (json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True) + "\n").encode()
+
+
+def table_bytes(rows: Rows, columns: Sequence[str]) -> bytes:
+    """Return rows as a Parquet file; the same rows give the same bytes."""
+    import pyarrow  # 0.2 s that a plan over records does not need
+    import pyarrow.parquet
+
+    table = pyarrow.table({name: [row[name] for row in rows] for name in columns})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def read_record(path: Path) -> TrialRecord:
+    """Return the record in ``path``; ``ResultsError`` if it is none, or not of its folder."""
+    try:
+        record = TrialRecord.model_validate_json(path.read_bytes())
+    except (OSError, pydantic.ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise ResultsError(
+            f"{path}: not a record ({reason}); delete its folder to run the trial again"
+        ) from error
+    if record.trial_id != path.parent.name:
+        raise ResultsError(f"{path}: is the record of {record.trial_id}, not of its folder's name")
+    return record
+
+
+def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
+    """Yield every record of a results folder, ordered by trial id."""
+    for path in sorted(results.trials.glob("*/record.json")):
+        if not path.parent.name.startswith("."):
+            yield read_record(path)
+
+
+def read_table(paths: TrialPaths, name: str, expected_sha256: str) -> bytes:
+    """Return the bytes of a record's Parquet file; ``ResultsError`` if they changed on disk."""
+    path = paths.folder / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != expected_sha256:
+        raise ResultsError(f"{path}: changed since it was recorded; delete its folder to run again")
+    return content
+
+
+def write_failure(paths: TrialPaths, reason: str, trace: str, spec: dict[str, Any]) -> None:
+    """Leave ``failure.json``: what went wrong, with the traceback; the next run tries again."""
+    failure = {"trial_id": paths.trial_id, "reason": reason, "traceback": trace, "spec": spec}
+    write_atomically(paths.failure, json.dumps(failure, indent=2).encode())
+
+
+def read_failures(results: ResultsPaths) -> list[dict[str, Any]]:
+    """Return what is known of each trial whose last attempt failed, ordered by trial id."""
+    failures = []
+    for path in sorted((results.root / "failures").glob("*/failure.json")):
+        try:
+            failures.append(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            failures.append({"trial_id": path.parent.name, "reason": "failure.json is not readable"})
+    return failures

@@ -1,0 +1,1 @@
+"""From a suite file to trials with ids, in dependency order. Pure, and free of torch."""

@@ -1,0 +1,114 @@
+"""The product of a suite's axes as trials, each after the parent it is fine-tuned from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.identity import Identity
+from ttq_bench.errors import SuiteError
+from ttq_bench.suite.schema import Selection, Suite
+from ttq_bench.suite.spec import DeltaStrategy, Quantization, TrialSpec
+from ttq_bench.ternary.methods import METHODS
+
+CONTINUED = "full_precision_continued"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One place in the grid; ``strategy`` is None for methods without a threshold."""
+
+    dataset: str
+    model: str
+    method: str
+    strategy: DeltaStrategy | None
+    seed: int
+
+
+def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list[TrialSpec]:
+    """Return the trials of ``suite``, parents before children, none twice.
+
+    ``identities`` says for each dataset of the suite which images stand for it. Raises
+    ``SuiteError`` for selections that match nothing, contradict each other, or leave no trial.
+    """
+    points = _selected(suite, list(_product(suite)), where)
+    trials: dict[str, TrialSpec] = {}
+    for point in points:
+        for spec in _with_parent(suite, point, identities[point.dataset]):
+            trials[spec.trial_id] = spec
+    return sorted(trials.values(), key=lambda spec: spec.parent is not None)
+
+
+def _product(suite: Suite) -> Iterator[Point]:
+    methods = list(suite.methods)
+    if suite.continue_full_precision and any(METHODS[m].is_ternary for m in methods):
+        methods.append(CONTINUED)
+    for seed, dataset, model, method in product(suite.seeds, suite.datasets, suite.models, methods):
+        ternary = method in METHODS and METHODS[method].is_ternary
+        for strategy in suite.delta_strategies if ternary else (None,):
+            yield Point(dataset, model, method, strategy, seed)
+
+
+def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
+    kept = points
+    for number, selection in enumerate(suite.exclude):
+        gone = {point for point in points if _matches(selection, point)}
+        if not gone:
+            raise SuiteError(
+                f"{where}: exclude.{number}: ({selection.describe()}) matches no trial of the grid"
+            )
+        kept = [point for point in kept if point not in gone]
+    for number, selection in enumerate(suite.include):
+        back = [point for point in points if _matches(selection, point)]
+        if not back:
+            raise SuiteError(
+                f"{where}: include.{number}: ({selection.describe()}) matches no trial of the axes;"
+                " include brings back what exclude took out"
+            )
+        if all(point in kept for point in back):
+            raise SuiteError(
+                f"{where}: include.{number}: ({selection.describe()}) is in the grid already"
+            )
+        kept = [point for point in points if point in kept or point in back]
+    if not kept:
+        raise SuiteError(f"{where}: exclude: the selections together leave no trial")
+    return kept
+
+
+def _matches(selection: Selection, point: Point) -> bool:
+    wanted = {
+        "dataset": point.dataset,
+        "model": point.model,
+        "method": point.method,
+        "delta_strategy": point.strategy.name if point.strategy else None,
+        "seed": point.seed,
+    }
+    chosen = selection.model_dump(exclude_none=True)
+    return all(wanted[axis] in values for axis, values in chosen.items())
+
+
+def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSpec]:
+    parent = TrialSpec(
+        protocol=suite.protocol,
+        dataset=identity.name,
+        data_fingerprint=identity.fingerprint,
+        validation_count=DATASETS[point.dataset].validation_count,
+        model=point.model,
+        seed=point.seed,
+        recipe=suite.training.full_precision,
+    )
+    if point.method == "full_precision":
+        return [parent]
+    quantization = None
+    if point.strategy is not None:
+        quantization = Quantization(
+            method=point.method, strategy=point.strategy, conversion=suite.conversion
+        )
+    child = parent.model_copy(
+        update={
+            "recipe": suite.training.fine_tuned,
+            "quantization": quantization,
+            "parent": parent.trial_id,
+        }
+    )
+    return [parent, child]

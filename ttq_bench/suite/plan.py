@@ -1,0 +1,121 @@
+"""What a run would do: each trial with its state, the reason, and what is left of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
+from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.store import read_records
+from ttq_bench.suite.costs import (
+    STARTUP_SECONDS,
+    Rates,
+    measured_rates,
+    trial_core_seconds,
+)
+from ttq_bench.suite.spec import TrialSpec
+
+State = Literal["done", "diverged", "failed", "started", "new", "again"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """A trial, where it stands, and the epochs that a run would still train.
+
+    ``again`` marks a finished parent whose weights are gone while a child still needs them.
+    """
+
+    spec: TrialSpec
+    state: State
+    reason: str
+    epochs_left: int
+    core_seconds: float
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run would start it."""
+        return self.state not in ("done", "diverged")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All trials of a suite, parents first, on ``slots`` places of ``threads`` threads."""
+
+    trials: tuple[PlannedTrial, ...]
+    rates: Rates
+
+    @property
+    def pending(self) -> list[PlannedTrial]:
+        """Trials that a run would start, in order."""
+        return [trial for trial in self.trials if trial.is_pending]
+
+    def seconds(self, workers: float) -> float:
+        """Return the estimated time on ``workers`` cores (GPUs): all work over all, at the best."""
+        work = sum(trial.core_seconds for trial in self.pending)
+        longest = max((trial.core_seconds for trial in self.pending), default=0.0)
+        start = STARTUP_SECONDS * len(self.pending)
+        # One trial spreads over all cores when it is alone, so the longest sets no bound of its own
+        # on a CPU; on GPUs a trial has one.
+        alone = 0.0 if self.rates.device == "cpu" else longest
+        return max((work + start) / max(workers, 1e-9), alone)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the plan as plain values for ``--json``."""
+        return [
+            {
+                "trial_id": trial.spec.trial_id,
+                "state": trial.state,
+                "reason": trial.reason,
+                "parent": trial.spec.parent,
+                "epochs_left": trial.epochs_left,
+                "core_seconds": round(trial.core_seconds, 1),
+                "spec": trial.spec.resolved(),
+            }
+            for trial in self.trials
+        ]
+
+
+def make_plan(specs: Sequence[TrialSpec], results: ResultsPaths, device: str) -> Plan:
+    """Return the plan for ``specs`` against what lies in ``results``; reads, never writes."""
+    records = {record.trial_id: record for record in read_records(results)}
+    rates = measured_rates(records.values(), device)
+    trials: dict[str, PlannedTrial] = {}
+    for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
+        children = [t for t in trials.values() if t.spec.parent == spec.trial_id]
+        trials[spec.trial_id] = _planned(spec, results, records, children, rates)
+    return Plan(tuple(trials[spec.trial_id] for spec in specs), rates)
+
+
+def _planned(
+    spec: TrialSpec,
+    results: ResultsPaths,
+    records: Mapping[str, TrialRecord],
+    children: Sequence[PlannedTrial],
+    rates: Rates,
+) -> PlannedTrial:
+    paths = results.trial(spec.trial_id)
+    state, reason, left = "new", "", spec.recipe.epochs
+    progress = read_progress(paths)
+    if progress is not None and progress.epoch:
+        state, left = "started", max(spec.recipe.epochs - progress.epoch, 0)
+        reason = f"goes on after epoch {progress.epoch}"
+    if paths.failure.exists():
+        state, reason = "failed", f"failed before, will be tried again; see {paths.failure}"
+    record = records.get(spec.trial_id)
+    if record is not None:
+        needed = any(child.is_pending for child in children) and record.outcome == "finished"
+        if needed and not paths.weights.exists():
+            state = "again"
+            reason = "has a record, but its weights are not on this machine and a child needs them"
+        else:
+            state = "done" if record.outcome == "finished" else "diverged"
+            left = 0
+    elif spec.parent is not None and _diverged(records.get(spec.parent)):
+        state, reason = "new", "its parent diverged"
+    seconds = trial_core_seconds(spec, left, rates)
+    return PlannedTrial(spec, state, reason, left, seconds)  # type: ignore[arg-type]
+
+
+def _diverged(record: TrialRecord | None) -> bool:
+    return record is not None and record.outcome == "diverged"

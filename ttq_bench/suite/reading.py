@@ -1,0 +1,118 @@
+"""From a YAML file to a checked suite: profiles merged, every problem named with its field."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic_core import ErrorDetails
+
+from ttq_bench.errors import SuiteError, did_you_mean
+from ttq_bench.suite.schema import Suite
+
+MOST_BYTES = 1_000_000
+
+
+def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
+    """Return the suite in ``path`` under ``profile``, and the profile's name.
+
+    ``auto`` takes the file's ``default_profile``, which may name one for each device. Raises
+    ``SuiteError`` that lists every problem with its field.
+    """
+    document = read_document(path)
+    chosen = choose_profile(document, profile, device, str(path))
+    return parse_suite(document, chosen, str(path)), chosen
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return the YAML mapping in ``path``."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise SuiteError(f"{path}: larger than {MOST_BYTES:,} bytes; not a suite")
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise SuiteError(f"{path}: not valid YAML ({reason})") from error
+    if not isinstance(document, dict):
+        raise SuiteError(f"{path}: expected fields such as 'name:' and 'models:', got no mapping")
+    return document
+
+
+def choose_profile(document: dict[str, Any], asked: str, device: str, where: str) -> str:
+    """Return the profile to use; empty for a suite without profiles."""
+    profiles = document.get("profiles") or {}
+    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
+        raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
+    default = document.get("default_profile", "")
+    if isinstance(default, dict):
+        default = default.get(device, "")
+    chosen = str(default) if asked == "auto" else asked
+    if chosen not in profiles and (chosen or profiles):
+        raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
+    return chosen
+
+
+def parse_suite(document: dict[str, Any], profile: str, where: str) -> Suite:
+    """Return the checked suite of a YAML mapping; ``where`` stands in front of each problem."""
+    fields = {k: v for k, v in document.items() if k not in ("profiles", "default_profile")}
+    if profile:
+        fields = _merged(fields, document["profiles"][profile])
+    try:
+        # Through JSON, where strict mode takes a list for a tuple but still no text for a number.
+        return Suite.model_validate_json(json.dumps(fields))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, pydantic.ValidationError):
+            raise SuiteError(_explained(error, where)) from error
+        raise SuiteError(f"{where}: has a value that is no text, number, list or mapping") from error
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def _explained(error: pydantic.ValidationError, where: str) -> str:
+    problems = [f"  {_field(detail)}: {_reason(detail)}" for detail in error.errors()]
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{where}: {count}", *problems])
+
+
+def _field(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"]) or "suite"
+
+
+def _reason(detail: ErrorDetails) -> str:
+    kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return f"unknown field{did_you_mean(str(detail['loc'][-1]), _siblings(detail['loc']))}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if kind == "too_short":
+        return "is empty; name at least one"
+    message = detail["msg"].removeprefix("Input should be ").replace("a valid integer", "a whole number")
+    return f"expected {message}, got {given!r}"
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    """Return the fields that are allowed where the unknown field at ``location`` stands."""
+    model: Any = Suite
+    for part in location[:-1]:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = _model_in(model.model_fields[part].annotation)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model inside an annotation such as ``tuple[Selection, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return annotation
+    inner = getattr(annotation, "__args__", ())
+    return next((found for part in inner if (found := _model_in(part))), None)

@@ -1,0 +1,154 @@
+"""What a suite file may say. Every field has one meaning and is checked on its own.
+
+To add an axis: add a field here, a level in ``grid.expand``, and a field in ``TrialSpec``.
+"""
+
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.errors import TtqBenchError, did_you_mean
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.suite.spec import Conversion, DeltaStrategy
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.thresholds import check_strategy
+from ttq_bench.training.recipe import Recipe
+
+AXES = ("dataset", "model", "method", "delta_strategy", "seed")
+Axis = Annotated[tuple[str, ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+T = TypeVar("T")
+
+
+class Strict(BaseModel):
+    """Unknown fields and wrong types are errors, never guesses."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Training(Strict):
+    """Budget of the full-precision parents, and of everything that is fine-tuned from them."""
+
+    full_precision: Recipe
+    fine_tuned: Recipe
+
+
+class Selection(Strict):
+    """A part of the grid: values for some axes; an axis that is left out means all of it."""
+
+    dataset: Axis | None = None
+    model: Axis | None = None
+    method: Axis | None = None
+    delta_strategy: Axis | None = None
+    seed: Seeds | None = None
+
+    @field_validator("dataset", "model", "method", "delta_strategy", "seed", mode="before")
+    @classmethod
+    def accept_one_value(cls, value: Any) -> Any:
+        """Take ``model: resnet20`` for ``model: [resnet20]``."""
+        return value if isinstance(value, list) or value is None else (value,)
+
+    def describe(self) -> str:
+        """Return the selection as it would stand in YAML."""
+        chosen = self.model_dump(exclude_none=True)
+        return ", ".join(f"{axis}: {'/'.join(map(str, v))}" for axis, v in chosen.items())
+
+
+class Suite(Strict):
+    """A grid of trials under one protocol."""
+
+    name: Name
+    title: str
+    protocol: Name
+    datasets: Axis
+    models: Axis
+    methods: Axis
+    delta_strategies: tuple[DeltaStrategy, ...] = ()
+    seeds: Seeds
+    training: Training
+    conversion: Conversion = Conversion()
+    continue_full_precision: bool = True
+    exclude: tuple[Selection, ...] = ()
+    include: tuple[Selection, ...] = ()
+
+    @field_validator("datasets")
+    @classmethod
+    def check_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse datasets that are not in the table."""
+        return _known(names, DATASETS, "dataset")
+
+    @field_validator("models")
+    @classmethod
+    def check_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse models that are not in the table."""
+        return _known(names, MODELS, "model")
+
+    @field_validator("methods")
+    @classmethod
+    def check_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse methods that are not in the table."""
+        return _known(names, METHODS, "method")
+
+    @field_validator("seeds")
+    @classmethod
+    def check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        """Refuse a seed given twice: it would count one result as two."""
+        return _distinct(seeds)
+
+    @field_validator("delta_strategies", mode="before")
+    @classmethod
+    def read_strategies(cls, entries: Any) -> Any:
+        """Take each entry as a mapping of one strategy to its number: ``max_fraction: 0.05``."""
+        if not isinstance(entries, list):
+            return entries
+        return tuple(_strategy(entry) for entry in entries)
+
+    @field_validator("delta_strategies")
+    @classmethod
+    def check_strategies(cls, entries: tuple[DeltaStrategy, ...]) -> tuple[DeltaStrategy, ...]:
+        """Refuse a strategy given twice."""
+        return _distinct(entries)
+
+    @model_validator(mode="after")
+    def check_axes_fit(self) -> Self:
+        """Refuse ternary methods without a delta strategy, and images of another size."""
+        ternary = [name for name in self.methods if METHODS[name].is_ternary]
+        if ternary and not self.delta_strategies:
+            raise ValueError(f"delta_strategies: method {ternary[0]!r} needs at least one")
+        for dataset in self.datasets:
+            for model in self.models:
+                has, needs = DATASETS[dataset].image_shape, MODELS[model].image_shape
+                if has != needs:
+                    raise ValueError(
+                        f"models: {model!r} takes images of {needs}, {dataset!r} has {has}"
+                    )
+        return self
+
+
+def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
+    for name in names:
+        if name not in table:
+            raise ValueError(f"unknown {kind} {name!r}{did_you_mean(name, table)}")
+    return _distinct(names)
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value} stands there twice")
+    return values
+
+
+def _strategy(entry: Any) -> Any:
+    if not isinstance(entry, dict) or len(entry) != 1:
+        raise ValueError("expected 'NAME: NUMBER', for example 'max_fraction: 0.05'")
+    (name, number), *_ = entry.items()
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ValueError(f"{name}: expected a number, got {number!r}")
+    try:
+        check_strategy("delta_strategies", name, number)
+    except TtqBenchError as error:
+        raise ValueError(str(error)) from error
+    return {"name": name, "number": float(number)}

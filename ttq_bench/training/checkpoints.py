@@ -1,0 +1,70 @@
+"""Checkpoints that survive a kill at any instant: written whole, hashed, the last two kept."""
+
+import hashlib
+import io
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ttq_bench.files import write_atomically
+
+KEEP = 2
+NAME = re.compile(r"epoch-(\d{6})\.pt")
+
+
+def save_state(path: Path, state: dict[str, Any]) -> str:
+    """Write ``state`` to ``path`` and its sha256 beside it; return the digest."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomically(path, content)
+    write_atomically(_digest_path(path), digest.encode())
+    return digest
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Return a saved state on the host, or None where it is missing, half written or damaged.
+
+    A flipped bit inside a tensor would load silently; the digest does not let it.
+    """
+    try:
+        content = path.read_bytes()
+        expected = _digest_path(path).read_text(encoding="ascii").strip()
+        if hashlib.sha256(content).hexdigest() != expected:
+            return None
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError):
+        return None
+    return state if isinstance(state, dict) else None
+
+
+class Checkpoints:
+    """The checkpoints of one trial in one folder, one file an epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, epoch: int, state: dict[str, Any]) -> None:
+        """Save the state at the end of ``epoch`` and drop all but the last two."""
+        save_state(self.folder / f"epoch-{epoch:06d}.pt", state)
+        for path in self._paths()[KEEP:]:
+            _digest_path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+    def load_latest(self) -> dict[str, Any] | None:
+        """Return the newest state that is whole, or None."""
+        states = (load_state(path) for path in self._paths())
+        return next((state for state in states if state is not None), None)
+
+    def _paths(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted((p for p in self.folder.iterdir() if NAME.fullmatch(p.name)), reverse=True)
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")

@@ -1,0 +1,39 @@
+"""Error and loss of a network on held-out images."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Share of wrong answers in percent, and mean cross entropy in nats."""
+
+    error_percent: float
+    loss: float
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: str
+) -> Evaluation:
+    """Return error and loss over all ``batches`` (images [B, C, H, W], labels [B])."""
+    model.eval()
+    wrong, loss, count = 0, 0.0, 0
+    for images, labels in batches:
+        with autocast(images.device, precision):
+            logits = model(images)
+        logits = logits.float()
+        wrong += int((logits.argmax(1) != labels).sum())
+        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+        count += len(labels)
+    model.train()
+    return Evaluation(100 * wrong / count, loss / count)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which the forward pass runs: bfloat16 where the recipe says so."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -1,0 +1,138 @@
+"""The epoch loop as a generator: one result an epoch, a checkpoint in between, exact resume."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ttq_bench.seeding import stream_seed
+from ttq_bench.training.evaluation import Evaluation, autocast, evaluate
+from ttq_bench.training.optimizer import make_optimizer, set_learning_rate
+from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.schedules import learning_rate
+
+EVALUATION_BATCH = 1000
+
+
+class Batches(Protocol):
+    """What the loop needs of the data (``data/batches.py`` has it)."""
+
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int: ...  # noqa: D102
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]: ...  # noqa: D102
+    def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...  # noqa: D102
+
+
+class StoppedError(Exception):
+    """The run was asked to stop in the middle of an epoch; the last checkpoint stands."""
+
+
+class DivergedError(Exception):
+    """The loss of an epoch is not a finite number: a result, not a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One epoch, counted from 1; ``train_loss`` is the mean over its steps, with smoothing if any."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    validation: Evaluation
+    test: Evaluation
+    seconds: float
+
+
+@dataclass
+class TrainingState:
+    """What a run is at the end of an epoch, and all that a checkpoint has to hold."""
+
+    model: nn.Module
+    optimizer: torch.optim.SGD
+    epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return tensors and plain values only, so that they load with ``weights_only``."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "history": self.history,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a saved state."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = int(state["epoch"])
+        self.history = list(state["history"])
+
+
+def start(model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]) -> TrainingState:
+    """Return the state before the first epoch."""
+    return TrainingState(model, make_optimizer(model, recipe, is_scale))
+
+
+def train(
+    state: TrainingState,
+    batches: Batches,
+    recipe: Recipe,
+    on_step: Callable[[int, int], None],
+) -> Iterator[EpochResult]:
+    """Train from ``state`` to the recipe's last epoch and yield a result after each epoch.
+
+    ``on_step`` gets the steps done and the steps in all of the epoch; it may raise
+    ``StoppedError``. Raises ``DivergedError`` when the mean loss of an epoch is not finite.
+    All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
+    """
+    while state.epoch < recipe.epochs:
+        started = time.perf_counter()
+        torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
+        loss = _train_epoch(state, batches, recipe, on_step)
+        rate = float(state.optimizer.param_groups[0]["lr"])
+        state.epoch += 1
+        yield EpochResult(
+            epoch=state.epoch,
+            learning_rate=rate,
+            train_loss=loss,
+            validation=_evaluate(state, batches, "validation", recipe),
+            test=_evaluate(state, batches, "test", recipe),
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _train_epoch(
+    state: TrainingState, batches: Batches, recipe: Recipe, on_step: Callable[[int, int], None]
+) -> float:
+    steps = batches.steps_per_epoch
+    losses = []
+    state.model.train()
+    for step, (images, labels) in enumerate(batches.epoch(state.epoch)):
+        on_step(step, steps)
+        set_learning_rate(
+            state.optimizer, learning_rate(recipe, state.epoch * steps + step, steps)
+        )
+        with autocast(images.device, recipe.precision):
+            logits = state.model(images)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        losses.append(loss.detach())  # read once an epoch: an .item() a step would stall a GPU
+    mean = float(torch.stack(losses).mean())
+    if mean != mean or mean in (float("inf"), float("-inf")):
+        raise DivergedError(f"mean training loss {mean} in epoch {state.epoch + 1}")
+    return mean
+
+
+def _evaluate(
+    state: TrainingState, batches: Batches, split: str, recipe: Recipe
+) -> Evaluation:
+    return evaluate(state.model, batches.held_out(split, EVALUATION_BATCH), recipe.precision)

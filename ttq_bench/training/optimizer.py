@@ -1,0 +1,34 @@
+"""SGD with momentum, with the choice to spare some parameters from weight decay."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ttq_bench.training.recipe import Recipe
+
+
+def make_optimizer(
+    model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]
+) -> torch.optim.SGD:
+    """Return SGD over all parameters; those named by ``is_scale`` decay only if the recipe says so."""
+    named = list(model.named_parameters())
+    weights = [parameter for name, parameter in named if not is_scale(name)]
+    scales = [parameter for name, parameter in named if is_scale(name)]
+    groups: list[dict[str, object]] = [{"params": weights, "weight_decay": recipe.weight_decay}]
+    if scales:
+        decay = recipe.weight_decay if recipe.decay_scales else 0.0
+        groups.append({"params": scales, "weight_decay": decay})
+    return torch.optim.SGD(
+        groups,
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        fused=True,
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

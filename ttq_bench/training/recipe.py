@@ -1,0 +1,49 @@
+"""The numbers of one training run, as written in a suite and as stored in a record. No torch."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Recipe(BaseModel):
+    """How one network is trained: SGD with momentum under a learning rate that changes by epoch.
+
+    ``step`` multiplies the rate by ``decay_factor`` at each of ``decay_epochs``; ``cosine`` lowers
+    it to zero at the last step. ``warmup_epochs`` raise it linearly from zero first.
+    ``decay_scales`` says whether weight decay acts on W_p and W_n too.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
+    learning_rate: Positive = 0.1
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-4
+    decay_scales: bool = False
+    schedule: Literal["step", "cosine"] = "step"
+    decay_epochs: tuple[int, ...] = ()
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Share = 0.0
+    augmentation: Literal["crop_flip", "none"] = "crop_flip"
+    precision: Literal["bf16", "fp32"] = "bf16"
+
+    @model_validator(mode="after")
+    def check_schedule(self) -> Self:
+        """Refuse decay epochs that are never reached, unordered, or have no effect."""
+        if self.schedule == "cosine" and self.decay_epochs:
+            raise ValueError("decay_epochs has no effect with the cosine schedule")
+        if list(self.decay_epochs) != sorted(set(self.decay_epochs)):
+            raise ValueError("decay_epochs must grow from one to the next")
+        if self.decay_epochs and not 0 < self.decay_epochs[0] <= self.decay_epochs[-1] < self.epochs:
+            raise ValueError(f"decay_epochs must lie between 1 and epochs - 1 = {self.epochs - 1}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError("warmup_epochs must be fewer than epochs")
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
