@@ -9,10 +9,10 @@ CHUNK_BYTES = 1 << 20
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` under a temporary name, flush it to the disk, then rename it to ``path``."""
+    """Write ``content`` under a temporary name, flush it to the disk, rename it to ``path``."""
     temporary = write_temporary(path, content)
     try:
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -46,7 +46,9 @@ def write_temporary(path: Path, content: bytes) -> Path:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)  # mkstemp gives 0600, which other users of shared results cannot read
+        temporary.chmod(
+            0o644
+        )  # mkstemp gives 0600, which other users of shared results cannot read
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

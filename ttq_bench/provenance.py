@@ -1,4 +1,4 @@
-"""Where a record comes from: versions, commit and machine, by allow-list (never the environment)."""
+"""Where a record comes from: versions, commit, machine, by allow-list; never the environment."""
 
 import platform
 import subprocess

@@ -9,6 +9,6 @@ import hashlib
 
 
 def stream_seed(seed: int, name: str, *indices: int) -> int:
-    """Return the 63-bit seed of the stream ``name`` of trial ``seed`` (for example of one epoch)."""
+    """Return the 63-bit seed of the stream ``name`` of a trial, for example of one epoch."""
     text = ":".join((str(seed), name, *map(str, indices)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""``ttq-bench data``: fetch the published images of a dataset, or show which images stand for it."""
+"""``ttq-bench data``: fetch a dataset's published images, or show which stand for it."""
 
 import argparse
 

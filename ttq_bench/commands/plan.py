@@ -59,7 +59,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def describe(prepared: Prepared, results: Path) -> Iterable[str]:
-    """Yield the lines of the plan: what, on which images, what is done, with what, how long."""
+    """Yield the lines of the plan: what, on which images, what is done, how long."""
     plan, suite = prepared.plan, prepared.suite
     profile = f", profile {prepared.profile}" if prepared.profile else ""
     yield f"{suite.title} (suite {suite.name}{profile}, protocol {suite.protocol})"
@@ -77,8 +77,8 @@ def describe(prepared: Prepared, results: Path) -> Iterable[str]:
         left = f"{trial.epochs_left} of {spec.recipe.epochs} epochs" if trial.is_pending else ""
         reason = f"({trial.reason})" if trial.reason else ""
         yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
-    done = len(plan.trials) - len(plan.pending)
-    yield f"{len(plan.trials)} trials: {done} done, {len(plan.pending)} to run; results in {results}"
+    total, pending = len(plan.trials), len(plan.pending)
+    yield f"{total} trials: {total - pending} done, {pending} to run; results in {results}"
     yield resources_line(prepared)
 
 

@@ -39,11 +39,11 @@ def run(options: argparse.Namespace) -> int:
     if prepared.plan.pending:
         tally = run_plan(
             prepared.plan,
-            _settings(prepared, options),
-            prepared.shares,
-            backend_maker(options.backend, prepared.machine, stop, options.address),
-            stop,
-            console,
+            settings=_settings(prepared, options),
+            shares=prepared.shares,
+            make_backend=backend_maker(options.backend, prepared.machine, stop, options.address),
+            stop=stop,
+            console=console,
         )
     if not options.no_report and not stop.signal_number:
         report.write(options)
@@ -81,7 +81,9 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
     for name, reason in sorted(tally.failed.items()):
         console.print(f"failed: {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
     if stop.requested() and tally.left:
-        why = "time limit" if stop.signal_number is None else signal.Signals(stop.signal_number).name
+        why = (
+            "time limit" if stop.signal_number is None else signal.Signals(stop.signal_number).name
+        )
         console.print(
             f"stopped ({why}); {len(tally.left)} trials are not finished;"
             " run the same command again: they go on at their last epoch",

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections import Counter
+from typing import Any
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
@@ -30,7 +31,7 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def collect(results: ResultsPaths) -> dict[str, object]:
+def collect(results: ResultsPaths) -> dict[str, Any]:
     """Return counts by state, unfinished trials with their epochs, and failures with reasons."""
     outcomes = Counter(record.outcome for record in read_records(results))
     unfinished = []

@@ -41,7 +41,7 @@ class TrialBatches:
         augmentation: str,
         device: torch.device,
     ) -> None:
-        """Split off the validation images (the same ones for every seed) and move all to ``device``."""
+        """Split off the validation images, the same for every seed; move all to ``device``."""
         self.seed = seed
         self.batch_size = batch_size
         order = split_order(len(images.train_labels))
@@ -64,7 +64,7 @@ class TrialBatches:
         return max(1, len(self.labels) // self.batch_size)
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (images [B, C, H, W], labels [B]) in the order of ``epoch``, the same on any device."""
+        """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
         order_stream = _generator(self.seed, "order", epoch)
         augmentation_stream = _generator(self.seed, "augmentation", epoch)
         order = torch.randperm(len(self.labels), generator=order_stream).to(self.labels.device)

@@ -31,7 +31,9 @@ def read_split(source: Source, split: str) -> Arrays:
     channels, height, width = card.image_shape
     where = (source.train or (Path(source.dataset),))[0].parent
     if images.shape[1:] != (height, width, channels):
-        raise DataError(f"{where}: images are {images.shape[1:]}, {source.dataset} has {card.image_shape}")
+        raise DataError(
+            f"{where}: images are {images.shape[1:]}, {source.dataset} has {card.image_shape}"
+        )
     if labels.min() < 0 or labels.max() >= card.classes:
         raise DataError(
             f"{where}: labels run from {labels.min()} to {labels.max()},"
@@ -47,16 +49,14 @@ def _decode_all(source: Source, split: str) -> Arrays:
     for chunk in _chunks(encoded_images(source, split), 4096):
         block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
         for row, (content, label) in enumerate(chunk):
-            block[row] = _decode(content, channels, (height, width), source, split, len(labels))
+            where = f"{source.train[0].parent}: {split} image {len(labels)}"
+            block[row] = _decode(content, channels, (height, width), where)
             labels.append(label)
         images.append(block)
     return np.concatenate(images), np.asarray(labels, dtype=np.int64)
 
 
-def _decode(
-    content: bytes, channels: int, size: tuple[int, int], source: Source, split: str, number: int
-) -> NDArray[np.uint8]:
-    where = f"{source.train[0].parent}: {split} image {number}"
+def _decode(content: bytes, channels: int, size: tuple[int, int], where: str) -> NDArray[np.uint8]:
     try:
         buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         pixels = decode_image(buffer, mode=MODES[channels])
@@ -68,9 +68,7 @@ def _decode(
     return decoded
 
 
-def _chunks(
-    pairs: Iterable[tuple[bytes, int]], size: int
-) -> Iterator[list[tuple[bytes, int]]]:
+def _chunks(pairs: Iterable[tuple[bytes, int]], size: int) -> Iterator[list[tuple[bytes, int]]]:
     iterator = iter(pairs)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -1,7 +1,6 @@
 """Fetching a published archive: several mirrors, one pinned hash, resumed where it broke off."""
 
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
     """Return the verified archive in ``folder``, downloading what is missing of it.
 
     Bytes go to ``NAME.part``, which a later call continues. ``progress`` gets the bytes so far and
-    in all. Raises ``DataError`` when no mirror answers or when the bytes are not the published ones.
+    in all. Raises ``DataError`` when no mirror answers or when bytes are not the published ones.
     """
     path = folder / archive.file_name
     part = folder / f"{archive.file_name}.part"
@@ -35,7 +34,7 @@ def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
             continue
         given = file_digest(part, "md5")
         if given == archive.md5:
-            os.replace(part, path)
+            part.replace(path)
             return path
         part.unlink()
         problems.append(f"{url}: md5 {given} instead of {archive.md5}, thrown away")

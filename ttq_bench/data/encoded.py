@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow
-import pyarrow.parquet as parquet
+from pyarrow import parquet
 
 from ttq_bench.data.sources import Source, class_folder_files
 from ttq_bench.errors import DataError
@@ -42,12 +42,14 @@ def split_sizes(source: Source) -> tuple[int, int]:
             for paths in (source.train, source.test)
         )
     if not train or not test:
-        raise DataError(f"{source.train[0].parent}: {'training' if not train else 'test'} images: none")
+        raise DataError(
+            f"{source.train[0].parent}: no {'training' if not train else 'test'} images"
+        )
     return train, test
 
 
 def encoded_images(source: Source, split: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the encoded bytes and the label of each image of ``train`` or ``test``, in file order."""
+    """Yield encoded bytes and label of each image of ``train`` or ``test``, in file order."""
     for label, path in enumerate(source.train if split == "train" else source.test):
         for content, own_label in _encoded_images(source, path):
             yield content, label if source.kind == "folders" else own_label

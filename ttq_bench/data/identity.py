@@ -5,6 +5,7 @@ after its encoding (``cifar10-jpeg``), and ``-subset`` is added when images are 
 are kept in the cache folder, keyed by path, size and time of change of each file.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,7 +39,7 @@ def cache_folder() -> Path:
 
 
 def identify(source: Source, cache: Path) -> Identity:
-    """Return the identity of ``source``; ``DataError`` for files that are not what they should be."""
+    """Return the identity of ``source``; ``DataError`` for files that are not what they claim."""
     card = DATASETS[source.dataset]
     if source.archive is not None:
         if source.is_present:
@@ -105,10 +106,8 @@ def _remembered(source: Source, cache: Path, look: Callable[[], Identity]) -> Id
     except (OSError, ValueError, TypeError):
         pass  # not there, or not readable: look again
     identity = look()
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         write_atomically(path, json.dumps(asdict(identity)).encode())
-    except OSError:
-        pass  # a cache that cannot be written costs time, nothing else
     return identity
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ttq_bench.data.catalog import DATASETS, Archive, DatasetCard
+from ttq_bench.data.catalog import DATASETS, Archive
 from ttq_bench.errors import DataError
 
 Kind = Literal["bundled", "archive", "parquet", "folders"]
@@ -43,7 +43,7 @@ def find_source(dataset: str, data_dir: Path) -> Source:
         return Source(dataset, "bundled", (), ())
     folders = [data_dir, *_folders_of(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
-        found = [source for folder in folders if (source := find(dataset, card, folder))]
+        found = [source for folder in folders if (source := find(dataset, folder))]
         if len(found) > 1:
             places = ", ".join(str(source.train[0].parent) for source in found)
             raise DataError(
@@ -67,15 +67,15 @@ def _folders_of(dataset: str, data_dir: Path) -> list[Path]:
     return sorted(path for path in data_dir.glob(f"{dataset}*") if path.is_dir())
 
 
-def _find_archive(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
-    for archive in card.archives:
+def _find_archive(dataset: str, folder: Path) -> Source | None:
+    for archive in DATASETS[dataset].archives:
         path = folder / archive.file_name
         if path.is_file():
             return Source(dataset, "archive", (path,), (), archive)
     return None
 
 
-def _find_parquet(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
+def _find_parquet(dataset: str, folder: Path) -> Source | None:
     # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
     # folder; a plain train.parquet is common too.
     for place in (folder, *sorted(path for path in folder.glob("*/") if not path.is_symlink())):
@@ -91,17 +91,18 @@ def _find_parquet(dataset: str, card: DatasetCard, folder: Path) -> Source | Non
     return None
 
 
-def _find_class_folders(dataset: str, card: DatasetCard, folder: Path) -> Source | None:
+def _find_class_folders(dataset: str, folder: Path) -> Source | None:
     train = tuple(sorted(path for path in folder.glob("train/*/") if path.is_dir()))
     test = tuple(path for path in _first_match(folder, "{}/*/") if path.is_dir())
     if not train or not test:
         return None
+    classes = DATASETS[dataset].classes
     names = [path.name for path in train]
     if names != [path.name for path in test]:
         raise DataError(f"{folder}: train/ and test/ do not hold the same class folders")
-    if len(names) != card.classes:
+    if len(names) != classes:
         raise DataError(
-            f"{folder}: {dataset} has {card.classes} classes, train/ has {len(names)} folders"
+            f"{folder}: {dataset} has {classes} classes, train/ has {len(names)} folders"
         )
     return Source(dataset, "folders", train, test)
 

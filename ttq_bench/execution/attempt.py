@@ -10,6 +10,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.spec import TrialSpec
 
+
 def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bool]) -> Ended:
     """Run the trial once; a failure is written to ``failure.json`` with its traceback.
 

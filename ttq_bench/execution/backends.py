@@ -40,7 +40,8 @@ class InProcessBackend:
         self.queue.append(task)
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Run the next task to its end, however long that takes."""
+        """Run the next task to its end, which may take longer than ``seconds``."""
+        del seconds
         if not self.queue:
             return []
         task = self.queue.pop(0)

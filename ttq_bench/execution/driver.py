@@ -43,6 +43,7 @@ class Stop:
 
 def run_plan(
     plan: Plan,
+    *,
     settings: RunSettings,
     shares: Shares,
     make_backend: Callable[[], Backend],
@@ -51,7 +52,7 @@ def run_plan(
 ) -> Tally:
     """Run what is pending and return the tally; at most one driver a results folder at a time."""
     results = ResultsPaths(settings.results)
-    with _locked(results), _signals(stop, results):
+    with _locked(results), _signals(stop):
         results.stop_file.unlink(missing_ok=True)
         backend = make_backend()
         with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
@@ -110,7 +111,7 @@ def _locked(results: ResultsPaths) -> Iterator[None]:
 
 
 @contextmanager
-def _signals(stop: Stop, results: ResultsPaths) -> Iterator[None]:
+def _signals(stop: Stop) -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into a stop; the second one ends at once."""
 
     def handle(number: int, _: FrameType | None) -> None:

@@ -34,7 +34,10 @@ class Monitor:
         self._live: Live | None = None
         if self.console.is_terminal:
             self._live = Live(
-                get_renderable=self.table, console=self.console, refresh_per_second=2, transient=True
+                get_renderable=self.table,
+                console=self.console,
+                refresh_per_second=2,
+                transient=True,
             )
             self._live.start()
         else:
@@ -71,7 +74,8 @@ class Monitor:
         left = sum(self._epochs_left(trial) for trial in pending)
         return (
             f"{done}/{len(pending)} trials, {total - left:.0f}/{total} epochs,"
-            f" {duration(time.time() - self.started)} so far, about {duration(self._remaining())} left"
+            f" {duration(time.time() - self.started)} so far,"
+            f" about {duration(self._remaining())} left"
         )
 
     def _remaining(self) -> float:
@@ -89,9 +93,9 @@ class Monitor:
     def _active(self) -> Iterable[tuple[PlannedTrial, Progress]]:
         for trial in self.plan.pending:
             progress = read_progress(self.results.trial(trial.spec.trial_id))
-            if progress and not self._is_done(trial):
-                if time.time() - progress.updated < STALE_SECONDS:
-                    yield trial, progress
+            fresh = progress and time.time() - progress.updated < STALE_SECONDS
+            if progress and fresh and not self._is_done(trial):
+                yield trial, progress
 
     def _is_done(self, trial: PlannedTrial) -> bool:
         paths = self.results.trial(trial.spec.trial_id)

@@ -6,6 +6,7 @@ limit. The scheduler decides what is tried again.
 
 import logging
 import os
+from typing import Any
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # on by default; set before ray is imported
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -31,7 +32,7 @@ class RayBackend:
     """Runs trials on a Ray cluster: an own one on this machine, or the one at ``address``."""
 
     def __init__(self, cores: int, gpus: int, address: str | None = None) -> None:
-        own = {
+        own: dict[str, Any] = {
             "num_cpus": cores,
             "num_gpus": gpus,
             "include_dashboard": False,

@@ -46,7 +46,9 @@ def _gpu_count() -> int:
     if tool is None:
         return 0
     try:
-        listing = subprocess.run([tool, "-L"], capture_output=True, text=True, timeout=20)
+        listing = subprocess.run(
+            [tool, "-L"], capture_output=True, text=True, timeout=20, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return 0
     return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())

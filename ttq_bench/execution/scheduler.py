@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ttq_bench.execution.backends import Backend, Task
-from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.suite.plan import Plan, PlannedTrial
 

@@ -13,7 +13,13 @@ from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet, load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError, TtqBenchError
-from ttq_bench.execution.history import epoch_entry, epoch_rows, make_record, scale_rows, start_entry
+from ttq_bench.execution.history import (
+    epoch_entry,
+    epoch_rows,
+    make_record,
+    scale_rows,
+    start_entry,
+)
 from ttq_bench.execution.outcome import Outcome
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.models.build import build_model
@@ -67,13 +73,13 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
 
 
 def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet:
-    """Return the images of a trial; ``DataError`` if they are not the ones it was planned with."""
+    """Return the images of a trial; ``DataError`` if it was planned with other ones."""
     source = find_source(catalog_name(spec.dataset), settings.data_dir)
     identity = identify(source, settings.cache)
     if identity.fingerprint != spec.data_fingerprint:
         raise DataError(
-            f"{settings.data_dir}: holds {identity.name} ({identity.fingerprint[:19]}...), the trial"
-            f" was planned with {spec.dataset} ({spec.data_fingerprint[:19]}...)"
+            f"{settings.data_dir}: holds {identity.name} ({identity.fingerprint[:19]}...),"
+            f" the trial was planned with {spec.dataset} ({spec.data_fingerprint[:19]}...)"
         )
     return load_images(source, identity, settings.cache)
 

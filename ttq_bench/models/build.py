@@ -17,7 +17,7 @@ FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
 
 
 def build_model(name: str, *, classes: int, seed: int) -> nn.Module:
-    """Return the network ``name`` with its initial weights; the global random state is untouched."""
+    """Return the network ``name`` as initialised; the global random state is untouched."""
     if name not in MODELS:
         raise unknown_name("build_model", "model", name, MODELS)
     card = MODELS[name]

@@ -40,8 +40,8 @@ class CifarResNet(nn.Module):
 
     def __init__(self, depth: int, classes: int) -> None:
         super().__init__()
-        assert depth % 6 == 2, f"depth {depth} is not 6n + 2"
-        blocks = (depth - 2) // 6
+        blocks, rest = divmod(depth - 2, 6)
+        assert rest == 0, f"depth {depth} is not 6n + 2"
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.layer1 = _stage(16, 16, blocks, stride=1)

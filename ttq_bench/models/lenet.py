@@ -24,7 +24,10 @@ class LeNet5(nn.Module):
         return logits
 
 
+DEPTH = 5
+
+
 def lenet(depth: int, classes: int) -> LeNet5:
     """Return a LeNet with torch's own initial weights."""
-    assert depth == 5, f"there is no LeNet-{depth} here"
+    assert depth == DEPTH, f"there is no LeNet-{depth} here"
     return LeNet5(classes)

@@ -11,7 +11,7 @@ SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 
 @dataclass(frozen=True, slots=True)
 class ResultsPaths:
-    """``trials/`` and ``failures/`` are data to keep; ``work/`` can be deleted at the price of time."""
+    """``trials/`` is data to keep; ``work/`` can be deleted at the price of time."""
 
     root: Path
 

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -40,7 +39,7 @@ def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales:
             write_atomically(hidden / name, content)
         write_atomically(hidden / "record.json", record_bytes(record))
         hidden.chmod(0o755)
-        os.rename(hidden, paths.folder)
+        hidden.rename(paths.folder)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
@@ -114,5 +113,7 @@ def read_failures(results: ResultsPaths) -> list[dict[str, Any]]:
         try:
             failures.append(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            failures.append({"trial_id": path.parent.name, "reason": "failure.json is not readable"})
+            failures.append(
+                {"trial_id": path.parent.name, "reason": "failure.json is not readable"}
+            )
     return failures

@@ -24,7 +24,7 @@ MULTIPLY_ADDS_PER_GPU_SECOND = 2e12
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Measured over estimated core-seconds (or GPU-seconds), by model and device; 1 where unknown."""
+    """Measured over estimated core-seconds (GPU-seconds) of each model on one kind of device."""
 
     device: str
     corrections: Mapping[str, float]
@@ -47,7 +47,7 @@ def measured_rates(records: Iterable[TrialRecord], device: str) -> Rates:
 
 
 def epoch_core_seconds(spec: TrialSpec, device: str) -> float:
-    """Return the core-seconds (GPU-seconds) of one epoch with its evaluation, by counted operations."""
+    """Return the core-seconds (GPU-seconds) of one epoch with evaluation, by counted operations."""
     data, model = DATASETS[catalog_name(spec.dataset)], MODELS[spec.model]
     training = data.train_count - spec.validation_count
     images = TRAINING_PASSES * training + spec.validation_count + data.test_count

@@ -66,7 +66,9 @@ def parse_suite(document: dict[str, Any], profile: str, where: str) -> Suite:
     except (TypeError, ValueError) as error:
         if isinstance(error, pydantic.ValidationError):
             raise SuiteError(_explained(error, where)) from error
-        raise SuiteError(f"{where}: has a value that is no text, number, list or mapping") from error
+        raise SuiteError(
+            f"{where}: has a value that is no text, number, list or mapping"
+        ) from error
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +99,9 @@ def _reason(detail: ErrorDetails) -> str:
         return detail["msg"].removeprefix("Value error, ")
     if kind == "too_short":
         return "is empty; name at least one"
-    message = detail["msg"].removeprefix("Input should be ").replace("a valid integer", "a whole number")
+    message = (
+        detail["msg"].removeprefix("Input should be ").replace("a valid integer", "a whole number")
+    )
     return f"expected {message}, got {given!r}"
 
 

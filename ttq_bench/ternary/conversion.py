@@ -1,7 +1,7 @@
 """Which layers become ternary, and which of them feed batch normalisation."""
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
 from ttq_bench.errors import TtqBenchError, unknown_name
@@ -42,12 +42,13 @@ def quantize_(
     feeds = batch_norm_feeding(model)
     for name in names:
         layer = model.get_submodule(name)
+        latent = layer.get_parameter("weight")
         quantizer = TrainedTernary(strategy, number, feeds_batch_norm=feeds.get(name, "unknown"))
-        quantizer.to(layer.weight.device)
+        quantizer.to(latent.device)
         with torch.no_grad():
-            if normalise_latent and (largest := layer.weight.abs().max()) > 0:
-                layer.weight /= largest
-        quantizer.set_initial_scales(layer.weight.detach(), initial_scales)
+            if normalise_latent and (largest := latent.abs().max()) > 0:
+                latent.div_(largest)
+        quantizer.set_initial_scales(latent.detach(), initial_scales)
         parametrize.register_parametrization(layer, "weight", quantizer)
     return model
 
@@ -62,7 +63,9 @@ def layers_to_quantize(
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
     chosen = names[int(keep_first) : len(names) - int(keep_last)]
     if not chosen:
-        raise TtqBenchError(f"quantize_: the model has {len(names)} weighted layers, none to convert")
+        raise TtqBenchError(
+            f"quantize_: the model has {len(names)} weighted layers, none to convert"
+        )
     return chosen
 
 
@@ -77,9 +80,14 @@ def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 def quantizer_of(layer: nn.Module) -> TrainedTernary:
     """Return the quantizer that owns a converted layer's scales."""
-    quantizer = layer.parametrizations["weight"][0]  # type: ignore[index, union-attr]
+    quantizer = layer.parametrizations["weight"][0]  # type: ignore[index]
     assert isinstance(quantizer, TrainedTernary)
     return quantizer
+
+
+def latent_of(layer: nn.Module) -> Tensor:
+    """Return a converted layer's latent weights."""
+    return layer.get_parameter("parametrizations.weight.original")
 
 
 def batch_norm_feeding(model: nn.Module) -> dict[str, str]:

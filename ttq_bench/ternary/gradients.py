@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def ternary_codes(latent: Tensor, threshold: Tensor) -> Tensor:
-    """Return the sign of each latent weight beyond the threshold, else 0: int8, same shape (Eq. 6)."""
+    """Return the sign of each weight beyond the threshold, else 0: int8, same shape (Eq. 6)."""
     wide = latent.detach().to(torch.promote_types(latent.dtype, threshold.dtype))
     return (wide > threshold).to(torch.int8) - (wide < -threshold).to(torch.int8)
 

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SINGLE_BYTES = 4
+
+
 def max_fraction(latent: Tensor, fraction: float) -> Tensor:
-    """Return ``fraction`` of the largest magnitude in the layer, a scalar (TTQ, Eq. 9; 0.05 there)."""
+    """Return ``fraction`` of the layer's largest magnitude, a scalar (TTQ, Eq. 9; 0.05 there)."""
     return _magnitudes(latent).amax() * fraction
 
 
 def constant_sparsity(latent: Tensor, sparsity: float) -> Tensor:
-    """Return the magnitude below or at which ``round(sparsity * n)`` of the n weights lie, a scalar.
+    """Return the magnitude at or below which ``round(sparsity * n)`` of n weights lie, a scalar.
 
     TTQ's second strategy: the same share of zeros in every layer. Equal magnitudes at the
     threshold all become zero, so that ties can only raise the sparsity.
@@ -38,7 +41,7 @@ def constant_sparsity(latent: Tensor, sparsity: float) -> Tensor:
 
 def _magnitudes(latent: Tensor) -> Tensor:
     detached = latent.detach().abs()
-    return detached if detached.element_size() >= 4 else detached.float()
+    return detached if detached.element_size() >= SINGLE_BYTES else detached.float()
 
 
 @dataclass(frozen=True, slots=True)

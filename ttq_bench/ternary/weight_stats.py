@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
+from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,14 @@ def layer_statistics(model: nn.Module) -> list[LayerStatistics]:
 
 def _statistics(name: str, layer: nn.Module) -> LayerStatistics:
     quantizer = quantizer_of(layer)
-    latent = layer.parametrizations.weight.original  # type: ignore[union-attr, operator]
+    latent = latent_of(layer)
     codes = quantizer.codes(latent)
     count = codes.numel()
     positives, negatives = int((codes > 0).sum()), int((codes < 0).sum())
-    positive_scale, negative_scale = float(quantizer.positive_scale), float(quantizer.negative_scale)
+    positive_scale, negative_scale = (
+        float(quantizer.positive_scale),
+        float(quantizer.negative_scale),
+    )
     return LayerStatistics(
         layer=name,
         weight_count=count,

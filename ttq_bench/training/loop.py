@@ -39,7 +39,7 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """One epoch, counted from 1; ``train_loss`` is the mean over its steps, with smoothing if any."""
+    """One epoch, counted from 1; ``train_loss`` is the mean over its steps, smoothed or not."""
 
     epoch: int
     learning_rate: float
@@ -116,9 +116,7 @@ def _train_epoch(
     state.model.train()
     for step, (images, labels) in enumerate(batches.epoch(state.epoch)):
         on_step(step, steps)
-        set_learning_rate(
-            state.optimizer, learning_rate(recipe, state.epoch * steps + step, steps)
-        )
+        set_learning_rate(state.optimizer, learning_rate(recipe, state.epoch * steps + step, steps))
         with autocast(images.device, recipe.precision):
             logits = state.model(images)
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
@@ -132,7 +130,5 @@ def _train_epoch(
     return mean
 
 
-def _evaluate(
-    state: TrainingState, batches: Batches, split: str, recipe: Recipe
-) -> Evaluation:
+def _evaluate(state: TrainingState, batches: Batches, split: str, recipe: Recipe) -> Evaluation:
     return evaluate(state.model, batches.held_out(split, EVALUATION_BATCH), recipe.precision)

@@ -11,7 +11,7 @@ from ttq_bench.training.recipe import Recipe
 def make_optimizer(
     model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]
 ) -> torch.optim.SGD:
-    """Return SGD over all parameters; those named by ``is_scale`` decay only if the recipe says so."""
+    """Return SGD over all parameters; those that ``is_scale`` names decay if the recipe says so."""
     named = list(model.named_parameters())
     weights = [parameter for name, parameter in named if not is_scale(name)]
     scales = [parameter for name, parameter in named if is_scale(name)]

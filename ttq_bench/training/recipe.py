@@ -40,7 +40,10 @@ class Recipe(BaseModel):
             raise ValueError("decay_epochs has no effect with the cosine schedule")
         if list(self.decay_epochs) != sorted(set(self.decay_epochs)):
             raise ValueError("decay_epochs must grow from one to the next")
-        if self.decay_epochs and not 0 < self.decay_epochs[0] <= self.decay_epochs[-1] < self.epochs:
+        if (
+            self.decay_epochs
+            and not 0 < self.decay_epochs[0] <= self.decay_epochs[-1] < self.epochs
+        ):
             raise ValueError(f"decay_epochs must lie between 1 and epochs - 1 = {self.epochs - 1}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError("warmup_epochs must be fewer than epochs")

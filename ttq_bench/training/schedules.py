@@ -7,7 +7,7 @@ from ttq_bench.training.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of the step with index ``step``, counted from 0 over the whole run."""
+    """Return the learning rate of step ``step``, counted from 0 over the whole run."""
     epoch = step / steps_per_epoch
     if epoch < recipe.warmup_epochs:
         return recipe.learning_rate * (epoch + 1 / steps_per_epoch) / recipe.warmup_epochs
