@@ -5,6 +5,7 @@ Add a class here only when it needs an exit code of its own.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class TtqBenchError(Exception):
@@ -41,7 +42,7 @@ class BusyError(TtqBenchError):
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'ttq'? (allowed: full_precision, ttq)``."""
-    names = sorted(allowed)
+    names = sorted(map(str, allowed))
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     return f"{hint} (allowed: {', '.join(names)})"
@@ -50,3 +51,11 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
 def unknown_name(where: str, kind: str, given: str, allowed: Iterable[str]) -> TtqBenchError:
     """Return the error for a name that is in none of the visible tables."""
     return TtqBenchError(f"{where}: unknown {kind} {given!r}{did_you_mean(given, allowed)}")
+
+
+def unwritable(results: Path, error: OSError) -> ResultsError:
+    """Return the error for a results folder that cannot be written."""
+    return ResultsError(
+        f"{results}: results cannot be written there ({error.strerror});"
+        " name another folder with --results"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
@@ -35,6 +36,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
     """Return the plan of the command line's suite on this machine."""
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
+    if not options.address:  # a cluster may have what this machine lacks
+        _check_fits(machine, device, options.threads)
     suite, profile = read_suite(options.suite, options.profile, device)
     sources = {name: find_source(name, options.data_dir) for name in suite.datasets}
     identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
@@ -46,6 +49,13 @@ def prepare(options: argparse.Namespace) -> Prepared:
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
     return Prepared(suite, profile, sources, identities, plan, machine, device, shares)
+
+
+def _check_fits(machine: Machine, device: str, threads: int | None) -> None:
+    if device == "cuda" and not machine.gpus:
+        raise TtqBenchError("--device cuda: no GPU found on this machine; leave it out to use CPUs")
+    if threads is not None and threads > machine.cores:  # Ray would wait for them for ever
+        raise TtqBenchError(f"--threads {threads}: this machine has {machine.cores} cores")
 
 
 def show(options: argparse.Namespace) -> int:

@@ -14,11 +14,12 @@ from ttq_bench.data.catalog import Archive
 from ttq_bench.data.downloads import fetch_archive
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import find_source
-from ttq_bench.errors import TrialsFailedError
+from ttq_bench.errors import TrialsFailedError, unwritable
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.text import seconds_in
 
 EXIT_OUT_OF_TIME = 4
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     for line in describe(prepared, options.results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, options.data_dir, console)
+    _note_plan(prepared, ResultsPaths(options.results))
     tally = Tally()
     if prepared.plan.pending:
         tally = run_plan(
@@ -48,6 +50,15 @@ def run(options: argparse.Namespace) -> int:
     if not options.no_report and not stop.signal_number:
         report.write(options)
     return _conclude(tally, stop, options, console)
+
+
+def _note_plan(prepared: Prepared, results: ResultsPaths) -> None:
+    suite = prepared.suite
+    names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
+    try:
+        write_planned(results, PlannedSuite(suite.name, prepared.profile, suite.title, names))
+    except OSError as error:
+        raise unwritable(results.root, error) from error
 
 
 def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:

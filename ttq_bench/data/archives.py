@@ -6,6 +6,7 @@ The hash is verified before (``identity.py``); the checks here name a damaged fi
 import io
 import pickle
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _read_members(path: Path, members: list[str]) -> list[tuple[str, bytes]]:
             for entry in archive:  # one pass: a gzip stream cannot seek back cheaply
                 if entry.name in members and (stream := archive.extractfile(entry)):
                     found[entry.name] = stream.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{path}: cannot be read as an archive ({error})") from error
     missing = [member for member in members if member not in found]
     if missing:

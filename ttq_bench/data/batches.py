@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ttq_bench.data.augmentation import CropFlip
 from ttq_bench.data.prepared import ImageSet
+from ttq_bench.errors import DataError
 from ttq_bench.seeding import stream_seed
 
 AUGMENTATIONS = ("crop_flip", "none")
@@ -44,6 +45,11 @@ class TrialBatches:
         """Split off the validation images, the same for every seed; move all to ``device``."""
         self.seed = seed
         self.batch_size = batch_size
+        if validation_count >= len(images.train_labels):
+            raise DataError(
+                f"{images.identity.name}: {len(images.train_labels):,} training images are too few:"
+                f" {validation_count:,} are held out for validation"
+            )
         order = split_order(len(images.train_labels))
         held_out, training = order[:validation_count], order[validation_count:]
         self.normalise = Normaliser(

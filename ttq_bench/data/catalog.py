@@ -75,3 +75,15 @@ DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
 def catalog_name(dataset: str) -> str:
     """Return the name in ``DATASETS`` of images called ``dataset``: ``cifar10-jpeg`` is cifar10."""
     return next(name for name in DATASETS if dataset.partition("-")[0] == name)
+
+
+def describe_dataset(dataset: str) -> str:
+    """Return in words what images called ``dataset`` are, beside the published ones."""
+    name, *changes = dataset.split("-")
+    words = {"jpeg": "re-encoded as JPEG", "png": "from PNG files", "subset": "not all images"}
+    if name == "digits":
+        return "digits that ship with scikit-learn: they show the way, not a result of the paper"
+    if not changes:
+        return "the published bytes, verified by hash"
+    told = ", ".join(words.get(change, change) for change in changes)
+    return f"{name} {told}: not the published bytes, so no error here is the paper's"

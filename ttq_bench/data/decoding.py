@@ -1,5 +1,6 @@
 """From any source to arrays of pixels: uint8 images [N, H, W, C] and int64 labels [N]."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from torchvision.io import ImageReadMode, decode_image
 from ttq_bench.data.archives import READERS, Arrays
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.digits import read_digits
-from ttq_bench.data.encoded import encoded_images
+from ttq_bench.data.encoded import EncodedImage, encoded_images
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
@@ -48,27 +49,31 @@ def _decode_all(source: Source, split: str) -> Arrays:
     labels: list[int] = []
     for chunk in _chunks(encoded_images(source, split), 4096):
         block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
-        for row, (content, label) in enumerate(chunk):
-            where = f"{source.train[0].parent}: {split} image {len(labels)}"
-            block[row] = _decode(content, channels, (height, width), where)
-            labels.append(label)
+        with warnings.catch_warnings():
+            # torchvision 0.29 announces that its decoders will move to another package.
+            warnings.filterwarnings("ignore", "The image decoding", DeprecationWarning)
+            for row, image in enumerate(chunk):
+                block[row] = _decode(image, channels, (height, width))
+                labels.append(image.label)
         images.append(block)
     return np.concatenate(images), np.asarray(labels, dtype=np.int64)
 
 
-def _decode(content: bytes, channels: int, size: tuple[int, int], where: str) -> NDArray[np.uint8]:
+def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     try:
-        buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        buffer = torch.frombuffer(bytearray(image.content), dtype=torch.uint8)
         pixels = decode_image(buffer, mode=MODES[channels])
     except (RuntimeError, ValueError) as error:
-        raise DataError(f"{where} cannot be decoded ({str(error).splitlines()[0]})") from error
+        raise DataError(f"{image.where} cannot be decoded ({str(error).splitlines()[0]})") from error
     if tuple(pixels.shape[1:]) != size:
-        raise DataError(f"{where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+        raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+    if pixels.dtype != torch.uint8:
+        raise DataError(f"{image.where} has more than 8 bits a pixel")
     decoded: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
     return decoded
 
 
-def _chunks(pairs: Iterable[tuple[bytes, int]], size: int) -> Iterator[list[tuple[bytes, int]]]:
-    iterator = iter(pairs)
+def _chunks(images: Iterable[EncodedImage], size: int) -> Iterator[list[EncodedImage]]:
+    iterator = iter(images)
     while chunk := list(islice(iterator, size)):
         yield chunk

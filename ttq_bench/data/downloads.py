@@ -1,7 +1,6 @@
 """Fetching a published archive: several mirrors, one pinned hash, resumed where it broke off."""
 
 import http.client
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,16 +27,17 @@ def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
     for url in archive.mirrors:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _download(url, part, archive.size_bytes, progress)
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError) as error:
+            # What an earlier answer left may be an error page: thrown away, then once from zero.
+            for _ in range(1 + part.exists()):
+                _download(url, part, archive.size_bytes, progress)
+                given = file_digest(part, "md5")
+                if given == archive.md5:
+                    part.replace(path)
+                    return path
+                part.unlink()
+                problems.append(f"{url}: md5 {given} instead of {archive.md5}, thrown away")
+        except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
             problems.append(f"{url}: {error}")
-            continue
-        given = file_digest(part, "md5")
-        if given == archive.md5:
-            part.replace(path)
-            return path
-        part.unlink()
-        problems.append(f"{url}: md5 {given} instead of {archive.md5}, thrown away")
     raise DataError(_way_out(archive, folder, problems))
 
 

@@ -4,6 +4,7 @@ Hub layout: a column of structs with a ``bytes`` field, and an integer column of
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
@@ -16,14 +17,23 @@ LABEL_COLUMNS = ("label", "labels", "fine_label")
 SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """Bytes of one image with its label; ``where`` is its file, and its row in a Parquet file."""
+
+    content: bytes
+    label: int
+    where: str
+
+
 def encoding_of(source: Source) -> str:
     """Return ``jpeg`` or ``png``, read off the first image's bytes; ``DataError`` for others."""
     for path in source.train:
-        first = next(_encoded_images(source, path), None)
+        first = next(_encoded_images(source, path, 0), None)
         if first is None:
             continue
         for signature, encoding in SIGNATURES.items():
-            if first[0].startswith(signature):
+            if first.content.startswith(signature):
                 return encoding
         raise DataError(f"{path}: images are neither JPEG nor PNG")
     raise DataError(f"{source.train[0].parent}: no images found")
@@ -48,18 +58,18 @@ def split_sizes(source: Source) -> tuple[int, int]:
     return train, test
 
 
-def encoded_images(source: Source, split: str) -> Iterator[tuple[bytes, int]]:
-    """Yield encoded bytes and label of each image of ``train`` or ``test``, in file order."""
-    for label, path in enumerate(source.train if split == "train" else source.test):
-        for content, own_label in _encoded_images(source, path):
-            yield content, label if source.kind == "folders" else own_label
+def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
+    """Yield each image of ``train`` or ``test``, in file order."""
+    for number, path in enumerate(source.train if split == "train" else source.test):
+        yield from _encoded_images(source, path, number)
 
 
-def _encoded_images(source: Source, path: Path) -> Iterator[tuple[bytes, int]]:
+def _encoded_images(source: Source, path: Path, number: int) -> Iterator[EncodedImage]:
     if source.kind == "folders":
         for file in class_folder_files(path):
-            yield file.read_bytes(), -1
+            yield EncodedImage(file.read_bytes(), number, str(file))
         return
+    row = 0
     opened = _open(path)
     image, label = _columns(path, opened.schema_arrow)
     try:
@@ -68,7 +78,9 @@ def _encoded_images(source: Source, path: Path) -> Iterator[tuple[bytes, int]]:
             labels = batch.column(label).to_pylist()
             if None in contents or None in labels:
                 raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
-            yield from zip(contents, labels, strict=True)
+            for content, own_label in zip(contents, labels, strict=True):
+                yield EncodedImage(content, own_label, f"{path}: row {row}")
+                row += 1
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again") from error
 
@@ -87,10 +99,14 @@ def _columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
         for field in schema
         if pyarrow.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
     ]
-    labels = [name for name in LABEL_COLUMNS if name in schema.names]
+    labels = [
+        name
+        for name in LABEL_COLUMNS
+        if name in schema.names and pyarrow.types.is_integer(schema.field(name).type)
+    ]
     if not images or not labels:
         raise DataError(
             f"{path}: columns are {', '.join(schema.names)}; expected an image column of structs"
-            f" with 'bytes' and one of {', '.join(LABEL_COLUMNS)}"
+            f" with 'bytes' and whole numbers in one of {', '.join(LABEL_COLUMNS)}"
         )
     return images[0], labels[0]

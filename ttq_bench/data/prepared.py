@@ -4,6 +4,7 @@ The operating system shares the pages of a mapped file between processes, so k t
 machine hold one copy, whether Ray started them or not.
 """
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -50,12 +51,25 @@ def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
     """Return the images of ``source``, decoding them into ``cache`` if no trial did so before."""
     digest = identity.fingerprint.partition(":")[2][:16]
     folder = cache / "prepared" / f"{identity.name}-{digest}-torchvision{version('torchvision')}"
+    if (images := _loaded(folder, source, identity)) is not None:
+        return images
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
+            if (images := _loaded(folder, source, identity)) is not None:
+                return images
+            _prepare(folder, source)
+    except OSError as error:
+        raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
+    return _load(folder, source, identity)
+
+
+def _loaded(folder: Path, source: Source, identity: Identity) -> ImageSet | None:
     try:
         return _load(folder, source, identity)
     except (OSError, ValueError, KeyError):
-        pass  # not prepared yet, or damaged: make it again
-    _prepare(folder, source)
-    return _load(folder, source, identity)
+        return None  # not prepared yet, or damaged: make it again
 
 
 def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
@@ -79,19 +93,12 @@ def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
 
 def _prepare(folder: Path, source: Source) -> None:
     arrays = {split: read_split(source, split) for split in SPLITS}
-    folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _write(temporary, arrays)
         if folder.exists():
             shutil.rmtree(folder)  # damaged, or this code would not be here
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not (folder / "manifest.json").exists():  # else another trial was faster
-                raise
-    except OSError as error:
-        raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
+        temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -44,13 +44,8 @@ def find_source(dataset: str, data_dir: Path) -> Source:
     folders = [data_dir, *_folders_of(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
         found = [source for folder in folders if (source := find(dataset, folder))]
-        if len(found) > 1:
-            places = ", ".join(str(source.train[0].parent) for source in found)
-            raise DataError(
-                f"{data_dir}: several copies of {dataset} ({places}); give --data-dir one of them"
-            )
         if found:
-            return found[0]
+            return _only(found, data_dir)
     if not card.archives:
         raise DataError(
             f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
@@ -64,7 +59,23 @@ def find_source(dataset: str, data_dir: Path) -> Source:
 def _folders_of(dataset: str, data_dir: Path) -> list[Path]:
     if not data_dir.is_dir():
         return []
-    return sorted(path for path in data_dir.glob(f"{dataset}*") if path.is_dir())
+    return sorted(path for path in data_dir.iterdir() if path.is_dir() and _bears(path, dataset))
+
+
+def _bears(folder: Path, dataset: str) -> bool:
+    """Return whether a folder is named after ``dataset``: cifar10-png, but not cifar100."""
+    rest = folder.name.removeprefix(dataset)
+    return folder.name.startswith(dataset) and not rest[:1].isalnum()
+
+
+def _only(found: list[Source], folder: Path) -> Source:
+    if len(found) > 1:
+        places = ", ".join(str(source.train[0].parent) for source in found)
+        raise DataError(
+            f"{folder}: several copies of {found[0].dataset} ({places});"
+            " give --data-dir one of them"
+        )
+    return found[0]
 
 
 def _find_archive(dataset: str, folder: Path) -> Source | None:
@@ -76,25 +87,29 @@ def _find_archive(dataset: str, folder: Path) -> Source | None:
 
 
 def _find_parquet(dataset: str, folder: Path) -> Source | None:
+    found = []
     # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
     # folder; a plain train.parquet is common too.
     for place in (folder, *sorted(path for path in folder.glob("*/") if not path.is_symlink())):
         train = tuple(sorted(place.glob("train*.parquet")))
         test = _first_match(place, "{}*.parquet")
-        if place is not folder and folder.name.partition("-")[0] != dataset:
+        if place is not folder and not _bears(folder, dataset):
             continue  # a neighbour's files, for example of another dataset in the same data folder
         if bool(train) != bool(test):
             missing = "test" if train else "train"
             raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
         if train:
-            return Source(dataset, "parquet", train, test)
-    return None
+            found.append(Source(dataset, "parquet", train, test))
+    return _only(found, folder) if found else None
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:
     train = tuple(sorted(path for path in folder.glob("train/*/") if path.is_dir()))
     test = tuple(path for path in _first_match(folder, "{}/*/") if path.is_dir())
-    if not train or not test:
+    if bool(train) != bool(test):
+        missing = "test" if train else "train"
+        raise DataError(f"{folder}: {missing}/CLASS/ is missing beside the other split")
+    if not train:
         return None
     classes = DATASETS[dataset].classes
     names = [path.name for path in train]

@@ -14,7 +14,8 @@ from ttq_bench.suite.spec import TrialSpec
 def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bool]) -> Ended:
     """Run the trial once; a failure is written to ``failure.json`` with its traceback.
 
-    ``interrupted`` is asked about once a second, beside the stop file of the results folder.
+    ``interrupted`` is asked about once a second and between epochs, beside the stop file of the
+    results folder.
     """
     from ttq_bench.execution.trial import run_trial  # torch: in the worker, not in the driver
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from ttq_bench.errors import BusyError, ResultsError
+from ttq_bench.errors import BusyError, ResultsError, unwritable
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.execution.resources import Machine, Shares
@@ -91,10 +91,7 @@ def _locked(results: ResultsPaths) -> Iterator[None]:
         results.lock.parent.mkdir(parents=True, exist_ok=True)
         stream = results.lock.open("a+", encoding="utf-8")
     except OSError as error:
-        raise ResultsError(
-            f"{results.root}: results cannot be written there ({error.strerror});"
-            " name another folder with --results"
-        ) from error
+        raise unwritable(results.root, error) from error
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

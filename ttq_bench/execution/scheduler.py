@@ -65,6 +65,8 @@ class Scheduler:
             if parent in self.tally.failed or parent in self.tally.diverged:
                 how = "failed" if parent in self.tally.failed else "diverged"
                 self.tally.failed[trial.spec.trial_id] = f"its parent {parent} {how}"
+            elif parent in self.tally.left:  # stopped from outside: nothing will end it in this run
+                self.tally.left.add(trial.spec.trial_id)
             else:
                 kept.append(trial)
         return kept

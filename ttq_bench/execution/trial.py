@@ -149,9 +149,11 @@ class _Run:
         return "finished"
 
     def on_step(self, state: TrainingState, step: int, steps: int) -> None:
-        if time.monotonic() - self.last_written >= PROGRESS_SECONDS:
-            if self.should_stop():
-                raise StoppedError
+        due = time.monotonic() - self.last_written >= PROGRESS_SECONDS
+        # Between epochs too: the clock starts anew with each, and one may take less than a second.
+        if (due or step == 0) and self.should_stop():
+            raise StoppedError
+        if due:
             self.tell(state, step / steps)
 
     def tell(self, state: TrainingState, share: float) -> None:

@@ -4,6 +4,7 @@ The rate comes from the records at hand where there are any (same model, same de
 from the figures below, which were measured on one machine and are rough elsewhere.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -39,11 +40,22 @@ def measured_rates(records: Iterable[TrialRecord], device: str) -> Rates:
     """Return the rates that the records of this kind of device show."""
     seen: dict[str, list[float]] = {}
     for record in records:
-        run, spec = record.run, TrialSpec.model_validate(record.spec)
-        if run.get("device") == device and record.epochs_done:
+        run, spec = record.run, _spec_of(record)
+        if spec is not None and run.get("device") == device and record.epochs_done:
             spent = record.training_seconds * run.get("threads", 1) / record.epochs_done
             seen.setdefault(spec.model, []).append(spent / epoch_core_seconds(spec, device))
     return Rates(device, {model: median(ratios) for model, ratios in seen.items()})
+
+
+def _spec_of(record: TrialRecord) -> TrialSpec | None:
+    """Return the spec of a record; None for one whose fields or names this version does not know."""
+    try:
+        # Through JSON: strict recipes take a list for a tuple there, and nowhere else.
+        spec = TrialSpec.model_validate_json(json.dumps(record.spec))
+    except ValueError:
+        return None
+    known = spec.model in MODELS and spec.dataset.partition("-")[0] in DATASETS
+    return spec if known else None
 
 
 def epoch_core_seconds(spec: TrialSpec, device: str) -> float:

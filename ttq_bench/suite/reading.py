@@ -9,9 +9,16 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
-from ttq_bench.suite.schema import Suite
+from ttq_bench.suite.schema import Suite, text_hint
 
 MOST_BYTES = 1_000_000
+TYPE_WORDS = {
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid array": "a list",
+    "a valid boolean": "true or false",
+    "an object": "a mapping",
+}
 
 
 def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
@@ -50,7 +57,10 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if isinstance(default, dict):
         default = default.get(device, "")
     chosen = str(default) if asked == "auto" else asked
-    if chosen not in profiles and (chosen or profiles):
+    if not chosen and profiles:
+        names = ", ".join(map(str, profiles))
+        raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
+    if chosen not in profiles and chosen:
         raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
     return chosen
 
@@ -80,13 +90,19 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explained(error: pydantic.ValidationError, where: str) -> str:
-    problems = [f"  {_field(detail)}: {_reason(detail)}" for detail in error.errors()]
+    details = error.errors()
+    places = {detail["loc"][:-1] for detail in details}
+    # A list whose entries are refused counts as too short as well: that is no problem of its own.
+    told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
+    problems = [f"  {_field(detail)}{_reason(detail)}" for detail in told]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n".join([f"{where}: {count}", *problems])
 
 
 def _field(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"]) or "suite"
+    # A problem between two fields names them itself.
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: " if place else ""
 
 
 def _reason(detail: ErrorDetails) -> str:
@@ -99,10 +115,10 @@ def _reason(detail: ErrorDetails) -> str:
         return detail["msg"].removeprefix("Value error, ")
     if kind == "too_short":
         return "is empty; name at least one"
-    message = (
-        detail["msg"].removeprefix("Input should be ").replace("a valid integer", "a whole number")
-    )
-    return f"expected {message}, got {given!r}"
+    message = detail["msg"].removeprefix("Input should be ")
+    for word, plain in TYPE_WORDS.items():
+        message = message.replace(word, plain)
+    return f"expected {message}, got {given!r}{text_hint(given) if 'number' in message else ''}"
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -127,6 +127,18 @@ class Suite(Strict):
         return self
 
 
+def text_hint(given: Any) -> str:
+    """Return how to write a number that YAML read as text (``1e-4`` lacks a point), or nothing."""
+    try:
+        number = int(given) if given.isdigit() else float(given)
+    except (AttributeError, ValueError):
+        return ""
+    text = repr(number)
+    if "e" in text and "." not in text:
+        text = text.replace("e", ".0e")
+    return f", which YAML reads as text; write {text}"
+
+
 def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
     for name in names:
         if name not in table:
@@ -146,9 +158,9 @@ def _strategy(entry: Any) -> Any:
         raise ValueError("expected 'NAME: NUMBER', for example 'max_fraction: 0.05'")
     (name, number), *_ = entry.items()
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ValueError(f"{name}: expected a number, got {number!r}")
+        raise ValueError(f"{name}: expected a number, got {number!r}{text_hint(number)}")
     try:
-        check_strategy("delta_strategies", name, number)
+        check_strategy("delta_strategies", str(name), number)
     except TtqBenchError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(str(error).removeprefix("delta_strategies: ")) from error
     return {"name": name, "number": float(number)}

@@ -1,5 +1,7 @@
 """Which layers become ternary, and which of them feed batch normalisation."""
 
+from typing import get_args
+
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
@@ -38,6 +40,8 @@ def quantize_(
     if not METHODS[method].is_ternary:
         return model
     check_strategy("quantize_", strategy, number)
+    if initial_scales not in get_args(InitialScales):
+        raise unknown_name("quantize_", "initial_scales", initial_scales, get_args(InitialScales))
     names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last)
     feeds = batch_norm_feeding(model)
     for name in names:
@@ -95,7 +99,7 @@ def batch_norm_feeding(model: nn.Module) -> dict[str, str]:
 
     Read off the traced graph: ``yes`` where every user of the layer's output is a batch
     normalisation, ``no`` where none lies anywhere behind it, ``unknown`` for all that is between
-    and for models that cannot be traced (an empty mapping).
+    and for layers whose uses differ. A model that cannot be traced gives an empty mapping.
     """
     try:
         graph = fx.symbolic_trace(model).graph
@@ -106,14 +110,16 @@ def batch_norm_feeding(model: nn.Module) -> dict[str, str]:
     def is_norm(node: fx.Node) -> bool:
         return node.op == "call_module" and isinstance(modules[str(node.target)], NORMALISED)
 
-    answers = {}
+    answers: dict[str, str] = {}
     for node in graph.nodes:
         if node.op == "call_module" and isinstance(modules[str(node.target)], WEIGHTED):
             if node.users and all(is_norm(user) for user in node.users):
                 answer = "yes"
             else:
                 answer = "unknown" if any(map(is_norm, _downstream(node))) else "no"
-            answers[str(node.target)] = answer
+            known = answers.setdefault(str(node.target), answer)
+            if known != answer:  # a shared layer: one node a use
+                answers[str(node.target)] = "unknown"
     return answers
 
 

@@ -1,0 +1,70 @@
+# Every target sets up .venv from the lock first, once. Settings: make TARGET NAME=value
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PROFILE ?= auto
+DATA_DIR ?= data
+RESULTS ?= results
+ARGS ?=
+
+.PHONY: help
+help: ## List all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings: PROFILE=auto|quick|paper DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' \
+	  '$(DATA_DIR)' '$(RESULTS)'
+
+.PHONY: install
+install: $(READY) ## Create .venv and install exactly what requirements.lock says
+
+# Hashes are checked for every package. The last step needs no network: its build tools are locked.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --no-index --editable .
+	touch $@
+
+.PHONY: demo
+demo: $(READY) ## The whole way on bundled digits, two minutes on two cores
+	$(BIN)/ttq-bench run suites/demo.yaml --results $(RESULTS)/demo $(ARGS)
+
+.PHONY: reproduce-cifar
+reproduce-cifar: $(READY) ## Table 1 of the paper on CIFAR-10; resumes when repeated
+	$(BIN)/ttq-bench run suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \
+	  --results $(RESULTS) $(ARGS)
+
+.PHONY: plan
+plan: $(READY) ## Show what reproduce-cifar would do
+	$(BIN)/ttq-bench plan suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \
+	  --results $(RESULTS) $(ARGS)
+
+.PHONY: report
+report: $(READY) ## Redraw tables, figures, summary and the README's table from the records
+	$(BIN)/ttq-bench report --results $(RESULTS) --readme README.md
+
+.PHONY: test
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(READY) ## Lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: lock
+lock: $(READY) ## Resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal \
+	  --no-emit-index-url --python-version 3.11 --quiet --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Delete the demo's results and caches (never records)
+	rm -rf $(RESULTS)/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

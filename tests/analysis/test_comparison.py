@@ -1,0 +1,62 @@
+"""Errors and paired differences from written records."""
+
+import pytest
+
+from tests.written_records import write_grid, write_trial
+from ttq_bench.analysis.comparison import compare_arms, comparison_table
+from ttq_bench.analysis.tables import load_tables
+from ttq_bench.records.paths import ResultsPaths
+
+
+def arms_of(root):
+    return {result.arm: result for result in compare_arms(load_tables(ResultsPaths(root)))}
+
+
+def test_differences_are_paired_with_the_very_parent_and_its_control(tmp_path):
+    write_grid(tmp_path)
+    ttq = arms_of(tmp_path)["ttq"]
+    # final errors base + 1 + 0.1 * seed; parents base; controls base - 1
+    assert ttq.to_parent.mean == pytest.approx(1.1)
+    assert ttq.to_continued.mean == pytest.approx(2.1)
+    assert ttq.to_continued.deviation == pytest.approx(0.1)
+    assert ttq.to_continued.n == 3
+    assert ttq.error.mean == pytest.approx(22.1)
+
+
+def test_full_precision_has_no_start_to_compare_with(tmp_path):
+    write_grid(tmp_path)
+    arms = arms_of(tmp_path)
+    assert arms["full_precision"].to_parent is None
+    assert arms["full_precision_continued"].to_parent.mean == pytest.approx(-1)
+    assert arms["full_precision_continued"].to_continued is None
+
+
+def test_a_control_with_another_budget_is_not_compared_with(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    write_trial(tmp_path, "on-0", seed=0, errors=(20.0, 20.0, 19.0), parent="fp-0")
+    write_trial(tmp_path, "ttq-0", seed=0, errors=(22.0,), parent="fp-0", scales={"a": (1, 1)})
+    assert arms_of(tmp_path)["ttq"].to_continued is None
+
+
+def test_arms_of_different_budgets_are_never_averaged(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    write_trial(tmp_path, "fp-1", seed=1, errors=(30.0, 10.0))
+    results = compare_arms(load_tables(ResultsPaths(tmp_path)))
+    assert [result.error.n for result in results] == [1, 1]
+
+
+def test_a_diverged_trial_has_no_error_but_stays_in_the_trials(tmp_path):
+    write_grid(tmp_path, seeds=2)
+    write_trial(tmp_path, "fp-9", seed=9, errors=(50.0, 60.0), outcome="diverged")
+    tables = load_tables(ResultsPaths(tmp_path))
+    assert len(tables.trials) == 7
+    full_precision = compare_arms(tables)[0]
+    assert full_precision.error.n == 2
+
+
+def test_table_has_a_mean_an_interval_and_n_for_each_estimate(tmp_path):
+    write_grid(tmp_path)
+    table = comparison_table(compare_arms(load_tables(ResultsPaths(tmp_path))))
+    row = table[table["arm"] == "ttq"].iloc[0]
+    assert row["to_continued_low"] < row["to_continued_mean"] < row["to_continued_high"]
+    assert row["to_continued_n"] == 3

@@ -1,0 +1,140 @@
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from tests.data import builders
+from ttq_bench.data.decoding import read_split
+from ttq_bench.data.identity import identify
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError
+
+IMAGES = builders.random_images(6)
+LABELS = [3, 1, 3, 0, 9, 1]
+PNGS = [builders.png(image) for image in IMAGES]
+SHAPES = {"cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
+
+
+def parquet_source(folder, contents=PNGS, labels=LABELS, **columns):  # noqa: B006
+    builders.write_parquet(folder / "train.parquet", contents, labels, **columns)
+    builders.write_parquet(folder / "test.parquet", PNGS[:1], [0])
+    return find_source("cifar10", folder)
+
+
+@pytest.mark.parametrize("dataset", sorted(SHAPES))
+def test_folders_of_png_are_read_back_pixel_exact_in_class_order(tmp_path, dataset):
+    images = builders.random_images(6, SHAPES[dataset])
+    for split in ("train", "test"):
+        builders.write_class_folders(tmp_path / split, images, LABELS)
+    order = np.argsort(LABELS, kind="stable")
+    for split in ("train", "test"):
+        pixels, labels = read_split(find_source(dataset, tmp_path), split)
+        assert np.array_equal(pixels, images[order])
+        assert labels.tolist() == sorted(LABELS)
+
+
+@pytest.mark.parametrize("label", ["label", "labels", "fine_label"])
+def test_parquet_is_read_back_pixel_exact_in_file_order(tmp_path, label):
+    source = parquet_source(tmp_path, label=label, image="picture")
+    pixels, labels = read_split(source, "train")
+    assert np.array_equal(pixels, IMAGES)
+    assert labels.tolist() == LABELS
+    assert (pixels.dtype, labels.dtype) == (np.uint8, np.int64)
+
+
+def test_shards_are_joined_in_the_order_of_their_numbers(tmp_path):
+    for shard in (1, 0):
+        part = slice(shard * 3, shard * 3 + 3)
+        path = tmp_path / f"data/train-0000{shard}-of-00002.parquet"
+        builders.write_parquet(path, PNGS[part], LABELS[part])
+    builders.write_parquet(tmp_path / "data/test-00000-of-00001.parquet", PNGS[:1], [7])
+    (tmp_path / "data").rename(tmp_path / "cifar10")
+    source = find_source("cifar10", tmp_path)
+    assert read_split(source, "train")[1].tolist() == LABELS
+    assert read_split(source, "test")[1].tolist() == [7]
+
+
+def test_more_rows_than_one_chunk_stay_in_order(tmp_path):
+    labels = [number % 10 for number in range(4_200)]
+    source = parquet_source(tmp_path, [PNGS[label % 6] for label in labels], labels)
+    pixels, read = read_split(source, "train")
+    assert read.tolist() == labels
+    assert np.array_equal(pixels[4_096:], IMAGES[[label % 6 for label in labels[4_096:]]])
+
+
+def test_digits_are_read_like_any_other_dataset(tmp_path):
+    images, labels = read_split(find_source("digits", tmp_path), "test")
+    assert images.shape == (400, 28, 28, 1)
+    assert set(labels.tolist()) == set(range(10))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("look", ["identity", "decode"])
+def test_a_truncated_parquet_file_is_named(tmp_path, cache, share, look):
+    source = parquet_source(tmp_path)
+    builders.cut(source.train[0], share)
+    with pytest.raises(DataError, match=r"train\.parquet: cannot be read as Parquet .*again"):
+        identify(source, cache) if look == "identity" else read_split(source, "train")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"img": ["a"], "label": [1]},
+        {"img": [{"path": "a"}], "label": [1]},
+        {"img": [{"bytes": b"a"}], "class": [1]},
+        {"img": [{"bytes": b"a"}], "label": ["ship"]},
+        {"img": [{"bytes": b"a"}], "label": [0.5]},
+    ],
+)
+def test_wrong_columns_are_refused_with_those_that_are_there(tmp_path, columns):
+    source = parquet_source(tmp_path)
+    parquet.write_table(pyarrow.table(columns), source.train[0])
+    with pytest.raises(DataError, match=rf"train\.parquet: columns are {', '.join(columns)};"):
+        read_split(source, "train")
+
+
+@pytest.mark.parametrize(
+    ("contents", "labels"), [([PNGS[0], None], [1, 2]), (PNGS[:2], [1, None])]
+)
+def test_empty_rows_are_refused(tmp_path, contents, labels):
+    with pytest.raises(DataError, match=r"train\.parquet: column 'img' or 'label' has empty rows"):
+        read_split(parquet_source(tmp_path, contents, labels), "train")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", PNGS[3][:200]])
+def test_an_image_that_cannot_be_decoded_is_named_by_file_and_row(tmp_path, content):
+    source = parquet_source(tmp_path, [*PNGS[:3], content], LABELS[:4])
+    with pytest.raises(DataError, match=r"train\.parquet: row 3 cannot be decoded"):
+        read_split(source, "train")
+
+
+def test_an_image_of_a_class_folder_that_cannot_be_decoded_is_named(tmp_path):
+    for split in ("train", "test"):
+        builders.write_class_folders(tmp_path / split, IMAGES, LABELS)
+    (tmp_path / "test/9/00004.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"test/9/00004\.png cannot be decoded"):
+        read_split(find_source("cifar10", tmp_path), "test")
+
+
+def test_an_image_of_another_size_is_named(tmp_path):
+    odd = builders.png(builders.random_images(1, (32, 31, 3))[0])
+    source = parquet_source(tmp_path, [PNGS[0], odd], [0, 0])
+    with pytest.raises(
+        DataError, match=r"train\.parquet: row 1 is \(32, 31\) pixels, expected \(32, 32\)"
+    ):
+        read_split(source, "train")
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_out_of_range_is_refused_with_the_range(tmp_path, label):
+    source = parquet_source(tmp_path, PNGS[:2], [4, label])
+    with pytest.raises(DataError, match=r"labels run from .* cifar10 has 0 to 9") as caught:
+        read_split(source, "train")
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_pixels_of_16_bits_are_refused_and_not_wrapped_around(tmp_path):
+    source = parquet_source(tmp_path, [builders.png(np.full((32, 32, 3), 4_660, dtype=np.uint16))], [0])
+    with pytest.raises(DataError, match="row 0 has more than 8 bits"):
+        read_split(source, "train")

@@ -1,0 +1,167 @@
+import json
+import os
+
+import pytest
+
+from tests.data import builders
+from ttq_bench.data.catalog import DATASETS, Archive
+from ttq_bench.data.identity import cache_folder, identify
+from ttq_bench.data.sources import Source, find_source
+from ttq_bench.errors import DataError
+from ttq_bench.files import file_digest
+
+CARD = DATASETS["cifar10"]
+PNG = builders.png(builders.random_images(1)[0])
+JPEG = b"\xff\xd8\xff\xe0 the rest is not looked at"
+WRONG = "0" * 32
+
+
+def parquet_source(folder, content=PNG, train=3, test=2):
+    for split, count in (("train", train), ("test", test)):
+        builders.write_parquet(folder / f"{split}.parquet", [content] * count, [1] * count)
+    return find_source("cifar10", folder)
+
+
+def archive_source(path, md5=None, content=b"an archive"):
+    path.write_bytes(content)
+    archive = Archive(path.name, md5 or file_digest(path, "md5"), 99_999, "cifar-binary", ())
+    return Source("cifar10", "archive", (path,), (), archive)
+
+
+def test_a_verified_archive_bears_the_plain_name(tmp_path, cache):
+    identity = identify(archive_source(tmp_path / "a.tar.gz"), cache)
+    assert identity.name == "cifar10"
+    assert (identity.train_count, identity.test_count) == (50_000, 10_000)
+
+
+def test_a_wrong_archive_is_refused_with_both_hashes_and_sizes(tmp_path, cache):
+    source = archive_source(tmp_path / "a.tar.gz", md5=WRONG)
+    given = file_digest(source.train[0], "md5")
+    with pytest.raises(DataError, match=rf"a\.tar\.gz: md5 is {given}, .* {WRONG} \(10 of 99,999"):
+        identify(source, cache)
+
+
+def test_a_refused_archive_is_refused_again(tmp_path, cache):
+    source = archive_source(tmp_path / "a.tar.gz", md5=WRONG)
+    for _ in range(2):
+        with pytest.raises(DataError, match="md5 is"):
+            identify(source, cache)
+
+
+def test_a_verified_archive_that_changes_is_refused(tmp_path, cache):
+    source = archive_source(tmp_path / "a.tar.gz")
+    identify(source, cache)
+    source.train[0].write_bytes(b"other bytes")
+    with pytest.raises(DataError, match="md5 is"):
+        identify(source, cache)
+
+
+def test_all_published_archives_and_a_missing_one_share_one_fingerprint(tmp_path, cache):
+    found = set()
+    for archive in CARD.archives:
+        path = tmp_path / archive.file_name
+        found.add(identify(Source("cifar10", "archive", (path,), (), archive), cache))
+    assert len(found) == 1
+    assert found.pop().fingerprint == f"md5:{CARD.archives[-1].md5}"
+
+
+@pytest.mark.parametrize(("content", "encoding"), [(PNG, "png"), (JPEG, "jpeg")])
+@pytest.mark.parametrize(
+    ("train", "test", "ending"),
+    [
+        (CARD.train_count, CARD.test_count, ""),
+        (CARD.train_count - 1, CARD.test_count, "-subset"),
+        (CARD.train_count, CARD.test_count - 1, "-subset"),
+    ],
+)
+def test_other_images_are_named_by_encoding_and_count(
+    tmp_path, cache, content, encoding, train, test, ending
+):
+    identity = identify(parquet_source(tmp_path, content, train, test), cache)
+    assert identity.name == f"cifar10-{encoding}{ending}"
+    assert (identity.train_count, identity.test_count) == (train, test)
+
+
+def test_class_folders_are_named_like_parquet(tmp_path, cache):
+    for split in ("train", "test"):
+        builders.write_class_folders(tmp_path / split, builders.random_images(2), [3, 4])
+    identity = identify(find_source("cifar10", tmp_path), cache)
+    assert identity.name == "cifar10-png-subset"
+    assert (identity.train_count, identity.test_count) == (2, 2)
+
+
+def test_a_renamed_class_folder_changes_the_fingerprint(tmp_path, cache):
+    for split in ("train", "test"):
+        builders.write_class_folders(tmp_path / split, builders.random_images(2), [3, 4])
+    before = identify(find_source("cifar10", tmp_path), cache).fingerprint
+    for split in ("train", "test"):
+        for old, new in (("3", "x"), ("4", "3"), ("x", "4")):
+            (tmp_path / split / old).rename(tmp_path / split / new)
+    assert identify(find_source("cifar10", tmp_path), cache).fingerprint != before
+
+
+def test_images_that_are_neither_jpeg_nor_png_are_refused(tmp_path, cache):
+    with pytest.raises(DataError, match=r"train\.parquet: images are neither JPEG nor PNG"):
+        identify(parquet_source(tmp_path, b"GIF89a"), cache)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "word"), [(0, 2, "no images found|no training"), (2, 0, "no test")]
+)
+def test_a_split_without_images_is_refused(tmp_path, cache, train, test, word):
+    for split, count in (("train", train), ("test", test)):
+        builders.write_class_folders(
+            tmp_path / split, builders.random_images(count), list(range(count))
+        )
+    with pytest.raises(DataError, match=word):
+        identify(find_source("cifar10", tmp_path), cache)
+
+
+def test_a_cached_identity_is_used_and_a_changed_file_makes_a_new_one(tmp_path, cache):
+    source = parquet_source(tmp_path)
+    first = identify(source, cache)
+    (kept,) = (cache / "identities").glob("*.json")
+    answer = json.loads(kept.read_text())
+    kept.write_text(json.dumps(answer | {"name": "from the cache"}))
+    assert identify(source, cache).name == "from the cache"
+    changed = identify(parquet_source(tmp_path, train=4), cache)
+    assert changed.name == first.name
+    assert (changed.train_count, changed.fingerprint == first.fingerprint) == (4, False)
+
+
+def test_a_newer_time_of_change_alone_gives_the_same_fingerprint(tmp_path, cache):
+    source = parquet_source(tmp_path)
+    first = identify(source, cache)
+    os.utime(source.train[0], ns=(1, 1))
+    assert identify(source, cache) == first
+    assert len(list((cache / "identities").glob("*.json"))) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"name": "cifar10"}'])
+def test_a_damaged_cache_is_looked_past(tmp_path, cache, damage):
+    source = parquet_source(tmp_path)
+    first = identify(source, cache)
+    (kept,) = (cache / "identities").glob("*.json")
+    kept.write_text(damage)
+    assert identify(source, cache) == first
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, cache):
+    (cache / "identities").write_text("a file where a folder should be")
+    assert identify(parquet_source(tmp_path), cache).name == "cifar10-png-subset"
+
+
+def test_bundled_digits_are_known_by_the_hash_of_their_file(cache):
+    identity = identify(Source("digits", "bundled", (), ()), cache)
+    assert identity.name == "digits"
+    assert len(identity.fingerprint) == len("sha256:") + 64
+
+
+def test_cache_folder_follows_the_environment(cache, monkeypatch, tmp_path):
+    assert cache_folder() == cache
+    monkeypatch.setenv("TTQ_BENCH_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "ttq-bench"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_folder() == tmp_path / "home/.cache/ttq-bench"

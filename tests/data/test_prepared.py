@@ -1,0 +1,147 @@
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+
+from tests.data import builders
+from ttq_bench.data.identity import identify
+from ttq_bench.data.prepared import load_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError
+
+IMAGES = builders.random_images(5)
+LABELS = [3, 1, 4, 1, 5]
+
+
+@pytest.fixture
+def source(tmp_path):
+    contents = [builders.png(image) for image in IMAGES]
+    builders.write_parquet(tmp_path / "train.parquet", contents[:3], LABELS[:3])
+    builders.write_parquet(tmp_path / "test.parquet", contents[3:], LABELS[3:])
+    return find_source("cifar10", tmp_path)
+
+
+def prepared_folder(cache):
+    (folder,) = (path for path in (cache / "prepared").iterdir() if path.is_dir())
+    return folder
+
+
+def test_images_and_labels_of_both_splits_are_what_was_read(source, cache):
+    images = load_images(source, identify(source, cache), cache)
+    assert np.array_equal(images.train_images.numpy(), IMAGES[:3])
+    assert np.array_equal(images.test_images.numpy(), IMAGES[3:])
+    assert images.train_labels.tolist() + images.test_labels.tolist() == LABELS
+    assert images.classes == 10
+    assert images.identity.name == "cifar10-png-subset"
+
+
+def test_mean_and_deviation_by_hand(tmp_path, cache):
+    half = np.zeros((28, 28, 1), dtype=np.uint8)
+    half[:14] = 200  # half of the pixels 0, half 200: mean 100, deviation 100
+    for split in ("train", "test"):
+        builders.write_parquet(tmp_path / f"{split}.parquet", [builders.png(half)], [0])
+    source = find_source("mnist", tmp_path)
+    images = load_images(source, identify(source, cache), cache)
+    assert images.mean == (100.0,)
+    assert images.deviation == (100.0,)
+
+
+def test_mean_and_deviation_are_those_of_each_channel_over_training_images(source, cache):
+    images = load_images(source, identify(source, cache), cache)
+    pixels = IMAGES[:3].reshape(-1, 3).astype(np.float64)
+    assert images.mean == pytest.approx(pixels.mean(axis=0), rel=1e-12)
+    assert images.deviation == pytest.approx(pixels.std(axis=0), rel=1e-12)
+
+
+def test_a_second_load_reads_what_is_prepared_and_decodes_nothing(source, cache):
+    identity = identify(source, cache)
+    first = load_images(source, identity, cache)
+    for path in source.train + source.test:
+        path.write_bytes(b"nobody reads this again")
+    second = load_images(source, identity, cache)
+    assert second.train_images.equal(first.train_images)
+    assert second.pixels_sha256 == first.pixels_sha256
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "train_images.npy").write_bytes(b""),
+        lambda folder: (folder / "test_labels.npy").unlink(),
+        lambda folder: (folder / "manifest.json").write_text('{"sha256"'),
+        lambda folder: (folder / "manifest.json").write_text("{}"),
+        lambda folder: builders.cut(folder / "test_images.npy", 0.9),
+    ],
+)
+def test_a_damaged_prepared_file_is_made_anew(source, cache, damage):
+    identity = identify(source, cache)
+    first = load_images(source, identity, cache).pixels_sha256
+    damage(prepared_folder(cache))
+    again = load_images(source, identity, cache)
+    assert np.array_equal(again.train_images.numpy(), IMAGES[:3])
+    assert again.pixels_sha256 == first
+
+
+def test_a_changed_pixel_is_noticed_and_made_anew(source, cache):
+    identity = identify(source, cache)
+    load_images(source, identity, cache)
+    file = prepared_folder(cache) / "train_images.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    again = load_images(source, identity, cache)
+    assert np.array_equal(again.train_images.numpy(), IMAGES[:3])
+
+
+def test_writing_into_loaded_images_leaves_the_prepared_file_alone(source, cache):
+    identity = identify(source, cache)
+    load_images(source, identity, cache).train_images.zero_()
+    assert load_images(source, identity, cache).train_images.any()
+
+
+def test_images_of_another_fingerprint_are_prepared_apart(source, cache):
+    load_images(source, identify(source, cache), cache)
+    contents = [builders.png(image) for image in IMAGES[::-1]]
+    builders.write_parquet(source.train[0], contents[:2], [0, 1])
+    images = load_images(source, identify(source, cache), cache)
+    assert images.train_labels.tolist() == [0, 1]
+    assert len([path for path in (cache / "prepared").iterdir() if path.is_dir()]) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_named(source, cache):
+    identity = identify(source, cache)
+    (cache / "prepared").write_text("a file where a folder should be")
+    with pytest.raises(DataError, match=r"prepared.*: decoded images cannot be kept there"):
+        load_images(source, identity, cache)
+
+
+def _prepare(source, cache, start, answers):
+    identity = identify(source, cache)
+    start.wait()
+    try:
+        for _ in range(3):
+            images = load_images(source, identity, cache)
+        answers.put(images.train_images.numpy().sum())
+    except BaseException as error:
+        answers.put(repr(error))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_processes_that_prepare_at_once_all_succeed(source, cache, damaged):
+    if damaged:
+        load_images(source, identify(source, cache), cache)
+        (prepared_folder(cache) / "test_images.npy").write_bytes(b"")
+    context = multiprocessing.get_context("fork")
+    start, answers = context.Barrier(4), context.Queue()
+    workers = [
+        context.Process(target=_prepare, args=(source, cache, start, answers)) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    given = [answers.get(timeout=30) for _ in workers]
+    for worker in workers:
+        worker.join()
+    assert given == [IMAGES[:3].sum()] * 4
+    left = [name for name in os.listdir(cache / "prepared") if not name.endswith(".lock")]  # noqa: PTH208
+    assert len(left) == 1

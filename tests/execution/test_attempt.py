@@ -1,0 +1,66 @@
+import json
+
+from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.execution.attempt import attempt
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.records.paths import ResultsPaths
+
+NEVER = bool  # bool() is False
+
+
+def failure_of(results, spec):
+    return json.loads(ResultsPaths(results).trial(spec.trial_id).failure.read_text())
+
+
+def test_an_unforeseen_error_leaves_its_traceback_and_does_not_raise(cache, tmp_path):
+    spec = tiny_specs(cache)[0]
+    checkpoints = ResultsPaths(tmp_path).trial(spec.trial_id).checkpoints
+    checkpoints.parent.mkdir(parents=True)
+    checkpoints.write_text("a file where a folder has to be")
+    ended = attempt(spec, settings_for(tmp_path, cache), NEVER)
+    assert (ended.trial_id, ended.outcome) == (spec.trial_id, "failed")
+    failure = failure_of(tmp_path, spec)
+    assert failure["traceback"].startswith("Traceback (most recent call last)")
+    assert "Error(" in failure["reason"]
+    assert failure["reason"] == ended.message
+    assert failure["spec"] == spec.resolved()
+    assert not ResultsPaths(tmp_path).trial(spec.trial_id).folder.exists()
+
+
+def test_what_the_user_can_mend_is_told_without_a_traceback(cache, tmp_path):
+    child = tiny_specs(cache)[1]
+    ended = attempt(child, settings_for(tmp_path, cache), NEVER)
+    assert ended.outcome == "failed"
+    assert "weights of the parent are missing" in ended.message
+    failure = failure_of(tmp_path, child)
+    assert (failure["traceback"], failure["reason"]) == ("", ended.message)
+
+
+def test_a_folder_that_takes_no_failure_file_is_told_in_the_message(cache, tmp_path):
+    (tmp_path / "file").write_text("")
+    spec = tiny_specs(cache)[0]
+    ended = attempt(spec, settings_for(tmp_path / "file" / "results", cache), NEVER)
+    assert ended.outcome == "failed"
+    assert "failure.json could not be written" in ended.message
+
+
+def test_the_stop_file_of_the_results_folder_ends_an_attempt_that_a_rerun_takes_up(cache, tmp_path):
+    spec, results = tiny_specs(cache, epochs=1)[0], ResultsPaths(tmp_path)
+    results.stop_file.parent.mkdir(parents=True)
+    results.stop_file.touch()
+    settings = settings_for(tmp_path, cache)
+    assert attempt(spec, settings, NEVER) == Ended(spec.trial_id, "stopped")
+    assert not results.trial(spec.trial_id).failure.exists()
+    results.stop_file.unlink()
+    assert attempt(spec, settings, NEVER) == Ended(spec.trial_id, "finished")
+
+
+def test_a_success_takes_the_failure_of_the_attempt_before_away(cache, tmp_path):
+    spec, settings = tiny_specs(cache, epochs=1)[0], settings_for(tmp_path, cache)
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    paths.work.mkdir(parents=True)
+    paths.checkpoints.write_text("")
+    assert attempt(spec, settings, NEVER).outcome == "failed"
+    paths.checkpoints.unlink()
+    assert attempt(spec, settings, NEVER).outcome == "finished"
+    assert not paths.failure.exists()

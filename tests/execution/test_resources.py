@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+
+
+@pytest.mark.parametrize(
+    ("cores", "trials", "threads", "expected"),
+    [
+        (16, 4, None, Shares(4, 4, 0.0)),  # fewer trials than cores: each gets several
+        (16, 6, None, Shares(8, 2, 0.0)),  # 16 // 6 = 2 threads, so 8 places
+        (16, 100, None, Shares(16, 1, 0.0)),
+        (2, 1, None, Shares(1, 2, 0.0)),
+        (2, 0, None, Shares(1, 2, 0.0)),  # nothing to run is no division by zero
+        (16, 100, 3, Shares(5, 3, 0.0)),  # asked for: 5 x 3 = 15 of 16 cores
+        (2, 9, 2, Shares(1, 2, 0.0)),
+    ],
+)
+def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, expected):
+    assert share(Machine(cores, 0), "cpu", trials, threads=threads, trials_per_gpu=4) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "threads", "trials_per_gpu", "expected"),
+    [
+        (Machine(16, 1), None, 4, Shares(4, 4, 0.25)),
+        (Machine(16, 2), None, 1, Shares(2, 8, 1.0)),
+        (Machine(4, 2), None, 4, Shares(8, 1, 0.25)),  # never less than one thread
+        (Machine(16, 1), 2, 2, Shares(2, 2, 0.5)),
+    ],
+)
+def test_gpus_are_shared_in_equal_parts(machine, threads, trials_per_gpu, expected):
+    shares = share(machine, "cuda", 100, threads=threads, trials_per_gpu=trials_per_gpu)
+    assert shares == expected
+
+
+def test_a_machine_with_gpus_can_still_train_on_its_cores():
+    assert share(Machine(8, 2), "cpu", 8, threads=None, trials_per_gpu=4) == Shares(8, 1, 0.0)
+
+
+@given(st.integers(1, 512), st.integers(0, 10_000))
+def test_trials_never_take_more_cores_than_there_are_and_leave_less_than_one_share(cores, trials):
+    shares = share(Machine(cores, 0), "cpu", trials, threads=None, trials_per_gpu=4)
+    assert 0 <= cores - shares.slots * shares.threads < shares.threads
+
+
+def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
+    assert Shares(5, 3, 0.0).workers == 15
+    assert Shares(8, 2, 0.25).workers == 2
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus", "device"),
+    [
+        ("", 0, "cpu"),
+        ("-1", 0, "cpu"),
+        ("0", 1, "cuda"),
+        ("0,1", 2, "cuda"),
+        ("GPU-5a,", 1, "cuda"),
+    ],
+)
+def test_visible_gpus_are_those_of_the_environment(monkeypatch, visible, gpus, device):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    machine = detect_machine()
+    assert (machine.gpus, machine.device) == (gpus, device)
+    assert machine.cores >= 1
+
+
+LISTING = "#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\necho '  MIG 1g'\n"
+
+
+@pytest.mark.parametrize(("script", "gpus"), [(LISTING, 2), ("#!/bin/sh\nexit 9\n", 0), (None, 0)])
+def test_without_that_the_driver_of_the_gpus_is_asked(monkeypatch, tmp_path, script, gpus):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if script:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(script)
+        tool.chmod(0o755)
+    assert detect_machine().gpus == gpus

@@ -1,0 +1,165 @@
+"""The scheduler on the real in-process backend, and on backends that end trials as told."""
+
+import dataclasses
+
+import pytest
+from tests.tiny_suite import settings_for, tiny_plan
+from ttq_bench.execution.backends import InProcessBackend
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.resources import Shares
+from ttq_bench.execution.scheduler import MOST_CRASHES, Scheduler
+from ttq_bench.records.paths import ResultsPaths
+
+
+class Told:
+    """Ends each submitted trial with the outcomes laid out for it, one after the other."""
+
+    def __init__(self, outcomes=None):
+        self.outcomes = {name: list(list_) for name, list_ in (outcomes or {}).items()}
+        self.submitted, self.open, self.most_at_once, self.closed = [], [], 0, False
+
+    def submit(self, task):
+        self.submitted.append(task.spec.trial_id)
+        self.open.append(task)
+        self.most_at_once = max(self.most_at_once, len(self.open))
+
+    def wait(self, seconds):
+        if not self.open:
+            return []
+        name = self.open.pop(0).spec.trial_id
+        left = self.outcomes.get(name) or ["finished"]
+        return [Ended(name, left.pop(0), "as told")]
+
+    def close(self):
+        self.closed = True
+
+
+def schedule(plan, backend, tmp_path, *, should_stop=bool, slots=1, cache=None):
+    told = []
+    settings = settings_for(tmp_path, cache or tmp_path)
+    shares = Shares(slots, 1, 0.0)
+    scheduler = Scheduler(plan, backend, settings, shares, should_stop, told.append)
+    return scheduler.run(), told
+
+
+def ids(plan):
+    return [trial.spec.trial_id for trial in plan.trials]
+
+
+@pytest.fixture
+def plan(tmp_path, cache):
+    """A plan of two parents with two children each."""
+    return tiny_plan(tmp_path, cache, epochs=1, seeds=[0, 1])
+
+
+def test_a_grid_run_in_process_has_all_its_records(tmp_path, cache):
+    plan = tiny_plan(tmp_path, cache, epochs=1)
+    tally, told = schedule(plan, InProcessBackend(bool), tmp_path, cache=cache)
+    assert tally.finished == set(ids(plan))
+    assert (told, tally.failed, tally.left, tally.running) == ([], {}, set(), set())
+    assert all(ResultsPaths(tmp_path).trial(name).record.exists() for name in ids(plan))
+
+
+@pytest.mark.parametrize("slots", [1, 2, 9])
+def test_every_child_starts_after_its_parent_ended(plan, tmp_path, slots):
+    ended = []
+
+    class Watching(Told):
+        def submit(self, task):
+            assert task.spec.parent is None or task.spec.parent in ended
+            super().submit(task)
+
+        def wait(self, seconds):
+            result = super().wait(seconds)
+            ended.extend(one.trial_id for one in result)
+            return result
+
+    backend = Watching()
+    tally, _ = schedule(plan, backend, tmp_path, slots=slots)
+    assert sorted(backend.submitted) == sorted(ids(plan))
+    assert tally.finished == set(ids(plan))
+    assert backend.most_at_once == min(slots, 4)  # a parent's end sets two children free
+
+
+def test_parents_and_long_trials_start_first(plan, tmp_path):
+    long_parent, parent, *children = plan.trials
+    weights = {trial.spec.trial_id: 10.0 * (n + 1) for n, trial in enumerate(children)}
+    trials = (
+        dataclasses.replace(long_parent, core_seconds=1.0),
+        dataclasses.replace(parent, core_seconds=2.0),
+        *(dataclasses.replace(t, core_seconds=weights[t.spec.trial_id]) for t in children),
+    )
+    backend = Told()
+    schedule(dataclasses.replace(plan, trials=trials), backend, tmp_path)
+    names = [parent.spec.trial_id, long_parent.spec.trial_id]
+    assert backend.submitted == names + [t.spec.trial_id for t in reversed(children)]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "diverged"])
+def test_children_of_a_parent_that_has_no_weights_are_given_up_with_the_reason(
+    plan, tmp_path, outcome
+):
+    parent = ids(plan)[0]
+    backend = Told({parent: [outcome]})
+    tally, told = schedule(plan, backend, tmp_path)
+    orphans = {t.spec.trial_id for t in plan.trials if t.spec.parent == parent}
+    assert len(orphans) == 2
+    assert all(tally.failed[name] == f"its parent {parent} {outcome}" for name in orphans)
+    assert not orphans & set(backend.submitted)
+    assert len(tally.finished) == 3
+    assert len(told) == 1
+    assert parent in told[0]
+
+
+def test_a_plain_failure_is_not_tried_again_in_the_same_run(plan, tmp_path):
+    child = ids(plan)[-1]
+    backend = Told({child: ["failed", "finished"]})
+    tally, _ = schedule(plan, backend, tmp_path)
+    assert backend.submitted.count(child) == 1
+    assert tally.failed == {child: "as told"}
+
+
+@pytest.mark.parametrize("crashes", range(1, MOST_CRASHES + 1))
+def test_a_trial_may_crash_twice_and_is_given_up_after_the_third_time(plan, tmp_path, crashes):
+    name = ids(plan)[0]
+    backend = Told({name: ["crashed"] * crashes})
+    tally, told = schedule(plan, backend, tmp_path)
+    assert backend.submitted.count(name) == min(crashes + 1, 3)
+    assert (name in tally.failed) == (crashes == 3)
+    assert len(told) == crashes
+    assert "as told" in told[0]
+    assert len(tally.finished) == (3 if crashes == 3 else 6)
+
+
+def test_a_stop_leaves_what_did_not_start_and_waits_for_what_runs(plan, tmp_path):
+    backend = Told({ids(plan)[1]: ["stopped"]})
+    stop = lambda: len(backend.submitted) >= 2  # noqa: E731
+    tally, _ = schedule(plan, backend, tmp_path, should_stop=stop, slots=2)
+    assert set(backend.submitted) == set(ids(plan)[:2])
+    assert tally.finished == {ids(plan)[0]}
+    assert tally.left == set(ids(plan)[1:])
+    assert tally.running == set()
+
+
+def test_what_ends_during_the_farewell_counts_as_finished(plan, tmp_path):
+    backend = Told()
+    tally, _ = schedule(plan, backend, tmp_path, should_stop=lambda: bool(backend.open), slots=9)
+    assert tally.finished == set(ids(plan)[:2])
+    assert tally.left == set(ids(plan)[2:])
+
+
+def test_a_trial_that_was_stopped_by_hand_does_not_keep_the_run_waiting(plan, tmp_path):
+    parent = ids(plan)[0]
+    tally, _ = schedule(plan, Told({parent: ["stopped"]}), tmp_path)
+    children = {t.spec.trial_id for t in plan.trials if t.spec.parent == parent}
+    assert tally.left == {parent} | children
+    assert len(tally.finished) == 3
+
+
+def test_trials_with_records_are_not_run_and_their_children_are(whole, cache, tmp_path):
+    plan = tiny_plan(whole, cache, epochs=3, delta_strategies=[{"max_fraction": 0.1}])
+    parent, child = ids(plan)
+    backend = Told()
+    tally, _ = schedule(plan, backend, tmp_path)
+    assert backend.submitted == [child]
+    assert tally.finished == {parent, child}

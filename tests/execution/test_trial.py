@@ -1,0 +1,142 @@
+"""One trial: its record, its exact resume, its start, and what it refuses."""
+
+import pytest
+import torch
+from tests.execution.same_trial import assert_same_trial, bring_parent, rows
+from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.data.identity import identify
+from ttq_bench.data.prepared import load_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.execution.trial import make_model, run_trial
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
+from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS
+from ttq_bench.records.store import read_record
+from ttq_bench.suite.spec import TRAINING_VERSION
+from ttq_bench.ternary.conversion import latent_of, quantized_layers
+from ttq_bench.training.checkpoints import load_state
+
+TRIALS = pytest.mark.parametrize("index", [0, 1, 2], ids=["full_precision", "ttq-1", "ttq-2"])
+
+
+def test_a_full_precision_record_has_a_row_for_each_epoch_and_no_scales(whole, cache):
+    paths = ResultsPaths(whole).trial(tiny_specs(cache, epochs=3)[0].trial_id)
+    table = rows(paths, "epochs.parquet")
+    assert [row["epoch"] for row in table] == [1, 2, 3]
+    assert tuple(table[0]) == EPOCH_COLUMNS
+    assert not (paths.folder / "scales.parquet").exists()
+
+
+def test_a_ternary_record_has_scales_of_each_converted_layer_from_epoch_zero_on(whole, cache):
+    paths = ResultsPaths(whole).trial(tiny_specs(cache, epochs=3)[1].trial_id)
+    table = rows(paths, "scales.parquet")
+    assert tuple(table[0]) == SCALE_COLUMNS
+    assert [(row["epoch"], row["layer"]) for row in table] == [
+        (epoch, layer) for epoch in range(4) for layer in ("conv2", "fc1", "fc2")
+    ]
+
+
+@TRIALS
+def test_a_record_says_what_its_tables_and_weights_say(whole, cache, index):
+    spec = tiny_specs(cache, epochs=3)[index]
+    paths = ResultsPaths(whole).trial(spec.trial_id)
+    record, table = read_record(paths.record), rows(paths, "epochs.parquet")
+    assert (record.outcome, record.epochs_done, record.spec) == ("finished", 3, spec.resolved())
+    assert record.errors.final_percent == table[-1]["test_error_percent"]
+    assert record.training_seconds == pytest.approx(sum(row["epoch_seconds"] for row in table))
+    parameters = load_state(paths.weights)["model"]
+    assert record.parameter_count == sum(
+        value.numel() for key, value in parameters.items() if not key.endswith("threshold")
+    )
+
+
+@TRIALS
+def test_a_trial_stopped_after_each_epoch_equals_an_undisturbed_one(whole, cache, tmp_path, index):
+    spec = tiny_specs(cache, epochs=3)[index]
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    bring_parent(spec, whole, tmp_path)
+    for done in (0, 1, 2):
+        stop = lambda: read_progress(paths).epoch >= done  # noqa: B023, E731
+        assert run_trial(spec, settings_for(tmp_path, cache), stop) == "stopped"
+        assert read_progress(paths).epoch == done
+        assert not paths.record.exists()
+    assert run_trial(spec, settings_for(tmp_path, cache), lambda: False) == "finished"
+    assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
+
+
+def test_a_trial_without_its_newest_checkpoint_goes_on_at_the_one_before(whole, cache, tmp_path):
+    spec = tiny_specs(cache, epochs=3)[0]
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+    newest = paths.checkpoints / "epoch-000002.pt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    run_trial(spec, settings_for(tmp_path, cache), lambda: False)
+    assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
+
+
+def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache):
+    parent, *children = tiny_specs(cache, epochs=3)
+    trained = load_state(ResultsPaths(whole).trial(parent.trial_id).weights)["model"]
+    source = find_source("digits", whole)
+    images = load_images(source, identify(source, cache), cache)
+    assert len(children) == 2
+    for child in children:
+        model = make_model(child, images, ResultsPaths(whole), torch.device("cpu"))
+        for name, layer in quantized_layers(model):
+            assert torch.equal(latent_of(layer), trained[f"{name}.weight"])
+        assert torch.equal(model.conv1.weight, trained["conv1.weight"])
+        assert torch.equal(model.fc1.bias, trained["fc1.bias"])
+
+
+def test_a_trial_planned_with_other_images_is_refused(cache, tmp_path):
+    spec = tiny_specs(cache)[0].model_copy(update={"data_fingerprint": "sha256:0123"})
+    with pytest.raises(DataError, match=r"holds digits \(sha256:.*planned with digits \(sha256:01"):
+        run_trial(spec, settings_for(tmp_path, cache), lambda: False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_a_child_without_the_weights_of_its_parent_says_what_to_do(whole, cache, tmp_path, damage):
+    child = tiny_specs(cache, epochs=3)[1]
+    bring_parent(child, whole, tmp_path)
+    weights = ResultsPaths(tmp_path).trial(child.parent).weights
+    if damage == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(TtqBenchError, match=r"weights\.pt: weights of the parent .* run the suite"):
+        run_trial(child, settings_for(tmp_path, cache), lambda: False)
+
+
+def test_divergence_is_a_result_with_a_record_and_without_errors(cache, tmp_path):
+    spec = tiny_specs(cache, learning_rate=1e6)[0]
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    assert run_trial(spec, settings_for(tmp_path, cache), lambda: False) == "diverged"
+    record = read_record(paths.record)
+    assert (record.outcome, record.errors, record.epochs_done) == ("diverged", None, 0)
+    assert rows(paths, "epochs.parquet") == []
+    assert not paths.failure.exists()
+
+
+# Training loss of each epoch, and how far another order of additions moved it where this was
+# measured (1 and 2 threads, without oneDNN, SSE only): 5e-5, and 3e-3 where codes can flip.
+GOLDEN = (
+    ((2.148261, 0.616824, 0.147967), 5e-4),
+    ((0.296716, 0.195182, 0.153231), 1e-2),
+    ((0.184931, 0.135166, 0.124705), 1e-2),
+)
+
+
+@TRIALS
+def test_training_gives_the_numbers_of_its_training_version(whole, cache, index):
+    """If this fails because numbers changed on purpose, raise TRAINING_VERSION in suite/spec.py.
+
+    Then measure them anew. Records keep their meaning only as long as one version stands for one
+    arithmetic; the tolerance leaves room for another processor, not for another algorithm.
+    """
+    assert TRAINING_VERSION == 1
+    paths = ResultsPaths(whole).trial(tiny_specs(cache, epochs=3)[index].trial_id)
+    losses, tolerance = GOLDEN[index]
+    measured = [row["train_loss"] for row in rows(paths, "epochs.parquet")]
+    assert measured == pytest.approx(losses, rel=tolerance)

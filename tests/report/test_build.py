@@ -1,0 +1,137 @@
+"""The whole report from written records."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.written_records import write_grid, write_trial
+from ttq_bench.errors import ResultsError
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.plans import PlannedSuite, write_planned
+from ttq_bench.records.store import write_failure
+from ttq_bench.report.build import build_report
+from ttq_bench.report.readme import BEGIN, END
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    write_grid(root)
+    write_trial(root, "fp-9", seed=9, errors=(50.0, 60.0), outcome="diverged")
+    results = ResultsPaths(root)
+    write_failure(results.trial("broken-1"), "disk | full", "Traceback", {})
+    planned = PlannedSuite("cifar", "quick", "CIFAR", ("fp-0", "broken-1", "never-ran"))
+    write_planned(results, planned)
+    return build_report(root).read_text(encoding="utf-8"), root
+
+
+def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
+    page, _ = report
+    first_screen = page[: page.index("| model and arm |")]
+    assert "**Data: cifar10-jpeg**" in first_screen
+    assert "not the published bytes" in first_screen
+
+
+def test_first_screen_states_cost_and_asymmetry_with_interval_and_n(report):
+    page, _ = report
+    assert re.search(r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: TTQ is \*worse\*", page)
+    assert re.search(r"\*\*supported\*\*.*Mean size of ρ.*n = 3", page)
+
+
+def test_failed_diverged_and_missing_trials_are_shown(report):
+    page, _ = report
+    assert "9 trials finished, 1 diverged, 1 failed, 1 missing" in page
+    assert "| fp-9 | diverged" in page
+    assert "| broken-1 | failed: disk \\| full |" in page
+    assert "| never-ran | missing" in page
+
+
+def test_every_link_leads_to_a_file(report):
+    page, root = report
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) > 15
+    assert [link for link in links if not (root / link).is_file()] == []
+
+
+def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
+    page, root = report
+    pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", page)
+    kinds = {link.split("/")[1].split("_")[0] for _, link in pictures}
+    assert kinds == {"scales", "asymmetry", "error-curves", "error-sparsity"}
+    for words, link in pictures:
+        assert len(words) > 40
+        assert (root / link).read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (root / link).with_suffix(".svg").read_bytes()[:600]
+
+
+def test_tables_are_tidy_csv(report):
+    _, root = report
+    names = {path.name for path in (root / "tables").iterdir()}
+    assert names == {"accuracy.csv", "comparison.csv", "scales.csv", "asymmetry.csv", "epochs.csv"}
+    lines = (root / "tables" / "accuracy.csv").read_text().splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("trial_id,parent,dataset,protocol,model,arm,strategy,seed")
+
+
+def test_the_same_records_give_the_same_files(report, tmp_path):
+    _, root = report
+    write_grid(tmp_path)
+    before = {p: p.read_bytes() for p in sorted(root.rglob("*")) if p.suffix in (".svg", ".csv")}
+    build_report(root)
+    assert before
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_figures_without_records_are_removed(tmp_path):
+    write_grid(tmp_path)
+    build_report(tmp_path)
+    stale = tmp_path / "figures" / "asymmetry_gone.png"
+    stale.write_bytes(b"x")
+    build_report(tmp_path)
+    assert not stale.exists()
+
+
+def test_a_folder_without_records_says_so(tmp_path):
+    assert "no finished trials" in build_report(tmp_path).read_text(encoding="utf-8")
+
+
+def test_a_missing_folder_is_one_clear_sentence(tmp_path):
+    with pytest.raises(ResultsError, match="no such folder"):
+        build_report(tmp_path / "nowhere")
+
+
+def test_readme_block_is_replaced_and_nothing_else(tmp_path):
+    write_grid(tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    build_report(tmp_path, readme)
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{BEGIN}\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert "cifar10-jpeg, short, resnet20, TTQ max_fraction(0.05) | 3 |" in text
+
+
+def test_a_readme_without_marks_is_refused(tmp_path):
+    write_grid(tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match="marks"):
+        build_report(tmp_path, readme)
+
+
+def test_a_report_needs_neither_torch_nor_ray(tmp_path):
+    write_grid(tmp_path)
+    program = (
+        "import json, sys; from pathlib import Path;"
+        "from ttq_bench.report.build import build_report;"
+        f"build_report(Path({str(tmp_path)!r}));"
+        "print(json.dumps([m for m in ('torch', 'ray', 'torchvision') if m in sys.modules]))"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []

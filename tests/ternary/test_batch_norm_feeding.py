@@ -1,0 +1,161 @@
+"""Which layers feed batch normalisation, and the fact of PAPER.md section 6 that hangs on it.
+
+Multiplying the weights before a batch normalisation by a constant changes nothing, so the true
+gradients of such a layer obey W_p * g_p + W_n * g_n = 0.
+"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from ttq_bench.models.build import build_model
+from ttq_bench.ternary.conversion import (
+    batch_norm_feeding,
+    quantize_,
+    quantized_layers,
+    quantizer_of,
+)
+
+
+class Mixed(nn.Module):
+    """One layer before a normalisation, one before a sum that is normalised, two behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fed = nn.Conv2d(1, 4, 3, padding=1)
+        self.first_norm = nn.BatchNorm2d(4)
+        self.summed = nn.Conv2d(4, 4, 3, padding=1)
+        self.second_norm = nn.BatchNorm2d(4)
+        self.free = nn.Linear(4 * 36, 5)
+        self.last = nn.Linear(5, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.first_norm(self.fed(images)).relu()
+        hidden = self.second_norm(self.summed(hidden) + hidden)
+        return self.last(self.free(hidden.flatten(1)).relu())
+
+
+class Branching(nn.Sequential):
+    """A network whose path depends on its images: no tracer can follow it."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images if images.sum() > 0 else -images)
+
+
+class Shared(nn.Module):
+    """One layer used twice: its output is normalised the one time and not the other."""
+
+    def __init__(self, *, norm_first: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.norm_first = norm_first
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.norm_first:
+            return self.layer(self.norm(self.layer(features)))
+        return self.layer(features) + self.norm(self.layer(features))
+
+
+def test_a_layer_is_fed_between_or_free_by_what_uses_its_output():
+    assert batch_norm_feeding(Mixed()) == {
+        "fed": "yes",
+        "summed": "unknown",
+        "free": "no",
+        "last": "no",
+    }
+
+
+def test_a_layer_with_a_second_user_does_not_count_as_fed():
+    class Skip(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+
+        def forward(self, features: Tensor) -> Tensor:
+            hidden = self.layer(features)
+            return hidden + self.norm(hidden)
+
+    assert batch_norm_feeding(Skip()) == {"layer": "unknown"}
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_shared_layer_that_is_fed_in_one_use_only_is_unknown(norm_first):
+    assert batch_norm_feeding(Shared(norm_first=norm_first)) == {"layer": "unknown"}
+
+
+def test_a_network_that_cannot_be_traced_is_unknown_in_every_layer():
+    model = Branching(nn.Linear(2, 2), nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2))
+
+    assert batch_norm_feeding(model) == {}
+    assert quantizer_of(quantize_(model, "ttq")[1]).feeds_batch_norm == "unknown"
+
+
+def test_all_convolutions_of_a_residual_network_are_fed_and_its_last_layer_is_not():
+    answers = batch_norm_feeding(build_model("resnet20", classes=10, seed=0))
+
+    assert answers.pop("linear") == "no"
+    assert len(answers) == 19
+    assert set(answers.values()) == {"yes"}
+
+
+def test_no_layer_of_a_network_without_normalisation_is_fed():
+    answers = batch_norm_feeding(build_model("lenet5", classes=10, seed=0))
+
+    assert answers == dict.fromkeys(["conv1", "conv2", "fc1", "fc2", "linear"], "no")
+
+
+def test_the_answer_is_kept_with_the_layer():
+    model = quantize_(Mixed(), "ttq", keep_first=False)
+
+    answers = {
+        name: quantizer_of(layer).feeds_batch_norm for name, layer in quantized_layers(model)
+    }
+
+    assert answers == {"fed": "yes", "summed": "unknown", "free": "no"}
+
+
+def _gauge(model: nn.Module, images: Tensor) -> dict[str, tuple[str, float]]:
+    """Return per layer whether it is fed, and |W_p g_p + W_n g_n| over its larger term."""
+    model.double()
+    generator = torch.Generator().manual_seed(5)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-30  # it alone breaks the invariance, and torch refuses zero
+    for _, layer in quantized_layers(model):
+        for scale in quantizer_of(layer).parameters():
+            nn.init.uniform_(scale, 0.5, 2.0, generator=generator)
+    labels = torch.arange(len(images)) % 3
+    nn.functional.cross_entropy(model(images.double()), labels).backward()
+    found = {}
+    for name, layer in quantized_layers(model):
+        owner = quantizer_of(layer)
+        terms = [scale.item() * scale.grad.item() for scale in owner.parameters()]
+        found[name] = owner.feeds_batch_norm, abs(sum(terms)) / max(map(abs, terms))
+    return found
+
+
+def test_scale_gradients_cancel_exactly_where_a_layer_feeds_batch_normalisation():
+    torch.manual_seed(1)
+    found = _gauge(quantize_(Mixed(), "ttq", keep_first=False), torch.randn(6, 1, 6, 6))
+
+    assert found["fed"][1] < 1e-10
+
+
+@pytest.mark.parametrize("name", ["summed", "free"])
+def test_scale_gradients_do_not_cancel_elsewhere(name):
+    torch.manual_seed(1)
+    found = _gauge(quantize_(Mixed(), "ttq", keep_first=False), torch.randn(6, 1, 6, 6))
+
+    assert found[name][1] > 1e-3
+
+
+def test_every_layer_of_a_residual_network_that_is_called_fed_obeys_the_cancellation():
+    model = quantize_(build_model("resnet20", classes=3, seed=1), "ttq")
+    images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+
+    found = _gauge(model, images)
+
+    assert len(found) == 18
+    for answer, residue in found.values():
+        assert answer == "yes"
+        assert residue < 1e-7

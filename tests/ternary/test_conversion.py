@@ -1,0 +1,173 @@
+import pytest
+import torch
+from torch import nn
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.ternary.conversion import (
+    latent_of,
+    layers_to_quantize,
+    quantize_,
+    quantized_layers,
+    quantizer_of,
+)
+from ttq_bench.ternary.thresholds import THRESHOLDS
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.Conv2d(4, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.Flatten(),
+        nn.Linear(6 * 4 * 4, 8),
+        nn.Linear(8, 2),
+    )
+
+
+@pytest.mark.parametrize("strategy", sorted(THRESHOLDS))
+def test_the_weight_of_a_converted_layer_is_ternary(strategy):
+    model = quantize_(network(), "ttq", strategy=strategy, number=0.3)
+    with torch.no_grad():
+        quantizer_of(model[1]).positive_scale.fill_(0.5)
+        quantizer_of(model[1]).negative_scale.fill_(0.25)
+
+    assert set(model[1].weight.unique().tolist()) == {-0.25, 0.0, 0.5}
+
+
+def test_latent_weights_are_kept_as_they_were():
+    original = network()[1].weight
+
+    layer = quantize_(network(), "ttq")[1]
+
+    assert torch.equal(layer.parametrizations.weight.original, original)
+    assert latent_of(layer) is layer.parametrizations.weight.original
+
+
+def test_the_parametrization_owns_one_pair_of_scales_that_start_at_one():
+    layer = quantize_(network(), "ttq")[1]
+    owner = layer.parametrizations.weight[0]
+
+    assert owner is quantizer_of(layer)
+    assert (owner.positive_scale.item(), owner.negative_scale.item()) == (1.0, 1.0)
+    assert owner.positive_scale.shape == owner.negative_scale.shape == ()
+
+
+def test_first_and_last_layer_stay_full_precision_unless_told_otherwise():
+    model = quantize_(network(), "ttq")
+
+    assert [name for name, _ in quantized_layers(model)] == ["1", "4"]
+    assert torch.equal(model[0].weight, network()[0].weight)
+    assert torch.equal(model[5].weight, network()[5].weight)
+
+
+@pytest.mark.parametrize(
+    ("keep_first", "keep_last", "expected"),
+    [
+        (False, True, ["0", "1", "4"]),
+        (True, False, ["1", "4", "5"]),
+        (False, False, ["0", "1", "4", "5"]),
+    ],
+)
+def test_first_and_last_layer_are_converted_when_asked(keep_first, keep_last, expected):
+    model = quantize_(network(), "ttq", keep_first=keep_first, keep_last=keep_last)
+
+    assert [name for name, _ in quantized_layers(model)] == expected
+
+
+def test_the_number_reaches_the_layers():
+    model = quantize_(network(), "ttq", strategy="constant_sparsity", number=0.5)
+
+    assert (model[1].weight == 0).float().mean().item() == 0.5
+
+
+def test_normalised_latent_weights_are_the_old_ones_over_their_largest_magnitude():
+    original = network()[1].weight
+
+    latent = latent_of(quantize_(network(), "ttq", normalise_latent=True)[1])
+
+    torch.testing.assert_close(latent, original / original.abs().max())
+    assert latent.abs().max().item() == 1.0
+
+
+def test_normalising_changes_no_code_and_no_full_precision_layer():
+    plain, normalised = (
+        quantize_(network(), "ttq", normalise_latent=choice) for choice in (False, True)
+    )
+
+    assert torch.equal(normalised[1].weight, plain[1].weight)
+    assert torch.equal(normalised[5].weight, plain[5].weight)
+
+
+def test_a_layer_of_zeros_can_be_normalised():
+    model = network()
+    nn.init.zeros_(model[1].weight)
+
+    quantize_(model, "ttq", normalise_latent=True)
+
+    assert latent_of(model[1]).abs().max().item() == 0.0
+
+
+def test_least_squares_scales_are_those_of_the_normalised_latent_weights():
+    model = quantize_(network(), "ttq", initial_scales="least_squares", normalise_latent=True)
+    latent, owner = latent_of(model[1]).detach(), quantizer_of(model[1])
+
+    assert owner.positive_scale.item() == pytest.approx(latent[model[1].weight > 0].mean().item())
+    assert owner.negative_scale.item() == pytest.approx(-latent[model[1].weight < 0].mean().item())
+
+
+def test_latent_weights_stay_channels_last_and_so_do_the_ternary_ones():
+    model = network().to(memory_format=torch.channels_last)
+
+    layer = quantize_(model, "ttq")[1]
+
+    assert latent_of(layer).is_contiguous(memory_format=torch.channels_last)
+    assert layer.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_bfloat16_network_gets_bfloat16_weights_and_single_precision_scales():
+    layer = quantize_(network().bfloat16(), "ttq")[1]
+
+    assert layer.weight.dtype == torch.bfloat16
+    assert quantizer_of(layer).positive_scale.dtype == torch.float32
+
+
+def test_scales_live_on_the_device_of_their_layer(device):
+    model = quantize_(network().to(device), "ttq")
+
+    model(torch.ones(2, 1, 8, 8, device=device)).sum().backward()
+
+    assert quantizer_of(model[1]).negative_scale.grad.device == latent_of(model[1]).device
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "tqt"}, "unknown method 'tqt'; did you mean 'ttq'"),
+        ({"strategy": "max_fracton"}, "'max_fracton'; did you mean 'max_fraction'"),
+        ({"initial_scales": "least_square"}, "'least_square'; did you mean 'least_squares'"),
+        ({"number": 1.0}, "max_fraction takes a .*; got 1"),
+        ({"number": -0.1}, "max_fraction takes a .*; got -0.1"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_converted(arguments, message):
+    model = network()
+
+    with pytest.raises(TtqBenchError, match=f"quantize_: .*{message}"):
+        quantize_(model, **{"method": "ttq", **arguments})
+
+    assert quantized_layers(model) == []
+
+
+def test_a_converted_network_is_not_converted_again():
+    model = quantize_(network(), "ttq")
+
+    with pytest.raises(TtqBenchError, match="layer '1' of the model is converted already"):
+        quantize_(model, "ttq")
+
+
+def test_a_network_of_two_layers_has_nothing_to_convert_unless_told_to():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+
+    with pytest.raises(TtqBenchError, match="has 2 weighted layers, none to convert"):
+        quantize_(model, "ttq")
+    assert layers_to_quantize(model, keep_last=False) == ["1"]

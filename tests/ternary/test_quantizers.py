@@ -1,0 +1,98 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from ttq_bench.ternary.quantizers import TrainedTernary
+from ttq_bench.ternary.thresholds import THRESHOLDS
+
+LATENT = torch.tensor([0.8, 0.4, 0.1, -0.1, -0.2, -1.0])
+STRATEGIES = sorted(THRESHOLDS)
+
+
+def test_a_layer_is_ternary_from_its_first_forward_pass():
+    quantizer = TrainedTernary("max_fraction", 0.15)
+
+    assert quantizer(LATENT).tolist() == [1, 1, 0, 0, -1, -1]
+
+
+def test_weights_follow_the_scales():
+    quantizer = TrainedTernary("constant_sparsity", 0.5)
+    with torch.no_grad():
+        quantizer.positive_scale.fill_(0.5)
+        quantizer.negative_scale.fill_(0.25)
+
+    assert quantizer(LATENT).tolist() == [0.5, 0.5, 0, 0, 0, -0.25]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_codes_and_threshold_are_those_of_the_forward_pass(strategy):
+    quantizer = TrainedTernary(strategy, 0.3)
+    latent = torch.randn(40, generator=torch.Generator().manual_seed(0))
+
+    codes = quantizer.codes(latent)
+
+    assert torch.equal(codes.float(), quantizer(latent))
+    assert torch.equal(codes == 0, latent.abs() <= quantizer.threshold(latent))
+
+
+def test_only_the_two_scales_are_learned():
+    names = [name for name, _ in TrainedTernary("max_fraction", 0.05).named_parameters()]
+
+    assert names == ["positive_scale", "negative_scale"]
+
+
+def test_scales_start_at_one_whatever_they_were():
+    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer.set_initial_scales(LATENT, "least_squares")
+    quantizer.set_initial_scales(LATENT, "ones")
+
+    assert (quantizer.positive_scale.item(), quantizer.negative_scale.item()) == (1.0, 1.0)
+
+
+def test_least_squares_scales_are_the_mean_magnitudes_of_their_sets():
+    quantizer = TrainedTernary("max_fraction", 0.15)
+
+    quantizer.set_initial_scales(LATENT, "least_squares")
+
+    assert quantizer.positive_scale.item() == pytest.approx((0.8 + 0.4) / 2)
+    assert quantizer.negative_scale.item() == pytest.approx((0.2 + 1.0) / 2)
+
+
+def test_the_scale_of_an_empty_set_starts_at_one():
+    quantizer = TrainedTernary("max_fraction", 0.15)
+
+    quantizer.set_initial_scales(torch.tensor([0.5, 0.3]), "least_squares")
+
+    assert quantizer.positive_scale.item() == pytest.approx(0.4)
+    assert quantizer.negative_scale.item() == 1.0
+
+
+@given(
+    values=st.lists(st.floats(-4, 4, width=16), min_size=2, max_size=30),
+    moves=st.tuples(st.sampled_from([-0.25, 0.0, 0.25]), st.sampled_from([-0.25, 0.0, 0.25])),
+)
+def test_no_other_scales_are_nearer_to_the_latent_weights(values, moves):
+    latent = torch.tensor(values, dtype=torch.float64)
+    quantizer = TrainedTernary("constant_sparsity", 0.4).double()
+    quantizer.set_initial_scales(latent, "least_squares")
+
+    @torch.no_grad()
+    def distance() -> float:
+        return float((quantizer(latent) - latent).square().sum())
+
+    best = distance()
+    with torch.no_grad():
+        quantizer.positive_scale.add_(moves[0])
+        quantizer.negative_scale.add_(moves[1])
+
+    assert best <= distance() + 1e-4
+
+
+def test_initial_scales_are_still_trainable_leaves():
+    quantizer = TrainedTernary("max_fraction", 0.15)
+
+    quantizer.set_initial_scales(LATENT, "least_squares")
+
+    for scale in quantizer.parameters():
+        assert scale.requires_grad
+        assert scale.is_leaf

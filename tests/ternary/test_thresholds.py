@@ -1,0 +1,162 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import reference
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.ternary.gradients import ternary_codes
+from ttq_bench.ternary.thresholds import (
+    THRESHOLDS,
+    check_strategy,
+    constant_sparsity,
+    max_fraction,
+)
+
+ALL = sorted(THRESHOLDS)
+LATENTS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40)
+SHARES = st.floats(0, 0.99)
+
+
+def zeros(latent: torch.Tensor, threshold: torch.Tensor) -> int:
+    return int((ternary_codes(latent, threshold) == 0).sum())
+
+
+def test_max_fraction_is_a_share_of_the_largest_magnitude():
+    assert max_fraction(torch.tensor([[1.0, -8.0], [4.0, 0.0]]), 0.25).item() == 2.0
+
+
+def test_constant_sparsity_is_the_magnitude_of_the_last_weight_that_becomes_zero():
+    latent = torch.tensor([[5.0, -1.0], [3.0, -2.0]])
+
+    assert constant_sparsity(latent, 0.5).item() == 2.0
+    assert constant_sparsity(latent, 0.75).item() == 3.0
+
+
+def test_no_sparsity_asked_for_makes_only_exact_zeros_zero():
+    latent = torch.tensor([1e-30, 0.0, -5.0])
+
+    assert zeros(latent, constant_sparsity(latent, 0.0)) == 1
+
+
+@given(values=LATENTS, number=SHARES)
+@pytest.mark.parametrize("name", ALL)
+def test_every_rule_agrees_with_its_slow_twin(name, values, number):
+    expected = reference.THRESHOLDS[name](values, number)
+
+    given_ = THRESHOLDS[name].threshold(torch.tensor(values, dtype=torch.float64), number)
+
+    assert given_.item() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ALL)
+def test_every_rule_returns_a_detached_scalar_of_at_least_single_precision(name, dtype, device):
+    latent = torch.randn(3, 2, 3, 3, dtype=dtype, device=device, requires_grad=True)
+
+    threshold = THRESHOLDS[name].threshold(latent, 0.3)
+
+    assert threshold.shape == ()
+    assert not threshold.requires_grad
+    assert threshold.dtype == (torch.float64 if dtype is torch.float64 else torch.float32)
+    assert threshold.device == latent.device
+    assert threshold.item() >= 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_rule_leaves_the_latent_weights_as_they_are(name):
+    latent = torch.randn(50, generator=torch.Generator().manual_seed(1))
+    before = latent.clone()
+
+    THRESHOLDS[name].threshold(latent, 0.4)
+
+    assert torch.equal(latent, before)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_rule_ignores_shape_and_strides(name):
+    latent = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(2))
+    rule = THRESHOLDS[name].threshold
+
+    expected = rule(latent.flatten(), 0.3)
+
+    assert torch.equal(rule(latent.to(memory_format=torch.channels_last), 0.3), expected)
+    assert torch.equal(rule(latent.transpose(0, 1), 0.3), expected)
+    assert torch.equal(rule(latent.repeat_interleave(2, dim=3)[..., ::2], 0.3), expected)
+
+
+@given(values=LATENTS, number=SHARES, power=st.integers(-20, 20))
+@pytest.mark.parametrize("name", ALL)
+def test_a_common_positive_factor_does_not_change_the_codes(name, values, number, power):
+    # Powers of two, so that no product is rounded; doubles, so that none underflows.
+    latent = torch.tensor(values, dtype=torch.float64)
+    rule = THRESHOLDS[name].threshold
+
+    codes, scaled = (
+        ternary_codes(weights, rule(weights, number)) for weights in (latent, latent * 2.0**power)
+    )
+
+    assert torch.equal(codes, scaled)
+
+
+@given(values=LATENTS, numbers=st.tuples(SHARES, SHARES))
+@pytest.mark.parametrize("name", ALL)
+def test_a_larger_number_never_lowers_the_sparsity(name, values, numbers):
+    latent = torch.tensor(values, dtype=torch.float64)
+    few, many = (zeros(latent, THRESHOLDS[name].threshold(latent, n)) for n in sorted(numbers))
+
+    assert few <= many
+
+
+@given(values=st.sets(st.floats(2**-10, 1e3, width=32), min_size=1, max_size=60), share=SHARES)
+def test_sparsity_without_ties_is_hit_to_the_nearest_weight(values, share):
+    latent = torch.tensor([value * (-1) ** i for i, value in enumerate(values)])
+    count = len(values)
+
+    assert abs(zeros(latent, constant_sparsity(latent, share)) / count - share) <= 0.5000001 / count
+
+
+@given(values=st.lists(st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]), min_size=1), share=SHARES)
+def test_ties_only_raise_the_sparsity(values, share):
+    latent = torch.tensor(values)
+
+    assert zeros(latent, constant_sparsity(latent, share)) >= round(share * len(values))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_layer_of_zeros_stays_zero(name):
+    latent = torch.zeros(4, 3)
+
+    assert zeros(latent, THRESHOLDS[name].threshold(latent, 0.3)) == 12
+
+
+@pytest.mark.parametrize("value", [0.7, -0.7])
+def test_constant_weights_survive_a_fraction_of_their_maximum_and_no_tie_at_it(value):
+    latent = torch.full((10,), value)
+
+    assert zeros(latent, max_fraction(latent, 0.99)) == 0
+    assert zeros(latent, constant_sparsity(latent, 0.1)) == 10
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_weight_is_kept_when_little_sparsity_is_asked_for(name):
+    latent = torch.tensor([-0.3])
+
+    assert ternary_codes(latent, THRESHOLDS[name].threshold(latent, 0.2)).tolist() == [-1]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_lower_end_of_the_range_is_allowed_and_the_upper_is_not(name):
+    rule = THRESHOLDS[name]
+
+    check_strategy("here", name, rule.low)
+    check_strategy("here", name, math.nextafter(rule.high, -math.inf))
+    for number in (rule.high, math.nextafter(rule.low, -math.inf), math.nan, math.inf):
+        with pytest.raises(TtqBenchError, match=f"here: {name} takes a .* got "):
+            check_strategy("here", name, number)
+
+
+def test_an_unknown_strategy_is_answered_with_the_nearest_name():
+    with pytest.raises(TtqBenchError, match="'max_fractoin'; did you mean 'max_fraction'"):
+        check_strategy("here", "max_fractoin", 0.05)

@@ -1,0 +1,90 @@
+"""A suite small enough for tests, on images that ship with scikit-learn, and ways to run it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ttq_bench.data.identity import identify
+from ttq_bench.data.sources import find_source
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.suite.grid import expand
+from ttq_bench.suite.plan import Plan, make_plan
+from ttq_bench.suite.reading import parse_suite
+from ttq_bench.suite.spec import TrialSpec
+
+STRATEGIES = ({"max_fraction": 0.05}, {"constant_sparsity": 0.5})
+COMMAND = (sys.executable, "-m", "ttq_bench.cli")
+
+
+def tiny_document(
+    *,
+    epochs: int = 2,
+    methods: tuple[str, ...] = ("full_precision", "ttq"),
+    learning_rate: float = 0.03,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Return a suite of LeNet-5 on digits: a parent, and ttq under both delta strategies."""
+    recipe = {
+        "epochs": epochs,
+        "batch_size": 32,
+        "learning_rate": learning_rate,
+        "schedule": "cosine",
+        "augmentation": "none",
+        "precision": "fp32",
+    }
+    return {
+        "name": "tiny",
+        "title": "Tiny",
+        "protocol": "test",
+        "datasets": ["digits"],
+        "models": ["lenet5"],
+        "methods": list(methods),
+        "delta_strategies": list(STRATEGIES),
+        "seeds": [0],
+        "continue_full_precision": False,
+        "conversion": {"initial_scales": "least_squares"},
+        "training": {"full_precision": recipe, "fine_tuned": recipe | {"learning_rate": 0.0001}},
+        **fields,
+    }
+
+
+def tiny_specs(cache: Path, **changes: Any) -> list[TrialSpec]:
+    """Return the trials of the tiny suite, the parent first."""
+    identity = identify(find_source("digits", Path("data")), cache)
+    return expand(parse_suite(tiny_document(**changes), "", "tiny"), {"digits": identity}, "tiny")
+
+
+def tiny_plan(results: Path, cache: Path, **changes: Any) -> Plan:
+    """Return the plan of the tiny suite against ``results``."""
+    return make_plan(tiny_specs(cache, **changes), ResultsPaths(results), "cpu")
+
+
+def settings_for(results: Path, cache: Path) -> RunSettings:
+    """Return settings of one thread on the CPU."""
+    return RunSettings(results, results.parent / "data", cache, "cpu")
+
+
+def write_suite(folder: Path, **changes: Any) -> Path:
+    """Write the tiny suite as a file and return its path."""
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny_document(**changes)), encoding="utf-8")
+    return path
+
+
+def command_line(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run ``ttq-bench`` with ``arguments`` in a process of its own."""
+    words = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Return as soon as ``condition`` holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.005)

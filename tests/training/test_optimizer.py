@@ -1,0 +1,67 @@
+import pytest
+import torch
+from torch import nn
+from ttq_bench.training.optimizer import make_optimizer, set_learning_rate
+from ttq_bench.training.recipe import Recipe
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([2.0]))
+        self.positive_scale = nn.Parameter(torch.tensor(2.0))
+
+
+def is_scale(name: str) -> bool:
+    return name.endswith("_scale")
+
+
+def steps(model: nn.Module, gradient: float, count: int = 1, **fields) -> list[float]:
+    """Return weight and scale after ``count`` steps with one gradient."""
+    optimizer = make_optimizer(model, Recipe(epochs=1, learning_rate=0.5, **fields), is_scale)
+    for _ in range(count):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, gradient)
+        optimizer.step()
+    return [parameter.item() for parameter in model.parameters()]
+
+
+def test_scales_are_spared_from_weight_decay():
+    assert steps(Pair(), 0.0, weight_decay=0.1) == pytest.approx([2 - 0.5 * 0.1 * 2, 2.0])
+
+
+def test_scales_decay_when_the_recipe_says_so():
+    after = steps(Pair(), 0.0, weight_decay=0.1, decay_scales=True)
+
+    assert after == pytest.approx([1.9, 1.9])
+
+
+@pytest.mark.parametrize(("nesterov", "moved"), [(False, 1 + 1.9), (True, 1.9 + 2.71)])
+def test_two_steps_with_momentum_go_as_far_as_worked_by_hand(nesterov, moved):
+    after = steps(Pair(), 1.0, 2, momentum=0.9, nesterov=nesterov, weight_decay=0.0)
+
+    assert after == pytest.approx([2 - 0.5 * moved] * 2)
+
+
+@pytest.mark.parametrize("decay_scales", [True, False])
+def test_every_parameter_is_in_one_group_only(decay_scales):
+    model = Pair()
+    optimizer = make_optimizer(model, Recipe(epochs=1, decay_scales=decay_scales), is_scale)
+
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+
+    assert sorted(held) == sorted(id(p) for p in model.parameters())
+
+
+def test_a_network_without_scales_is_one_group():
+    optimizer = make_optimizer(nn.Linear(2, 2), Recipe(epochs=1), is_scale)
+
+    assert len(optimizer.param_groups) == 1
+
+
+def test_the_learning_rate_is_set_for_weights_and_scales():
+    optimizer = make_optimizer(Pair(), Recipe(epochs=1), is_scale)
+
+    set_learning_rate(optimizer, 0.25)
+
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]

@@ -1,0 +1,143 @@
+"""A run that is stopped and resumed ends bit for bit like one that was left alone."""
+
+from dataclasses import asdict
+
+import pytest
+import torch
+from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
+from ttq_bench.ternary.thresholds import THRESHOLDS
+from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.loop import StoppedError, train
+from ttq_bench.training.recipe import Recipe
+
+EPOCHS = 4
+RECIPES = {
+    "step": Recipe(epochs=EPOCHS, batch_size=8, learning_rate=0.05, decay_epochs=(2,)),
+    "cosine": Recipe(
+        epochs=EPOCHS, batch_size=8, learning_rate=0.05, schedule="cosine", warmup_epochs=1.0,
+        nesterov=True, decay_scales=True, label_smoothing=0.1, precision="fp32",
+    ),
+}  # fmt: skip
+CONVERSIONS = {"full_precision": {}} | {
+    name: {"strategy": name, "number": 0.3} for name in sorted(THRESHOLDS)
+}
+# Tables by name, so that a failing test says which.
+conversion_names = pytest.mark.parametrize("conversion", CONVERSIONS)
+recipe_names = pytest.mark.parametrize("recipe", RECIPES)
+
+
+def ignore(step: int, steps: int) -> None:
+    pass
+
+
+def run(state, batches, recipe, checkpoints=None, *, epochs=EPOCHS, on_step=ignore):
+    """Train up to ``epochs``; keep results and checkpoints as a trial does; return the state."""
+    for result in train(state, batches, recipe, on_step):
+        row = asdict(result)
+        del row["seconds"]
+        state.history.append(row)
+        if checkpoints is not None:
+            checkpoints.save(state.epoch, state.state_dict())
+        if state.epoch == epochs:
+            break
+    return state
+
+
+def assert_identical(given, expected):
+    """Compare nested states: tensors bit by bit, with their strides; the rest by value."""
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(given, expected)
+        assert given.dtype == expected.dtype
+        assert given.stride() == expected.stride()
+    elif isinstance(expected, dict):
+        assert list(given) == list(expected)
+        for key in expected:
+            assert_identical(given[key], expected[key])
+    elif isinstance(expected, list | tuple):
+        assert len(given) == len(expected)
+        for pair in zip(given, expected, strict=True):
+            assert_identical(*pair)
+    else:
+        assert given == expected
+
+
+@pytest.mark.parametrize("stop", range(1, EPOCHS))
+@recipe_names
+@conversion_names
+def test_resumed_training_equals_uninterrupted_training_bit_for_bit(
+    fresh, batches, tmp_path, *, conversion, recipe, stop
+):
+    plan, how = RECIPES[recipe], CONVERSIONS[conversion]
+    undisturbed = run(fresh(plan, **how), batches, plan)
+    run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), epochs=stop)
+
+    resumed = fresh(plan, seed=99, **how)  # other weights: all must come from the checkpoint
+    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
+    assert resumed.epoch == stop
+    run(resumed, batches, plan)
+
+    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+
+
+@conversion_names
+def test_a_run_killed_within_an_epoch_repeats_that_epoch_exactly(
+    fresh, batches, tmp_path, conversion
+):
+    def kill(step: int, steps: int) -> None:
+        if len(list(tmp_path.glob("*.pt"))) == 2 and step == 1:
+            raise StoppedError
+
+    plan, how = RECIPES["step"], CONVERSIONS[conversion]
+    undisturbed = run(fresh(plan, **how), batches, plan)
+    with pytest.raises(StoppedError):
+        run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), on_step=kill)
+
+    resumed = fresh(plan, **how)
+    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
+    run(resumed, batches, plan)
+
+    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+
+
+def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before(
+    fresh, batches, tmp_path
+):
+    plan, how = RECIPES["step"], CONVERSIONS["max_fraction"]
+    undisturbed = run(fresh(plan, **how), batches, plan)
+    run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), epochs=3)
+    (tmp_path / "epoch-000003.pt").write_bytes(b"half")
+
+    resumed = fresh(plan, **how)
+    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
+    assert resumed.epoch == 2
+    run(resumed, batches, plan, Checkpoints(tmp_path))
+
+    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+    assert Checkpoints(tmp_path).load_latest()["epoch"] == EPOCHS
+
+
+@pytest.mark.parametrize("strategy", sorted(THRESHOLDS))
+def test_training_moves_both_scales_and_keeps_the_weights_ternary(fresh, batches, strategy):
+    plan = RECIPES["step"]
+    state = run(fresh(plan, **CONVERSIONS[strategy]), batches, plan)
+
+    for _, layer in quantized_layers(state.model):
+        owner = quantizer_of(layer)
+        positive, negative = owner.positive_scale.item(), owner.negative_scale.item()
+        assert positive != 1.0
+        assert negative != 1.0
+        assert set(layer.weight.unique().tolist()) == {positive, 0.0, -negative}
+
+
+def test_the_state_of_a_run_holds_tensors_and_plain_values_only(fresh, batches):
+    plan = RECIPES["step"]
+    state = run(fresh(plan, **CONVERSIONS["max_fraction"]), batches, plan, epochs=1)
+
+    def kinds(value) -> set[type]:
+        if isinstance(value, dict):
+            return set().union(*map(kinds, value.values()))
+        if isinstance(value, list | tuple):
+            return set().union(*map(kinds, value))
+        return {type(value)}
+
+    assert kinds(state.state_dict()) <= {torch.Tensor, int, float, bool, str, type(None)}

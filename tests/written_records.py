@@ -1,0 +1,94 @@
+"""Results folders for tests of analysis and report: real record files with numbers made by hand."""
+
+from pathlib import Path
+from typing import Any
+
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, summarise_errors
+from ttq_bench.records.store import publish_record
+
+RECIPE = {"epochs": 2, "learning_rate": 0.1}
+
+
+def write_trial(
+    root: Path,
+    name: str,
+    *,
+    seed: int,
+    errors: tuple[float, ...],
+    parent: str | None = None,
+    scales: dict[str, tuple[float, float]] | None = None,
+    strategy: tuple[str, float] = ("max_fraction", 0.05),
+    outcome: str = "finished",
+    dataset: str = "cifar10-jpeg",
+) -> None:
+    """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``."""
+    quantization = None
+    if scales is not None:
+        quantization = {
+            "method": "ttq",
+            "strategy": {"name": strategy[0], "number": strategy[1]},
+            "conversion": {"keep_first": True},
+        }
+    spec: dict[str, Any] = {
+        "dataset": dataset, "protocol": "short", "model": "resnet20", "seed": seed,
+        "recipe": {**RECIPE, "epochs": len(errors)}, "quantization": quantization,
+        "parent": parent, "data_fingerprint": "sha256:00", "training_version": 1,
+    }  # fmt: skip
+    epochs = [_epoch(number, error) for number, error in enumerate(errors, start=1)]
+    rows = [
+        _scale(epoch, index, layer, *pair)
+        for epoch in range(len(errors) + 1)
+        for index, (layer, pair) in enumerate((scales or {}).items())
+    ]
+    record = TrialRecord(
+        schema_version=SCHEMA_VERSION,
+        trial_id=name,
+        outcome=outcome,  # type: ignore[arg-type]
+        spec=spec,
+        errors=summarise_errors(epochs) if outcome == "finished" else None,
+        sparsity=0.25 if scales else None,
+        parameter_count=100,
+        epochs_done=len(errors),
+        training_seconds=60.0,
+        run={"device": "cpu", "device_name": "cpu", "threads": 1, "backend": "inprocess"},
+        provenance={"commit": "abc", "torch": "2", "processor": "test"},
+        table_sha256={},
+    )
+    assert publish_record(ResultsPaths(root).trial(name), record, epochs, rows)
+
+
+def write_grid(root: Path, seeds: int = 3) -> None:
+    """Publish parents, controls and TTQ trials that cost about 2 points against the controls."""
+    for seed in range(seeds):
+        base = 20.0 + seed
+        write_trial(root, f"fp-{seed}", seed=seed, errors=(40.0, base))
+        write_trial(root, f"on-{seed}", seed=seed, errors=(base, base - 1), parent=f"fp-{seed}")
+        layers = {
+            "layer1.conv1": (1.2 + 0.01 * seed, 1.0),
+            "layer1.conv2": (1.0, 1.0 + 0.001 * (-1) ** seed),
+        }
+        write_trial(
+            root, f"ttq-{seed}", seed=seed, errors=(base + 5, base + 1 + 0.1 * seed),
+            parent=f"fp-{seed}", scales=layers,
+        )  # fmt: skip
+
+
+def _epoch(number: int, error: float) -> dict[str, Any]:
+    return {
+        "epoch": number, "learning_rate": 0.1, "train_loss": 1.0, "validation_loss": 1.0,
+        "validation_error_percent": error, "test_error_percent": error, "test_loss": 1.0,
+        "epoch_seconds": 30.0,
+    }  # fmt: skip
+
+
+def _scale(epoch: int, index: int, layer: str, positive: float, negative: float) -> dict[str, Any]:
+    from math import log, nan
+
+    valid = positive > 0 and negative > 0
+    return {
+        "epoch": epoch, "layer_index": index, "layer": layer, "weight_count": 10,
+        "positive_scale": positive, "negative_scale": negative,
+        "rho": log(positive / negative) if valid else nan, "positive_share": 0.4,
+        "zero_share": 0.25, "negative_share": 0.35, "threshold": 0.1, "feeds_batch_norm": "yes",
+    }  # fmt: skip

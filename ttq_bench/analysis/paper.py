@@ -1,0 +1,22 @@
+"""Figures printed in the paper, and where they may stand beside ours."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Test error in percent on CIFAR-10, Table 1: full precision, TTQ.
+TABLE_1: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "resnet20": (8.23, 8.87),
+        "resnet32": (7.67, 7.63),
+        "resnet44": (7.18, 7.02),
+        "resnet56": (6.80, 6.44),
+    }
+)
+
+
+def printed_error(dataset: str, protocol: str, model: str, arm: str) -> float | None:
+    """Return the paper's error for a row of ours, None where that is another experiment."""
+    column = {"full_precision": 0, "ttq": 1}.get(arm)
+    if (dataset, protocol) != ("cifar10", "paper") or column is None or model not in TABLE_1:
+        return None
+    return TABLE_1[model][column]

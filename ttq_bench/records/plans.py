@@ -1,0 +1,33 @@
+"""What was planned, so that a report can show the trials that are missing."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from ttq_bench.files import write_atomically
+from ttq_bench.records.paths import ResultsPaths
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSuite:
+    """The trials that one suite under one profile stands for."""
+
+    suite: str
+    profile: str
+    title: str
+    trial_ids: tuple[str, ...]
+
+
+def write_planned(results: ResultsPaths, planned: PlannedSuite) -> None:
+    """Note the plan under its suite and profile, replacing an older one."""
+    name = f"{planned.suite}-{planned.profile}.json" if planned.profile else f"{planned.suite}.json"
+    content = json.dumps(asdict(planned), indent=2) + "\n"
+    write_atomically(results.root / "plans" / name, content.encode())
+
+
+def read_planned(results: ResultsPaths) -> list[PlannedSuite]:
+    """Return the noted plans, ordered by name."""
+    plans = []
+    for path in sorted((results.root / "plans").glob("*.json")):
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        plans.append(PlannedSuite(**{**fields, "trial_ids": tuple(fields["trial_ids"])}))
+    return plans

@@ -1,0 +1,182 @@
+"""``summary.md``: verdicts first, then tables, figures, and how everything was run."""
+
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry
+from ttq_bench.analysis.comparison import ArmResult
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.data.catalog import describe_dataset
+from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.report.findings import asymmetry_sentence, cost_sentence, error_table
+from ttq_bench.report.markdown import escape, table, with_interval
+from ttq_bench.report.naming import arm_label
+from ttq_bench.report.style import SavedFigure
+from ttq_bench.text import duration
+
+HOW_TO_READ = """\
+## How to read this
+
+- Intervals are Student's t over seeds, 95 %. *Minus its start* and *minus same budget* are paired:
+  each network against the very full-precision network it was fine-tuned from, as that was at the
+  start, and after the same further training without quantization.
+- Errors are those of the last epoch: nothing was chosen on test images. Other readings (best
+  validation epoch, moving average, minimum over test) are in [accuracy.csv](tables/accuracy.csv).
+- Where a layer feeds batch normalisation (BN), only the ratio of the two scales has an effect, so
+  asymmetry is read off ρ = ln(W_p/W_n), never off |W_p - W_n|; ρ = 0.05 is a ratio of 1.05.
+- *Supported*: ρ differs from zero (t test over seeds, Holm over layers) in at least half of the
+  layers. *Contradicted*: in all layers two one-sided tests place ρ within the margin of zero.
+  Otherwise *undecided*.
+"""
+
+
+def summary_page(
+    path: Path,
+    tables: Tables,
+    *,
+    planned: list[PlannedSuite],
+    results: list[ArmResult],
+    networks: list[NetworkAsymmetry],
+    figures: list[SavedFigure],
+) -> str:
+    """Return the page that goes to ``path``; its links are relative to its folder."""
+    lines = ["# Trained Ternary Quantization: what the records say", ""]
+    if tables.trials.empty:
+        return "\n".join([*lines, "There are no finished trials here yet.", ""])
+    lines += _counts(tables, planned)
+    for key, group in groupby(results, key=lambda r: (r.dataset, r.protocol)):
+        mine = [n for n in networks if (n.dataset, n.protocol) == key]
+        lines += _first_screen(*key, list(group), mine)
+    lines += _problems(tables, planned)
+    lines += [HOW_TO_READ]
+    for network in networks:
+        lines += _layer_table(tables, network)
+    lines += ["## Figures", ""]
+    for figure in figures:
+        lines += _figure(figure, path.parent)
+    lines += _provenance(tables)
+    return "\n".join(lines)
+
+
+def _counts(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
+    trials = tables.trials
+    diverged = int((trials["outcome"] == "diverged").sum())
+    missing = len(_missing(tables, planned))
+    return [
+        f"{len(trials) - diverged} trials finished, {diverged} diverged,"
+        f" {len(tables.failures)} failed, {missing} missing;"
+        f" {duration(float(trials['training_seconds'].sum()))} of training in all.",
+        "",
+    ]
+
+
+def _missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
+    there = set(tables.trials["trial_id"]) | {str(f["trial_id"]) for f in tables.failures}
+    return [name for plan in planned for name in plan.trial_ids if name not in there]
+
+
+def _first_screen(
+    dataset: str, protocol: str, results: list[ArmResult], networks: list[NetworkAsymmetry]
+) -> Iterator[str]:
+    yield f"## {dataset}, protocol {protocol}"
+    yield ""
+    yield f"**Data: {dataset}** — {describe_dataset(dataset)}."
+    yield ""
+    if networks:
+        yield "**Do W_p and W_n become different?**"
+        yield ""
+        yield from map(asymmetry_sentence, networks)
+        yield ""
+        yield "**What do ternary weights cost?**"
+        yield ""
+        yield from (cost_sentence(result) for result in results if result.is_ternary)
+    else:
+        yield "No ternary network is finished yet, so there is no verdict."
+    yield ""
+    yield "Test error at the last epoch, mean over n seeds with its 95 % interval:"
+    yield ""
+    yield from error_table(results)
+
+
+def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
+    diverged = tables.trials[tables.trials["outcome"] == "diverged"]
+    rows = [(str(name), "diverged: the loss became non-finite") for name in diverged["trial_id"]]
+    rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
+    rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
+    negative = tables.final_scales()
+    if not negative.empty:
+        negative = negative[(negative["positive_scale"] <= 0) | (negative["negative_scale"] <= 0)]
+        rows += [
+            (str(name), f"alarm: a scale is not positive in {len(layers)} layers")
+            for name, layers in negative.groupby("trial_id")
+        ]
+    if rows:
+        yield "## Trials that need a look"
+        yield ""
+        yield from table(["trial", "what"], rows)
+
+
+def _layer_table(tables: Tables, network: NetworkAsymmetry) -> Iterator[str]:
+    arm = arm_label(network.arm, network.strategy)
+    yield f"## Scales by layer: {network.model}, {arm}, {network.dataset}"
+    yield ""
+    means = tables.final_scales_of(network).groupby("layer").mean(numeric_only=True)
+    rows = []
+    for layer in network.layers:
+        mean = means.loc[layer.layer]
+        shares = (mean["positive_share"], mean["zero_share"], mean["negative_share"])
+        told = [("systematic", layer.systematic), ("equal", layer.equal)]
+        rows.append(
+            [
+                layer.layer,
+                layer.feeds_batch_norm,
+                f"{mean['positive_scale']:.3f}",
+                f"{mean['negative_scale']:.3f}",
+                with_interval(layer.rho, signed=True, digits=3),
+                " / ".join(f"{100 * share:.0f}" for share in shares),
+                ", ".join(word for word, holds in told if holds) or "undecided",
+            ]
+        )
+    header = ["layer", "feeds BN", "W_p", "W_n", "ρ", "+ / 0 / − %", "ρ is"]
+    yield from table(header, rows)
+
+
+def _figure(figure: SavedFigure, folder: Path) -> list[str]:
+    link = figure.path.relative_to(folder).as_posix()
+    vector = figure.path.with_suffix(".svg").relative_to(folder).as_posix()
+    return [
+        f"### {figure.title}",
+        "",
+        f"![{escape(figure.caption)}]({link})",
+        "",
+        f"{figure.caption} ([SVG]({vector}))",
+        "",
+    ]
+
+
+def _provenance(tables: Tables) -> Iterator[str]:
+    trials = tables.trials.sort_values(["dataset", "protocol", "model", "seed", "arm", "strategy"])
+    yield "## Where each number comes from"
+    yield ""
+    for column in ("processor", "device", "torch", "commit", "backend", "threads"):
+        values = sorted({str(value) for value in trials[column]})
+        yield f"- {column}: {', '.join(values)}"
+    yield ""
+    rows = [
+        [
+            f"[{trial['trial_id']}](trials/{trial['trial_id']}/record.json)",
+            _percent(trial["final_error_percent"]),
+            _percent(trial["best_validation_error_percent"]),
+            _percent(trial["moving_average_error_percent"]),
+            duration(float(trial["training_seconds"])),
+        ]
+        for trial in trials.to_dict("records")
+    ]
+    header = ["trial", "final %", "at best validation %", "moving average %", "training"]
+    yield from table(header, rows)
+
+
+def _percent(value: float | None) -> str:
+    return "diverged" if value is None or math.isnan(value) else f"{value:.2f}"
