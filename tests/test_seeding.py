@@ -2,6 +2,7 @@ import hashlib
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ttq_bench.seeding import stream_seed
 
 SEEDS = st.integers(0, 2**31)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
 from ttq_bench.execution.settings import RunSettings

@@ -31,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="ttq-bench",
         description="Reproduce 'Trained Ternary Quantization' and judge its claims.",
         epilog="Exit codes: 0 done; 2 bad input; 3 some trials failed; 4 stopped by --time-limit;"
-        " 5 bad data; 75 another run holds the results folder; 130 Ctrl-C.",
+        " 5 bad data; 75 another run holds the results folder; 130 Ctrl-C; 143 SIGTERM.",
     )
     parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pickle
 
@@ -132,7 +133,5 @@ def test_a_pickle_that_is_no_batch_is_refused(tmp_path, batch):
 
 @given(st.binary(max_size=60))
 def test_any_bytes_as_a_pickle_load_or_are_refused(content):
-    try:
+    with contextlib.suppress(DataError):
         _restricted_load(content, "here")
-    except DataError as error:
-        assert str(error).startswith("here cannot be read")

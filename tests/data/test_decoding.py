@@ -15,7 +15,7 @@ PNGS = [builders.png(image) for image in IMAGES]
 SHAPES = {"cifar10": (32, 32, 3), "mnist": (28, 28, 1)}
 
 
-def parquet_source(folder, contents=PNGS, labels=LABELS, **columns):  # noqa: B006
+def parquet_source(folder, contents=PNGS, labels=LABELS, **columns):
     builders.write_parquet(folder / "train.parquet", contents, labels, **columns)
     builders.write_parquet(folder / "test.parquet", PNGS[:1], [0])
     return find_source("cifar10", folder)
@@ -94,9 +94,7 @@ def test_wrong_columns_are_refused_with_those_that_are_there(tmp_path, columns):
         read_split(source, "train")
 
 
-@pytest.mark.parametrize(
-    ("contents", "labels"), [([PNGS[0], None], [1, 2]), (PNGS[:2], [1, None])]
-)
+@pytest.mark.parametrize(("contents", "labels"), [([PNGS[0], None], [1, 2]), (PNGS[:2], [1, None])])
 def test_empty_rows_are_refused(tmp_path, contents, labels):
     with pytest.raises(DataError, match=r"train\.parquet: column 'img' or 'label' has empty rows"):
         read_split(parquet_source(tmp_path, contents, labels), "train")
@@ -135,6 +133,8 @@ def test_a_label_out_of_range_is_refused_with_the_range(tmp_path, label):
 
 
 def test_pixels_of_16_bits_are_refused_and_not_wrapped_around(tmp_path):
-    source = parquet_source(tmp_path, [builders.png(np.full((32, 32, 3), 4_660, dtype=np.uint16))], [0])
+    source = parquet_source(
+        tmp_path, [builders.png(np.full((32, 32, 3), 4_660, dtype=np.uint16))], [0]
+    )
     with pytest.raises(DataError, match="row 0 has more than 8 bits"):
         read_split(source, "train")

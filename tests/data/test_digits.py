@@ -7,7 +7,9 @@ from ttq_bench.data.digits import read_digits
 CARD = DATASETS["digits"]
 
 
-@pytest.mark.parametrize(("split", "count"), [("train", CARD.train_count), ("test", CARD.test_count)])
+@pytest.mark.parametrize(
+    ("split", "count"), [("train", CARD.train_count), ("test", CARD.test_count)]
+)
 def test_each_split_has_the_shape_and_count_of_its_card(split, count):
     images, labels = read_digits(split)
     channels, height, width = CARD.image_shape

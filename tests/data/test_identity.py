@@ -66,19 +66,18 @@ def test_all_published_archives_and_a_missing_one_share_one_fingerprint(tmp_path
 
 
 @pytest.mark.parametrize(("content", "encoding"), [(PNG, "png"), (JPEG, "jpeg")])
-@pytest.mark.parametrize(
-    ("train", "test", "ending"),
-    [
-        (CARD.train_count, CARD.test_count, ""),
-        (CARD.train_count - 1, CARD.test_count, "-subset"),
-        (CARD.train_count, CARD.test_count - 1, "-subset"),
-    ],
-)
-def test_other_images_are_named_by_encoding_and_count(
-    tmp_path, cache, content, encoding, train, test, ending
-):
-    identity = identify(parquet_source(tmp_path, content, train, test), cache)
-    assert identity.name == f"cifar10-{encoding}{ending}"
+def test_all_images_in_another_encoding_are_named_by_it(tmp_path, cache, content, encoding):
+    source = parquet_source(tmp_path, content, CARD.train_count, CARD.test_count)
+    identity = identify(source, cache)
+    assert identity.name == f"cifar10-{encoding}"
+    assert (identity.train_count, identity.test_count) == (50_000, 10_000)
+
+
+@pytest.mark.parametrize("missing", [(1, 0), (0, 1)])
+def test_one_image_missing_in_either_split_makes_a_subset(tmp_path, cache, missing):
+    train, test = CARD.train_count - missing[0], CARD.test_count - missing[1]
+    identity = identify(parquet_source(tmp_path, PNG, train, test), cache)
+    assert identity.name == "cifar10-png-subset"
     assert (identity.train_count, identity.test_count) == (train, test)
 
 

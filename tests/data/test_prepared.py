@@ -1,5 +1,5 @@
 import multiprocessing
-import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -127,21 +127,30 @@ def _prepare(source, cache, start, answers):
         answers.put(repr(error))
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_processes_that_prepare_at_once_all_succeed(source, cache, damaged):
-    if damaged:
-        load_images(source, identify(source, cache), cache)
-        (prepared_folder(cache) / "test_images.npy").write_bytes(b"")
-    context = multiprocessing.get_context("fork")
-    start, answers = context.Barrier(4), context.Queue()
+def test_two_processes_that_prepare_at_once_both_succeed(source, cache):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ttq_bench.data.prepared", "pyarrow.parquet"])
+    start, answers = context.Barrier(2), context.Queue()
     workers = [
-        context.Process(target=_prepare, args=(source, cache, start, answers)) for _ in range(4)
+        context.Process(target=_prepare, args=(source, cache, start, answers)) for _ in range(2)
     ]
     for worker in workers:
         worker.start()
-    given = [answers.get(timeout=30) for _ in workers]
+    given = [answers.get(timeout=60) for _ in workers]
     for worker in workers:
         worker.join()
-    assert given == [IMAGES[:3].sum()] * 4
-    left = [name for name in os.listdir(cache / "prepared") if not name.endswith(".lock")]  # noqa: PTH208
+    assert given == [IMAGES[:3].sum()] * 2
+    left = [path for path in (cache / "prepared").iterdir() if path.suffix != ".lock"]
     assert len(left) == 1
+
+
+@pytest.mark.parametrize("repeat", range(4))
+@pytest.mark.parametrize("damaged", [False, True])
+def test_threads_that_prepare_at_once_all_succeed(source, cache, damaged, repeat):
+    identity = identify(source, cache)
+    if damaged:
+        load_images(source, identity, cache)
+        (prepared_folder(cache) / "test_images.npy").write_bytes(b"")
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(load_images, source, identity, cache) for _ in range(8)]
+    assert {run.result().pixels_sha256 for run in runs} == {runs[0].result().pixels_sha256}

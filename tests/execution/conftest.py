@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.trial import run_trial
 

@@ -4,6 +4,7 @@ import shutil
 
 import torch
 from pyarrow import parquet
+
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.training.checkpoints import load_state
 

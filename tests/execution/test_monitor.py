@@ -3,6 +3,7 @@ import time
 
 import pytest
 from rich.console import Console
+
 from tests.tiny_suite import tiny_plan
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.records.paths import ResultsPaths

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from tests.execution.same_trial import assert_same_trial, bring_parent, rows
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.data.identity import identify

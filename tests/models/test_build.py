@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+
 from ttq_bench.models.cifar_resnet import BasicBlock, cifar_resnet
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")

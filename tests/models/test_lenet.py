@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from ttq_bench.models.lenet import lenet
 
 

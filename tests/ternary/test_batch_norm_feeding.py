@@ -7,6 +7,7 @@ gradients of such a layer obey W_p * g_p + W_n * g_n = 0.
 import pytest
 import torch
 from torch import Tensor, nn
+
 from ttq_bench.models.build import build_model
 from ttq_bench.ternary.conversion import (
     batch_norm_feeding,

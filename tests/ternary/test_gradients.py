@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tests import reference
 from ttq_bench.ternary.gradients import ternary_codes, trained_ternary
 

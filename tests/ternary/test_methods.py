@@ -4,6 +4,7 @@ import sys
 import pytest
 import torch
 from torch import nn
+
 from ttq_bench.ternary.conversion import quantize_, quantized_layers
 from ttq_bench.ternary.methods import METHODS
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ttq_bench.ternary.quantizers import TrainedTernary
 from ttq_bench.ternary.thresholds import THRESHOLDS
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch import nn
+
 from ttq_bench.ternary.conversion import quantize_, quantizer_of
 from ttq_bench.ternary.thresholds import THRESHOLDS
 from ttq_bench.ternary.weight_stats import layer_statistics, log_ratio, sparsity

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.data.identity import Identity
 from ttq_bench.data.prepared import ImageSet

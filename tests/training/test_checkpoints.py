@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from ttq_bench.training.checkpoints import Checkpoints, load_state, save_state
 
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
+
 from ttq_bench.training.evaluation import evaluate
 
 

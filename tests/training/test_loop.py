@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+
 from ttq_bench.seeding import stream_seed
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import DivergedError, StoppedError, start, train
@@ -75,6 +76,15 @@ def test_each_step_is_announced_before_it_is_made(fresh, batches):
     list(train(fresh(plan), batches, plan, lambda step, steps: seen.append((step, steps))))
 
     assert seen == [(0, 3), (1, 3), (2, 3)] * 2
+
+
+def test_each_epoch_draws_its_own_images(fresh, batches, monkeypatch):
+    plan, asked, draw = recipe(epochs=3), [], batches.epoch
+    monkeypatch.setattr(batches, "epoch", lambda epoch: asked.append(epoch) or draw(epoch))
+
+    list(train(fresh(plan), batches, plan, ignore))
+
+    assert asked == [0, 1, 2]
 
 
 def test_a_stop_comes_through_and_the_epoch_does_not_count(fresh, batches):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+
 from ttq_bench.training.optimizer import make_optimizer, set_learning_rate
 from ttq_bench.training.recipe import Recipe
 

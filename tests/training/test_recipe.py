@@ -3,6 +3,7 @@ import sys
 
 import pytest
 from pydantic import ValidationError
+
 from ttq_bench.training.recipe import Recipe
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
 from ttq_bench.ternary.thresholds import THRESHOLDS
 from ttq_bench.training.checkpoints import Checkpoints

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.schedules import learning_rate
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttq_bench.data.identity import Identity, cache_folder, identify
@@ -34,6 +34,8 @@ class Prepared:
 
 def prepare(options: argparse.Namespace) -> Prepared:
     """Return the plan of the command line's suite on this machine."""
+    if options.address and options.backend != "ray":
+        raise TtqBenchError("--address: names a Ray cluster, so it needs --backend ray")
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
     if not options.address:  # a cluster may have what this machine lacks
@@ -46,6 +48,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
     )
+    if options.address:  # the cluster's own resources bound what runs side by side
+        shares = replace(shares, slots=len(specs))
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
     return Prepared(suite, profile, sources, identities, plan, machine, device, shares)

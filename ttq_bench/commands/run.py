@@ -22,7 +22,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.text import seconds_in
 
-EXIT_OUT_OF_TIME = 4
+EXIT_STOPPED = 4
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,21 +89,19 @@ def fetch(archive: Archive, folder: Path, console: Console) -> Path:
 
 def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Console) -> int:
     results = ResultsPaths(options.results)
-    for name, reason in sorted(tally.failed.items()):
-        console.print(f"failed: {name}: {reason}", highlight=False, markup=False, soft_wrap=True)
-    if stop.requested() and tally.left:
-        why = (
-            "time limit" if stop.signal_number is None else signal.Signals(stop.signal_number).name
-        )
+    if tally.left:
+        why = "time limit" if stop.out_of_time() else "by the stop file"
+        if stop.signal_number is not None:
+            why = signal.Signals(stop.signal_number).name
         console.print(
             f"stopped ({why}); {len(tally.left)} trials are not finished;"
             " run the same command again: they go on at their last epoch",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
-        return EXIT_OUT_OF_TIME if stop.signal_number is None else 128 + stop.signal_number
+        return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
     if tally.failed:
         raise TrialsFailedError(
-            f"{results.root}: {len(tally.failed)} trials failed (tracebacks in"
-            f" {results.root / 'failures'}/); running the same command tries them again"
+            f"{results.root}: {len(tally.failed)} trials failed (see {results.root / 'failures'}/);"
+            " running the same command tries them again"
         )
     return 0

@@ -64,7 +64,9 @@ def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArra
         buffer = torch.frombuffer(bytearray(image.content), dtype=torch.uint8)
         pixels = decode_image(buffer, mode=MODES[channels])
     except (RuntimeError, ValueError) as error:
-        raise DataError(f"{image.where} cannot be decoded ({str(error).splitlines()[0]})") from error
+        raise DataError(
+            f"{image.where} cannot be decoded ({str(error).splitlines()[0]})"
+        ) from error
     if tuple(pixels.shape[1:]) != size:
         raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
     if pixels.dtype != torch.uint8:

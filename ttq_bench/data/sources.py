@@ -98,6 +98,9 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
         if bool(train) != bool(test):
             missing = "test" if train else "train"
             raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
+        plain = [path for path in train if path.stem == "train"]
+        if plain and len(train) > 1:
+            raise DataError(f"{plain[0]}: lies beside train-*.parquet; keep one of the two")
         if train:
             found.append(Source(dataset, "parquet", train, test))
     return _only(found, folder) if found else None

@@ -20,6 +20,7 @@ from ttq_bench.execution.resources import Machine, Shares
 from ttq_bench.execution.scheduler import Scheduler, Tally
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 
 TIME_LIMIT_MARGIN_SECONDS = 10.0  # for the workers to see the stop, and for Ray to end
@@ -54,6 +55,7 @@ def run_plan(
     results = ResultsPaths(settings.results)
     with _locked(results), _signals(stop):
         results.stop_file.unlink(missing_ok=True)
+        remove_leftovers(results)
         backend = make_backend()
         with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
             scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
@@ -95,11 +97,16 @@ def _locked(results: ResultsPaths) -> Iterator[None]:
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             stream.seek(0)
             raise BusyError(
                 f"{results.root}: {stream.read().strip() or 'another run'} is at work there;"
                 " wait for it, stop it, or name another folder with --results"
+            ) from error
+        except OSError as error:
+            raise ResultsError(
+                f"{results.root}: this file system has no locks ({error.strerror}), so two runs"
+                " could write there at once; name a folder on another one with --results"
             ) from error
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}")

@@ -99,7 +99,7 @@ class Monitor:
 
     def _is_done(self, trial: PlannedTrial) -> bool:
         paths = self.results.trial(trial.spec.trial_id)
-        return paths.record.exists() and trial.state != "again"
+        return paths.record.exists() and (trial.state != "again" or paths.weights.exists())
 
     def _epochs_left(self, trial: PlannedTrial) -> float:
         if self._is_done(trial):

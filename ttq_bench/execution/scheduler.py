@@ -9,6 +9,8 @@ from ttq_bench.execution.backends import Backend, Task
 from ttq_bench.execution.outcome import Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
 
 MOST_CRASHES = 3  # a worker that dies may have been unlucky; one that dies three times was not
@@ -64,7 +66,9 @@ class Scheduler:
             parent = trial.spec.parent
             if parent in self.tally.failed or parent in self.tally.diverged:
                 how = "failed" if parent in self.tally.failed else "diverged"
-                self.tally.failed[trial.spec.trial_id] = f"its parent {parent} {how}"
+                reason = f"its parent {parent} {how}"
+                self.tally.failed[trial.spec.trial_id] = reason
+                self.tell(f"{trial.spec.trial_id}: not run: {reason}")
             elif parent in self.tally.left:  # stopped from outside: nothing will end it in this run
                 self.tally.left.add(trial.spec.trial_id)
             else:
@@ -105,9 +109,15 @@ class Scheduler:
     def _failed(self, ended: Ended) -> list[PlannedTrial]:
         name = ended.trial_id
         self.crashes[name] += 1
-        if ended.outcome == "crashed" and self.crashes[name] < MOST_CRASHES:
-            self.tell(f"{name}: worker died ({ended.message}); goes on at its last epoch")
-            return [trial for trial in self.plan.trials if trial.spec.trial_id == name]
+        trial = next(trial for trial in self.plan.trials if trial.spec.trial_id == name)
+        if ended.outcome == "crashed":
+            if self.crashes[name] < MOST_CRASHES:
+                self.tell(f"{name}: worker died ({ended.message}); goes on at its last epoch")
+                return [trial]
+            # The worker could not leave this itself.
+            paths = ResultsPaths(self.settings.results).trial(name)
+            reason = f"worker died {MOST_CRASHES} times; at last: {ended.message}"
+            write_failure(paths, reason, "", trial.spec.resolved())
         self.tally.failed[name] = ended.message
         self.tell(f"{name}: failed: {ended.message}")
         return []

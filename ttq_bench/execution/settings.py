@@ -1,4 +1,7 @@
-"""How a run is carried out. Nothing here may move a number, and none of it enters a trial id."""
+"""How a run is carried out: none of it enters a trial id.
+
+The device and the number of threads may move the last bits of a number; every record names both.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

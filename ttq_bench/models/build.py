@@ -22,5 +22,5 @@ def build_model(name: str, *, classes: int, seed: int) -> nn.Module:
         raise unknown_name("build_model", "model", name, MODELS)
     card = MODELS[name]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # manual_seed would reseed GPUs as well
         return FAMILIES[card.family](card.depth, classes)

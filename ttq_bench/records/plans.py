@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
+from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
 
@@ -28,6 +29,11 @@ def read_planned(results: ResultsPaths) -> list[PlannedSuite]:
     """Return the noted plans, ordered by name."""
     plans = []
     for path in sorted((results.root / "plans").glob("*.json")):
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        plans.append(PlannedSuite(**{**fields, "trial_ids": tuple(fields["trial_ids"])}))
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            plans.append(PlannedSuite(**{**fields, "trial_ids": tuple(fields["trial_ids"])}))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ResultsError(
+                f"{path}: not a noted plan ({error}); delete it, the next run writes it anew"
+            ) from error
     return plans

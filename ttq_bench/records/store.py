@@ -15,14 +15,19 @@ import pydantic
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import sync_folder, write_atomically
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS, TrialRecord
+from ttq_bench.records.schema import (
+    EPOCH_COLUMNS,
+    SCALE_COLUMNS,
+    SCHEMA_VERSION,
+    TrialRecord,
+)
 
 Rows = Sequence[dict[str, Any]]
 TABLES = {"epochs.parquet": EPOCH_COLUMNS, "scales.parquet": SCALE_COLUMNS}
 
 
 def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales: Rows) -> bool:
-    """Make the record visible in one step; return False, and change nothing, if there is one.
+    """Make the record visible in one step; return False, and leave it as it is, if there is one.
 
     All files are written to a hidden folder first. Renaming a folder onto one that holds files is
     refused by the system, so of several writers exactly one publishes.
@@ -41,14 +46,25 @@ def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales:
         hidden.chmod(0o755)
         hidden.rename(paths.folder)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not paths.record.exists():
+            raise ResultsError(
+                f"{paths.folder}: is in the way and holds no record.json; delete it and run again"
+            ) from error
+        paths.failure.unlink(missing_ok=True)  # an earlier attempt's; this one went well
+        return False
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     sync_folder(paths.results.trials)
     paths.failure.unlink(missing_ok=True)
     return True
+
+
+def remove_leftovers(results: ResultsPaths) -> None:
+    """Delete what a writer left that was killed while publishing; call it when no trial runs."""
+    for hidden in results.trials.glob(".*"):
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def record_bytes(record: TrialRecord) -> bytes:
@@ -76,6 +92,11 @@ def read_record(path: Path) -> TrialRecord:
         raise ResultsError(
             f"{path}: not a record ({reason}); delete its folder to run the trial again"
         ) from error
+    if record.schema_version > SCHEMA_VERSION:
+        raise ResultsError(
+            f"{path}: written by a newer version (schema {record.schema_version}, known up to"
+            f" {SCHEMA_VERSION}); update ttq_bench"
+        )
     if record.trial_id != path.parent.name:
         raise ResultsError(f"{path}: is the record of {record.trial_id}, not of its folder's name")
     return record

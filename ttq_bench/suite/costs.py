@@ -48,7 +48,7 @@ def measured_rates(records: Iterable[TrialRecord], device: str) -> Rates:
 
 
 def _spec_of(record: TrialRecord) -> TrialSpec | None:
-    """Return the spec of a record; None for one whose fields or names this version does not know."""
+    """Return the spec of a record, None where its fields or names are not known here."""
     try:
         # Through JSON: strict recipes take a list for a tuple there, and nowhere else.
         spec = TrialSpec.model_validate_json(json.dumps(record.spec))

@@ -76,15 +76,17 @@ def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
 
 
 def _matches(selection: Selection, point: Point) -> bool:
-    wanted = {
-        "dataset": point.dataset,
-        "model": point.model,
-        "method": point.method,
-        "delta_strategy": point.strategy.name if point.strategy else None,
-        "seed": point.seed,
+    strategy = point.strategy
+    names: dict[str, set[object]] = {
+        "dataset": {point.dataset},
+        "model": {point.model},
+        "method": {point.method},
+        # By its name, or with its number: max_fraction(0.05).
+        "delta_strategy": {strategy.name, str(strategy)} if strategy else set(),
+        "seed": {point.seed},
     }
     chosen = selection.model_dump(exclude_none=True)
-    return all(wanted[axis] in values for axis, values in chosen.items())
+    return all(not names[axis].isdisjoint(values) for axis, values in chosen.items())
 
 
 def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSpec]:

@@ -110,7 +110,7 @@ def _planned(
             reason = "has a record, but its weights are not on this machine and a child needs them"
         else:
             state = "done" if record.outcome == "finished" else "diverged"
-            left = 0
+            reason, left = "", 0
     elif spec.parent is not None and _diverged(records.get(spec.parent)):
         state, reason = "new", "its parent diverged"
     seconds = trial_core_seconds(spec, left, rates)

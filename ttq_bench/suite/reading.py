@@ -21,6 +21,19 @@ TYPE_WORDS = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which refuses a key that is given twice instead of taking the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [str(key.value) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None and not getattr(node, "is_merged", False):
+            raise yaml.MarkedYAMLError(
+                problem=f"{twice!r} is given twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
     """Return the suite in ``path`` under ``profile``, and the profile's name.
 
@@ -37,7 +50,7 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise SuiteError(f"{path}: larger than {MOST_BYTES:,} bytes; not a suite")
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

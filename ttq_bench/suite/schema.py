@@ -48,7 +48,9 @@ class Selection(Strict):
     @classmethod
     def accept_one_value(cls, value: Any) -> Any:
         """Take ``model: resnet20`` for ``model: [resnet20]``."""
-        return value if isinstance(value, list) or value is None else (value,)
+        if value is None:
+            return None
+        return tuple(value) if isinstance(value, list) else (value,)
 
     def describe(self) -> str:
         """Return the selection as it would stand in YAML."""

@@ -3,6 +3,7 @@
 from typing import get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
@@ -12,7 +13,7 @@ from ttq_bench.ternary.quantizers import InitialScales, TrainedTernary
 from ttq_bench.ternary.thresholds import check_strategy
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def quantize_(
@@ -108,7 +109,9 @@ def batch_norm_feeding(model: nn.Module) -> dict[str, str]:
     modules = dict(model.named_modules())
 
     def is_norm(node: fx.Node) -> bool:
-        return node.op == "call_module" and isinstance(modules[str(node.target)], NORMALISED)
+        if node.op == "call_module":
+            return isinstance(modules[str(node.target)], NORMALISED)
+        return node.target is F.batch_norm
 
     answers: dict[str, str] = {}
     for node in graph.nodes:

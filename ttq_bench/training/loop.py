@@ -1,5 +1,6 @@
 """The epoch loop as a generator: one result an epoch, a checkpoint in between, exact resume."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def _train_epoch(
         state.optimizer.step()
         losses.append(loss.detach())  # read once an epoch: an .item() a step would stall a GPU
     mean = float(torch.stack(losses).mean())
-    if mean != mean or mean in (float("inf"), float("-inf")):
+    if not math.isfinite(mean):
         raise DivergedError(f"mean training loss {mean} in epoch {state.epoch + 1}")
     return mean
 

@@ -12,8 +12,8 @@ class Recipe(BaseModel):
     """How one network is trained: SGD with momentum under a learning rate that changes by epoch.
 
     ``step`` multiplies the rate by ``decay_factor`` at each of ``decay_epochs``; ``cosine`` lowers
-    it to zero at the last step. ``warmup_epochs`` raise it linearly from zero first.
-    ``decay_scales`` says whether weight decay acts on W_p and W_n too.
+    it towards zero, which it would reach one step after the last. ``warmup_epochs`` raise it
+    linearly from zero first. ``decay_scales`` says whether weight decay acts on W_p and W_n too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from tests.tiny_suite import settings_for, tiny_specs, write_suite
+from ttq_bench.cli import main
+from ttq_bench.execution.attempt import attempt
+
+
+def test_a_plan_as_json_has_the_documented_fields(tmp_path, cache, capsys):
+    results = tmp_path / "results"
+    assert main(["plan", str(write_suite(tmp_path)), "--results", str(results), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan.keys() == {
+        "suite", "profile", "protocol", "device", "slots", "threads",
+        "estimated_seconds", "estimate_from_records", "trials",
+    }  # fmt: skip
+    assert (plan["suite"], plan["protocol"], plan["estimate_from_records"]) == (
+        "tiny",
+        "test",
+        False,
+    )
+    specs = tiny_specs(cache)
+    assert [trial["trial_id"] for trial in plan["trials"]] == [spec.trial_id for spec in specs]
+    assert [trial["spec"] for trial in plan["trials"]] == [spec.resolved() for spec in specs]
+    assert plan["trials"][0].keys() == {
+        "trial_id", "state", "reason", "parent", "epochs_left", "core_seconds", "spec",
+    }  # fmt: skip
+    assert not results.exists()
+
+
+def test_a_plan_for_readers_says_what_is_new_and_how_long_it_takes(tmp_path, capsys):
+    results = tmp_path / "results"
+    assert main(["plan", str(write_suite(tmp_path)), "--results", str(results)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Tiny (suite tiny, protocol test)"
+    assert lines[1] == "images: digits, 1,397 training and 400 test (bundled)"
+    assert lines[2] == "  new      lenet5  seed 0  full_precision  2 of 2 epochs"
+    assert lines[3] == "  new      lenet5  seed 0  ttq max_fraction(0.05)  2 of 2 epochs"
+    assert lines[5] == f"3 trials: 0 done, 3 to run; results in {results}"
+    assert "(a rough guess)" in lines[6]
+    assert not results.exists()
+
+
+def test_a_plan_knows_what_is_done_and_what_failed(tmp_path, cache, capsys):
+    results = tmp_path / "results"
+    parent, child, _ = tiny_specs(cache, epochs=1)
+    settings = settings_for(results, cache)
+    assert attempt(child, settings, bool).outcome == "failed"  # no weights of a parent yet
+    assert attempt(parent, settings, bool).outcome == "finished"
+    suite = write_suite(tmp_path, epochs=1)
+    assert main(["plan", str(suite), "--results", str(results), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert [trial["state"] for trial in plan["trials"]] == ["done", "failed", "new"]
+    assert [trial["epochs_left"] for trial in plan["trials"]] == [0, 1, 1]
+    assert plan["estimate_from_records"] is True
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_gpu_that_is_not_there_is_refused(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    words = [command, str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]
+    assert main([*words, "--device", "cuda"]) == 2
+    assert capsys.readouterr().err == (
+        "ttq-bench: --device cuda: no GPU found on this machine; leave it out to use CPUs\n"
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_cluster_elsewhere_may_have_the_gpus_that_are_missing_here(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    words = ["plan", str(write_suite(tmp_path)), "--results", str(tmp_path / "r"), "--json"]
+    assert main([*words, "--device", "cuda", "--address", "cluster:6379"]) == 0
+    assert json.loads(capsys.readouterr().out)["device"] == "cuda"
+
+
+def test_more_threads_than_cores_are_refused_instead_of_waited_for(tmp_path, capsys):
+    words = ["run", str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]
+    assert main([*words, "--threads", "100000"]) == 2
+    assert "--threads 100000: this machine has" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()

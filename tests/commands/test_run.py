@@ -1,0 +1,70 @@
+import pytest
+
+from tests.tiny_suite import settings_for, tiny_specs, write_suite
+from ttq_bench.cli import main
+from ttq_bench.execution.trial import run_trial
+from ttq_bench.records.paths import ResultsPaths
+
+
+@pytest.fixture
+def words(tmp_path):
+    """``run`` of the tiny suite in this process, without its report."""
+    suite = write_suite(tmp_path, epochs=1)
+    common = ["run", str(suite), "--results", str(tmp_path / "results"), "--no-report"]
+    return [*common, "--backend", "inprocess", "--threads", "1"]
+
+
+def test_a_run_makes_what_is_missing_and_a_second_one_finds_nothing_to_do(
+    words, tmp_path, cache, capsys
+):
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    records = [ResultsPaths(tmp_path / "results").trial(s.trial_id).record for s in
+               tiny_specs(cache, epochs=1)]  # fmt: skip
+    made = [path.stat().st_mtime_ns for path in records]
+    assert "3 trials: 0 done, 3 to run" in first
+    assert "3/3 trials, 3/3 epochs" in first
+    assert main(words) == 0
+    assert "3 trials: 3 done, 0 to run" in capsys.readouterr().out
+    assert [path.stat().st_mtime_ns for path in records] == made
+
+
+def test_failed_trials_give_exit_code_3_and_the_next_run_tries_them_again(
+    words, tmp_path, cache, capsys
+):
+    parent = ResultsPaths(tmp_path / "results").trial(tiny_specs(cache, epochs=1)[0].trial_id)
+    parent.work.mkdir(parents=True)
+    parent.checkpoints.write_text("in the way")
+    assert main(words) == 3
+    told = capsys.readouterr()
+    assert "3 trials failed (see" in told.err
+    assert told.err.count("\n") == 1
+    assert told.out.count(f"its parent {parent.trial_id} failed") == 2
+    parent.checkpoints.unlink()
+    assert main(words) == 0
+    assert not parent.failure.exists()
+
+
+def test_a_parent_whose_weights_are_gone_is_made_again_for_a_new_child(words, tmp_path, cache):
+    results = ResultsPaths(tmp_path / "results")
+    spec = tiny_specs(cache, epochs=1)[0]
+    run_trial(spec, settings_for(results.root, cache), bool)
+    parent = results.trial(spec.trial_id)
+    record = parent.record.read_bytes()
+    parent.weights.unlink()
+    assert main(words) == 0
+    assert parent.weights.exists()
+    assert parent.record.read_bytes() == record
+
+
+def test_a_diverged_parent_is_a_result_and_its_children_fail_with_the_reason(
+    tmp_path, cache, capsys
+):
+    suite = write_suite(tmp_path, learning_rate=1e6)
+    words = ["run", str(suite), "--results", str(tmp_path / "results"), "--no-report"]
+    assert main([*words, "--backend", "inprocess", "--threads", "1"]) == 3
+    told = capsys.readouterr()
+    name = tiny_specs(cache, learning_rate=1e6)[0].trial_id
+    assert f"{name}: diverged (a result, recorded as such)" in told.out
+    assert told.out.count(f"its parent {name} diverged") == 2
+    assert "2 trials failed" in told.err

@@ -1,0 +1,63 @@
+import json
+import time
+
+import pytest
+
+from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.cli import main
+from ttq_bench.execution.attempt import attempt
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import Progress, write_progress
+
+
+@pytest.fixture
+def results(tmp_path, cache):
+    """One trial finished, one failed, one at work, one started long ago."""
+    results = ResultsPaths(tmp_path / "results")
+    parent, child, _ = tiny_specs(cache, epochs=1)
+    settings = settings_for(results.root, cache)
+    assert attempt(child, settings, bool).outcome == "failed"
+    assert attempt(parent, settings, bool).outcome == "finished"
+    for name, age in (("a-running", 0), ("b-started", 60)):
+        progress = Progress(3, 9, 0.5, 1.0, 1.0, time.time() - age)
+        write_progress(results.trial(name), progress)
+    return results
+
+
+def test_the_status_as_json_counts_and_names(results, cache, capsys):
+    assert main(["status", "--results", str(results.root), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    counts = {"finished": 1, "diverged": 0, "running": 1, "started": 1, "failed": 1}
+    assert status.keys() == {"counts", "unfinished", "failures"}
+    assert status["counts"] == counts
+    assert status["unfinished"] == [
+        {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9},
+        {"trial_id": "b-started", "state": "started", "epoch": 3, "epochs": 9},
+    ]
+    (failure,) = status["failures"]
+    assert failure["trial_id"] == tiny_specs(cache, epochs=1)[1].trial_id
+    assert "weights of the parent are missing" in failure["reason"]
+
+
+def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(results, capsys):
+    assert main(["status", "--results", str(results.root)]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == (f"{results.root}: 1 finished, 0 diverged, 1 running, 1 started, 1 failed")
+    assert rest[:2] == [
+        "  running a-running: epoch 3 of 9",
+        "  started b-started: epoch 3 of 9",
+    ]
+    assert rest[2].startswith("  failed  digits-lenet5-ttq")
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path, capsys):
+    assert main(["status", "--results", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == (
+        f"ttq-bench: {tmp_path / 'none'}: no such folder; name one with --results\n"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_empty_folder_holds_nothing(tmp_path, capsys):
+    assert main(["status", "--results", str(tmp_path)]) == 0
+    assert "0 finished" in capsys.readouterr().out

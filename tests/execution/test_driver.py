@@ -1,0 +1,142 @@
+"""One run of a plan: its lock, its signals, its time limit. The runs are real processes."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from pyarrow import parquet
+
+from tests.tiny_suite import COMMAND, command_line, tiny_specs, wait_until, write_suite
+from ttq_bench.cli import main
+from ttq_bench.execution.driver import Stop
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
+from ttq_bench.training.checkpoints import Checkpoints
+
+LONG = 400  # epochs that no test waits for
+PARENT = ("full_precision",)
+
+
+class Run:
+    """``ttq-bench run`` of one trial in a process of its own."""
+
+    def __init__(self, folder, cache, *, epochs, backend="inprocess"):
+        suite = write_suite(folder, epochs=epochs, methods=PARENT)
+        self.results = folder / "results"
+        self.words = ["run", str(suite), "--results", str(self.results), "--no-report"]
+        self.words += ["--backend", backend, "--threads", "1"]
+        spec = tiny_specs(cache, epochs=epochs, methods=PARENT)[0]
+        self.paths = ResultsPaths(self.results).trial(spec.trial_id)
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [*COMMAND, *self.words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait_until(lambda: self.epoch() >= 1 or self.process.poll() is not None)
+        return self.process
+
+    def epoch(self):
+        progress = read_progress(self.paths)
+        return progress.epoch if progress else 0
+
+    def seconds_of_epochs(self):
+        """Seconds of each epoch in the last checkpoint: no two trainings have the same."""
+        history = Checkpoints(self.paths.checkpoints).load_latest()["history"]
+        return [entry["row"]["epoch_seconds"] for entry in history if "row" in entry]
+
+
+@pytest.fixture
+def run(tmp_path, cache):
+    """Return how to start runs; whatever still runs at the end of the test is killed."""
+    started = []
+
+    def begin(**options):
+        started.append(Run(tmp_path, cache, **options))
+        started[-1].start()
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
+
+
+def test_one_driver_holds_a_results_folder_until_it_dies(run):
+    holder = run(epochs=LONG)
+    second = command_line(*holder.words)
+    assert second.returncode == 75
+    assert f"process {holder.process.pid} on " in second.stderr
+    assert second.stderr.count("\n") == 1
+    holder.process.kill()
+    holder.process.wait()
+    third = command_line(*holder.words, "--time-limit", "1s")
+    assert third.returncode == 4, third.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "backend"),
+    [
+        (signal.SIGINT, "inprocess"),
+        (signal.SIGTERM, "inprocess"),
+        pytest.param(signal.SIGINT, "ray", marks=pytest.mark.ray),
+    ],
+)
+def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number, backend):
+    stopped = run(epochs=8, backend=backend)
+    stopped.process.send_signal(number)
+    output, _ = stopped.process.communicate(timeout=60)
+    assert stopped.process.returncode == 128 + number, output
+    assert f"stopped ({number.name}); 1 trials are not finished; run the same command" in output
+    assert "Traceback" not in output
+    assert not stopped.paths.results.stop_file.exists()
+    before = stopped.seconds_of_epochs()
+    assert 1 <= len(before) < 8
+    again = ["inprocess" if word == "ray" else word for word in stopped.words]
+    assert main(again) == 0
+    assert f"goes on after epoch {len(before)}" in capsys.readouterr().out
+    table = parquet.read_table(stopped.paths.folder / "epochs.parquet").to_pylist()
+    assert [row["epoch"] for row in table] == list(range(1, 9))
+    assert [row["epoch_seconds"] for row in table][: len(before)] == before
+
+
+def test_a_time_limit_ends_a_run_in_time_and_the_next_run_goes_on(tmp_path, cache, capsys):
+    suite = write_suite(tmp_path, epochs=LONG, methods=PARENT)
+    common = [str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]
+    left = [LONG]
+    for _ in range(2):
+        begun = time.monotonic()
+        assert main(["run", *common, "--no-report", "--threads", "1", "--time-limit", "11.5s"]) == 4
+        assert time.monotonic() - begun < 11.5
+        assert "stopped (time limit); 1 trials" in capsys.readouterr().out
+        assert main(["plan", *common, "--json"]) == 0
+        left.append(json.loads(capsys.readouterr().out)["trials"][0]["epochs_left"])
+    assert left[0] > left[1] > left[2] > 0
+
+
+def test_a_stop_file_that_an_earlier_run_left_stops_nothing(tmp_path, cache):
+    suite = write_suite(tmp_path, epochs=1, methods=PARENT)
+    results = ResultsPaths(tmp_path / "results")
+    results.stop_file.parent.mkdir(parents=True)
+    results.stop_file.touch()
+    words = ["run", str(suite), "--results", str(results.root), "--backend", "inprocess"]
+    assert main([*words, "--no-report", "--threads", "1"]) == 0
+    assert not results.stop_file.exists()
+
+
+def test_signals_have_their_old_handlers_after_a_run(tmp_path, cache):
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    suite = write_suite(tmp_path, epochs=1, methods=PARENT)
+    words = ["run", str(suite), "--results", str(tmp_path / "r"), "--backend", "inprocess"]
+    assert main([*words, "--no-report", "--time-limit", "1s"]) == 4
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_stop_is_requested_by_a_signal_or_by_the_clock():
+    assert not Stop().requested()
+    assert not Stop(deadline=time.monotonic() + 60).requested()
+    assert Stop(deadline=time.monotonic()).requested()
+    assert Stop(signal_number=signal.SIGTERM).requested()
+    assert not Stop(signal_number=signal.SIGTERM).out_of_time()

@@ -1,0 +1,76 @@
+"""Trials in Ray workers. One cluster serves the whole file: a start takes seconds."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.execution.same_trial import assert_same_trial
+from tests.tiny_suite import settings_for, tiny_plan, tiny_specs, wait_until
+from ttq_bench.execution.resources import Shares
+from ttq_bench.execution.scheduler import Scheduler
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
+from ttq_bench.records.store import read_record
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def backend():
+    from ttq_bench.execution.ray_backend import RayBackend
+
+    backend = RayBackend(cores=2, gpus=0)
+    yield backend
+    backend.close()
+
+
+def schedule(plan, backend, results, cache):
+    told = []
+    settings = settings_for(results, cache)
+    return Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run(), told
+
+
+def worker_of(trial_id):
+    """Return the process id of the Ray worker that runs the trial, or None."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            title = path.read_bytes()
+        except OSError:
+            continue
+        if title.startswith(f"ray::{trial_id}".encode()):
+            return int(path.parent.name)
+    return None
+
+
+def test_the_grid_on_ray_gives_the_records_of_a_run_without_it(backend, whole, cache, tmp_path):
+    plan = tiny_plan(tmp_path, cache, epochs=3)
+    tally, told = schedule(plan, backend, tmp_path, cache)
+    assert (tally.failed, tally.left, told) == ({}, set(), [])
+    for spec in tiny_specs(cache, epochs=3):
+        paths, expected = (ResultsPaths(root).trial(spec.trial_id) for root in (tmp_path, whole))
+        assert_same_trial(paths, expected)
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, tmp_path):
+    plan = tiny_plan(tmp_path, cache, epochs=6, methods=("full_precision",))
+    name = plan.trials[0].spec.trial_id
+    paths = ResultsPaths(tmp_path).trial(name)
+    killed = []
+
+    def kill():
+        wait_until(lambda: (progress := read_progress(paths)) and progress.epoch >= 1)
+        killed.append(worker_of(name))
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    tally, told = schedule(plan, backend, tmp_path, cache)
+    killer.join()
+    assert len(killed) == 1
+    assert tally.finished == {name}
+    assert len(told) == 1
+    assert f"{name}: worker died (WorkerCrashedError" in told[0]
+    assert read_record(paths.record).epochs_done == 6

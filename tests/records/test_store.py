@@ -1,0 +1,188 @@
+import io
+import json
+import multiprocessing
+import os
+
+import pytest
+from pyarrow import parquet
+
+from tests.records.conftest import make_epochs, make_record
+from ttq_bench.errors import ResultsError
+from ttq_bench.records.schema import EPOCH_COLUMNS
+from ttq_bench.records.store import (
+    publish_record,
+    read_failures,
+    read_record,
+    read_records,
+    read_table,
+    record_bytes,
+    table_bytes,
+    write_failure,
+)
+
+
+def test_a_published_record_is_read_back_with_the_hashes_of_its_tables(
+    paths, record, epochs, scales
+):
+    assert publish_record(paths, record, epochs, scales)
+    read = read_record(paths.record)
+    assert read == record.model_copy(update={"table_sha256": read.table_sha256})
+    for name in ("epochs.parquet", "scales.parquet"):
+        assert read_table(paths, name, read.table_sha256[name])
+
+
+def test_a_published_folder_can_be_read_by_others_and_nothing_hidden_is_left(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    assert paths.folder.stat().st_mode & 0o777 == 0o755
+    assert paths.record.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
+    assert sorted(os.listdir(paths.folder)) == ["epochs.parquet", "record.json"]  # noqa: PTH208
+
+
+def test_the_epochs_table_holds_the_rows(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    digest = read_record(paths.record).table_sha256["epochs.parquet"]
+    table = parquet.read_table(io.BytesIO(read_table(paths, "epochs.parquet", digest)))
+    assert table.to_pylist() == epochs
+
+
+def test_a_second_record_is_refused_and_changes_nothing(paths, record, epochs):
+    assert publish_record(paths, record, epochs, [])
+    before = paths.record.read_bytes()
+    assert not publish_record(paths, make_record(paths.trial_id, parameter_count=8), epochs, [])
+    assert paths.record.read_bytes() == before
+    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
+
+
+def test_a_folder_without_record_in_the_way_is_named(paths, record, epochs):
+    paths.folder.mkdir(parents=True)
+    (paths.folder / "epochs.parquet").touch()
+    with pytest.raises(ResultsError, match=r"in the way and holds no record\.json; delete it"):
+        publish_record(paths, record, epochs, [])
+
+
+def _publish(paths, number, start, answers):
+    epochs = make_epochs([float(number)] * 200)
+    start.wait()
+    won = publish_record(paths, make_record(paths.trial_id, parameter_count=number), epochs, [])
+    answers.put((won, number))
+
+
+def test_of_eight_processes_that_publish_one_trial_exactly_one_wins_and_its_record_is_whole(paths):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ttq_bench.records.store", "pyarrow.parquet"])
+    start, answers = context.Barrier(8), context.Queue()
+    workers = [
+        context.Process(target=_publish, args=(paths, number, start, answers))
+        for number in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    given = [answers.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join()
+    (winner,) = [number for won, number in given if won]
+    record = read_record(paths.record)
+    assert record.parameter_count == winner
+    content = read_table(paths, "epochs.parquet", record.table_sha256["epochs.parquet"])
+    assert content == table_bytes(make_epochs([float(winner)] * 200), EPOCH_COLUMNS)
+    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
+
+
+def test_the_same_rows_give_the_same_bytes(epochs):
+    again = [dict(reversed(row.items())) for row in make_epochs([30.0, 20.0, 10.0])]
+    assert table_bytes(epochs, EPOCH_COLUMNS) == table_bytes(again, EPOCH_COLUMNS)
+    assert table_bytes(epochs[:2], EPOCH_COLUMNS) != table_bytes(again, EPOCH_COLUMNS)
+
+
+def test_record_bytes_do_not_depend_on_the_order_of_keys(paths):
+    one = make_record(paths.trial_id, spec={"a": 1, "b": 2})
+    other = make_record(paths.trial_id, spec={"b": 2, "a": 1})
+    assert record_bytes(one) == record_bytes(other)
+    assert record_bytes(one).endswith(b"}\n")
+
+
+def test_a_changed_table_is_detected(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    digest = read_record(paths.record).table_sha256["epochs.parquet"]
+    table = paths.folder / "epochs.parquet"
+    table.write_bytes(table.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ResultsError, match=r"epochs\.parquet: changed since it was recorded"):
+        read_table(paths, "epochs.parquet", digest)
+
+
+def test_a_missing_table_is_named(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    with pytest.raises(ResultsError, match=r"scales\.parquet: cannot be read \(No such file"):
+        read_table(paths, "scales.parquet", "0")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"foreign": 1}', b"[]", b"\xff\xfe"])
+def test_a_foreign_record_is_refused(paths, content):
+    paths.folder.mkdir(parents=True)
+    paths.record.write_bytes(content)
+    with pytest.raises(ResultsError, match=r"record\.json: not a record .*delete its folder"):
+        list(read_records(paths.results))
+
+
+def test_a_truncated_record_is_refused(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    paths.record.write_bytes(paths.record.read_bytes()[:-20])
+    with pytest.raises(ResultsError, match="not a record"):
+        read_record(paths.record)
+
+
+def test_a_record_with_a_field_that_is_not_known_is_refused(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    content = json.loads(paths.record.read_text()) | {"extra": 1}
+    paths.record.write_text(json.dumps(content))
+    with pytest.raises(ResultsError, match="not a record"):
+        read_record(paths.record)
+
+
+def test_a_record_in_a_folder_of_another_name_is_refused(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    paths.folder.rename(paths.results.trials / "renamed")
+    with pytest.raises(ResultsError, match=f"is the record of {paths.trial_id}, not of its folder"):
+        list(read_records(paths.results))
+
+
+def test_records_come_in_the_order_of_ids_and_unfinished_ones_are_left_out(results, epochs):
+    for name in ("b", "c", "a"):
+        publish_record(results.trial(name), make_record(name), epochs, [])
+    (results.trials / "a").rename(results.trials / ".a.writing")
+    (results.trials / "empty").mkdir()
+    assert [record.trial_id for record in read_records(results)] == ["b", "c"]
+
+
+def test_a_results_folder_that_is_not_there_has_no_records_and_no_failures(results):
+    assert list(read_records(results)) == []
+    assert read_failures(results) == []
+
+
+def test_a_failure_is_written_read_back_and_is_no_record(paths):
+    write_failure(paths, "out of memory", "Traceback ...", {"seed": 0})
+    assert read_failures(paths.results) == [
+        {"trial_id": paths.trial_id, "reason": "out of memory", "traceback": "Traceback ...",
+         "spec": {"seed": 0}}
+    ]  # fmt: skip
+    assert list(read_records(paths.results)) == []
+
+
+@pytest.mark.parametrize("published_before", [False, True])
+def test_a_record_removes_the_failure_of_an_earlier_attempt(
+    paths, record, epochs, published_before
+):
+    if published_before:
+        publish_record(paths, record, epochs, [])
+    write_failure(paths, "out of memory", "", {})
+    publish_record(paths, record, epochs, [])
+    assert read_failures(paths.results) == []
+
+
+def test_a_failure_that_is_not_readable_is_still_told(paths):
+    write_failure(paths, "out of memory", "", {})
+    paths.failure.write_text("{")
+    (failure,) = read_failures(paths.results)
+    assert failure["trial_id"] == paths.trial_id
+    assert "not readable" in failure["reason"]

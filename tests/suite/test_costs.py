@@ -1,0 +1,83 @@
+import pytest
+
+from tests.records.conftest import make_record
+from tests.suite.conftest import trials_of
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.suite.costs import Rates, epoch_core_seconds, measured_rates, trial_core_seconds
+from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.training.recipe import Recipe
+
+FITTING = [
+    (dataset, model)
+    for dataset, data in DATASETS.items()
+    for model, card in MODELS.items()
+    if data.image_shape == card.image_shape
+]
+
+
+def record_of(spec, seconds_per_epoch, /, **changes):
+    run = {"device": "cpu", "threads": 2}
+    fields = {"spec": spec.resolved(), "run": run, "epochs_done": 4}
+    return make_record(spec.trial_id, training_seconds=4 * seconds_per_epoch, **fields | changes)
+
+
+@pytest.fixture
+def spec(small):
+    return trials_of(small)[0]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(("dataset", "model"), FITTING)
+def test_every_model_on_every_dataset_that_fits_costs_something(dataset, model, device):
+    spec = TrialSpec(
+        protocol="p", dataset=dataset, data_fingerprint="f", model=model, seed=0,
+        validation_count=DATASETS[dataset].validation_count, recipe=Recipe(epochs=1),
+    )  # fmt: skip
+    assert epoch_core_seconds(spec, device) > 0
+
+
+def test_cost_grows_with_the_number_of_epochs(spec):
+    rates = Rates("cpu", {})
+    assert trial_core_seconds(spec, 0, rates) == 0
+    assert trial_core_seconds(spec, 6, rates) == pytest.approx(
+        6 * trial_core_seconds(spec, 1, rates)
+    )
+
+
+def test_measured_rates_replace_the_estimate(spec):
+    rates = measured_rates([record_of(spec, 100.0)], "cpu")
+    assert rates.is_measured
+    assert trial_core_seconds(spec, 3, rates) == pytest.approx(3 * 100.0 * 2)
+
+
+def test_the_median_of_several_records_counts(spec):
+    rates = measured_rates([record_of(spec, s) for s in (1.0, 5.0, 1000.0)], "cpu")
+    assert trial_core_seconds(spec, 1, rates) == pytest.approx(5.0 * 2)
+
+
+def test_a_model_without_records_is_scaled_like_the_others(small, spec):
+    rates = measured_rates([record_of(spec, 100.0)], "cpu")
+    other = next(trial for trial in trials_of(small) if trial.model != spec.model)
+    factor = 200.0 / epoch_core_seconds(spec, "cpu")
+    expected = factor * epoch_core_seconds(other, "cpu")
+    assert trial_core_seconds(other, 1, rates) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"run": {"device": "cuda"}},
+        {"epochs_done": 0},
+        {"spec": {}},
+        {"spec": {"of": "a later version"}},
+    ],
+)
+def test_records_that_say_nothing_about_this_device_are_passed_over(spec, changes):
+    assert not measured_rates([record_of(spec, 100.0, **changes)], "cpu").is_measured
+
+
+@pytest.mark.parametrize("field", ["model", "dataset"])
+def test_records_of_names_that_are_not_known_are_passed_over(spec, field):
+    foreign = spec.model_copy(update={field: "unheard-of"})
+    assert not measured_rates([record_of(foreign, 100.0)], "cpu").is_measured

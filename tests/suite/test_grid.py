@@ -1,0 +1,115 @@
+import pytest
+
+from tests.suite.conftest import IDENTITIES, trials_of
+from ttq_bench.data.identity import Identity
+from ttq_bench.errors import SuiteError
+
+
+def arms(trials):
+    return sorted((t.model, t.seed, t.arm, t.strategy) for t in trials)
+
+
+def test_a_grid_of_one_place_by_hand(small):
+    small |= {"models": ["resnet20"], "seeds": [4]}
+    assert arms(trials_of(small)) == [
+        ("resnet20", 4, "full_precision", ""),
+        ("resnet20", 4, "full_precision_continued", ""),
+        ("resnet20", 4, "ttq", "constant_sparsity(0.5)"),
+        ("resnet20", 4, "ttq", "max_fraction(0.05)"),
+    ]
+
+
+def test_the_control_that_is_trained_on_can_be_left_out(small):
+    with_control = trials_of(small)
+    without = trials_of(small | {"continue_full_precision": False})
+    assert {t.arm for t in with_control} - {t.arm for t in without} == {"full_precision_continued"}
+    assert len(with_control) - len(without) == 4
+
+
+def test_without_ternary_methods_there_is_no_control_and_no_strategy_is_needed(small):
+    trials = trials_of(small | {"methods": ["full_precision"], "delta_strategies": []})
+    assert {trial.arm for trial in trials} == {"full_precision"}
+
+
+def test_a_parent_is_trained_once_and_shared_by_all_its_children(small):
+    trials = trials_of(small)
+    parents = {t.trial_id: t for t in trials if t.parent is None}
+    assert len(parents) == 4
+    for child in (t for t in trials if t.parent is not None):
+        parent = parents[child.parent]
+        assert (child.model, child.seed, child.dataset) == (
+            parent.model, parent.seed, parent.dataset
+        )  # fmt: skip
+    assert {t.parent for t in trials} - {None} == set(parents)
+
+
+def test_a_method_brings_its_parent_even_when_full_precision_is_not_asked_for(small):
+    assert "full_precision" in {t.arm for t in trials_of(small | {"methods": ["ttq"]})}
+
+
+def test_parents_come_before_their_children(small):
+    seen = set()
+    for trial in trials_of(small):
+        assert trial.parent is None or trial.parent in seen
+        seen.add(trial.trial_id)
+
+
+def test_parents_and_children_have_their_own_recipes(small):
+    for trial in trials_of(small):
+        assert trial.recipe.epochs == (8 if trial.parent is None else 3)
+
+
+def test_trials_bear_the_name_and_fingerprint_of_the_images_that_are_there(small):
+    identity = Identity("cifar10-jpeg-subset", "sha256:7", 9_000, 1_000)
+    for trial in trials_of(small, identities={"cifar10": identity}):
+        assert (trial.dataset, trial.data_fingerprint) == ("cifar10-jpeg-subset", "sha256:7")
+        assert trial.trial_id.startswith("cifar10-jpeg-subset-resnet")
+
+
+def test_exclude_takes_out_what_all_its_axes_match(small):
+    small["exclude"] = [{"model": "resnet32", "delta_strategy": ["constant_sparsity"]}]
+    gone = [arm for arm in arms(trials_of(small)) if arm[0] == "resnet32" and "sparsity" in arm[3]]
+    assert gone == []
+    assert len(trials_of(small)) == 16 - 2
+
+
+def test_include_brings_back_a_part_of_what_exclude_took_out(small):
+    small |= {"exclude": [{"model": "resnet32"}], "include": [{"model": "resnet32", "seed": 1}]}
+    assert {(t.model, t.seed) for t in trials_of(small)} == {
+        ("resnet20", 0), ("resnet20", 1), ("resnet32", 1)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("selections", "said"),
+    [
+        ({"exclude": [{"model": "resnet56"}]},
+         r"small.yaml: exclude.0: \(model: resnet56\) matches no trial of the grid"),
+        ({"exclude": [{"seed": 0}, {"seed": 1, "method": "bwn"}]},
+         r"exclude.1: \(method: bwn, seed: 1\) matches no trial"),
+        ({"exclude": [{"seed": [0, 1]}]}, "exclude: the selections together leave no trial"),
+        ({"exclude": [{"seed": 0}, {"seed": 1}]}, "exclude: the selections together leave"),
+        ({"include": [{"seed": 0}]}, r"include.0: \(seed: 0\) is in the grid already"),
+        ({"exclude": [{"seed": 0}], "include": [{"seed": 5}]},
+         r"include.0: \(seed: 5\) matches no trial of the axes"),
+    ],
+)  # fmt: skip
+def test_selections_without_effect_or_without_rest_are_refused(small, selections, said):
+    with pytest.raises(SuiteError, match=said):
+        trials_of(small | selections)
+
+
+def test_the_same_suite_gives_the_same_ids_whatever_the_order_of_keys(small):
+    ids = [trial.trial_id for trial in trials_of(small)]
+    assert [trial.trial_id for trial in trials_of(dict(reversed(small.items())))] == ids
+
+
+def test_name_and_title_of_a_suite_do_not_enter_the_ids(small):
+    ids = [trial.trial_id for trial in trials_of(small)]
+    other = small | {"name": "other", "title": "Another"}
+    assert [trial.trial_id for trial in trials_of(other, identities=IDENTITIES)] == ids
+
+
+def test_more_seeds_keep_the_ids_of_those_that_are_there(small):
+    ids = {trial.trial_id for trial in trials_of(small)}
+    assert ids < {trial.trial_id for trial in trials_of(small | {"seeds": [0, 1, 2]})}

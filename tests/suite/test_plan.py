@@ -1,0 +1,119 @@
+import pytest
+
+from tests.records.conftest import make_epochs, make_record
+from tests.suite.conftest import trials_of
+from ttq_bench.records.progress import Progress, write_progress
+from ttq_bench.records.store import publish_record, write_failure
+from ttq_bench.suite.costs import STARTUP_SECONDS
+from ttq_bench.suite.plan import make_plan
+
+
+@pytest.fixture
+def specs(small):
+    """One parent, its control, and one ternary child."""
+    small |= {"models": ["resnet20"], "seeds": [0], "delta_strategies": [{"max_fraction": 0.05}]}
+    return trials_of(small)
+
+
+def publish(results, spec, outcome="finished"):
+    record = make_record(
+        spec.trial_id, outcome=outcome, spec=spec.resolved(), run={"device": "cpu", "threads": 1}
+    )
+    publish_record(results.trial(spec.trial_id), record, make_epochs([9.0]), [])
+
+
+def keep_weights(results, spec):
+    weights = results.trial(spec.trial_id).weights
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.touch()
+
+
+def progress(results, spec, epoch):
+    write_progress(
+        results.trial(spec.trial_id), Progress(epoch, spec.recipe.epochs, 0.0, 9.0, 1.0, 0.0)
+    )
+
+
+def states(specs, results):
+    return [trial.state for trial in make_plan(specs, results, "cpu").trials]
+
+
+def test_without_results_every_trial_is_new_with_all_its_epochs(specs, results):
+    plan = make_plan(specs, results, "cpu")
+    assert [trial.state for trial in plan.trials] == ["new"] * 3
+    assert [trial.epochs_left for trial in plan.trials] == [8, 3, 3]
+    assert [trial.spec for trial in plan.pending] == specs
+    assert not results.root.exists()
+
+
+def test_a_trial_with_progress_is_started_and_has_fewer_epochs_left(specs, results):
+    progress(results, specs[0], 5)
+    trial = make_plan(specs, results, "cpu").trials[0]
+    assert (trial.state, trial.epochs_left) == ("started", 3)
+    assert trial.reason == "goes on after epoch 5"
+
+
+def test_a_trial_in_its_first_epoch_is_new(specs, results):
+    progress(results, specs[0], 0)
+    assert states(specs, results)[0] == "new"
+
+
+def test_trials_with_records_are_done_and_cost_nothing(specs, results):
+    for spec in specs:
+        publish(results, spec)
+    plan = make_plan(specs, results, "cpu")
+    assert [trial.state for trial in plan.trials] == ["done"] * 3
+    assert plan.pending == []
+    assert plan.seconds(2) == 0
+
+
+def test_a_diverged_trial_is_not_tried_again_and_its_children_are_told_why(specs, results):
+    publish(results, specs[0], outcome="diverged")
+    plan = make_plan(specs, results, "cpu")
+    assert [trial.state for trial in plan.trials] == ["diverged", "new", "new"]
+    assert {trial.reason for trial in plan.trials[1:]} == {"its parent diverged"}
+
+
+def test_a_failed_trial_is_tried_again(specs, results):
+    write_failure(results.trial(specs[0].trial_id), "out of memory", "", {})
+    trial = make_plan(specs, results, "cpu").trials[0]
+    assert (trial.state, trial.is_pending) == ("failed", True)
+    assert str(results.trial(specs[0].trial_id).failure) in trial.reason
+
+
+def test_a_parent_is_trained_again_when_a_child_needs_weights_that_are_gone(specs, results):
+    publish(results, specs[0])
+    plan = make_plan(specs, results, "cpu")
+    assert [trial.state for trial in plan.trials] == ["again", "new", "new"]
+    assert plan.trials[0].epochs_left == 8
+
+
+def test_a_parent_whose_weights_are_there_is_done(specs, results):
+    publish(results, specs[0])
+    keep_weights(results, specs[0])
+    assert states(specs, results) == ["done", "new", "new"]
+
+
+def test_weights_that_no_child_needs_any_more_may_be_gone(specs, results):
+    for spec in specs:
+        publish(results, spec)
+    assert states(specs, results) == ["done"] * 3
+
+
+def test_time_is_work_and_starts_over_workers(specs, results):
+    plan = make_plan(specs, results, "cpu")
+    work = sum(trial.core_seconds for trial in plan.trials) + 3 * STARTUP_SECONDS
+    assert plan.seconds(1) == pytest.approx(work)
+    assert plan.seconds(4) == pytest.approx(work / 4)
+
+
+def test_on_gpus_the_longest_trial_sets_a_bound(specs, results):
+    plan = make_plan(specs, results, "cuda")
+    assert plan.seconds(1_000) == max(trial.core_seconds for trial in plan.trials)
+
+
+def test_a_plan_as_json_names_every_trial_with_its_state(specs, results):
+    entries = make_plan(specs, results, "cpu").as_json()
+    assert [entry["trial_id"] for entry in entries] == [spec.trial_id for spec in specs]
+    assert {entry["state"] for entry in entries} == {"new"}
+    assert entries[1]["parent"] == specs[0].trial_id

@@ -1,0 +1,169 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.suite.conftest import SMALL, problems_of, trials_of
+from ttq_bench.errors import SuiteError
+from ttq_bench.suite.reading import MOST_BYTES, read_document, read_suite
+
+SHIPPED = Path(__file__).parents[2] / "suites"
+
+
+def test_a_small_suite_is_read(read, small):
+    suite, profile = read(small)
+    assert suite.models == ("resnet20", "resnet32")
+    assert [str(strategy) for strategy in suite.delta_strategies] == [
+        "max_fraction(0.05)", "constant_sparsity(0.5)"
+    ]  # fmt: skip
+    assert (suite.training.fine_tuned.epochs, profile) == (3, "")
+
+
+def test_every_problem_is_listed_under_its_file_and_field(read, small):
+    small["metod"] = 1
+    small["training"]["full_precision"]["epochs"] = "200"
+    message = problems_of(read, small)
+    assert "small.yaml: 2 problems\n" in message
+    assert (
+        "\n  training.full_precision.epochs: expected a whole number, got '200',"
+        " which YAML reads as text; write 200"
+    ) in message
+    assert "\n  metod: unknown field; did you mean 'methods'? (allowed: " in message
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (lambda s: s, "modles: unknown field; did you mean 'models'?"),
+        (
+            lambda s: s["training"]["full_precision"],
+            "training.full_precision.modles: unknown field; (allowed: augmentation,",
+        ),
+        (lambda s: s["exclude"][0], "exclude.0.modles: unknown field; did you mean 'model'?"),
+    ],
+)
+def test_an_unknown_field_at_any_depth_is_told_with_its_neighbours(read, small, place, said):
+    small["exclude"] = [{"model": "resnet20"}]
+    place(small)["modles"] = 1
+    assert said in problems_of(read, small)
+
+
+@pytest.mark.parametrize(
+    ("written", "write"),
+    [("1e-4", "0.0001"), ("1e-5", "1.0e-05"), ("'0.1'", "0.1"), ("2E3", "2000.0")],
+)
+def test_a_number_that_yaml_reads_as_text_is_told_how_to_write_it(read, small, written, write):
+    text = (
+        yaml.safe_dump(small)
+        .replace("{epochs: 8}", "x")
+        .replace("    epochs: 8\n", f"    epochs: 8\n    learning_rate: {written}\n")
+    )
+    message = problems_of(read, text)
+    assert (
+        f"learning_rate: expected a number, got '{written.strip(chr(39))}', which YAML" in message
+    )
+    assert message.endswith(f"reads as text; write {write}")
+    assert yaml.safe_load(write) == float(written.strip("'"))
+
+
+@pytest.mark.parametrize("text", ["name: [", "a: b: c", "\tname: x", "--- 1\n--- 2", "a: \x00"])
+def test_what_is_not_yaml_is_refused(read, text):
+    assert "small.yaml: not valid YAML (" in problems_of(read, text)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b", "words", "3"])
+def test_what_is_no_mapping_is_refused(read, text):
+    assert "got no mapping" in problems_of(read, text)
+
+
+def test_a_value_of_yaml_alone_is_refused(read):
+    text = yaml.safe_dump(SMALL).replace("- 0\n", "- 2020-01-01\n")
+    assert "has a value that is no text, number, list or mapping" in problems_of(read, text)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SuiteError, match=r"none\.yaml: cannot be read \(No such file"):
+        read_document(tmp_path / "none.yaml")
+
+
+def test_a_file_of_other_bytes_is_refused(tmp_path):
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SuiteError, match=r"x\.yaml: not valid YAML"):
+        read_document(tmp_path / "x.yaml")
+
+
+def test_a_file_that_is_too_large_is_not_parsed(read):
+    assert "larger than 1,000,000 bytes" in problems_of(read, "#" * (MOST_BYTES + 1))
+
+
+def test_anchors_and_merge_keys_work(read):
+    text = yaml.safe_dump({k: v for k, v in SMALL.items() if k != "training"})
+    text += """
+training:
+  full_precision: &recipe {epochs: 8, batch_size: 32}
+  fine_tuned:
+    <<: *recipe
+    epochs: 3
+"""
+    recipe = read(text)[0].training.fine_tuned
+    assert (recipe.epochs, recipe.batch_size) == (3, 32)
+
+
+def test_a_profile_replaces_fields_and_merges_mappings_at_any_depth(read, small):
+    small["profiles"] = {
+        "a": {"seeds": [7], "training": {"fine_tuned": {"batch_size": 64}}},
+        "b": {},
+    }
+    suite, profile = read(small, profile="a")
+    assert (suite.seeds, profile) == ((7,), "a")
+    assert (suite.training.fine_tuned.epochs, suite.training.fine_tuned.batch_size) == (3, 64)
+    assert suite.training.full_precision.batch_size == 128
+    assert read(small, profile="b")[0].seeds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("default", "device", "chosen"),
+    [
+        ("a", "cpu", "a"),
+        ({"cpu": "a", "cuda": "b"}, "cpu", "a"),
+        ({"cpu": "a", "cuda": "b"}, "cuda", "b"),
+    ],
+)
+def test_the_default_profile_may_differ_by_device(read, small, default, device, chosen):
+    small |= {"profiles": {"a": {}, "b": {}}, "default_profile": default}
+    assert read(small, device=device)[1] == chosen
+
+
+def test_an_unknown_profile_is_told_with_the_known_ones(read, small):
+    small["profiles"] = {"quick": {}, "paper": {}}
+    message = problems_of(read, small, profile="quik")
+    assert "unknown profile 'quik'; did you mean 'quick'? (allowed: paper, quick)" in message
+
+
+def test_profiles_without_a_default_for_the_device_are_told(read, small):
+    small |= {"profiles": {"a": {}}, "default_profile": {"cuda": "a"}}
+    assert "has no default profile for cpu; name one of a" in problems_of(read, small)
+
+
+@pytest.mark.parametrize("profiles", [["a"], {"a": 1}, "a"])
+def test_profiles_that_are_no_mappings_are_refused(read, small, profiles):
+    small["profiles"] = profiles
+    assert "profiles: expected a mapping" in problems_of(read, small)
+
+
+@pytest.mark.parametrize(
+    ("name", "profile", "count", "parents"),
+    [("cifar", "quick", 12, 3), ("cifar", "paper", 60, 20), ("demo", "", 8, 2)],
+)
+def test_shipped_suites_expand_to_what_their_comments_say(name, profile, count, parents):
+    trials = trials_of(read_document(SHIPPED / f"{name}.yaml"), profile)
+    assert len({trial.trial_id for trial in trials}) == len(trials) == count
+    assert sum(trial.parent is None for trial in trials) == parents
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_shipped_suite_is_valid_in_every_profile_and_has_a_default(path, device):
+    for profile in read_document(path).get("profiles", {}):
+        assert read_suite(path, profile, device)[1] == profile
+    read_suite(path, "auto", device)

@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from ttq_bench.suite.spec import Conversion, DeltaStrategy, Quantization, TrialSpec
+from ttq_bench.training.recipe import Recipe
+
+SPEC = TrialSpec(
+    protocol="short",
+    dataset="cifar10",
+    data_fingerprint="md5:0",
+    validation_count=5_000,
+    model="resnet20",
+    seed=0,
+    recipe=Recipe(epochs=8, decay_epochs=(4,)),
+    quantization=Quantization(
+        method="ttq",
+        strategy=DeltaStrategy(name="max_fraction", number=0.05),
+        conversion=Conversion(),
+    ),
+    parent="parent-id",
+)
+OTHER = {
+    "seed": 1, "protocol": "paper", "dataset": "cifar10-png", "data_fingerprint": "md5:1",
+    "validation_count": 4_999, "model": "resnet32", "parent": "other-id", "schema_version": 99,
+    "training_version": 99, "quantization": None,
+    "recipe.epochs": 9, "recipe.batch_size": 64, "recipe.learning_rate": 0.01,
+    "recipe.momentum": 0.8, "recipe.nesterov": True, "recipe.weight_decay": 0.0,
+    "recipe.decay_scales": True, "recipe.schedule": "cosine", "recipe.decay_epochs": [5],
+    "recipe.decay_factor": 0.2, "recipe.warmup_epochs": 1.0, "recipe.label_smoothing": 0.1,
+    "recipe.augmentation": "none", "recipe.precision": "fp32",
+    "quantization.method": "ttq-as-printed", "quantization.strategy.name": "constant_sparsity",
+    "quantization.strategy.number": 0.0500000001, "quantization.conversion.keep_first": False,
+    "quantization.conversion.keep_last": False,
+    "quantization.conversion.initial_scales": "least_squares",
+    "quantization.conversion.normalise_latent": True,
+}  # fmt: skip
+
+
+def fields(model, prefix=""):
+    for name, value in model:
+        yield prefix + name
+        if hasattr(value, "model_fields_set"):
+            yield from fields(value, f"{prefix}{name}.")
+
+
+def changed(field, value):
+    document = SPEC.resolved()
+    place = document
+    *above, last = field.split(".")
+    for name in above:
+        place = place[name]
+    place[last] = value
+    if field == "recipe.schedule":
+        document["recipe"]["decay_epochs"] = []
+    return TrialSpec.model_validate_json(json.dumps(document))
+
+
+def test_every_scientific_field_is_tried_below():
+    groups = {"recipe", "quantization.strategy", "quantization.conversion"}
+    assert set(OTHER) == set(fields(SPEC)) - groups
+
+
+@pytest.mark.parametrize("field", sorted(OTHER))
+def test_the_id_changes_with_every_scientific_field(field):
+    assert changed(field, OTHER[field]).trial_id != SPEC.trial_id
+
+
+def test_the_id_reads_as_dataset_model_arm_strategy_seed_and_hash():
+    assert SPEC.trial_id.startswith("cifar10-resnet20-ttq-max_fraction0.05-s0-")
+    assert len(SPEC.trial_id.rpartition("-")[2]) == 12
+
+
+def test_a_spec_read_back_from_a_record_is_the_same_and_has_the_same_id():
+    again = TrialSpec.model_validate_json(json.dumps(SPEC.resolved()))
+    assert again == SPEC
+    assert again.trial_id == SPEC.trial_id
+
+
+def test_the_id_of_a_child_changes_with_the_recipe_of_its_parent():
+    parents = [
+        SPEC.model_copy(update={"quantization": None, "parent": None, "recipe": Recipe(epochs=n)})
+        for n in (8, 9)
+    ]
+    children = [SPEC.model_copy(update={"parent": parent.trial_id}) for parent in parents]
+    assert children[0].trial_id != children[1].trial_id
+
+
+@pytest.mark.parametrize(
+    ("changes", "arm"),
+    [
+        ({}, "ttq"),
+        ({"quantization": None}, "full_precision_continued"),
+        ({"quantization": None, "parent": None}, "full_precision"),
+    ],
+)
+def test_the_arm_follows_from_quantization_and_parent(changes, arm):
+    assert SPEC.model_copy(update=changes).arm == arm

@@ -1,0 +1,35 @@
+import pytest
+
+from ttq_bench import errors
+from ttq_bench.errors import TtqBenchError, did_you_mean, unknown_name
+
+FAMILY = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and kind.__module__ == errors.__name__
+]
+
+
+def test_a_close_name_is_proposed_and_all_are_listed_in_order():
+    assert did_you_mean("tqt", ["ttq", "bwn"]) == "; did you mean 'ttq'? (allowed: bwn, ttq)"
+
+
+def test_without_a_close_name_the_allowed_ones_are_listed():
+    assert did_you_mean("zzz", ["ttq", "bwn"]) == "; (allowed: bwn, ttq)"
+
+
+def test_names_that_are_no_text_are_listed_too():
+    assert did_you_mean("x", [2, "b"]) == "; (allowed: 2, b)"
+
+
+def test_an_unknown_name_says_where_what_and_which():
+    error = unknown_name("suites/x.yaml", "model", "resnet2", ["resnet20"])
+    assert str(error) == (
+        "suites/x.yaml: unknown model 'resnet2'; did you mean 'resnet20'? (allowed: resnet20)"
+    )
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_every_error_is_of_the_family_and_ends_in_a_code_of_failure(kind):
+    assert issubclass(kind, TtqBenchError)
+    assert 0 < kind.exit_code < 128

@@ -1,0 +1,56 @@
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import ttq_bench
+from ttq_bench.provenance import PACKAGES, collect_provenance, processor_name, source_commit
+
+PACKAGE = Path(ttq_bench.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    source_commit.cache_clear()
+    yield
+    source_commit.cache_clear()
+
+
+def test_every_package_that_can_move_a_number_is_named_with_its_version():
+    found = collect_provenance()
+    assert {name: found[name] for name in PACKAGES} == {name: version(name) for name in PACKAGES}
+    assert found["python"] == platform.python_version()
+
+
+def test_a_package_that_is_missing_is_named_so(monkeypatch):
+    monkeypatch.setattr("ttq_bench.provenance.PACKAGES", ("no-such-package",))
+    assert collect_provenance()["no-such-package"] == "not installed"
+
+
+def test_nothing_of_the_environment_gets_in(monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "do-not-tell")
+    monkeypatch.setenv("USER", "somebody-by-name")
+    told = " ".join([*collect_provenance(), *collect_provenance().values()])
+    for secret in ("do-not-tell", "somebody-by-name", platform.node(), str(Path.home())):
+        assert secret not in told.split()
+
+
+def test_the_commit_is_the_one_git_tells():
+    try:
+        done = subprocess.run(
+            ["git", "-C", PACKAGE, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a checkout")
+    assert done.stdout.startswith(source_commit().removesuffix("+dirty"))
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert source_commit() == "unknown"
+
+
+def test_the_processor_has_a_name():
+    assert processor_name().strip()
