@@ -52,6 +52,10 @@ def test_a_diverged_trial_has_no_error_but_stays_in_the_trials(tmp_path):
     assert len(tables.trials) == 7
     full_precision = compare_arms(tables)[0]
     assert full_precision.error.n == 2
+    others = [result for result in compare_arms(tables) if result.diverged]
+    assert [(result.arm, result.error.n, result.diverged) for result in others] == [
+        ("full_precision", 2, 1)
+    ]
 
 
 def test_table_has_a_mean_an_interval_and_n_for_each_estimate(tmp_path):

@@ -94,6 +94,17 @@ def test_figures_without_records_are_removed(tmp_path):
     assert not stale.exists()
 
 
+def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
+    write_grid(tmp_path)
+    layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}
+    write_trial(
+        tmp_path, "ttq-9", seed=9, errors=(), outcome="diverged", parent="fp-1", scales=layers
+    )
+    page = build_report(tmp_path).read_text(encoding="utf-8")
+    assert "| ttq-9 | diverged" in page
+    assert re.search(r"Mean size of ρ.*n = 3; largest 0\.199", page)
+
+
 def test_a_folder_without_records_says_so(tmp_path):
     assert "no finished trials" in build_report(tmp_path).read_text(encoding="utf-8")
 

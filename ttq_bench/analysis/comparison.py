@@ -25,6 +25,7 @@ class ArmResult:
     arm: str
     strategy: str
     recipe: str
+    diverged: int
     error: Estimate
     sparsity: Estimate | None
     to_parent: Estimate | None
@@ -43,10 +44,10 @@ class ArmResult:
 
 def compare_arms(tables: Tables) -> list[ArmResult]:
     """Return the arms of every table, full precision first."""
-    finished = tables.finished
-    if finished.empty:
+    if tables.trials.empty:
         return []
-    results = [_arm_result(finished, group) for _, group in finished.groupby(GROUP, sort=True)]
+    groups = tables.trials.groupby(GROUP, sort=True)
+    results = [_arm_result(tables.finished, group) for _, group in groups]
     order = {FULL_PRECISION: 0, CONTINUED: 1}
     return sorted(
         results, key=lambda r: (r.dataset, r.protocol, r.model, order.get(r.arm, 2), r.strategy)
@@ -55,6 +56,8 @@ def compare_arms(tables: Tables) -> list[ArmResult]:
 
 def _arm_result(finished: pd.DataFrame, group: pd.DataFrame) -> ArmResult:
     first = group.iloc[0]
+    diverged = int((group["outcome"] == "diverged").sum())
+    group = group[group["outcome"] == "finished"]
     errors = finished.set_index("trial_id")[ERROR]
     fine_tuned = pd.notna(first["parent"])
     ternary = first["arm"] not in (FULL_PRECISION, CONTINUED)
@@ -73,6 +76,7 @@ def _arm_result(finished: pd.DataFrame, group: pd.DataFrame) -> ArmResult:
             to_continued = estimate(list(pairs[ERROR] - pairs[f"{ERROR}_control"]))
     return ArmResult(
         **{name: str(first[name]) for name in GROUP},
+        diverged=diverged,
         error=estimate(list(group[ERROR])),
         sparsity=estimate(list(group["sparsity"].astype(float))) if ternary else None,
         to_parent=to_parent,
@@ -84,7 +88,7 @@ def comparison_table(results: list[ArmResult]) -> pd.DataFrame:
     """Return the comparison as a tidy table: mean, interval and n of each estimate."""
     rows = []
     for result in results:
-        row: dict[str, object] = {name: getattr(result, name) for name in GROUP}
+        row: dict[str, object] = {name: getattr(result, name) for name in [*GROUP, "diverged"]}
         for name in ("error", "sparsity", "to_parent", "to_continued"):
             value: Estimate | None = getattr(result, name)
             for part in ("mean", "low", "high", "n"):

@@ -40,12 +40,16 @@ class Tables:
         return self.trials[self.trials["outcome"] == "finished"]
 
     def final_scales(self) -> pd.DataFrame:
-        """Return the scales at each trial's last epoch, with the trial's columns joined on."""
+        """Return the scales at the last epoch of each trial, see ``of_finished``."""
         if self.scales.empty:
             return self.scales
         last = self.scales.groupby("trial_id")["epoch"].transform("max")
-        keys = ["trial_id", "seed", *GROUP]
-        return self.scales[self.scales["epoch"] == last].merge(self.trials[keys], on="trial_id")
+        return self.of_finished(self.scales[self.scales["epoch"] == last])
+
+    def of_finished(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of finished trials, with the trials' own columns joined on."""
+        keys = ["trial_id", "parent", "seed", *GROUP]
+        return rows.merge(self.finished[keys], on="trial_id")
 
     def final_scales_of(self, arm: object) -> pd.DataFrame:
         """Return the final scales of one arm: anything with the attributes that ``GROUP`` names."""
@@ -72,7 +76,8 @@ def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -
             content = read_table(results.trial(trial_id), name, record.table_sha256[name])
             frame = pd.read_parquet(io.BytesIO(content))
             frame.insert(0, "trial_id", trial_id)
-            frames.append(frame)
+            if len(frame):  # a trial that diverged in its first epoch has rows of no type
+                frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

@@ -20,7 +20,9 @@ MOST_MARKED = 60  # epochs; longer curves are drawn without marks
 def error_curves(tables: Tables, folder: Path) -> list[SavedFigure]:
     """Draw one figure for each network: test error of every arm, fine-tuning after its parent."""
     offsets = tables.trials.set_index("trial_id")["epochs"]
-    rows = tables.epochs.merge(tables.trials[["trial_id", "parent", *TABLE, *ARM]], on="trial_id")
+    if tables.epochs.empty:
+        return []
+    rows = tables.of_finished(tables.epochs)
     rows["total_epoch"] = rows["epoch"] + rows["parent"].map(offsets).fillna(0)
     return [_draw_curves(group, folder) for _, group in rows.groupby(TABLE, sort=True)]
 

@@ -22,7 +22,7 @@ def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
     """Draw one figure for each ternary arm: scales above, shares of the codes beneath."""
     if tables.scales.empty:
         return []
-    rows = tables.scales.merge(tables.trials[["trial_id", "seed", *GROUP]], on="trial_id")
+    rows = tables.of_finished(tables.scales)
     return [_draw(group, folder) for _, group in rows.groupby(GROUP, sort=True)]
 
 

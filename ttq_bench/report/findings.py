@@ -56,11 +56,14 @@ def error_table(results: list[ArmResult]) -> list[str]:
     rows = []
     for result in results:
         printed = printed_error(result.dataset, result.protocol, result.model, result.arm)
-        zeros = f"{100 * result.sparsity.mean:.1f}" if result.sparsity else "–"
+        zeros = (
+            f"{100 * result.sparsity.mean:.1f}" if result.sparsity and result.sparsity.n else "–"
+        )
         rows.append(
             [
                 f"{result.model}, {arm_label(result.arm, result.strategy)}",
-                str(result.error.n),
+                str(result.error.n)
+                + (f" (+{result.diverged} diverged)" if result.diverged else ""),
                 with_interval(result.error),
                 with_interval(result.to_parent, signed=True),
                 with_interval(result.to_continued, signed=True),
