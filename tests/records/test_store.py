@@ -8,7 +8,7 @@ from pyarrow import parquet
 
 from tests.records.conftest import make_epochs, make_record
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.schema import EPOCH_COLUMNS
+from ttq_bench.records.schema import EPOCH_COLUMNS, SCHEMA_VERSION
 from ttq_bench.records.store import (
     publish_record,
     read_failures,
@@ -16,6 +16,7 @@ from ttq_bench.records.store import (
     read_records,
     read_table,
     record_bytes,
+    remove_leftovers,
     table_bytes,
     write_failure,
 )
@@ -186,3 +187,17 @@ def test_a_failure_that_is_not_readable_is_still_told(paths):
     (failure,) = read_failures(paths.results)
     assert failure["trial_id"] == paths.trial_id
     assert "not readable" in failure["reason"]
+
+
+def test_a_record_of_a_newer_version_is_refused(paths, record, epochs):
+    newer = record.model_copy(update={"schema_version": SCHEMA_VERSION + 1})
+    publish_record(paths, newer, epochs, [])
+    with pytest.raises(ResultsError, match="written by a newer version"):
+        read_record(paths.record)
+
+
+def test_what_a_killed_writer_left_is_removed_and_records_stay(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    (paths.results.trials / ".half-written.abc").mkdir()
+    remove_leftovers(paths.results)
+    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]

@@ -113,3 +113,11 @@ def test_name_and_title_of_a_suite_do_not_enter_the_ids(small):
 def test_more_seeds_keep_the_ids_of_those_that_are_there(small):
     ids = {trial.trial_id for trial in trials_of(small)}
     assert ids < {trial.trial_id for trial in trials_of(small | {"seeds": [0, 1, 2]})}
+
+
+def test_a_strategy_is_selected_by_its_name_or_with_its_number(small):
+    small["delta_strategies"] = [{"max_fraction": 0.05}, {"max_fraction": 0.1}]
+    both = trials_of(small | {"exclude": [{"delta_strategy": "max_fraction"}]})
+    one = trials_of(small | {"exclude": [{"delta_strategy": "max_fraction(0.1)"}]})
+    assert {trial.strategy for trial in both} == {""}
+    assert {trial.strategy for trial in one} == {"", "max_fraction(0.05)"}

@@ -76,6 +76,11 @@ def test_what_is_no_mapping_is_refused(read, text):
     assert "got no mapping" in problems_of(read, text)
 
 
+def test_a_key_that_is_given_twice_is_refused(read):
+    with pytest.raises(SuiteError, match=r"'name' is given twice .*line 1, column 11"):
+        read("{name: a, name: b}")
+
+
 def test_a_value_of_yaml_alone_is_refused(read):
     text = yaml.safe_dump(SMALL).replace("- 0\n", "- 2020-01-01\n")
     assert "has a value that is no text, number, list or mapping" in problems_of(read, text)

@@ -24,14 +24,16 @@ TYPE_WORDS = {
 class _Loader(yaml.SafeLoader):
     """The safe loader, which refuses a key that is given twice instead of taking the last."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [str(key.value) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None and not getattr(node, "is_merged", False):
-            raise yaml.MarkedYAMLError(
-                problem=f"{twice!r} is given twice", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return node
 
 
 def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
