@@ -55,8 +55,8 @@ test: $(READY) ## Run the tests
 
 .PHONY: check
 check: $(READY) ## Lint, types, import contracts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check ttq_bench tests
+	$(BIN)/ruff check ttq_bench tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, summarise_errors
+from ttq_bench.records.schema import SCHEMA_VERSION, Start, TrialRecord, summarise_errors
 from ttq_bench.records.store import publish_record
 
 RECIPE = {"epochs": 2, "learning_rate": 0.1}
@@ -18,9 +18,12 @@ def write_trial(
     errors: tuple[float, ...],
     parent: str | None = None,
     scales: dict[str, tuple[float, float]] | None = None,
+    at_start: dict[str, tuple[float, float]] | None = None,
+    start: tuple[str, float] | None = None,
     strategy: tuple[str, float] = ("max_fraction", 0.05),
     outcome: str = "finished",
     dataset: str = "cifar10-jpeg",
+    pixels: str = "00",
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``."""
     quantization = None
@@ -33,13 +36,16 @@ def write_trial(
     spec: dict[str, Any] = {
         "dataset": dataset, "protocol": "short", "model": "resnet20", "seed": seed,
         "recipe": {**RECIPE, "epochs": len(errors)}, "quantization": quantization,
-        "parent": parent, "data_fingerprint": "sha256:00", "training_version": 1,
+        "parent": parent, "validation_count": 5000, "data_fingerprint": "sha256:00",
+        "training_version": 1,
     }  # fmt: skip
     epochs = [_epoch(number, error) for number, error in enumerate(errors, start=1)]
     rows = [
         _scale(epoch, index, layer, *pair)
         for epoch in range(len(errors) + 1)
-        for index, (layer, pair) in enumerate((scales or {}).items())
+        for index, (layer, pair) in enumerate(
+            ((scales if epoch else at_start or scales) or {}).items()
+        )
     ]
     record = TrialRecord(
         schema_version=SCHEMA_VERSION,
@@ -47,11 +53,18 @@ def write_trial(
         outcome=outcome,  # type: ignore[arg-type]
         spec=spec,
         errors=summarise_errors(epochs) if outcome == "finished" else None,
+        start=Start(weights_sha256=start[0], test_error_percent=start[1]) if start else None,
         sparsity=0.25 if scales else None,
         parameter_count=100,
         epochs_done=len(errors),
         training_seconds=60.0,
-        run={"device": "cpu", "device_name": "cpu", "threads": 1, "backend": "inprocess"},
+        run={
+            "device": "cpu",
+            "device_name": "cpu",
+            "threads": 1,
+            "backend": "inprocess",
+            "pixels_sha256": pixels,
+        },
         provenance={"commit": "abc", "torch": "2", "processor": "test"},
         table_sha256={},
     )

@@ -74,7 +74,6 @@ def _add_suite_options(parser: argparse.ArgumentParser) -> None:
     _add_data_option(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
-    parser.add_argument("--address", help="Ray cluster to use (default: an own one, this machine)")
     parser.add_argument("--threads", type=_positive, help="CPU threads of one trial")
     parser.add_argument("--trials-per-gpu", type=_positive, default=4, metavar="N")
 

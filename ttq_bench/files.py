@@ -64,6 +64,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def digest_path(path: Path) -> Path:
+    """Return where the sha256 of ``path`` is kept: beside it."""
+    return path.with_suffix(".sha256")
+
+
+def is_intact(path: Path) -> bool:
+    """Return whether ``path`` is there with the bytes that the digest beside it stands for."""
+    try:
+        return file_digest(path) == digest_path(path).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return False
+
+
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Return the hexadecimal digest of a file, read in chunks."""
     with path.open("rb") as stream:

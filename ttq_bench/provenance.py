@@ -34,6 +34,7 @@ def source_commit() -> str:
     """Return the commit of the checkout this package runs from, ``+dirty`` when code differs."""
     package = Path(__file__).parent
     try:
+        _git(package, "ls-files", "--error-unmatch", "__init__.py")  # else another project's commit
         commit = _git(package, "rev-parse", "--short=12", "HEAD")
         changed = _git(package, "status", "--porcelain", "--", ".")
     except (OSError, subprocess.SubprocessError):

@@ -9,7 +9,7 @@ from ttq_bench.records.paths import ResultsPaths
 
 
 def arms_of(root):
-    return {result.arm: result for result in compare_arms(load_tables(ResultsPaths(root)))}
+    return {result.arm.arm: result for result in compare_arms(load_tables(ResultsPaths(root)))}
 
 
 def test_differences_are_paired_with_the_very_parent_and_its_control(tmp_path):
@@ -52,10 +52,8 @@ def test_a_diverged_trial_has_no_error_but_stays_in_the_trials(tmp_path):
     assert len(tables.trials) == 7
     full_precision = compare_arms(tables)[0]
     assert full_precision.error.n == 2
-    others = [result for result in compare_arms(tables) if result.diverged]
-    assert [(result.arm, result.error.n, result.diverged) for result in others] == [
-        ("full_precision", 2, 1)
-    ]
+    others = [result for result in compare_arms(tables) if result.arm.diverged]
+    assert [(r.arm.arm, r.error.n, r.arm.diverged) for r in others] == [("full_precision", 2, 1)]
 
 
 def test_table_has_a_mean_an_interval_and_n_for_each_estimate(tmp_path):
@@ -64,3 +62,22 @@ def test_table_has_a_mean_an_interval_and_n_for_each_estimate(tmp_path):
     row = table[table["arm"] == "ttq"].iloc[0]
     assert row["to_continued_low"] < row["to_continued_mean"] < row["to_continued_high"]
     assert row["to_continued_n"] == 3
+
+
+def test_a_child_of_a_retrained_parent_is_compared_with_the_weights_it_started_from(tmp_path):
+    """The parent's record says 20 %, but the weights at hand when the child began had 21 %."""
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    write_trial(
+        tmp_path, "ttq-0", seed=0, errors=(22.0,), parent="fp-0", scales={"a": (1, 1)},
+        start=("new", 21.0),
+    )  # fmt: skip
+    write_trial(tmp_path, "on-0", seed=0, errors=(19.0,), parent="fp-0", start=("old", 20.0))
+    ttq = arms_of(tmp_path)["ttq"]
+    assert ttq.to_parent.mean == pytest.approx(1.0)
+    assert ttq.to_continued is None
+
+
+def test_trials_of_other_pixels_are_never_averaged(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,), pixels="a")
+    write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="b")
+    assert [r.error.n for r in compare_arms(load_tables(ResultsPaths(tmp_path)))] == [1, 1]

@@ -9,8 +9,7 @@ from scipy import stats
 from ttq_bench.analysis.statistics import (
     estimate,
     holm,
-    is_equivalent,
-    p_value_against_zero,
+    p_value,
     seeds_needed,
 )
 
@@ -34,15 +33,21 @@ def test_no_seed_has_no_mean():
     assert math.isnan(estimate([]).mean)
 
 
-def test_p_value_equals_scipys_one_sample_t_test():
+def test_equal_values_decide_nothing():
+    assert not estimate([0.25, 0.25]).excludes_zero
+    assert p_value([0.25, 0.25], 0.0, "two-sided") == 1.0
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_p_value_equals_scipys_one_sample_t_test(alternative):
     values = [0.3, -0.1, 0.5, 0.2]
-    assert p_value_against_zero(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    expected = stats.ttest_1samp(values, 0.05, alternative=alternative).pvalue
+    assert p_value(values, 0.05, alternative) == pytest.approx(expected)
 
 
 def test_p_value_of_undefined_values_decides_nothing():
-    assert p_value_against_zero([math.nan, 0.1]) == 1.0
-    assert p_value_against_zero([0.1]) == 1.0
-    assert p_value_against_zero([0.0, 0.0]) == 1.0
+    assert p_value([math.nan, 0.1], 0.0, "greater") == 1.0
+    assert p_value([0.1], 0.0, "two-sided") == 1.0
 
 
 def test_holm_rejects_step_by_step_and_stops_at_the_first_failure():
@@ -50,21 +55,30 @@ def test_holm_rejects_step_by_step_and_stops_at_the_first_failure():
     assert holm([0.03, 0.01, 0.04, 0.015]) == [False, True, False, True]
 
 
-def test_equivalence_agrees_with_two_one_sided_t_tests():
+def test_seeds_needed_gives_80_percent_power_and_not_one_seed_more():
+    n = seeds_needed(1.0, 1.0)
+    assert n == 10  # the textbook's value for an effect of one standard deviation, paired
     random = np.random.default_rng(0)
-    for _ in range(200):
-        values = list(random.normal(0.02, 0.03, size=4))
-        above = stats.ttest_1samp(values, -0.05, alternative="greater").pvalue
-        below = stats.ttest_1samp(values, 0.05, alternative="less").pvalue
-        assert is_equivalent(values, 0.05) == (max(above, below) < 0.05)
+
+    def power(seeds):
+        samples = random.normal(1.0, 1.0, size=(20_000, seeds))
+        return np.mean(stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05)
+
+    assert power(n) > 0.79
+    assert power(n - 1) < 0.80
 
 
-def test_seeds_needed_is_the_first_n_whose_interval_is_narrow_enough():
-    sample = estimate([1.0, 2.0, 3.0])
-    n = seeds_needed(sample, 1.0)
-    assert n is not None
-    reach = [stats.t.ppf(0.975, k - 1) / math.sqrt(k) for k in (n - 1, n)]
-    assert reach[0] > 1.0 >= reach[1]
+@pytest.mark.parametrize(
+    ("deviation", "difference"), [(0.0, 1.0), (math.nan, 1.0), (1.0, 0.0), (1.0, 1e-6)]
+)
+def test_seeds_needed_is_unknown_without_a_deviation_or_beyond_use(deviation, difference):
+    assert seeds_needed(deviation, difference) is None
+
+
+def test_seeds_needed_falls_as_the_difference_grows():
+    numbers = [seeds_needed(1.0, d) for d in (0.1, 0.3, 1.0, 3.0, 30.0, 1000.0)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert numbers[-1] == 2
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

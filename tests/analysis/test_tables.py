@@ -1,10 +1,12 @@
 """Records as tables."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.written_records import write_grid
 from ttq_bench.analysis.paper import printed_error
-from ttq_bench.analysis.tables import load_tables
+from ttq_bench.analysis.tables import Arm, load_tables
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 
@@ -39,7 +41,13 @@ def test_a_table_that_changed_on_disk_is_refused(tmp_path):
 
 
 def test_the_papers_figure_stands_only_beside_the_same_experiment():
-    assert printed_error("cifar10", "paper", "resnet20", "ttq") == 8.87
-    assert printed_error("cifar10-jpeg", "paper", "resnet20", "ttq") is None
-    assert printed_error("cifar10", "short", "resnet20", "ttq") is None
-    assert printed_error("cifar10", "paper", "resnet20", "full_precision_continued") is None
+    arm = Arm(
+        dataset="cifar10", protocol="paper", model="resnet20", arm="ttq",
+        strategy="max_fraction(0.05)", recipe="0", epochs="1", diverged=0,
+    )  # fmt: skip
+    assert printed_error(arm) == 8.87
+    assert printed_error(replace(arm, dataset="cifar10-jpeg")) is None
+    assert printed_error(replace(arm, protocol="short")) is None
+    assert printed_error(replace(arm, strategy="constant_sparsity(0.5)")) is None
+    assert printed_error(replace(arm, arm="full_precision_continued", strategy="")) is None
+    assert printed_error(replace(arm, arm="full_precision", strategy="")) == 8.23

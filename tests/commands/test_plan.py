@@ -67,13 +67,6 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path, monkeypatch, capsys, comma
     assert not (tmp_path / "results").exists()
 
 
-def test_a_cluster_elsewhere_may_have_the_gpus_that_are_missing_here(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    words = ["plan", str(write_suite(tmp_path)), "--results", str(tmp_path / "r"), "--json"]
-    assert main([*words, "--device", "cuda", "--address", "cluster:6379"]) == 0
-    assert json.loads(capsys.readouterr().out)["device"] == "cuda"
-
-
 def test_more_threads_than_cores_are_refused_instead_of_waited_for(tmp_path, capsys):
     words = ["run", str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]
     assert main([*words, "--threads", "100000"]) == 2

@@ -7,6 +7,10 @@ from tests.data import builders
 from ttq_bench.data.augmentation import CropFlip
 
 
+def augmented(augment, rows, stream):
+    return augment.batch(rows, augment.draw(len(rows), stream))
+
+
 def naive_batch(images, rows, margin, generator):
     """Pad, crop and flip one image after the other."""
     places = 2 * margin + 1
@@ -38,20 +42,20 @@ def generator(seed=0):
 def test_a_batch_equals_the_naive_loop(channels, height, width, margin, seed):
     images = torch.from_numpy(builders.random_images(6, (height, width, channels), seed))
     rows = torch.tensor([5, 0, 0, 3])
-    batch = CropFlip(images, margin).batch(rows, generator(seed))
+    batch = augmented(CropFlip(images, margin), rows, generator(seed))
     assert batch.equal(naive_batch(images, rows, margin, generator(seed)))
     assert batch.dtype == torch.uint8
 
 
 def test_without_margin_an_image_is_itself_or_its_mirror_image():
     image = torch.tensor([[[[1], [2]], [[3], [4]]]], dtype=torch.uint8)
-    batch = CropFlip(image, 0).batch(torch.zeros(50, dtype=torch.long), generator())
+    batch = augmented(CropFlip(image, 0), torch.zeros(50, dtype=torch.long), generator())
     assert {tuple(one.flatten().tolist()) for one in batch} == {(1, 2, 3, 4), (2, 1, 4, 3)}
 
 
 def test_every_place_and_both_directions_are_drawn():
     image = torch.from_numpy(builders.random_images(1, (4, 4, 1)))
-    batch = CropFlip(image, 1).batch(torch.zeros(500, dtype=torch.long), generator())
+    batch = augmented(CropFlip(image, 1), torch.zeros(500, dtype=torch.long), generator())
     assert len({tuple(one.flatten().tolist()) for one in batch}) == 3 * 3 * 2
 
 
@@ -59,13 +63,13 @@ def test_every_place_and_both_directions_are_drawn():
 def test_images_given_are_left_as_they_are(channels):
     images = torch.from_numpy(builders.random_images(2, (5, 5, channels)))
     before = images.clone()
-    CropFlip(images).batch(torch.tensor([0, 1]), generator()).zero_()
+    augmented(CropFlip(images), torch.tensor([0, 1]), generator()).zero_()
     assert images.equal(before)
 
 
 def test_a_batch_depends_on_the_generator_alone():
     images = torch.from_numpy(builders.random_images(8))
     augment, rows = CropFlip(images), torch.arange(8)
-    first = augment.batch(rows, generator(1))
-    assert augment.batch(rows, generator(1)).equal(first)
-    assert not augment.batch(rows, generator(2)).equal(first)
+    first = augmented(augment, rows, generator(1))
+    assert augmented(augment, rows, generator(1)).equal(first)
+    assert not augmented(augment, rows, generator(2)).equal(first)

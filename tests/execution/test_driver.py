@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from tests.tiny_suite import COMMAND, command_line, tiny_specs, wait_until, write_suite
 from ttq_bench.cli import main
-from ttq_bench.execution.driver import Stop
+from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.training.checkpoints import Checkpoints
@@ -105,10 +105,11 @@ def test_a_time_limit_ends_a_run_in_time_and_the_next_run_goes_on(tmp_path, cach
     suite = write_suite(tmp_path, epochs=LONG, methods=PARENT)
     common = [str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]
     left = [LONG]
+    limit = f"{TIME_LIMIT_MARGIN_SECONDS + 1.5}s"
     for _ in range(2):
         begun = time.monotonic()
-        assert main(["run", *common, "--no-report", "--threads", "1", "--time-limit", "11.5s"]) == 4
-        assert time.monotonic() - begun < 11.5
+        assert main(["run", *common, "--no-report", "--threads", "1", "--time-limit", limit]) == 4
+        assert time.monotonic() - begun < TIME_LIMIT_MARGIN_SECONDS + 1.5
         assert "stopped (time limit); 1 trials" in capsys.readouterr().out
         assert main(["plan", *common, "--json"]) == 0
         left.append(json.loads(capsys.readouterr().out)["trials"][0]["epochs_left"])

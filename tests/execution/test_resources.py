@@ -50,24 +50,40 @@ def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
     assert Shares(8, 2, 0.25).workers == 2
 
 
+LISTING = "#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\necho '  MIG 1g'\n"
+
+
 @pytest.mark.parametrize(
     ("visible", "gpus", "device"),
     [
+        (None, 2, "cuda"),
         ("", 0, "cpu"),
         ("-1", 0, "cpu"),
         ("0", 1, "cuda"),
-        ("0,1", 2, "cuda"),
         ("GPU-5a,", 1, "cuda"),
+        ("0,1,2,3", 2, "cuda"),  # no more than there are
     ],
 )
-def test_visible_gpus_are_those_of_the_environment(monkeypatch, visible, gpus, device):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+def test_visible_gpus_are_those_of_the_environment_that_are_there(
+    monkeypatch, tmp_path, visible, gpus, device
+):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(LISTING)
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     machine = detect_machine()
     assert (machine.gpus, machine.device) == (gpus, device)
     assert machine.cores >= 1
 
 
-LISTING = "#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\necho '  MIG 1g'\n"
+def test_a_gpu_that_is_only_named_in_the_environment_is_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert detect_machine().gpus == 0
 
 
 @pytest.mark.parametrize(("script", "gpus"), [(LISTING, 2), ("#!/bin/sh\nexit 9\n", 0), (None, 0)])

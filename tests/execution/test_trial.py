@@ -9,7 +9,8 @@ from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError, TtqBenchError
-from ttq_bench.execution.trial import make_model, run_trial
+from ttq_bench.execution.start import convert_, starting_model
+from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS
@@ -83,7 +84,8 @@ def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache
     images = load_images(source, identify(source, cache), cache)
     assert len(children) == 2
     for child in children:
-        model = make_model(child, images, ResultsPaths(whole), torch.device("cpu"))
+        model, _ = starting_model(child, images.classes, ResultsPaths(whole), torch.device("cpu"))
+        convert_(model, child)
         for name, layer in quantized_layers(model):
             assert torch.equal(latent_of(layer), trained[f"{name}.weight"])
         assert torch.equal(model.conv1.weight, trained["conv1.weight"])

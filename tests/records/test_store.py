@@ -163,10 +163,9 @@ def test_a_results_folder_that_is_not_there_has_no_records_and_no_failures(resul
 
 def test_a_failure_is_written_read_back_and_is_no_record(paths):
     write_failure(paths, "out of memory", "Traceback ...", {"seed": 0})
-    assert read_failures(paths.results) == [
-        {"trial_id": paths.trial_id, "reason": "out of memory", "traceback": "Traceback ...",
-         "spec": {"seed": 0}}
-    ]  # fmt: skip
+    assert read_failures(paths.results) == [{"trial_id": paths.trial_id, "reason": "out of memory"}]
+    told = json.loads(paths.failure.read_text())
+    assert (told["traceback"], told["spec"]) == ("Traceback ...", {"seed": 0})
     assert list(read_records(paths.results)) == []
 
 
@@ -201,3 +200,18 @@ def test_what_a_killed_writer_left_is_removed_and_records_stay(paths, record, ep
     (paths.results.trials / ".half-written.abc").mkdir()
     remove_leftovers(paths.results)
     assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "{}", "not JSON"])
+def test_a_foreign_failure_is_told_as_not_readable(paths, content):
+    write_failure(paths, "a", "b", {})
+    paths.failure.write_text(content)
+    assert read_failures(paths.results) == [
+        {"trial_id": paths.trial_id, "reason": "failure.json is not readable"}
+    ]
+
+
+def test_a_failure_beside_a_record_that_was_copied_in_is_over(paths, record, epochs):
+    publish_record(paths, record, epochs, [])
+    write_failure(paths, "a", "b", {})
+    assert read_failures(paths.results) == []

@@ -30,15 +30,17 @@ def report(tmp_path_factory):
 
 def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
     page, _ = report
-    first_screen = page[: page.index("| model and arm |")]
+    first_screen = page[: page.index("| data: model and arm |")]
     assert "**Data: cifar10-jpeg**" in first_screen
     assert "not the published bytes" in first_screen
 
 
 def test_first_screen_states_cost_and_asymmetry_with_interval_and_n(report):
     page, _ = report
-    assert re.search(r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: TTQ is \*worse\*", page)
-    assert re.search(r"\*\*supported\*\*.*Mean size of ρ.*n = 3", page)
+    assert re.search(
+        r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: ternary is \*worse\*", page
+    )
+    assert re.search(r"\*\*undecided\*\*.*Mean size of ρ.*n = 3", page)
 
 
 def test_failed_diverged_and_missing_trials_are_shown(report):
@@ -123,7 +125,32 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "old" not in text
-    assert "cifar10-jpeg, short, resnet20, TTQ max_fraction(0.05) | 3 |" in text
+    row = next(line for line in text.splitlines() if "TTQ max_fraction(0.05)" in line)
+    assert row.startswith("| resnet20, TTQ max_fraction(0.05), cifar10-jpeg, protocol short, 2 + 2")
+    assert "| 3 | +2.10 [+1.85, +2.35] | 3 | ternary is *worse* |" in row
+
+
+def test_a_readme_row_without_control_compares_with_nothing_else(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(30.0,))
+    write_trial(tmp_path, "ttq-0", seed=0, errors=(20.0,), parent="fp-0", scales={"a": (1.0, 1.0)})
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    build_report(tmp_path, readme)
+    assert "| 1 | – | 0 | no control was run |" in readme.read_text(encoding="utf-8")
+
+
+def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    for number in range(12):
+        write_trial(
+            tmp_path, f"ttq-{number}", seed=0, errors=(21.0,), parent="fp-0",
+            scales={"a": (1.0, 1.0 + number / 20)},
+            strategy=("constant_sparsity", number / 20),
+        )  # fmt: skip
+    write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="other")
+    page = build_report(tmp_path).read_text(encoding="utf-8")
+    labels = re.findall(r"^\| (cifar10-jpeg: resnet20[^|]*) \|", page, flags=re.MULTILINE)
+    assert len(labels) == len(set(labels)) == 14
 
 
 def test_a_readme_without_marks_is_refused(tmp_path):

@@ -16,9 +16,13 @@ FITTING = [
 ]
 
 
+HERE = "this processor"
+
+
 def record_of(spec, seconds_per_epoch, /, **changes):
     run = {"device": "cpu", "threads": 2}
-    fields = {"spec": spec.resolved(), "run": run, "epochs_done": 4}
+    provenance = {"processor": HERE}
+    fields = {"spec": spec.resolved(), "run": run, "epochs_done": 4, "provenance": provenance}
     return make_record(spec.trial_id, training_seconds=4 * seconds_per_epoch, **fields | changes)
 
 
@@ -46,18 +50,18 @@ def test_cost_grows_with_the_number_of_epochs(spec):
 
 
 def test_measured_rates_replace_the_estimate(spec):
-    rates = measured_rates([record_of(spec, 100.0)], "cpu")
+    rates = measured_rates([record_of(spec, 100.0)], "cpu", HERE)
     assert rates.is_measured
     assert trial_core_seconds(spec, 3, rates) == pytest.approx(3 * 100.0 * 2)
 
 
 def test_the_median_of_several_records_counts(spec):
-    rates = measured_rates([record_of(spec, s) for s in (1.0, 5.0, 1000.0)], "cpu")
+    rates = measured_rates([record_of(spec, s) for s in (1.0, 5.0, 1000.0)], "cpu", HERE)
     assert trial_core_seconds(spec, 1, rates) == pytest.approx(5.0 * 2)
 
 
 def test_a_model_without_records_is_scaled_like_the_others(small, spec):
-    rates = measured_rates([record_of(spec, 100.0)], "cpu")
+    rates = measured_rates([record_of(spec, 100.0)], "cpu", HERE)
     other = next(trial for trial in trials_of(small) if trial.model != spec.model)
     factor = 200.0 / epoch_core_seconds(spec, "cpu")
     expected = factor * epoch_core_seconds(other, "cpu")
@@ -68,16 +72,23 @@ def test_a_model_without_records_is_scaled_like_the_others(small, spec):
     "changes",
     [
         {"run": {"device": "cuda"}},
+        {"provenance": {"processor": "another one"}},
         {"epochs_done": 0},
         {"spec": {}},
         {"spec": {"of": "a later version"}},
     ],
 )
 def test_records_that_say_nothing_about_this_device_are_passed_over(spec, changes):
-    assert not measured_rates([record_of(spec, 100.0, **changes)], "cpu").is_measured
+    assert not measured_rates([record_of(spec, 100.0, **changes)], "cpu", HERE).is_measured
 
 
 @pytest.mark.parametrize("field", ["model", "dataset"])
 def test_records_of_names_that_are_not_known_are_passed_over(spec, field):
     foreign = spec.model_copy(update={field: "unheard-of"})
-    assert not measured_rates([record_of(foreign, 100.0)], "cpu").is_measured
+    assert not measured_rates([record_of(foreign, 100.0)], "cpu", HERE).is_measured
+
+
+def test_a_gpu_counts_by_the_share_that_a_trial_had_of_it(spec):
+    run = {"device": "cuda", "threads": 4, "gpu_share": 0.25}
+    rates = measured_rates([record_of(spec, 8.0, run=run)], "cuda", HERE)
+    assert trial_core_seconds(spec, 1, rates) == pytest.approx(2.0)

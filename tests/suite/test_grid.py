@@ -121,3 +121,11 @@ def test_a_strategy_is_selected_by_its_name_or_with_its_number(small):
     one = trials_of(small | {"exclude": [{"delta_strategy": "max_fraction(0.1)"}]})
     assert {trial.strategy for trial in both} == {""}
     assert {trial.strategy for trial in one} == {"", "max_fraction(0.05)"}
+
+
+def test_full_precision_cannot_be_taken_out_from_under_its_children(small):
+    small["exclude"] = [{"method": "full_precision"}]
+    with pytest.raises(SuiteError, match=r"exclude\.0: .*takes out full_precision, from which"):
+        trials_of(small)
+    small["exclude"] = [{"model": "resnet32", "seed": 1}]
+    assert trials_of(small)

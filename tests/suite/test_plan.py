@@ -2,6 +2,7 @@ import pytest
 
 from tests.records.conftest import make_epochs, make_record
 from tests.suite.conftest import trials_of
+from ttq_bench.files import digest_path, file_digest
 from ttq_bench.records.progress import Progress, write_progress
 from ttq_bench.records.store import publish_record, write_failure
 from ttq_bench.suite.costs import STARTUP_SECONDS
@@ -25,7 +26,8 @@ def publish(results, spec, outcome="finished"):
 def keep_weights(results, spec):
     weights = results.trial(spec.trial_id).weights
     weights.parent.mkdir(parents=True, exist_ok=True)
-    weights.touch()
+    weights.write_bytes(b"weights")
+    digest_path(weights).write_text(file_digest(weights))
 
 
 def progress(results, spec, epoch):
@@ -92,6 +94,13 @@ def test_a_parent_whose_weights_are_there_is_done(specs, results):
     publish(results, specs[0])
     keep_weights(results, specs[0])
     assert states(specs, results) == ["done", "new", "new"]
+
+
+def test_a_parent_whose_weights_are_damaged_is_trained_again(specs, results):
+    publish(results, specs[0])
+    keep_weights(results, specs[0])
+    results.trial(specs[0].trial_id).weights.write_bytes(b"weighty")
+    assert states(specs, results) == ["again", "new", "new"]
 
 
 def test_weights_that_no_child_needs_any_more_may_be_gone(specs, results):

@@ -81,6 +81,12 @@ def test_a_key_that_is_given_twice_is_refused(read):
         read("{name: a, name: b}")
 
 
+@pytest.mark.parametrize("text", ["[" * 5000, "? [a, b]\n: 1"], ids=["deep", "list as a key"])
+def test_yaml_that_breaks_its_reader_is_one_clear_sentence(read, text):
+    with pytest.raises(SuiteError, match="not valid YAML"):
+        read(text)
+
+
 def test_a_value_of_yaml_alone_is_refused(read):
     text = yaml.safe_dump(SMALL).replace("- 0\n", "- 2020-01-01\n")
     assert "has a value that is no text, number, list or mapping" in problems_of(read, text)

@@ -1,105 +1,103 @@
 """How far W_p and W_n are apart: rho = ln(W_p / W_n) of each layer, over seeds.
 
-|W_p - W_n| says nothing where batch normalisation follows: only the ratio acts there. A layer is
-*systematic* when the mean of rho over seeds differs from zero (t test, Holm over the layers of the
-network), *equal* when two one-sided tests place that mean within ``MARGIN``, both when it is
-small but real, and *undecided* when neither.
+|W_p - W_n| says nothing where batch normalisation follows: only the ratio acts there. Two
+questions are kept apart, each answered by t tests over seeds with Holm's correction over layers:
+
+- how large: a layer is *different* when its mean |rho| is above ``MARGIN``, *equal* when it is
+  below (whatever the sign in each seed), *undecided* when neither is shown;
+- how systematic: the sign of rho is the same beyond chance when its mean differs from zero.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from ttq_bench.analysis.statistics import (
-    Estimate,
-    estimate,
-    holm,
-    is_equivalent,
-    p_value_against_zero,
-)
-from ttq_bench.analysis.tables import GROUP, Tables
+from ttq_bench.analysis.statistics import Estimate, estimate, holm, p_value
+from ttq_bench.analysis.tables import Arm, Tables
 
-MARGIN = 0.05  # a ratio of 1.05, the narrower of the two margins in the paper notes
+MARGIN = 0.05  # a ratio of 1.05, the narrower of the two margins in use
 
 
 @dataclass(frozen=True, slots=True)
 class LayerAsymmetry:
-    """One layer over seeds; ``same_sign`` says whether rho has one sign in every seed."""
+    """One layer over seeds: signed rho, its size |rho|, and the three answers."""
 
-    layer_index: int
     layer: str
     feeds_batch_norm: str
     rho: Estimate
-    magnitude: float
-    same_sign: bool
-    systematic: bool
+    size: Estimate
+    different: bool
     equal: bool
+    systematic: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkAsymmetry:
-    """All layers of one arm; ``magnitude`` is the mean of |rho| over layers, one value a seed."""
+    """All layers of one arm; ``size`` is the mean of |rho| over layers, one value a seed.
 
-    dataset: str
-    protocol: str
-    model: str
-    arm: str
-    strategy: str
-    recipe: str
-    magnitude: Estimate
+    ``start`` is that mean before the first step: zero where both scales start at one.
+    ``undefined`` counts scales that are not positive, for which there is no rho.
+    """
+
+    arm: Arm
+    size: Estimate
+    start: float
     largest: float
+    undefined: int
     layers: tuple[LayerAsymmetry, ...]
 
     @property
     def verdict(self) -> str:
-        """Answer claim A1, that the two scales become different.
-
-        ``supported`` when rho is systematic in at least half of the layers; ``contradicted`` when
-        all layers are equal within the margin; otherwise ``undecided``.
-        """
-        if sum(layer.systematic for layer in self.layers) * 2 >= len(self.layers):
+        """Answer claim A1, that the two scales become different, by a majority of the layers."""
+        if 2 * sum(layer.different for layer in self.layers) > len(self.layers):
             return "supported"
-        if all(layer.equal for layer in self.layers):
+        if 2 * sum(layer.equal for layer in self.layers) > len(self.layers):
             return "contradicted"
         return "undecided"
 
 
 def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:
     """Return the asymmetry of every ternary arm at its last epoch."""
-    final = tables.final_scales()
-    if final.empty:
-        return []
-    return [_network(group) for _, group in final.groupby(GROUP, sort=True)]
+    networks = []
+    for arm in tables.arms():
+        if arm.is_ternary and len(tables.trials_of(arm)):
+            networks.append(_network(tables, arm))
+    return networks
 
 
-def _network(group: pd.DataFrame) -> NetworkAsymmetry:
-    first = group.iloc[0]
-    layers = [layer for _, layer in group.groupby("layer_index", sort=True)]
-    systematic = holm([p_value_against_zero(list(layer["rho"])) for layer in layers])
-    per_seed = group.assign(size=group["rho"].abs()).groupby("trial_id")["size"].mean()
+def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
+    final = tables.final_scales_of(arm)
+    first = tables.scales[tables.scales["trial_id"].isin(final["trial_id"])]
+    first = first[first["epoch"] == 0]
+    size = final["rho"].abs()
     return NetworkAsymmetry(
-        **{name: str(first[name]) for name in GROUP},
-        magnitude=estimate(list(per_seed)),
-        largest=float(group["rho"].abs().max()),
-        layers=tuple(
-            _layer(layer, is_systematic)
-            for layer, is_systematic in zip(layers, systematic, strict=True)
-        ),
+        arm=arm,
+        size=estimate(list(size.groupby(final["trial_id"]).mean())),
+        start=float(first["rho"].abs().mean()),
+        largest=float(size.max()),
+        undefined=int(size.isna().sum()),
+        layers=_layers([rows for _, rows in final.groupby("layer_index", sort=True)]),
     )
 
 
-def _layer(rows: pd.DataFrame, systematic: bool) -> LayerAsymmetry:
-    rho = rows["rho"].to_numpy()
-    return LayerAsymmetry(
-        layer_index=int(rows["layer_index"].iloc[0]),
-        layer=str(rows["layer"].iloc[0]),
-        feeds_batch_norm=str(rows["feeds_batch_norm"].iloc[0]),
-        rho=estimate(list(rho)),
-        magnitude=float(np.abs(rho).mean()),
-        same_sign=bool(np.all(rho > 0) or np.all(rho < 0)),
-        systematic=systematic,
-        equal=is_equivalent(list(rho), MARGIN),
+def _layers(layers: Sequence[pd.DataFrame]) -> tuple[LayerAsymmetry, ...]:
+    rhos = [rows["rho"].to_numpy() for rows in layers]
+    different = holm([p_value(np.abs(rho), MARGIN, "greater") for rho in rhos])
+    equal = holm([p_value(np.abs(rho), MARGIN, "less") for rho in rhos])
+    systematic = holm([p_value(rho, 0.0, "two-sided") for rho in rhos])
+    return tuple(
+        LayerAsymmetry(
+            layer=str(rows["layer"].iloc[0]),
+            feeds_batch_norm=str(rows["feeds_batch_norm"].iloc[0]),
+            rho=estimate(rho),
+            size=estimate(np.abs(rho)),
+            different=different[index],
+            equal=equal[index],
+            systematic=systematic[index],
+        )
+        for index, (rows, rho) in enumerate(zip(layers, rhos, strict=True))
     )
 
 
@@ -107,21 +105,14 @@ def asymmetry_table(networks: list[NetworkAsymmetry]) -> pd.DataFrame:
     """Return one row for each layer of each arm."""
     rows = []
     for network in networks:
+        arm = {field.name: getattr(network.arm, field.name) for field in fields(Arm)}
         for layer in network.layers:
-            rows.append(
-                {name: getattr(network, name) for name in GROUP}
-                | {
-                    "layer_index": layer.layer_index,
-                    "layer": layer.layer,
-                    "feeds_batch_norm": layer.feeds_batch_norm,
-                    "rho_mean": layer.rho.mean,
-                    "rho_low": layer.rho.low,
-                    "rho_high": layer.rho.high,
-                    "n": layer.rho.n,
-                    "rho_magnitude_mean": layer.magnitude,
-                    "same_sign_in_every_seed": layer.same_sign,
-                    "systematic": layer.systematic,
-                    "equal_within_margin": layer.equal,
-                }
-            )
+            row = {"layer": layer.layer, "feeds_batch_norm": layer.feeds_batch_norm}
+            parts = {
+                f"{name}_{part}": getattr(value, part)
+                for name, value in (("rho", layer.rho), ("rho_size", layer.size))
+                for part in ("mean", "low", "high", "n")
+            }
+            answers = {name: getattr(layer, name) for name in ("different", "equal", "systematic")}
+            rows.append(arm | row | parts | answers)
     return pd.DataFrame(rows)

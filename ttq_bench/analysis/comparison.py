@@ -1,95 +1,78 @@
 """Errors of each arm over seeds, and what quantizing costs, paired by the starting network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
 from ttq_bench.analysis.statistics import Estimate, estimate
-from ttq_bench.analysis.tables import CONTINUED, FULL_PRECISION, GROUP, Tables
+from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.trial_rows import CONTINUED
 
 # Never an epoch chosen on test images; the last one needs no choice at all.
 ERROR = "final_error_percent"
+ESTIMATES = ("error", "sparsity", "to_parent", "to_continued")
 
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm of one table. Differences are arm minus the other, in points of test error.
+    """One arm's errors. Differences are arm minus the other, in points of test error.
 
-    ``to_parent`` compares with the network it started from, ``to_continued`` with the same network
-    trained on for the same budget without quantizing (None where that control was not run).
+    ``to_parent`` compares with the very weights it started from, ``to_continued`` with these
+    weights trained on for the same budget without quantizing. None where there are no such pairs.
     """
 
-    dataset: str
-    protocol: str
-    model: str
-    arm: str
-    strategy: str
-    recipe: str
-    diverged: int
+    arm: Arm
     error: Estimate
     sparsity: Estimate | None
     to_parent: Estimate | None
     to_continued: Estimate | None
 
-    @property
-    def label(self) -> str:
-        """Return the arm with its strategy."""
-        return f"{self.arm} {self.strategy}".strip()
-
-    @property
-    def is_ternary(self) -> bool:
-        """Whether the arm has ternary layers."""
-        return self.arm not in (FULL_PRECISION, CONTINUED)
-
 
 def compare_arms(tables: Tables) -> list[ArmResult]:
-    """Return the arms of every table, full precision first."""
-    if tables.trials.empty:
-        return []
-    groups = tables.trials.groupby(GROUP, sort=True)
-    results = [_arm_result(tables.finished, group) for _, group in groups]
-    order = {FULL_PRECISION: 0, CONTINUED: 1}
-    return sorted(
-        results, key=lambda r: (r.dataset, r.protocol, r.model, order.get(r.arm, 2), r.strategy)
-    )
+    """Return the results of every arm, full precision first."""
+    return [_arm_result(tables, arm) for arm in tables.arms()]
 
 
-def _arm_result(finished: pd.DataFrame, group: pd.DataFrame) -> ArmResult:
-    first = group.iloc[0]
-    diverged = int((group["outcome"] == "diverged").sum())
-    group = group[group["outcome"] == "finished"]
-    errors = finished.set_index("trial_id")[ERROR]
-    fine_tuned = pd.notna(first["parent"])
-    ternary = first["arm"] not in (FULL_PRECISION, CONTINUED)
-    to_parent = to_continued = None
-    if fine_tuned:
-        with_parent = group[group["parent"].isin(errors.index)]
-        to_parent = estimate(
-            list(with_parent[ERROR] - errors.loc[with_parent["parent"]].to_numpy())
-        )
-    if ternary:
-        controls = finished[
-            (finished["arm"] == CONTINUED) & (finished["budget"] == first["budget"])
-        ]
-        pairs = group.merge(controls, on="parent", suffixes=("", "_control"))
-        if len(pairs):
-            to_continued = estimate(list(pairs[ERROR] - pairs[f"{ERROR}_control"]))
+def _arm_result(tables: Tables, arm: Arm) -> ArmResult:
+    mine = tables.trials_of(arm)
     return ArmResult(
-        **{name: str(first[name]) for name in GROUP},
-        diverged=diverged,
-        error=estimate(list(group[ERROR])),
-        sparsity=estimate(list(group["sparsity"].astype(float))) if ternary else None,
-        to_parent=to_parent,
-        to_continued=to_continued,
+        arm=arm,
+        error=estimate(list(mine[ERROR])),
+        sparsity=estimate(list(mine["sparsity"].astype(float))) if arm.is_ternary else None,
+        to_parent=_paired(mine[ERROR] - _start_errors(tables, mine)),
+        to_continued=_against_control(tables, mine) if arm.is_ternary else None,
     )
+
+
+def _start_errors(tables: Tables, mine: pd.DataFrame) -> "pd.Series[float]":
+    """Return the test error of the weights that each trial started from.
+
+    A parent may have been trained anew, with other last bits, for a later child; so the error that
+    the child itself measured comes first, and the parent's record stands in only for old records.
+    """
+    recorded = tables.finished.set_index("trial_id")[ERROR]
+    return mine["start_error_percent"].astype(float).fillna(mine["parent"].map(recorded))
+
+
+def _against_control(tables: Tables, mine: pd.DataFrame) -> Estimate | None:
+    finished = tables.finished
+    controls = finished[finished["arm"] == CONTINUED]
+    same = ["parent", "start_weights", "budget"]
+    pairs = mine.merge(controls, on=same, suffixes=("", "_control"))
+    return _paired(pairs[ERROR] - pairs[f"{ERROR}_control"])
+
+
+def _paired(differences: "pd.Series[float]") -> Estimate | None:
+    known = differences.dropna()
+    return estimate(list(known)) if len(known) else None
 
 
 def comparison_table(results: list[ArmResult]) -> pd.DataFrame:
     """Return the comparison as a tidy table: mean, interval and n of each estimate."""
     rows = []
     for result in results:
-        row: dict[str, object] = {name: getattr(result, name) for name in [*GROUP, "diverged"]}
-        for name in ("error", "sparsity", "to_parent", "to_continued"):
+        row: dict[str, object] = {f.name: getattr(result.arm, f.name) for f in fields(Arm)}
+        for name in ESTIMATES:
             value: Estimate | None = getattr(result, name)
             for part in ("mean", "low", "high", "n"):
                 row[f"{name}_{part}"] = getattr(value, part) if value else None

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ttq_bench.analysis.tables import Arm
+
 # Test error in percent on CIFAR-10, Table 1: full precision, TTQ.
 TABLE_1: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -14,9 +16,10 @@ TABLE_1: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 
 
-def printed_error(dataset: str, protocol: str, model: str, arm: str) -> float | None:
+def printed_error(arm: Arm) -> float | None:
     """Return the paper's error for a row of ours, None where that is another experiment."""
-    column = {"full_precision": 0, "ttq": 1}.get(arm)
-    if (dataset, protocol) != ("cifar10", "paper") or column is None or model not in TABLE_1:
-        return None
-    return TABLE_1[model][column]
+    column = {("full_precision", ""): 0, ("ttq", "max_fraction(0.05)"): 1}.get(
+        (arm.arm, arm.strategy)
+    )
+    same = (arm.dataset, arm.protocol) == ("cifar10", "paper") and arm.model in TABLE_1
+    return TABLE_1[arm.model][column] if same and column is not None else None

@@ -1,26 +1,43 @@
 """Records as tidy tables: one row a trial, an epoch, or a layer at an epoch.
 
-``trials`` has, beside the spec's axes, ``recipe``: a short hash of budget and conversion of the
-trial and of its parent; ``budget`` leaves the conversion out.
-Rows are averaged over seeds only within one dataset, protocol, model,
-arm, strategy and recipe.
+Rows are averaged over seeds only within one dataset, protocol, model, arm, strategy and recipe.
 """
 
-import hashlib
 import io
-import json
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
 
 import pandas as pd
 
+from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, read_records, read_table
 
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What one row of a table stands for: all its seeds, under one recipe, on one data set.
+
+    ``epochs`` tells the budget in words; ``diverged`` counts the seeds that have no result.
+    """
+
+    dataset: str
+    protocol: str
+    model: str
+    arm: str
+    strategy: str
+    recipe: str
+    epochs: str
+    diverged: int
+
+    @property
+    def is_ternary(self) -> bool:
+        """Whether the arm has ternary layers."""
+        return self.arm not in (FULL_PRECISION, CONTINUED)
+
+
 GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
-FULL_PRECISION = "full_precision"
-CONTINUED = "full_precision_continued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,7 @@ class Tables:
     trials: pd.DataFrame
     epochs: pd.DataFrame
     scales: pd.DataFrame
-    failures: list[dict[str, Any]]
+    failures: list[dict[str, str]]
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -51,19 +68,52 @@ class Tables:
         keys = ["trial_id", "parent", "seed", *GROUP]
         return rows.merge(self.finished[keys], on="trial_id")
 
-    def final_scales_of(self, arm: object) -> pd.DataFrame:
-        """Return the final scales of one arm: anything with the attributes that ``GROUP`` names."""
-        final = self.final_scales()
-        mine = pd.Series(True, index=final.index)
-        for key in GROUP:
-            mine &= final[key] == getattr(arm, key)
-        return final[mine]
+    def arms(self) -> list[Arm]:
+        """Return the arms of all trials, diverged ones included, full precision first."""
+        if self.trials.empty:
+            return []
+        arms = [_arm_of(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
+        order = {FULL_PRECISION: 0, CONTINUED: 1}
+        return sorted(
+            arms, key=lambda a: (a.dataset, a.protocol, a.model, order.get(a.arm, 2), a.strategy)
+        )
+
+    def networks(self) -> list[list[Arm]]:
+        """Return the arms of each dataset, protocol and model: what one figure compares."""
+        return [
+            list(arms)
+            for _, arms in groupby(self.arms(), key=lambda a: (a.dataset, a.protocol, a.model))
+        ]
+
+    def trials_of(self, arm: Arm) -> pd.DataFrame:
+        """Return the finished trials of one arm."""
+        return _only(self.finished, arm)
+
+    def final_scales_of(self, arm: Arm) -> pd.DataFrame:
+        """Return the final scales of one arm."""
+        return _only(self.final_scales(), arm)
+
+
+def _only(rows: pd.DataFrame, arm: Arm) -> pd.DataFrame:
+    mine = pd.Series(True, index=rows.index)
+    for key in GROUP:
+        mine &= rows[key] == getattr(arm, key)
+    return rows[mine]
+
+
+def _arm_of(rows: pd.DataFrame) -> Arm:
+    first = rows.iloc[0]
+    return Arm(
+        **{key: str(first[key]) for key in GROUP},
+        epochs=str(first["budget_epochs"]),
+        diverged=int((rows["outcome"] == "diverged").sum()),
+    )
 
 
 def load_tables(results: ResultsPaths) -> Tables:
     """Return the tables of every record in a results folder."""
     records = {record.trial_id: record for record in read_records(results)}
-    trials = pd.DataFrame([_trial_row(record, records) for record in records.values()])
+    trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
     epochs = _joined(results, records, "epochs.parquet")
     scales = _joined(results, records, "scales.parquet")
     return Tables(trials, epochs, scales, read_failures(results))
@@ -79,54 +129,3 @@ def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -
             if len(frame):  # a trial that diverged in its first epoch has rows of no type
                 frames.append(frame)
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def _trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
-    spec, errors = record.spec, record.errors
-    quantization = spec["quantization"] or {}
-    strategy = quantization.get("strategy")
-    parent = records.get(spec["parent"] or "")
-    return {
-        "trial_id": record.trial_id,
-        "parent": spec["parent"],
-        "dataset": spec["dataset"],
-        "protocol": spec["protocol"],
-        "model": spec["model"],
-        "arm": _arm(spec),
-        "strategy": f"{strategy['name']}({strategy['number']:g})" if strategy else "",
-        "seed": spec["seed"],
-        "recipe": _digest([*_budget(spec, parent), quantization.get("conversion")]),
-        "budget": _digest(_budget(spec, parent)),
-        "epochs": spec["recipe"]["epochs"],
-        "outcome": record.outcome,
-        "final_error_percent": errors.final_percent if errors else None,
-        "best_validation_error_percent": errors.at_best_validation_percent if errors else None,
-        "moving_average_error_percent": errors.moving_average_percent if errors else None,
-        "minimum_over_test_error_percent": errors.minimum_over_test_percent if errors else None,
-        "final_validation_error_percent": errors.final_validation_percent if errors else None,
-        "sparsity": record.sparsity,
-        "training_seconds": record.training_seconds,
-        "device": record.run.get("device_name", ""),
-        "threads": record.run.get("threads"),
-        "backend": record.run.get("backend"),
-        "commit": record.provenance.get("commit", "unknown"),
-        "torch": record.provenance.get("torch", "unknown"),
-        "processor": record.provenance.get("processor", "unknown"),
-    }
-
-
-def _arm(spec: dict[str, Any]) -> str:
-    if spec["quantization"]:
-        return str(spec["quantization"]["method"])
-    return CONTINUED if spec["parent"] else FULL_PRECISION
-
-
-def _budget(spec: dict[str, Any], parent: TrialRecord | None) -> list[Any]:
-    # The parent's id holds its seed, so its recipe is taken instead; without the parent's record
-    # the id stands, which keeps such trials apart rather than mixing them.
-    start = parent.spec["recipe"] if parent else spec["parent"]
-    return [spec["recipe"], start, spec["data_fingerprint"], spec["training_version"]]
-
-
-def _digest(parts: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

@@ -3,12 +3,13 @@
 import argparse
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
-from ttq_bench.errors import TtqBenchError
+from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
@@ -34,25 +35,31 @@ class Prepared:
 
 def prepare(options: argparse.Namespace) -> Prepared:
     """Return the plan of the command line's suite on this machine."""
-    if options.address and options.backend != "ray":
-        raise TtqBenchError("--address: names a Ray cluster, so it needs --backend ray")
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
-    if not options.address:  # a cluster may have what this machine lacks
-        _check_fits(machine, device, options.threads)
+    _check_fits(machine, device, options.threads)
     suite, profile = read_suite(options.suite, options.profile, device)
     sources = {name: find_source(name, options.data_dir) for name in suite.datasets}
     identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
+    _check_counts(identities)
     specs = expand(suite, identities, str(options.suite))
     plan = make_plan(specs, ResultsPaths(options.results), device)
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
     )
-    if options.address:  # the cluster's own resources bound what runs side by side
-        shares = replace(shares, slots=len(specs))
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
     return Prepared(suite, profile, sources, identities, plan, machine, device, shares)
+
+
+def _check_counts(identities: dict[str, Identity]) -> None:
+    for name, identity in identities.items():
+        held_out = DATASETS[name].validation_count
+        if identity.train_count <= held_out:
+            raise DataError(
+                f"{identity.name}: {identity.train_count:,} training images are too few:"
+                f" {held_out:,} are held out for validation"
+            )
 
 
 def _check_fits(machine: Machine, device: str, threads: int | None) -> None:

@@ -12,14 +12,14 @@ from ttq_bench.commands import report
 from ttq_bench.commands.plan import Prepared, describe, prepare
 from ttq_bench.data.catalog import Archive
 from ttq_bench.data.downloads import fetch_archive
-from ttq_bench.data.identity import cache_folder, identify
+from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
-from ttq_bench.errors import TrialsFailedError, unwritable
+from ttq_bench.errors import TrialsFailedError
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.plans import PlannedSuite, write_planned
+from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.text import seconds_in
 
 EXIT_STOPPED = 4
@@ -36,29 +36,41 @@ def run(options: argparse.Namespace) -> int:
     for line in describe(prepared, options.results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, options.data_dir, console)
-    _note_plan(prepared, ResultsPaths(options.results))
-    tally = Tally()
-    if prepared.plan.pending:
-        tally = run_plan(
-            prepared.plan,
-            settings=_settings(prepared, options),
-            shares=prepared.shares,
-            make_backend=backend_maker(options.backend, prepared.machine, stop, options.address),
-            stop=stop,
-            console=console,
-        )
-    if not options.no_report and not stop.signal_number:
+    _decode_once(prepared, options.data_dir)
+    tally = _run_pending(prepared, options, stop, console)
+    if stop.requested():
+        console.print(f"`ttq-bench report --results {options.results}` draws what is there so far")
+    elif not options.no_report:
         report.write(options)
     return _conclude(tally, stop, options, console)
 
 
-def _note_plan(prepared: Prepared, results: ResultsPaths) -> None:
-    suite = prepared.suite
+def _decode_once(prepared: Prepared, data_dir: Path) -> None:
+    """Decode images that were not used here before, so that bad ones end the run now."""
+    cache = cache_folder()
+    for name, identity in prepared.identities.items():
+        if not prepared_folder(identity, cache).exists():
+            from ttq_bench.data.prepared import load_images  # torch: only this once
+
+            load_images(find_source(name, data_dir), identity, cache)
+
+
+def _run_pending(
+    prepared: Prepared, options: argparse.Namespace, stop: Stop, console: Console
+) -> Tally:
+    if not prepared.plan.pending:
+        return Tally()
     names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
-    try:
-        write_planned(results, PlannedSuite(suite.name, prepared.profile, suite.title, names))
-    except OSError as error:
-        raise unwritable(results.root, error) from error
+    suite = prepared.suite
+    return run_plan(
+        prepared.plan,
+        PlannedSuite(suite.name, prepared.profile, suite.title, names),
+        settings=_settings(prepared, options),
+        shares=prepared.shares,
+        make_backend=backend_maker(options.backend, prepared.machine, stop),
+        stop=stop,
+        console=console,
+    )
 
 
 def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:

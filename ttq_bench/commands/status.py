@@ -49,10 +49,7 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
                 "epochs": progress.epochs,
             }
         )
-    failures = [
-        {"trial_id": failure["trial_id"], "reason": failure["reason"]}
-        for failure in read_failures(results)
-    ]
+    failures = read_failures(results)
     counts = {
         "finished": outcomes["finished"],
         "diverged": outcomes["diverged"],

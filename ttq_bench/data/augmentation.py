@@ -19,17 +19,22 @@ class CropFlip:
         self.margin = margin
         self.padded = _pack(F.pad(images, (0, 0, margin, margin, margin, margin)))
 
-    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the images ``rows`` [B], augmented: uint8 [B, H, W, C].
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return the places and flips of one batch, int64 [3, B], on the host.
 
-        The draws come from ``generator`` on the host, so that every device sees the same crops.
+        They are drawn there so that every device sees the same crops; a whole epoch's draws are
+        moved to a GPU at once, because each move makes the host wait.
         """
-        count, places = len(rows), 2 * self.margin + 1
-        down, right, flip = torch.stack(
+        places = 2 * self.margin + 1
+        return torch.stack(
             [torch.randint(most, (count,), generator=generator) for most in (places, places, 2)]
-        ).to(rows.device)
+        )
+
+    def batch(self, rows: Tensor, draws: Tensor) -> Tensor:
+        """Return the images ``rows`` [B], cropped and flipped by ``draws``: uint8 [B, H, W, C]."""
+        down, right, flip = draws
         y = down[:, None] + torch.arange(self.height, device=rows.device)
-        x = torch.arange(self.width, device=rows.device).expand(count, -1)
+        x = torch.arange(self.width, device=rows.device).expand(len(rows), -1)
         x = right[:, None] + torch.where(flip[:, None].bool(), self.width - 1 - x, x)
         _, padded_height, padded_width = self.padded.shape
         flat = (rows[:, None] * padded_height + y)[:, :, None] * padded_width + x[:, None, :]

@@ -14,8 +14,6 @@ from ttq_bench.data.prepared import ImageSet
 from ttq_bench.errors import DataError
 from ttq_bench.seeding import stream_seed
 
-AUGMENTATIONS = ("crop_flip", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class Normaliser:
@@ -74,10 +72,15 @@ class TrialBatches:
         order_stream = _generator(self.seed, "order", epoch)
         augmentation_stream = _generator(self.seed, "augmentation", epoch)
         order = torch.randperm(len(self.labels), generator=order_stream).to(self.labels.device)
-        for step in range(self.steps_per_epoch):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-            if self.augment is not None:
-                images = self.augment.batch(rows, augmentation_stream)
+        steps = torch.split(order[: self.steps_per_epoch * self.batch_size], self.batch_size)
+        draws = None
+        if self.augment is not None:
+            draws = torch.stack(
+                [self.augment.draw(len(rows), augmentation_stream) for rows in steps]
+            ).to(order.device)
+        for step, rows in enumerate(steps):
+            if self.augment is not None and draws is not None:
+                images = self.augment.batch(rows, draws[step])
             else:
                 assert self.plain is not None
                 images = self.plain[rows]

@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]
 
 
 def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
-    """Return the verified archive in ``folder``, downloading what is missing of it.
+    """Return the archive in ``folder``, downloading and verifying what is missing of it.
 
     Bytes go to ``NAME.part``, which a later call continues. ``progress`` gets the bytes so far and
     in all. Raises ``DataError`` when no mirror answers or when bytes are not the published ones.

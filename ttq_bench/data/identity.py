@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def cache_folder() -> Path:
     """Return the folder for what can be made again: ``$TTQ_BENCH_CACHE`` or the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("TTQ_BENCH_CACHE") or Path(base) / "ttq-bench")
+
+
+def prepared_folder(identity: Identity, cache: Path) -> Path:
+    """Return where the decoded images are kept; another decoder has a folder of its own."""
+    digest = identity.fingerprint.partition(":")[2][:16]
+    return cache / "prepared" / f"{identity.name}-{digest}-torchvision{version('torchvision')}"
 
 
 def identify(source: Source, cache: Path) -> Identity:

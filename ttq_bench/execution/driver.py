@@ -17,13 +17,15 @@ from ttq_bench.errors import BusyError, ResultsError, unwritable
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.execution.resources import Machine, Shares
-from ttq_bench.execution.scheduler import Scheduler, Tally
+from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 
-TIME_LIMIT_MARGIN_SECONDS = 10.0  # for the workers to see the stop, and for Ray to end
+# For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
+TIME_LIMIT_MARGIN_SECONDS = FAREWELL_SECONDS + 5.0
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Stop:
 
 def run_plan(
     plan: Plan,
+    planned: PlannedSuite,
     *,
     settings: RunSettings,
     shares: Shares,
@@ -56,6 +59,7 @@ def run_plan(
     with _locked(results), _signals(stop):
         results.stop_file.unlink(missing_ok=True)
         remove_leftovers(results)
+        write_planned(results, planned)
         backend = make_backend()
         with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
             scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
@@ -66,9 +70,7 @@ def run_plan(
                 results.stop_file.unlink(missing_ok=True)
 
 
-def backend_maker(
-    name: str, machine: Machine, stop: Stop, address: str | None
-) -> Callable[[], Backend]:
+def backend_maker(name: str, machine: Machine, stop: Stop) -> Callable[[], Backend]:
     """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
 
     def make() -> Backend:
@@ -81,7 +83,7 @@ def backend_maker(
                 f"--backend ray: Ray cannot be imported ({error});"
                 " run `make install`, or use --backend inprocess"
             ) from error
-        return RayBackend(machine.cores, machine.gpus, address)
+        return RayBackend(machine.cores, machine.gpus)
 
     return make
 

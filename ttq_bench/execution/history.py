@@ -13,15 +13,29 @@ from torch import nn
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.provenance import collect_provenance
-from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, summarise_errors
+from ttq_bench.records.schema import SCHEMA_VERSION, Start, TrialRecord, summarise_errors
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
 from ttq_bench.training.loop import EpochResult, TrainingState
 
 
-def start_entry(model: nn.Module) -> dict[str, Any]:
-    """Return the history's first entry: the scales before the first step."""
-    return {"epoch": 0, "layers": _layers(model)}
+def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
+    """Return the history's first entry: scales before the first step, error of the parent."""
+    return {"epoch": 0, "layers": _layers(model), "start": start.model_dump() if start else None}
+
+
+def attempt_entry(epoch: int, settings: RunSettings) -> dict[str, Any]:
+    """Return the entry of a process that takes the trial up after ``epoch``: by what, with what."""
+    attempt = {
+        "after_epoch": epoch,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": settings.device,
+        "device_name": _device_name(settings.device),
+        "threads": settings.threads,
+        "backend": settings.backend,
+        **collect_provenance(),
+    }
+    return {"epoch": epoch, "layers": [], "attempt": attempt}
 
 
 def _layers(model: nn.Module) -> list[dict[str, Any]]:
@@ -64,12 +78,15 @@ def make_record(
     """Return the record of a trial that finished or diverged."""
     rows = epoch_rows(state)
     layers = layer_statistics(state.model)
+    attempts = [entry["attempt"] for entry in state.history if "attempt" in entry]
+    begun = next((entry["start"] for entry in state.history if entry.get("start")), None)
     return TrialRecord(
         schema_version=SCHEMA_VERSION,
         trial_id=spec.trial_id,
         outcome="diverged" if outcome == "diverged" else "finished",
         spec=spec.resolved(),
         errors=None if outcome == "diverged" else summarise_errors(rows),
+        start=Start.model_validate(begun) if begun else None,
         sparsity=sparsity(layers) if layers else None,
         parameter_count=sum(parameter.numel() for parameter in state.model.parameters()),
         epochs_done=state.epoch,
@@ -78,7 +95,9 @@ def make_record(
             "device": settings.device,
             "device_name": _device_name(settings.device),
             "threads": settings.threads,
+            "gpu_share": settings.gpu_share,
             "backend": settings.backend,
+            "attempts": attempts,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "pixels_sha256": images.pixels_sha256,
         },

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ttq_bench.files import is_intact
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.suite.plan import Plan, PlannedTrial
@@ -99,7 +100,7 @@ class Monitor:
 
     def _is_done(self, trial: PlannedTrial) -> bool:
         paths = self.results.trial(trial.spec.trial_id)
-        return paths.record.exists() and (trial.state != "again" or paths.weights.exists())
+        return paths.record.exists() and (trial.state != "again" or is_intact(paths.weights))
 
     def _epochs_left(self, trial: PlannedTrial) -> float:
         if self._is_done(trial):

@@ -6,7 +6,6 @@ limit. The scheduler decides what is tried again.
 
 import logging
 import os
-from typing import Any
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # on by default; set before ray is imported
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -29,21 +28,17 @@ def _run(spec: TrialSpec, settings: RunSettings) -> Ended:
 
 
 class RayBackend:
-    """Runs trials on a Ray cluster: an own one on this machine, or the one at ``address``."""
+    """Runs trials on a Ray cluster of its own on this machine."""
 
-    def __init__(self, cores: int, gpus: int, address: str | None = None) -> None:
-        own: dict[str, Any] = {
-            "num_cpus": cores,
-            "num_gpus": gpus,
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
+    def __init__(self, cores: int, gpus: int) -> None:
         ray.init(
-            address=address or "local",
+            address="local",  # never a cluster that happens to run: its nodes may lack the results
+            num_cpus=cores,
+            num_gpus=gpus,
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            configure_logging=True,
-            **({} if address else own),
         )
         self.running: dict[ray.ObjectRef[Ended], str] = {}
 
@@ -69,7 +64,7 @@ class RayBackend:
             return Ended(trial_id, "crashed", f"{type(error).__name__}: {_first_line(error)}")
 
     def close(self) -> None:
-        """Leave the cluster; an own one ends, with every worker in it."""
+        """End the cluster, with every worker in it."""
         ray.shutdown()
 
 

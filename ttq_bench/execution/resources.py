@@ -39,9 +39,6 @@ def detect_machine() -> Machine:
 
 
 def _gpu_count() -> int:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return 0
@@ -51,7 +48,11 @@ def _gpu_count() -> int:
         )
     except (OSError, subprocess.SubprocessError):
         return 0
-    return sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+    found = sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return found
+    return min(found, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
 
 
 def share(

@@ -88,7 +88,7 @@ class Scheduler:
 
     def _start(self, trial: PlannedTrial) -> None:
         self.tally.running.add(trial.spec.trial_id)
-        settings = replace(self.settings, threads=self.shares.threads)
+        settings = replace(self.settings, threads=self.shares.threads, gpu_share=self.shares.gpus)
         self.backend.submit(Task(trial.spec, settings, self.shares.threads, self.shares.gpus))
 
     def _handle(self, ended: Ended) -> list[PlannedTrial]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Absolute folders, the device kind (``cpu`` or ``cuda``), and the threads of one trial."""
+    """Absolute folders, the device kind (``cpu`` or ``cuda``), one trial's threads and GPU."""
 
     results: Path
     data_dir: Path
     cache: Path
     device: str
     threads: int = 1
+    gpu_share: float = 0.0
     backend: str = "inprocess"

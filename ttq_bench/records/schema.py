@@ -36,8 +36,20 @@ class Errors(BaseModel):
     final_validation_percent: float
 
 
+class Start(BaseModel):
+    """What a fine-tuned trial started from: its parent's weights, and their test error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights_sha256: str
+    test_error_percent: float
+
+
 class TrialRecord(BaseModel):
-    """One finished trial. ``errors`` is None for a diverged one, whose loss became non-finite."""
+    """One finished trial. ``errors`` is None for a diverged one, whose loss became non-finite.
+
+    ``start`` is None for a trial without a parent, and in records made before it was kept.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +58,7 @@ class TrialRecord(BaseModel):
     outcome: Literal["finished", "diverged"]
     spec: dict[str, Any]
     errors: Errors | None
+    start: Start | None = None
     sparsity: float | None
     parameter_count: int
     epochs_done: int

@@ -127,14 +127,16 @@ def write_failure(paths: TrialPaths, reason: str, trace: str, spec: dict[str, An
     write_atomically(paths.failure, json.dumps(failure, indent=2).encode())
 
 
-def read_failures(results: ResultsPaths) -> list[dict[str, Any]]:
-    """Return what is known of each trial whose last attempt failed, ordered by trial id."""
+def read_failures(results: ResultsPaths) -> list[dict[str, str]]:
+    """Return id and reason of each trial whose last attempt failed, ordered by trial id."""
     failures = []
     for path in sorted((results.root / "failures").glob("*/failure.json")):
+        name = path.parent.name
+        if (results.trials / name / "record.json").exists():
+            continue  # finished since, elsewhere, and its folder was copied in
         try:
-            failures.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            failures.append(
-                {"trial_id": path.parent.name, "reason": "failure.json is not readable"}
-            )
+            reason = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+        except (OSError, ValueError, TypeError, KeyError):
+            reason = "failure.json is not readable"
+        failures.append({"trial_id": name, "reason": reason})
     return failures

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ttq_bench.analysis.tables import GROUP, Tables
-from ttq_bench.report.naming import figure_name, heading
+from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.report.naming import file_name, heading
 from ttq_bench.report.style import COLOURS, SavedFigure, save
 
 SHARES = (
@@ -20,14 +20,16 @@ SHARES = (
 
 def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
     """Draw one figure for each ternary arm: scales above, shares of the codes beneath."""
-    if tables.scales.empty:
-        return []
-    rows = tables.of_finished(tables.scales)
-    return [_draw(group, folder) for _, group in rows.groupby(GROUP, sort=True)]
+    figures = []
+    for arm in tables.arms():
+        trials = tables.trials_of(arm)
+        if arm.is_ternary and len(trials):
+            rows = tables.scales[tables.scales["trial_id"].isin(trials["trial_id"])]
+            figures.append(_draw(arm, rows, len(trials), folder))
+    return figures
 
 
-def _draw(rows: pd.DataFrame, folder: Path) -> SavedFigure:
-    first = rows.iloc[0]
+def _draw(arm: Arm, rows: pd.DataFrame, seeds: int, folder: Path) -> SavedFigure:
     order = sorted(rows["layer_index"].unique())
     chosen = list(dict.fromkeys((order[0], order[len(order) // 2], order[-1])))
     figure, axes = plt.subplots(
@@ -44,11 +46,11 @@ def _draw(rows: pd.DataFrame, folder: Path) -> SavedFigure:
     axes[0][0].set_ylabel("scale")
     axes[1][0].set_ylabel("share of weights")
     axes[0][-1].legend(loc="best")
-    seeds = rows["seed"].nunique()
-    figure.suptitle(f"{heading(first)} (mean and range over {seeds} seeds)")
+    figure.suptitle(f"{heading(arm)}\nmean and range over {seeds} seeds", fontsize=11)
+    parts = (arm.dataset, arm.protocol, arm.model, arm.arm, arm.strategy, arm.recipe)
     return save(
-        figure, folder, figure_name("scales", first),
-        f"Scales over the epochs: {heading(first)}",
+        figure, folder, file_name("scales", *parts),
+        f"Scales over the epochs: {heading(arm)}",
         "Top: W_p (solid) and W_n (dashed) of the first, a middle and the last ternary layer over"
         f" the epochs, mean and range over {seeds} seeds. Beneath: shares of positive, zero and"
         " negative weights.",

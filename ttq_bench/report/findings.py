@@ -5,70 +5,87 @@ from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.paper import printed_error
 from ttq_bench.analysis.statistics import Estimate, seeds_needed
 from ttq_bench.report.markdown import table, with_interval
-from ttq_bench.report.naming import arm_label
+from ttq_bench.report.naming import arm_label, seeds_of
 
 
 def cost_sentence(result: ArmResult) -> str:
     """Say what one ternary arm costs against the same network without quantization."""
-    against, difference = "full precision trained on equally long", result.to_continued
+    arm = result.arm
+    against, difference = "full precision trained on for as long", result.to_continued
     if difference is None:
         against, difference = "the full-precision network it started from", result.to_parent
-    name = f"{result.model}, {arm_label(result.arm, result.strategy)}"
-    if difference is None or difference.n == 0:
+    name = f"{arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs"
+    if difference is None:
         return f"- {name}: no full-precision record to compare with."
     points = with_interval(difference, signed=True)
     return (
         f"- {name}: **{points} points** of test error against {against},"
-        f" n = {difference.n}: {cost_verdict(difference)}."
+        f" n = {seeds_of(difference.n, arm)}: {cost_verdict(difference)}."
     )
 
 
 def cost_verdict(difference: Estimate) -> str:
     """Return whether the interval decides the sign, and if not, what would."""
     if difference.excludes_zero:
-        return "TTQ is *worse*" if difference.mean > 0 else "TTQ is *better*"
-    seeds = seeds_needed(difference, abs(difference.mean))
-    need = f"; about {seeds} seeds would decide a difference of this size" if seeds else ""
-    return f"*undecided*, the interval holds zero{need}"
+        return "ternary is *worse*" if difference.mean > 0 else "ternary is *better*"
+    seeds = seeds_needed(difference.deviation, abs(difference.mean))
+    need = f"; {seeds} seeds find a difference of this size with 80 % power" if seeds else ""
+    return f"*undecided*, the interval does not exclude zero{need}"
 
 
 def asymmetry_sentence(network: NetworkAsymmetry) -> str:
-    """Say how far the scales of one arm are apart, and in how many layers that is systematic."""
-    layers = network.layers
-    systematic = sum(layer.systematic for layer in layers)
+    """Say how far the scales of one arm are apart, and in how many layers that is shown."""
+    arm, layers = network.arm, network.layers
+    different = sum(layer.different for layer in layers)
     equal = sum(layer.equal for layer in layers)
-    undecided = sum(not (layer.systematic or layer.equal) for layer in layers)
+    systematic = sum(layer.systematic for layer in layers)
+    start = f" (at the start {network.start:.3f})" if network.start > 0 else ""
+    alarm = f" {network.undefined} scales are not positive: no ρ." if network.undefined else ""
     return (
-        f"- {network.model}, {arm_label(network.arm, network.strategy)}: **{network.verdict}**."
-        f" Mean size of ρ = ln(W_p/W_n) over {len(layers)} layers:"
-        f" **{with_interval(network.magnitude, digits=3)}**, n = {network.magnitude.n}; largest"
-        f" {network.largest:.3f}. ρ differs from zero in {systematic} layers, is within"
-        f" ±{MARGIN:g} in {equal}, undecided in {undecided}."
+        f"- {arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs:"
+        f" **{network.verdict}**. Mean size of ρ = ln(W_p/W_n):"
+        f" **{with_interval(network.size, digits=3)}**{start},"
+        f" n = {seeds_of(network.size.n, arm)}; largest {network.largest:.3f}. Of {len(layers)}"
+        f" layers {different} differ by more than {MARGIN:g}, {equal} by less,"
+        f" {len(layers) - different - equal} are undecided; the sign is systematic in"
+        f" {systematic}.{alarm}"
     )
 
 
 def error_table(results: list[ArmResult]) -> list[str]:
     """Return the lines of the table of errors."""
     header = [
-        "model and arm", "n", "test error %", "minus its start", "minus same budget", "zeros %",
-        "paper %",
+        "data: model and arm", "epochs", "n", "test error %", "minus its start",
+        "minus same budget", "zeros %", "paper %",
     ]  # fmt: skip
     rows = []
     for result in results:
-        printed = printed_error(result.dataset, result.protocol, result.model, result.arm)
-        zeros = (
-            f"{100 * result.sparsity.mean:.1f}" if result.sparsity and result.sparsity.n else "–"
-        )
+        arm = result.arm
+        printed = printed_error(arm)
+        sparsity = result.sparsity
         rows.append(
             [
-                f"{result.model}, {arm_label(result.arm, result.strategy)}",
-                str(result.error.n)
-                + (f" (+{result.diverged} diverged)" if result.diverged else ""),
+                _row_label(result, results),
+                arm.epochs,
+                seeds_of(result.error.n, arm),
                 with_interval(result.error),
                 with_interval(result.to_parent, signed=True),
                 with_interval(result.to_continued, signed=True),
-                zeros,
+                f"{100 * sparsity.mean:.1f}" if sparsity and sparsity.n else "–",
                 "–" if printed is None else f"{printed:.2f}",
             ]
         )
     return table(header, rows)
+
+
+def _row_label(result: ArmResult, results: list[ArmResult]) -> str:
+    """Return the arm's name, with its recipe where the name and the epochs do not tell it apart."""
+    arm = result.arm
+    twins = [
+        other.arm
+        for other in results
+        if (other.arm.model, other.arm.arm, other.arm.strategy, other.arm.epochs)
+        == (arm.model, arm.arm, arm.strategy, arm.epochs)
+    ]
+    recipe = f" (recipe {arm.recipe})" if len(twins) > 1 else ""
+    return f"{arm.dataset}: {arm.model}, {arm_label(arm.arm, arm.strategy)}{recipe}"

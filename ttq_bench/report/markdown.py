@@ -25,6 +25,8 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     """Return a mean with its 95 % interval, or why there is none."""
     if value is None or value.n == 0:
         return "–"
+    if math.isnan(value.mean):
+        return "undefined"
     number = f"{{:{'+' if signed else ''}.{digits}f}}"
     mean = number.format(value.mean)
     if math.isinf(value.half_width):

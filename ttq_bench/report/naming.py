@@ -1,9 +1,8 @@
 """How an arm is called in headings and in file names."""
 
 import re
-from typing import Any
 
-import pandas as pd
+from ttq_bench.analysis.tables import Arm
 
 ARM_LABELS = {
     "full_precision": "full precision",
@@ -17,17 +16,20 @@ def arm_label(arm: str, strategy: str = "") -> str:
     return f"{ARM_LABELS.get(arm, arm)} {strategy}".strip()
 
 
-def heading(row: "pd.Series[Any]") -> str:
-    """Return model, arm, data and protocol of a row of the trials' table."""
-    arm = arm_label(str(row["arm"]), str(row["strategy"]))
-    return f"{row['model']}, {arm}, {row['dataset']}, protocol {row['protocol']}"
+def table_name(arm: Arm) -> str:
+    """Return what the rows of one table share: model, data and protocol."""
+    return f"{arm.model}, {arm.dataset}, protocol {arm.protocol}"
 
 
-def figure_name(kind: str, row: "pd.Series[Any]") -> str:
-    """Return a file name without an ending, unique for each arm of each table."""
-    parts = [kind, *(str(row[key]) for key in ("dataset", "protocol", "model", "arm", "strategy"))]
-    parts.append(str(row["recipe"]))
-    return file_name(*parts)
+def heading(arm: Arm) -> str:
+    """Return model, arm, data, protocol and budget."""
+    label = arm_label(arm.arm, arm.strategy)
+    return f"{arm.model}, {label}, {arm.dataset}, protocol {arm.protocol}, {arm.epochs} epochs"
+
+
+def seeds_of(n: int, arm: Arm) -> str:
+    """Return n, and beside it the seeds that diverged and therefore are not in it."""
+    return f"{n} (+{arm.diverged} diverged)" if arm.diverged else str(n)
 
 
 def file_name(*parts: str) -> str:

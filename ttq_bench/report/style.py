@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -17,6 +18,22 @@ COLOURS = sns.color_palette("colorblind", 8)
 DASHES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DOTS_PER_INCH = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one arm is drawn, the same in every figure of a network."""
+
+    colour: Any
+    dash: Any
+    marker: str
+
+
+def look(number: int) -> Look:
+    """Return the look of the arm with this number; looks come back after a while."""
+    return Look(
+        COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

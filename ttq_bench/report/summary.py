@@ -1,34 +1,37 @@
 """``summary.md``: verdicts first, then tables, figures, and how everything was run."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from ttq_bench.analysis.asymmetry import NetworkAsymmetry
+from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.data.catalog import describe_dataset
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.findings import asymmetry_sentence, cost_sentence, error_table
 from ttq_bench.report.markdown import escape, table, with_interval
-from ttq_bench.report.naming import arm_label
+from ttq_bench.report.naming import heading
 from ttq_bench.report.style import SavedFigure
 from ttq_bench.text import duration
 
-HOW_TO_READ = """\
+HOW_TO_READ = f"""\
 ## How to read this
 
 - Intervals are Student's t over seeds, 95 %. *Minus its start* and *minus same budget* are paired:
-  each network against the very full-precision network it was fine-tuned from, as that was at the
-  start, and after the same further training without quantization.
+  each network against the very full-precision weights it was fine-tuned from, as they were, and
+  after the same further training without quantization. *Epochs* are those of full precision + those
+  of fine-tuning.
 - Errors are those of the last epoch: nothing was chosen on test images. Other readings (best
   validation epoch, moving average, minimum over test) are in [accuracy.csv](tables/accuracy.csv).
 - Where a layer feeds batch normalisation (BN), only the ratio of the two scales has an effect, so
   asymmetry is read off ρ = ln(W_p/W_n), never off |W_p - W_n|; ρ = 0.05 is a ratio of 1.05.
-- *Supported*: ρ differs from zero (t test over seeds, Holm over layers) in at least half of the
-  layers. *Contradicted*: in all layers two one-sided tests place ρ within the margin of zero.
-  Otherwise *undecided*.
+- A layer is *different* when its mean |ρ| over seeds is above {MARGIN:g}, *equal* when it is below,
+  *systematic* when the sign of ρ agrees between seeds beyond chance: t tests, each corrected for
+  the number of layers (Holm). The verdict on a network goes by the majority of its layers.
 """
 
 
@@ -46,9 +49,9 @@ def summary_page(
     if tables.trials.empty:
         return "\n".join([*lines, "There are no finished trials here yet.", ""])
     lines += _counts(tables, planned)
-    for key, group in groupby(results, key=lambda r: (r.dataset, r.protocol)):
-        mine = [n for n in networks if (n.dataset, n.protocol) == key]
-        lines += _first_screen(*key, list(group), mine)
+    for key, group in groupby(results, key=lambda r: (r.arm.dataset, r.arm.protocol)):
+        mine = [n for n in networks if (n.arm.dataset, n.arm.protocol) == key]
+        lines += _first_screen(tables, list(group), mine)
     lines += _problems(tables, planned)
     lines += [HOW_TO_READ]
     for network in networks:
@@ -78,11 +81,16 @@ def _missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
 
 
 def _first_screen(
-    dataset: str, protocol: str, results: list[ArmResult], networks: list[NetworkAsymmetry]
+    tables: Tables, results: list[ArmResult], networks: list[NetworkAsymmetry]
 ) -> Iterator[str]:
+    dataset, protocol = results[0].arm.dataset, results[0].arm.protocol
+    held_out = tables.trials.loc[tables.trials["dataset"] == dataset, "validation_count"].max()
     yield f"## {dataset}, protocol {protocol}"
     yield ""
-    yield f"**Data: {dataset}** — {describe_dataset(dataset)}."
+    yield (
+        f"**Data: {dataset}** — {describe_dataset(dataset)}. {held_out:,} training images are held"
+        " out for validation and not trained on."
+    )
     yield ""
     if networks:
         yield "**Do W_p and W_n become different?**"
@@ -91,7 +99,7 @@ def _first_screen(
         yield ""
         yield "**What do ternary weights cost?**"
         yield ""
-        yield from (cost_sentence(result) for result in results if result.is_ternary)
+        yield from (cost_sentence(result) for result in results if result.arm.is_ternary)
     else:
         yield "No ternary network is finished yet, so there is no verdict."
     yield ""
@@ -119,15 +127,14 @@ def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
 
 
 def _layer_table(tables: Tables, network: NetworkAsymmetry) -> Iterator[str]:
-    arm = arm_label(network.arm, network.strategy)
-    yield f"## Scales by layer: {network.model}, {arm}, {network.dataset}"
+    yield f"## Scales by layer: {heading(network.arm)}"
     yield ""
-    means = tables.final_scales_of(network).groupby("layer").mean(numeric_only=True)
+    means = tables.final_scales_of(network.arm).groupby("layer").mean(numeric_only=True)
     rows = []
     for layer in network.layers:
         mean = means.loc[layer.layer]
         shares = (mean["positive_share"], mean["zero_share"], mean["negative_share"])
-        told = [("systematic", layer.systematic), ("equal", layer.equal)]
+        answers = ("different", "equal", "systematic")
         rows.append(
             [
                 layer.layer,
@@ -135,11 +142,12 @@ def _layer_table(tables: Tables, network: NetworkAsymmetry) -> Iterator[str]:
                 f"{mean['positive_scale']:.3f}",
                 f"{mean['negative_scale']:.3f}",
                 with_interval(layer.rho, signed=True, digits=3),
+                with_interval(layer.size, digits=3),
                 " / ".join(f"{100 * share:.0f}" for share in shares),
-                ", ".join(word for word, holds in told if holds) or "undecided",
+                ", ".join(word for word in answers if getattr(layer, word)) or "undecided",
             ]
         )
-    header = ["layer", "feeds BN", "W_p", "W_n", "ρ", "+ / 0 / − %", "ρ is"]
+    header = ["layer", "feeds BN", "W_p", "W_n", "ρ", "size of ρ", "+ / 0 / − %", "ρ is"]
     yield from table(header, rows)
 
 
@@ -169,14 +177,20 @@ def _provenance(tables: Tables) -> Iterator[str]:
             f"[{trial['trial_id']}](trials/{trial['trial_id']}/record.json)",
             _percent(trial["final_error_percent"]),
             _percent(trial["best_validation_error_percent"]),
-            _percent(trial["moving_average_error_percent"]),
+            _moving_average(trial),
             duration(float(trial["training_seconds"])),
         ]
         for trial in trials.to_dict("records")
     ]
-    header = ["trial", "final %", "at best validation %", "moving average %", "training"]
+    header = ["trial", "final %", "at best validation %", "mean of last 20 epochs %", "training"]
     yield from table(header, rows)
 
 
 def _percent(value: float | None) -> str:
     return "diverged" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def _moving_average(trial: dict[Hashable, Any]) -> str:
+    """Return the smoothed error; a mean over fewer epochs would hold the first ones too."""
+    whole = trial["moving_average_epochs"] == MOVING_AVERAGE_EPOCHS
+    return _percent(trial["moving_average_error_percent"]) if whole else "–"

@@ -36,13 +36,15 @@ class Rates:
         return bool(self.corrections)
 
 
-def measured_rates(records: Iterable[TrialRecord], device: str) -> Rates:
-    """Return the rates that the records of this kind of device show."""
+def measured_rates(records: Iterable[TrialRecord], device: str, processor: str) -> Rates:
+    """Return the rates that the records of this kind of device and processor show."""
     seen: dict[str, list[float]] = {}
     for record in records:
         run, spec = record.run, _spec_of(record)
-        if spec is not None and run.get("device") == device and record.epochs_done:
-            spent = record.training_seconds * run.get("threads", 1) / record.epochs_done
+        here = (run.get("device"), record.provenance.get("processor")) == (device, processor)
+        if spec is not None and here and record.epochs_done:
+            share = run.get("threads", 1) if device == "cpu" else run.get("gpu_share", 1.0)
+            spent = record.training_seconds * share / record.epochs_done
             seen.setdefault(spec.model, []).append(spent / epoch_core_seconds(spec, device))
     return Rates(device, {model: median(ratios) for model, ratios in seen.items()})
 

@@ -58,6 +58,12 @@ def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
                 f"{where}: exclude.{number}: ({selection.describe()}) matches no trial of the grid"
             )
         kept = [point for point in kept if point not in gone]
+        orphans = {_network(point) for point in gone if point.method == "full_precision"}
+        if orphans & {_network(point) for point in kept}:
+            raise SuiteError(
+                f"{where}: exclude.{number}: ({selection.describe()}) takes out full_precision,"
+                " from which trials that stay are fine-tuned; exclude these too"
+            )
     for number, selection in enumerate(suite.include):
         back = [point for point in points if _matches(selection, point)]
         if not back:
@@ -73,6 +79,10 @@ def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
     if not kept:
         raise SuiteError(f"{where}: exclude: the selections together leave no trial")
     return kept
+
+
+def _network(point: Point) -> tuple[str, str, int]:
+    return point.dataset, point.model, point.seed
 
 
 def _matches(selection: Selection, point: Point) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ttq_bench.files import is_intact
+from ttq_bench.provenance import processor_name
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.schema import TrialRecord
@@ -40,7 +42,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All trials of a suite, parents first, on ``slots`` places of ``threads`` threads."""
+    """All trials of a suite, parents first, and the rates behind the estimates."""
 
     trials: tuple[PlannedTrial, ...]
     rates: Rates
@@ -79,7 +81,7 @@ class Plan:
 def make_plan(specs: Sequence[TrialSpec], results: ResultsPaths, device: str) -> Plan:
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes."""
     records = {record.trial_id: record for record in read_records(results)}
-    rates = measured_rates(records.values(), device)
+    rates = measured_rates(records.values(), device, processor_name())
     trials: dict[str, PlannedTrial] = {}
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
         children = [t for t in trials.values() if t.spec.parent == spec.trial_id]
@@ -105,7 +107,7 @@ def _planned(
     record = records.get(spec.trial_id)
     if record is not None:
         needed = any(child.is_pending for child in children) and record.outcome == "finished"
-        if needed and not paths.weights.exists():
+        if needed and not is_intact(paths.weights):
             state = "again"
             reason = "has a record, but its weights are not on this machine and a child needs them"
         else:

@@ -28,7 +28,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
                 )
@@ -55,7 +55,7 @@ def read_document(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"{path}: not valid YAML ({reason})") from error
     if not isinstance(document, dict):
@@ -66,7 +66,9 @@ def read_document(path: Path) -> dict[str, Any]:
 def choose_profile(document: dict[str, Any], asked: str, device: str, where: str) -> str:
     """Return the profile to use; empty for a suite without profiles."""
     profiles = document.get("profiles") or {}
-    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
+    if not isinstance(profiles, dict) or not all(
+        isinstance(name, str) and isinstance(p, dict) for name, p in profiles.items()
+    ):
         raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
     default = document.get("default_profile", "")
     if isinstance(default, dict):
@@ -75,7 +77,7 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if not chosen and profiles:
         names = ", ".join(map(str, profiles))
         raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
-    if chosen not in profiles and chosen:
+    if chosen and chosen not in profiles:
         raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
     return chosen
 

@@ -15,7 +15,6 @@ from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.thresholds import check_strategy
 from ttq_bench.training.recipe import Recipe
 
-AXES = ("dataset", "model", "method", "delta_strategy", "seed")
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]

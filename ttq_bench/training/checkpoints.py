@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ttq_bench.files import write_atomically
+from ttq_bench.files import digest_path, write_atomically
 
 KEEP = 2
 NAME = re.compile(r"epoch-(\d{6})\.pt")
@@ -22,7 +22,7 @@ def save_state(path: Path, state: dict[str, Any]) -> str:
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     write_atomically(path, content)
-    write_atomically(_digest_path(path), digest.encode())
+    write_atomically(digest_path(path), digest.encode())
     return digest
 
 
@@ -33,7 +33,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
     """
     try:
         content = path.read_bytes()
-        expected = _digest_path(path).read_text(encoding="ascii").strip()
+        expected = digest_path(path).read_text(encoding="ascii").strip()
         if hashlib.sha256(content).hexdigest() != expected:
             return None
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -52,7 +52,7 @@ class Checkpoints:
         """Save the state at the end of ``epoch`` and drop all but the last two."""
         save_state(self.folder / f"epoch-{epoch:06d}.pt", state)
         for path in self._paths()[KEEP:]:
-            _digest_path(path).unlink(missing_ok=True)
+            digest_path(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
 
     def load_latest(self) -> dict[str, Any] | None:
@@ -64,7 +64,3 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         return sorted((p for p in self.folder.iterdir() if NAME.fullmatch(p.name)), reverse=True)
-
-
-def _digest_path(path: Path) -> Path:
-    return path.with_suffix(".sha256")

@@ -89,22 +89,26 @@ def train(
 ) -> Iterator[EpochResult]:
     """Train from ``state`` to the recipe's last epoch and yield a result after each epoch.
 
-    ``on_step`` gets the steps done and the steps in all of the epoch; it may raise
-    ``StoppedError``. Raises ``DivergedError`` when the mean loss of an epoch is not finite.
+    ``on_step`` gets the steps done and the steps in all of the epoch, between evaluated batches
+    too; it may raise ``StoppedError``. Raises ``DivergedError`` when the mean training loss of an
+    epoch, or the validation loss after it, is not finite.
     All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
     """
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
         torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
         loss = _train_epoch(state, batches, recipe, on_step)
-        rate = float(state.optimizer.param_groups[0]["lr"])
+        validation = _evaluate(state, batches, "validation", recipe, on_step)
+        test = _evaluate(state, batches, "test", recipe, on_step)
         state.epoch += 1
+        if not math.isfinite(validation.loss):
+            raise DivergedError(f"validation loss {validation.loss} after epoch {state.epoch}")
         yield EpochResult(
             epoch=state.epoch,
-            learning_rate=rate,
+            learning_rate=float(state.optimizer.param_groups[0]["lr"]),
             train_loss=loss,
-            validation=_evaluate(state, batches, "validation", recipe),
-            test=_evaluate(state, batches, "test", recipe),
+            validation=validation,
+            test=test,
             seconds=time.perf_counter() - started,
         )
 
@@ -131,5 +135,18 @@ def _train_epoch(
     return mean
 
 
-def _evaluate(state: TrainingState, batches: Batches, split: str, recipe: Recipe) -> Evaluation:
-    return evaluate(state.model, batches.held_out(split, EVALUATION_BATCH), recipe.precision)
+def _evaluate(
+    state: TrainingState,
+    batches: Batches,
+    split: str,
+    recipe: Recipe,
+    on_step: Callable[[int, int], None],
+) -> Evaluation:
+    steps = batches.steps_per_epoch
+
+    def watched() -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in batches.held_out(split, EVALUATION_BATCH):
+            on_step(steps, steps)
+            yield batch
+
+    return evaluate(state.model, watched(), recipe.precision)

@@ -1,0 +1,84 @@
+"""One record as one row of the table of trials.
+
+``recipe`` is a short hash of all that must agree before two trials may stand in one mean, seeds
+apart: budget, conversion, images; ``budget`` leaves the conversion out.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from ttq_bench.records.schema import TrialRecord
+
+FULL_PRECISION = "full_precision"
+CONTINUED = "full_precision_continued"
+
+
+def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
+    """Return the row of ``record``; ``records`` by id are asked for its parent's recipe."""
+    spec, errors = record.spec, record.errors
+    quantization = spec["quantization"] or {}
+    strategy = quantization.get("strategy")
+    parent = records.get(spec["parent"] or "")
+    start = record.start
+    budget = _budget(record, parent)
+    return {
+        "trial_id": record.trial_id,
+        "parent": spec["parent"],
+        "dataset": spec["dataset"],
+        "protocol": spec["protocol"],
+        "model": spec["model"],
+        "arm": _arm(spec),
+        "strategy": f"{strategy['name']}({strategy['number']:g})" if strategy else "",
+        "seed": spec["seed"],
+        "start_weights": start.weights_sha256 if start else "as recorded",
+        "start_error_percent": start.test_error_percent if start else None,
+        "recipe": _digest([*budget, quantization.get("conversion")]),
+        "budget": _digest(budget),
+        "budget_epochs": _epochs_in_words(spec, parent),
+        "epochs": spec["recipe"]["epochs"],
+        "outcome": record.outcome,
+        "final_error_percent": errors.final_percent if errors else None,
+        "best_validation_error_percent": errors.at_best_validation_percent if errors else None,
+        "moving_average_error_percent": errors.moving_average_percent if errors else None,
+        "moving_average_epochs": errors.moving_average_epochs if errors else None,
+        "validation_count": spec.get("validation_count"),
+        "minimum_over_test_error_percent": errors.minimum_over_test_percent if errors else None,
+        "final_validation_error_percent": errors.final_validation_percent if errors else None,
+        "sparsity": record.sparsity,
+        "training_seconds": record.training_seconds,
+        "device": record.run.get("device_name", ""),
+        "threads": record.run.get("threads"),
+        "backend": record.run.get("backend"),
+        "commit": record.provenance.get("commit", "unknown"),
+        "torch": record.provenance.get("torch", "unknown"),
+        "processor": record.provenance.get("processor", "unknown"),
+    }
+
+
+def _arm(spec: dict[str, Any]) -> str:
+    if spec["quantization"]:
+        return str(spec["quantization"]["method"])
+    return CONTINUED if spec["parent"] else FULL_PRECISION
+
+
+def _epochs_in_words(spec: dict[str, Any], parent: TrialRecord | None) -> str:
+    own = str(spec["recipe"]["epochs"])
+    if not spec["parent"]:
+        return own
+    return f"{parent.spec['recipe']['epochs'] if parent else '?'} + {own}"
+
+
+def _budget(record: TrialRecord, parent: TrialRecord | None) -> list[Any]:
+    spec = record.spec
+    # The parent's id holds its seed, so its recipe is taken instead; without the parent's record
+    # the id stands, which keeps such trials apart rather than mixing them.
+    start = parent.spec["recipe"] if parent else spec["parent"]
+    # Another decoder may give other pixels from the same files.
+    pixels = record.run.get("pixels_sha256")
+    images = [spec["data_fingerprint"], spec.get("validation_count"), pixels]
+    return [spec["recipe"], start, images, spec["training_version"]]
+
+
+def _digest(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]

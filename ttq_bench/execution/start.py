@@ -1,0 +1,83 @@
+"""What a trial starts from: its images, and its network before the first epoch."""
+
+import torch
+from torch import nn
+
+from ttq_bench.data.batches import TrialBatches
+from ttq_bench.data.catalog import catalog_name
+from ttq_bench.data.identity import identify
+from ttq_bench.data.prepared import ImageSet, load_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.files import digest_path
+from ttq_bench.models.build import build_model
+from ttq_bench.models.state import load_weights
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.seeding import stream_seed
+from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.conversion import quantize_
+from ttq_bench.training.checkpoints import load_state
+
+SCALE_NAMES = ("positive_scale", "negative_scale")
+
+
+def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet:
+    """Return the images of a trial; ``DataError`` if it was planned with other ones."""
+    source = find_source(catalog_name(spec.dataset), settings.data_dir)
+    identity = identify(source, settings.cache)
+    if identity.fingerprint != spec.data_fingerprint:
+        raise DataError(
+            f"{settings.data_dir}: holds {identity.name} ({identity.fingerprint[:19]}...),"
+            f" the trial was planned with {spec.dataset} ({spec.data_fingerprint[:19]}...)"
+        )
+    return load_images(source, identity, settings.cache)
+
+
+def batches_of(spec: TrialSpec, images: ImageSet, device: torch.device) -> TrialBatches:
+    """Return the batches of a trial on ``device``."""
+    return TrialBatches(
+        images,
+        seed=spec.seed,
+        batch_size=spec.recipe.batch_size,
+        validation_count=spec.validation_count,
+        augmentation=spec.recipe.augmentation,
+        device=device,
+    )
+
+
+def starting_model(
+    spec: TrialSpec, classes: int, results: ResultsPaths, device: torch.device
+) -> tuple[nn.Module, str | None]:
+    """Return the network before conversion, and its parent's sha256 (None: a fresh network)."""
+    model = build_model(spec.model, classes=classes, seed=stream_seed(spec.seed, "init"))
+    digest = None
+    if spec.parent is not None:
+        weights = results.trial(spec.parent).weights
+        parent = load_state(weights)
+        if parent is None:
+            raise TtqBenchError(
+                f"{weights}: weights of the parent are missing or damaged; run the suite again"
+            )
+        load_weights(model, parent["model"], source=str(weights))
+        digest = digest_path(weights).read_text(encoding="ascii").strip()
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model, digest
+
+
+def convert_(model: nn.Module, spec: TrialSpec) -> None:
+    """Convert the network in place as the trial says; full precision stays as it is."""
+    if spec.quantization is not None:
+        strategy = spec.quantization.strategy
+        quantize_(
+            model,
+            spec.quantization.method,
+            strategy=strategy.name,
+            number=strategy.number,
+            **spec.quantization.conversion.model_dump(),
+        )
+
+
+def is_scale(parameter_name: str) -> bool:
+    """Return whether a parameter is one of the learned scales."""
+    return parameter_name.rpartition(".")[2] in SCALE_NAMES
