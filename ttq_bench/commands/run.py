@@ -58,8 +58,6 @@ def _decode_once(prepared: Prepared, data_dir: Path) -> None:
 def _run_pending(
     prepared: Prepared, options: argparse.Namespace, stop: Stop, console: Console
 ) -> Tally:
-    if not prepared.plan.pending:
-        return Tally()
     names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
     suite = prepared.suite
     return run_plan(

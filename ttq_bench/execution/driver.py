@@ -54,12 +54,14 @@ def run_plan(
     stop: Stop,
     console: Console,
 ) -> Tally:
-    """Run what is pending and return the tally; at most one driver a results folder at a time."""
+    """Note the plan, run what is pending, return the tally; one driver a folder at a time."""
     results = ResultsPaths(settings.results)
     with _locked(results), _signals(stop):
         results.stop_file.unlink(missing_ok=True)
         remove_leftovers(results)
         write_planned(results, planned)
+        if not plan.pending:
+            return Tally()
         backend = make_backend()
         with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
             scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)

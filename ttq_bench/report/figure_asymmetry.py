@@ -40,6 +40,7 @@ def _draw(tables: Tables, shown: list[tuple[NetworkAsymmetry, Look]], folder: Pa
         _draw_arm(axis, tables, network, style, {n: p + shift for n, p in places.items()})
     reach = 1.15 * max([2 * MARGIN, *(network.largest for network, _ in shown)])
     axis.set_ylim(-reach, reach)
+    axis.set_xlim(-0.6, len(labels) - 0.4)
     axis.set_xticks(range(len(labels)), list(labels.values()), rotation=60)
     plt.setp(axis.get_xticklabels(), ha="right", rotation_mode="anchor")
     axis.set_ylabel(r"$\rho=\ln(W_p/W_n)$")

@@ -12,9 +12,9 @@ from ttq_bench.report.naming import file_name, heading
 from ttq_bench.report.style import COLOURS, SavedFigure, save
 
 SHARES = (
-    ("positive_share", "+", COLOURS[0]),
-    ("zero_share", "0", "0.85"),
-    ("negative_share", "\N{MINUS SIGN}", COLOURS[3]),
+    ("positive_share", "+", COLOURS[0], "white"),
+    ("zero_share", "0", "0.85", "black"),
+    ("negative_share", "\N{MINUS SIGN}", COLOURS[3], "white"),
 )
 
 
@@ -72,13 +72,13 @@ def _draw_shares(axis: Axes, layer: pd.DataFrame) -> None:
     means = layer.groupby("epoch")[[name for name, *_ in SHARES]].mean()
     middle = means.index[len(means) // 2]
     bottom = pd.Series(0.0, index=means.index)
-    for name, sign, colour in SHARES:
+    for name, sign, colour, ink in SHARES:
         top = bottom + means[name]
         axis.fill_between(means.index, bottom, top, color=colour, lw=0)
         # The sign stands in its own area: the colours are close to each other in grey.
         height = (bottom[middle] + top[middle]) / 2
         text = f"{sign}  {100 * means[name].iloc[-1]:.0f} %"
-        axis.text(middle, height, text, ha="center", va="center", fontweight="bold")
+        axis.text(middle, height, text, ha="center", va="center", fontweight="bold", color=ink)
         bottom = top
     axis.set_ylim(0, 1)
     axis.margins(x=0)
