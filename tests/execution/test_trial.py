@@ -11,6 +11,7 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.start import convert_, starting_model
 from ttq_bench.execution.trial import run_trial
+from ttq_bench.files import digest_path
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS
@@ -143,3 +144,23 @@ def test_training_gives_the_numbers_of_its_training_version(whole, cache, index)
     losses, tolerance = GOLDEN[index]
     measured = [row["train_loss"] for row in rows(paths, "epochs.parquet")]
     assert measured == pytest.approx(losses, rel=tolerance)
+
+
+def test_a_child_records_the_weights_it_started_from_and_their_error(whole, cache):
+    parent, child, _ = tiny_specs(cache, epochs=3)
+    paths = ResultsPaths(whole)
+    start = read_record(paths.trial(child.trial_id).record).start
+    record = read_record(paths.trial(parent.trial_id).record)
+    assert start.weights_sha256 == digest_path(paths.trial(parent.trial_id).weights).read_text()
+    assert start.test_error_percent == record.errors.final_percent
+    assert record.start is None
+
+
+def test_every_process_that_took_a_trial_up_is_named_in_its_record(cache, tmp_path):
+    spec = tiny_specs(cache, epochs=3)[0]
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+    run_trial(spec, settings_for(tmp_path, cache), lambda: False)
+    attempts = read_record(paths.record).run["attempts"]
+    assert [attempt["after_epoch"] for attempt in attempts] == [0, 2]
+    assert all(attempt["torch"] == torch.__version__.partition("+")[0] for attempt in attempts)
