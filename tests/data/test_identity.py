@@ -12,7 +12,8 @@ from ttq_bench.files import file_digest
 
 CARD = DATASETS["cifar10"]
 PNG = builders.png(builders.random_images(1)[0])
-JPEG = b"\xff\xd8\xff\xe0 the rest is not looked at"
+# A frame header of 32x32 pixels; what follows it is not looked at.
+JPEG = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x20\x00\x20\x01\x01\x11\x00"
 WRONG = "0" * 32
 
 
@@ -164,3 +165,16 @@ def test_cache_folder_follows_the_environment(cache, monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache_folder() == tmp_path / "home/.cache/ttq-bench"
+
+
+def test_images_of_another_size_are_another_dataset(tmp_path):
+    digit = builders.png(builders.random_images(1, (28, 28, 3))[0])
+    source = parquet_source(tmp_path, digit)
+    with pytest.raises(DataError, match=r"28x28 pixels, cifar10 has 32x32: these are other"):
+        identify(source, tmp_path / "cache")
+
+
+def test_more_images_than_the_dataset_has_are_another_dataset(tmp_path):
+    source = parquet_source(tmp_path, test=CARD.test_count + 1)
+    with pytest.raises(DataError, match=r"3 training and 10,001 test images, cifar10 has 50,000"):
+        identify(source, tmp_path / "cache")

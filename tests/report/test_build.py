@@ -104,7 +104,25 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     )
     page = build_report(tmp_path).read_text(encoding="utf-8")
     assert "| ttq-9 | diverged" in page
-    assert re.search(r"Mean size of ρ.*n = 3; largest 0\.199", page)
+    assert re.search(
+        r"Mean size of ρ.*n = 3: one scale is 10\.1 % larger than the other, at most 22\.0 %", page
+    )
+
+
+def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
+    write_grid(tmp_path)
+    write_trial(
+        tmp_path, "ttq-7", seed=7, errors=(22.0, 21.0), parent="gone", scales={"a": (1.0, 1.0)}
+    )
+    page = build_report(tmp_path).read_text(encoding="utf-8")
+    assert "| ttq-7 | stands apart: its parent gone has no record here |" in page
+    assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in page
+
+
+def test_failures_are_told_even_where_nothing_finished(tmp_path):
+    write_failure(ResultsPaths(tmp_path).trial("broken-1"), "out of memory", "", {})
+    page = build_report(tmp_path).read_text(encoding="utf-8")
+    assert "| broken-1 | failed: out of memory |" in page
 
 
 def test_a_folder_without_records_says_so(tmp_path):

@@ -56,6 +56,10 @@ class Tables:
             return self.trials
         return self.trials[self.trials["outcome"] == "finished"]
 
+    def trial_ids(self) -> set[str]:
+        """Return the ids of all trials that have a record."""
+        return set() if self.trials.empty else set(self.trials["trial_id"])
+
     def final_scales(self) -> pd.DataFrame:
         """Return the scales at the last epoch of each trial, see ``of_finished``."""
         if self.scales.empty:

@@ -37,6 +37,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "budget": _digest(budget),
         "budget_epochs": _epochs_in_words(spec, parent),
         "epochs": spec["recipe"]["epochs"],
+        "training": _recipe_in_words(spec),
         "outcome": record.outcome,
         "final_error_percent": errors.final_percent if errors else None,
         "best_validation_error_percent": errors.at_best_validation_percent if errors else None,
@@ -60,6 +61,22 @@ def _arm(spec: dict[str, Any]) -> str:
     if spec["quantization"]:
         return str(spec["quantization"]["method"])
     return CONTINUED if spec["parent"] else FULL_PRECISION
+
+
+def _recipe_in_words(spec: dict[str, Any]) -> str:
+    """Return the budget as it would stand in a table of a paper; older recipes may lack a field."""
+    recipe, quantization = spec["recipe"], spec["quantization"] or {}
+    known = {"schedule": "?", "batch_size": "?", "weight_decay": "?", "precision": "?"} | recipe
+    drops = "/".join(map(str, recipe.get("decay_epochs", ())))
+    words = [
+        f"{recipe['epochs']} epochs of batch {known['batch_size']}",
+        f"rate {recipe['learning_rate']:g}, {known['schedule']}{f' at {drops}' if drops else ''}",
+        f"weight decay {known['weight_decay']}",
+        str(known["precision"]),
+    ]
+    if conversion := quantization.get("conversion"):
+        words.append(f"initial scales {conversion.get('initial_scales', '?')}")
+    return ", ".join(words)
 
 
 def _epochs_in_words(spec: dict[str, Any], parent: TrialRecord | None) -> str:

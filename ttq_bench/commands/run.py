@@ -105,7 +105,7 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
             why = signal.Signals(stop.signal_number).name
         console.print(
             f"stopped ({why}); {len(tally.left)} trials are not finished;"
-            " run the same command again: they go on at their last epoch",
+            " run the same command again: they go on at their last whole epoch",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number

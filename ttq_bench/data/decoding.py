@@ -1,5 +1,6 @@
 """From any source to arrays of pixels: uint8 images [N, H, W, C] and int64 labels [N]."""
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -64,9 +65,9 @@ def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArra
         buffer = torch.frombuffer(bytearray(image.content), dtype=torch.uint8)
         pixels = decode_image(buffer, mode=MODES[channels])
     except (RuntimeError, ValueError) as error:
-        raise DataError(
-            f"{image.where} cannot be decoded ({str(error).splitlines()[0]})"
-        ) from error
+        # The decoder's message holds a path of the machine it was built on.
+        reason = re.sub(r"/\S+:\d+, ", "", str(error).splitlines()[0])
+        raise DataError(f"{image.where} cannot be decoded ({reason})") from error
     if tuple(pixels.shape[1:]) != size:
         raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
     if pixels.dtype != torch.uint8:

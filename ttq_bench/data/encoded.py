@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
+from ttq_bench.data.headers import read_header
 from ttq_bench.data.sources import Source, class_folder_files
 from ttq_bench.errors import DataError
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
-SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,27 @@ class EncodedImage:
     where: str
 
 
-def encoding_of(source: Source) -> str:
-    """Return ``jpeg`` or ``png``, read off the first image's bytes; ``DataError`` for others."""
+def encoding_of(source: Source, size: tuple[int, int]) -> str:
+    """Return ``jpeg`` or ``png``, read off the first image's bytes.
+
+    Raises ``DataError`` for other encodings, and for images that are not ``size`` (height, width):
+    these belong to another dataset.
+    """
     for path in source.train:
         first = next(_encoded_images(source, path, 0), None)
         if first is None:
             continue
-        for signature, encoding in SIGNATURES.items():
-            if first.content.startswith(signature):
-                return encoding
-        raise DataError(f"{path}: images are neither JPEG nor PNG")
+        header = read_header(first.content)
+        if header is None:
+            raise DataError(f"{path}: images are neither JPEG nor PNG")
+        encoding, *given = header
+        if tuple(given) != size:
+            raise DataError(
+                f"{first.where} has {given[0]}x{given[1]} pixels,"
+                f" {source.dataset} has {size[0]}x{size[1]}: these are other images;"
+                " name the right folder with --data-dir"
+            )
+        return encoding
     raise DataError(f"{source.train[0].parent}: no images found")
 
 

@@ -20,7 +20,7 @@ from ttq_bench.data.sources import Source, class_folder_files
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, write_atomically
 
-FORMAT = "identity-1"  # raise it when the answers below change
+FORMAT = "identity-2"  # raise it when the answers below change
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,15 @@ def _read_identity(source: Source) -> Identity:
 
     card = DATASETS[source.dataset]
     train_count, test_count = split_sizes(source)
+    if train_count > card.train_count or test_count > card.test_count:
+        raise DataError(
+            f"{source.train[0].parent}: {train_count:,} training and {test_count:,} test images,"
+            f" {source.dataset} has {card.train_count:,} and {card.test_count:,}: these are other"
+            " images; name the right folder with --data-dir"
+        )
+    encoding = encoding_of(source, card.image_shape[1:])
     complete = (train_count, test_count) == (card.train_count, card.test_count)
-    name = f"{source.dataset}-{encoding_of(source)}" + ("" if complete else "-subset")
+    name = f"{source.dataset}-{encoding}" + ("" if complete else "-subset")
     return Identity(name, f"sha256:{_content_digest(source)}", train_count, test_count)
 
 

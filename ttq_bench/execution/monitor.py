@@ -17,6 +17,7 @@ from ttq_bench.text import duration
 
 REFRESH_SECONDS = 1.0
 STALE_SECONDS = 15.0
+QUIET_SECONDS = 60.0  # without a terminal: how long no line may come while epochs last
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Monitor:
 
     def __enter__(self) -> "Monitor":
         self._over = threading.Event()
+        self._last_line = time.time()
         self._live: Live | None = None
         if self.console.is_terminal:
             self._live = Live(
@@ -87,7 +89,7 @@ class Monitor:
         left = sum(shares)
         total = sum(trial.core_seconds for trial in self.plan.pending)
         passed = time.time() - self.started
-        if total - left > 0.05 * total:  # by now this run itself is the better measure
+        if total - left > 0.02 * total:  # by now this run itself is the better measure
             return passed * left / (total - left)
         return left / self.workers
 
@@ -122,11 +124,16 @@ class Monitor:
                 continue
             if progress.epoch > self.seen.get(name, 0):
                 self.seen[name] = progress.epoch
+                self._last_line = time.time()
                 epoch, error, seconds = _cells(progress)
                 self.tell(
                     f"{name}: epoch {epoch}, validation error {error}, {seconds} s/epoch"
                     f" | {self.headline()}"
                 )
+        if time.time() - self._last_line > QUIET_SECONDS:
+            self._last_line = time.time()
+            running = (f"{t.spec.trial_id} {_cells(p)[0]}" for t, p in self._active())
+            self.tell(f"running: {', '.join(running) or 'nothing yet'} | {self.headline()}")
 
 
 def _cells(progress: Progress) -> tuple[str, str, str]:

@@ -103,6 +103,7 @@ class _Run:
                 checkpoints.save(state.epoch, state.state_dict())
                 self.tell(state, 0.0)
         except StoppedError:
+            self.tell(state, 0.0, running=False)
             return "stopped"
         except DivergedError:
             return "diverged"
@@ -116,7 +117,7 @@ class _Run:
         if due:
             self.tell(state, step / steps)
 
-    def tell(self, state: TrainingState, share: float) -> None:
+    def tell(self, state: TrainingState, share: float, *, running: bool = True) -> None:
         last = (epoch_rows(state) or [{}])[-1]
         progress = Progress(
             epoch=state.epoch,
@@ -124,7 +125,7 @@ class _Run:
             share_of_epoch=share,
             validation_error_percent=last.get("validation_error_percent"),
             epoch_seconds=last.get("epoch_seconds"),
-            updated=time.time(),
+            updated=time.time() if running else 0.0,
         )
         write_progress(self.paths, progress)
         self.last_written = time.monotonic()

@@ -41,6 +41,7 @@ def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
     axes[0][0].legend()
     if panels > 1:
         axes[0][1].set_title("fine-tuning alone, enlarged", fontsize=10)
+        axes[0][1].set_ylabel("test error (%), not from zero")
     figure.suptitle(f"{table_name(arms[0])}: mean and range over seeds", fontsize=11)
     return _saved(
         figure, folder, "error-curves", "Test error over the epochs", arms[0],

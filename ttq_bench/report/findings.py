@@ -1,5 +1,7 @@
 """The findings in words: every sentence is computed from an estimate, its interval and its n."""
 
+import math
+
 from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.paper import printed_error
@@ -28,6 +30,8 @@ def cost_verdict(difference: Estimate) -> str:
     """Return whether the interval decides the sign, and if not, what would."""
     if difference.excludes_zero:
         return "ternary is *worse*" if difference.mean > 0 else "ternary is *better*"
+    if difference.n == 1:
+        return "*undecided*, one pair has no interval"
     seeds = seeds_needed(difference.deviation, abs(difference.mean))
     need = f"; {seeds} seeds find a difference of this size with 80 % power" if seeds else ""
     return f"*undecided*, the interval does not exclude zero{need}"
@@ -40,16 +44,22 @@ def asymmetry_sentence(network: NetworkAsymmetry) -> str:
     equal = sum(layer.equal for layer in layers)
     systematic = sum(layer.systematic for layer in layers)
     start = f" (at the start {network.start:.3f})" if network.start > 0 else ""
+    apart = _percent_apart(network.size.mean)
     alarm = f" {network.undefined} scales are not positive: no ρ." if network.undefined else ""
     return (
         f"- {arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs:"
         f" **{network.verdict}**. Mean size of ρ = ln(W_p/W_n):"
         f" **{with_interval(network.size, digits=3)}**{start},"
-        f" n = {seeds_of(network.size.n, arm)}; largest {network.largest:.3f}. Of {len(layers)}"
+        f" n = {seeds_of(network.size.n, arm)}: one scale is {apart} larger than the other, at most"
+        f" {_percent_apart(network.largest)}. Of {len(layers)}"
         f" layers {different} differ by more than {MARGIN:g}, {equal} by less,"
         f" {len(layers) - different - equal} are undecided; the sign is systematic in"
         f" {systematic}.{alarm}"
     )
+
+
+def _percent_apart(size: float) -> str:
+    return "by an undefined share" if math.isnan(size) else f"{100 * math.expm1(size):.1f} %"
 
 
 def error_table(results: list[ArmResult]) -> list[str]:

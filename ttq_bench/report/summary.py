@@ -14,7 +14,7 @@ from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.findings import asymmetry_sentence, cost_sentence, error_table
 from ttq_bench.report.markdown import escape, table, with_interval
-from ttq_bench.report.naming import heading
+from ttq_bench.report.naming import arm_label, heading
 from ttq_bench.report.style import SavedFigure
 from ttq_bench.text import duration
 
@@ -47,7 +47,8 @@ def summary_page(
     """Return the page that goes to ``path``; its links are relative to its folder."""
     lines = ["# Trained Ternary Quantization: what the records say", ""]
     if tables.trials.empty:
-        return "\n".join([*lines, "There are no finished trials here yet.", ""])
+        lines += ["There are no finished trials here yet.", ""]
+        return "\n".join([*lines, *_problems(tables, planned)])
     lines += _counts(tables, planned)
     for key, group in groupby(results, key=lambda r: (r.arm.dataset, r.arm.protocol)):
         mine = [n for n in networks if (n.arm.dataset, n.arm.protocol) == key]
@@ -76,7 +77,7 @@ def _counts(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
 
 
 def _missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
-    there = set(tables.trials["trial_id"]) | {str(f["trial_id"]) for f in tables.failures}
+    there = tables.trial_ids() | {str(f["trial_id"]) for f in tables.failures}
     return [name for plan in planned for name in plan.trial_ids if name not in there]
 
 
@@ -106,11 +107,30 @@ def _first_screen(
     yield "Test error at the last epoch, mean over n seeds with its 95 % interval:"
     yield ""
     yield from error_table(results)
+    yield from _training(tables, results)
+
+
+def _training(tables: Tables, results: list[ArmResult]) -> Iterator[str]:
+    yield "**How was it trained?**"
+    yield ""
+    for result in results:
+        arm = result.arm
+        for words in sorted(set(tables.trials_of(arm)["training"])):
+            yield f"- {arm.model}, {arm_label(arm.arm, arm.strategy)}: {words}"
+    yield ""
 
 
 def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
-    diverged = tables.trials[tables.trials["outcome"] == "diverged"]
-    rows = [(str(name), "diverged: the loss became non-finite") for name in diverged["trial_id"]]
+    rows = [
+        (str(trial["trial_id"]), "diverged: the loss became non-finite")
+        for trial in tables.trials.to_dict("records")
+        if trial["outcome"] == "diverged"
+    ]
+    rows += [
+        (str(trial["trial_id"]), f"stands apart: its parent {trial['parent']} has no record here")
+        for trial in tables.trials.to_dict("records")
+        if trial["budget_epochs"].startswith("?")
+    ]
     rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
     rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
     negative = tables.final_scales()

@@ -77,6 +77,8 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if not chosen and profiles:
         names = ", ".join(map(str, profiles))
         raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
+    if chosen and not profiles:
+        raise SuiteError(f"{where}: has no profiles; leave out --profile {chosen}")
     if chosen and chosen not in profiles:
         raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
     return chosen
