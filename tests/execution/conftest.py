@@ -1,18 +1,9 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.trial import run_trial
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """What the tests of the ternary core share: where they run, and how long hypothesis may take."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import settings
@@ -18,11 +16,3 @@ CUDA = pytest.param(
 @pytest.fixture(params=["cpu", CUDA])
 def device(request: pytest.FixtureRequest) -> torch.device:
     return torch.device(request.param)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

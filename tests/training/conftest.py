@@ -1,6 +1,6 @@
 """A small network and a handful of images: all that the loop does, in a fraction of a second."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,14 +15,6 @@ from ttq_bench.training.loop import TrainingState, start
 from ttq_bench.training.recipe import Recipe
 
 COUNT, TESTED, SIZE, CLASSES = 30, 7, 8, 3
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def small_network(seed: int) -> nn.Module:

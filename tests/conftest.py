@@ -1,4 +1,4 @@
-"""The tests of the models run on one thread: the machine may be busy training."""
+"""Every test runs on one thread: the machine may be busy, and threads wait for each other."""
 
 from collections.abc import Iterator
 
