@@ -16,7 +16,7 @@ ARGS ?=
 .PHONY: help
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nSettings: PROFILE=auto|quick|paper DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' \
+	@printf '\nSettings: PROFILE=auto|quick|quick5|paper DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' \
 	  '$(DATA_DIR)' '$(RESULTS)'
 
 .PHONY: install
