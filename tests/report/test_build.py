@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,7 @@ def report(tmp_path_factory):
     write_failure(results.trial("broken-1"), "disk | full", "Traceback", {})
     planned = PlannedSuite("cifar", "quick", "CIFAR", ("fp-0", "broken-1", "never-ran"))
     write_planned(results, planned)
+    write_planned(results, replace(planned, profile="more"))  # shares its trials
     return build_report(root).read_text(encoding="utf-8"), root
 
 

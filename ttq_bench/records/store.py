@@ -23,7 +23,6 @@ from ttq_bench.records.schema import (
 )
 
 Rows = Sequence[dict[str, Any]]
-TABLES = {"epochs.parquet": EPOCH_COLUMNS, "scales.parquet": SCALE_COLUMNS}
 
 
 def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales: Rows) -> bool:
