@@ -1,11 +1,13 @@
-"""A slow twin of the ternary map: plain loops over lists of Python floats, nothing of torch.
+"""A slow twin of the quantized maps: plain loops over lists of Python floats, nothing of torch.
 
-Written from the paper, not from the product, so that a shared mistake is unlikely. The sign of
-the gradient of W_n is the one of the chain rule (minus), not the one that Eq. 7 prints.
+Written from the papers, not from the product, so that a shared mistake is unlikely. The sign of
+the gradient of W_n is the one of the chain rule (minus), not the one that Eq. 7 prints, but for
+the method that is named for it. A list is one group: a layer, or one output channel of it.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 Values = Sequence[float]
 
@@ -18,6 +20,11 @@ def max_fraction(latent: Values, fraction: float) -> float:
     return largest * fraction
 
 
+def mean_fraction(latent: Values, fraction: float) -> float:
+    """TWN, Eq. 6: a fraction of the mean magnitude."""
+    return math.fsum(abs(value) for value in latent) / len(latent) * fraction
+
+
 def constant_sparsity(latent: Values, sparsity: float) -> float:
     """The magnitude of the last of the ``sparsity * n`` weights that become zero; 0 if none do."""
     zeros = round(sparsity * len(latent))
@@ -28,6 +35,7 @@ def constant_sparsity(latent: Values, sparsity: float) -> float:
 THRESHOLDS: Mapping[str, Callable[[Values, float], float]] = {
     "max_fraction": max_fraction,
     "constant_sparsity": constant_sparsity,
+    "mean_fraction": mean_fraction,
 }
 
 
@@ -44,33 +52,76 @@ def codes(latent: Values, threshold: float) -> list[int]:
     return found
 
 
-def forward(
-    latent: Values, positive_scale: float, negative_scale: float, threshold: float
-) -> list[float]:
-    """Eq. 6."""
-    weights = {1: positive_scale, 0: 0.0, -1: -negative_scale}
-    return [weights[code] for code in codes(latent, threshold)]
+def signs(latent: Values) -> list[int]:
+    """The two sets of a binary layer; a weight of zero counts as positive."""
+    return [1 if value >= 0 else -1 for value in latent]
 
 
-def scale_gradients(latent: Values, threshold: float, incoming: Values) -> tuple[float, float]:
-    """Eq. 7 with the true sign: sum over the positive set, minus the sum over the negative set."""
-    positive, negative = [], []
-    for code, gradient in zip(codes(latent, threshold), incoming, strict=True):
-        if code == 1:
-            positive.append(gradient)
-        elif code == -1:
-            negative.append(gradient)
-    return math.fsum(positive), -math.fsum(negative)
+class Step(NamedTuple):
+    """What one step computes in one group; None where a scale is not learned."""
+
+    weights: list[float]
+    latent_gradient: list[float]
+    positive_gradient: float | None
+    negative_gradient: float | None
 
 
-def latent_gradients(
-    latent: Values,
-    positive_scale: float,
-    negative_scale: float,
-    threshold: float,
-    incoming: Values,
-) -> list[float]:
-    """Eq. 8: the scale of its set, or 1, times the incoming gradient."""
-    multipliers = {1: positive_scale, 0: 1.0, -1: negative_scale}
-    pairs = zip(codes(latent, threshold), incoming, strict=True)
-    return [multipliers[code] * gradient for code, gradient in pairs]
+def ternary(
+    latent: Values, found: Sequence[int], positive: float, negative: float, incoming: Values
+) -> Step:
+    """TTQ: Eq. 6 forward, Eq. 8 for latent weights, Eq. 7 with the true sign for scales."""
+    weights, latent_gradient, sums = [], [], {1: [0.0], 0: [0.0], -1: [0.0]}
+    for code, gradient in zip(found, incoming, strict=True):
+        weights.append({1: positive, 0: 0.0, -1: -negative}[code])
+        latent_gradient.append({1: positive, 0: 1.0, -1: negative}[code] * gradient)
+        sums[code].append(gradient)
+    return Step(weights, latent_gradient, math.fsum(sums[1]), -math.fsum(sums[-1]))
+
+
+def mean_of(latent: Values, found: Sequence[int]) -> float:
+    """The mean magnitude over the weights that are not zero (0 where all are)."""
+    members = [abs(value) for value, code in zip(latent, found, strict=True) if code]
+    return math.fsum(members) / len(members) if members else 0.0
+
+
+BINARY = {"bwn", "dorefa-w1"}
+MEAN_MAGNITUDE = {"twn", *BINARY}
+NOT_LEARNED = {"ternary-plain", *MEAN_MAGNITUDE}
+STRAIGHT_THROUGH = {"ttq-ste", "twn", "dorefa-w1", "ternary-plain"}
+
+
+def step(
+    method: str, latent: Values, threshold: float, scales: tuple[float, float], incoming: Values
+) -> Step:
+    """One step of any method; ``scales`` are taken where the method learns them."""
+    positive, negative = scales
+    found = signs(latent) if method in BINARY else codes(latent, threshold)
+    if method in MEAN_MAGNITUDE:
+        positive = negative = mean_of(latent, found)
+    elif method == "ternary-plain":
+        positive = negative = 1.0
+    elif method == "ttq-tied":
+        negative = positive
+    made = ternary(latent, found, positive, negative, incoming)
+    if method in STRAIGHT_THROUGH:
+        made = made._replace(latent_gradient=list(incoming))
+    elif method == "bwn":  # XNOR-Net, section 3.1: 1/n + alpha * [|w| <= 1]
+        factors = [1 / len(latent) + positive * (abs(value) <= 1) for value in latent]
+        pairs = zip(factors, incoming, strict=True)
+        made = made._replace(latent_gradient=[factor * gradient for factor, gradient in pairs])
+    return made._replace(**_scale_gradients(method, found, *made[2:]))
+
+
+def _scale_gradients(
+    method: str, found: list[int], positive: float, negative: float
+) -> dict[str, float | None]:
+    pair: tuple[float | None, float | None] = positive, negative
+    if method in NOT_LEARNED:
+        pair = None, None
+    elif method == "ttq-as-printed":
+        pair = positive, -negative
+    elif method == "ttq-mean-grad":
+        pair = positive / max(found.count(1), 1), negative / max(found.count(-1), 1)
+    elif method == "ttq-tied":  # one scale, so one gradient: both sets pull at it
+        pair = positive + negative, positive + negative
+    return {"positive_gradient": pair[0], "negative_gradient": pair[1]}

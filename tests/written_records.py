@@ -68,7 +68,8 @@ def write_trial(
         provenance={"commit": "abc", "torch": "2", "processor": "test"},
         table_sha256={},
     )
-    assert publish_record(ResultsPaths(root).trial(name), record, epochs, rows)
+    tables = {"epochs.parquet": epochs, "scales.parquet": rows}
+    assert publish_record(ResultsPaths(root).trial(name), record, tables)
 
 
 def write_grid(root: Path, seeds: int = 3) -> None:
@@ -104,4 +105,5 @@ def _scale(epoch: int, index: int, layer: str, positive: float, negative: float)
         "positive_scale": positive, "negative_scale": negative,
         "rho": log(positive / negative) if valid else nan, "positive_share": 0.4,
         "zero_share": 0.25, "negative_share": 0.35, "threshold": 0.1, "feeds_batch_norm": "yes",
+        "code_flips": 0.01, "gauge_residue": 0.001,
     }  # fmt: skip

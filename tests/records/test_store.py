@@ -25,7 +25,7 @@ from ttq_bench.records.store import (
 def test_a_published_record_is_read_back_with_the_hashes_of_its_tables(
     paths, record, epochs, scales
 ):
-    assert publish_record(paths, record, epochs, scales)
+    assert publish_record(paths, record, {"epochs.parquet": epochs, "scales.parquet": scales})
     read = read_record(paths.record)
     assert read == record.model_copy(update={"table_sha256": read.table_sha256})
     for name in ("epochs.parquet", "scales.parquet"):
@@ -33,7 +33,7 @@ def test_a_published_record_is_read_back_with_the_hashes_of_its_tables(
 
 
 def test_a_published_folder_can_be_read_by_others_and_nothing_hidden_is_left(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     assert paths.folder.stat().st_mode & 0o777 == 0o755
     assert paths.record.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
@@ -41,16 +41,18 @@ def test_a_published_folder_can_be_read_by_others_and_nothing_hidden_is_left(pat
 
 
 def test_the_epochs_table_holds_the_rows(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     digest = read_record(paths.record).table_sha256["epochs.parquet"]
     table = parquet.read_table(io.BytesIO(read_table(paths, "epochs.parquet", digest)))
     assert table.to_pylist() == epochs
 
 
 def test_a_second_record_is_refused_and_changes_nothing(paths, record, epochs):
-    assert publish_record(paths, record, epochs, [])
+    assert publish_record(paths, record, {"epochs.parquet": epochs})
     before = paths.record.read_bytes()
-    assert not publish_record(paths, make_record(paths.trial_id, parameter_count=8), epochs, [])
+    assert not publish_record(
+        paths, make_record(paths.trial_id, parameter_count=8), {"epochs.parquet": epochs}
+    )
     assert paths.record.read_bytes() == before
     assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
 
@@ -59,13 +61,15 @@ def test_a_folder_without_record_in_the_way_is_named(paths, record, epochs):
     paths.folder.mkdir(parents=True)
     (paths.folder / "epochs.parquet").touch()
     with pytest.raises(ResultsError, match=r"in the way and holds no record\.json; delete it"):
-        publish_record(paths, record, epochs, [])
+        publish_record(paths, record, {"epochs.parquet": epochs})
 
 
 def _publish(paths, number, start, answers):
     epochs = make_epochs([float(number)] * 200)
     start.wait()
-    won = publish_record(paths, make_record(paths.trial_id, parameter_count=number), epochs, [])
+    won = publish_record(
+        paths, make_record(paths.trial_id, parameter_count=number), {"epochs.parquet": epochs}
+    )
     answers.put((won, number))
 
 
@@ -104,7 +108,7 @@ def test_record_bytes_do_not_depend_on_the_order_of_keys(paths):
 
 
 def test_a_changed_table_is_detected(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     digest = read_record(paths.record).table_sha256["epochs.parquet"]
     table = paths.folder / "epochs.parquet"
     table.write_bytes(table.read_bytes()[:-1] + b"\0")
@@ -113,7 +117,7 @@ def test_a_changed_table_is_detected(paths, record, epochs):
 
 
 def test_a_missing_table_is_named(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     with pytest.raises(ResultsError, match=r"scales\.parquet: cannot be read \(No such file"):
         read_table(paths, "scales.parquet", "0")
 
@@ -127,14 +131,14 @@ def test_a_foreign_record_is_refused(paths, content):
 
 
 def test_a_truncated_record_is_refused(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     paths.record.write_bytes(paths.record.read_bytes()[:-20])
     with pytest.raises(ResultsError, match="not a record"):
         read_record(paths.record)
 
 
 def test_a_record_with_a_field_that_is_not_known_is_refused(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     content = json.loads(paths.record.read_text()) | {"extra": 1}
     paths.record.write_text(json.dumps(content))
     with pytest.raises(ResultsError, match="not a record"):
@@ -142,7 +146,7 @@ def test_a_record_with_a_field_that_is_not_known_is_refused(paths, record, epoch
 
 
 def test_a_record_in_a_folder_of_another_name_is_refused(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     paths.folder.rename(paths.results.trials / "renamed")
     with pytest.raises(ResultsError, match=f"is the record of {paths.trial_id}, not of its folder"):
         list(read_records(paths.results))
@@ -150,7 +154,7 @@ def test_a_record_in_a_folder_of_another_name_is_refused(paths, record, epochs):
 
 def test_records_come_in_the_order_of_ids_and_unfinished_ones_are_left_out(results, epochs):
     for name in ("b", "c", "a"):
-        publish_record(results.trial(name), make_record(name), epochs, [])
+        publish_record(results.trial(name), make_record(name), {"epochs.parquet": epochs})
     (results.trials / "a").rename(results.trials / ".a.writing")
     (results.trials / "empty").mkdir()
     assert [record.trial_id for record in read_records(results)] == ["b", "c"]
@@ -174,9 +178,9 @@ def test_a_record_removes_the_failure_of_an_earlier_attempt(
     paths, record, epochs, published_before
 ):
     if published_before:
-        publish_record(paths, record, epochs, [])
+        publish_record(paths, record, {"epochs.parquet": epochs})
     write_failure(paths, "out of memory", "", {})
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     assert read_failures(paths.results) == []
 
 
@@ -190,13 +194,13 @@ def test_a_failure_that_is_not_readable_is_still_told(paths):
 
 def test_a_record_of_a_newer_version_is_refused(paths, record, epochs):
     newer = record.model_copy(update={"schema_version": SCHEMA_VERSION + 1})
-    publish_record(paths, newer, epochs, [])
+    publish_record(paths, newer, {"epochs.parquet": epochs})
     with pytest.raises(ResultsError, match="written by a newer version"):
         read_record(paths.record)
 
 
 def test_what_a_killed_writer_left_is_removed_and_records_stay(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     (paths.results.trials / ".half-written.abc").mkdir()
     remove_leftovers(paths.results)
     assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
@@ -212,6 +216,6 @@ def test_a_foreign_failure_is_told_as_not_readable(paths, content):
 
 
 def test_a_failure_beside_a_record_that_was_copied_in_is_over(paths, record, epochs):
-    publish_record(paths, record, epochs, [])
+    publish_record(paths, record, {"epochs.parquet": epochs})
     write_failure(paths, "a", "b", {})
     assert read_failures(paths.results) == []

@@ -164,7 +164,12 @@ def test_profiles_that_are_no_mappings_are_refused(read, small, profiles):
 
 @pytest.mark.parametrize(
     ("name", "profile", "count", "parents"),
-    [("cifar", "quick", 12, 3), ("cifar", "paper", 60, 20), ("demo", "", 8, 2)],
+    [
+        ("cifar", "quick", 12, 3),
+        ("cifar", "paper", 60, 20),
+        ("cifar", "methods", 60, 5),
+        ("demo", "", 8, 2),
+    ],
 )
 def test_shipped_suites_expand_to_what_their_comments_say(name, profile, count, parents):
     trials = trials_of(read_document(SHIPPED / f"{name}.yaml"), profile)

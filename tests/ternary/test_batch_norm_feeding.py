@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.models.build import build_model
+from ttq_bench.ternary.batch_norm import batch_norm_feeding
 from ttq_bench.ternary.conversion import (
-    batch_norm_feeding,
     quantize_,
     quantized_layers,
     quantizer_of,
@@ -60,7 +60,7 @@ class Shared(nn.Module):
 def test_a_layer_is_fed_between_or_free_by_what_uses_its_output():
     assert batch_norm_feeding(Mixed()) == {
         "fed": "yes",
-        "summed": "unknown",
+        "summed": "no",
         "free": "no",
         "last": "no",
     }
@@ -76,7 +76,87 @@ def test_a_layer_with_a_second_user_does_not_count_as_fed():
             hidden = self.layer(features)
             return hidden + self.norm(hidden)
 
-    assert batch_norm_feeding(Skip()) == {"layer": "unknown"}
+    assert batch_norm_feeding(Skip()) == {"layer": "no"}
+
+
+class Between(nn.Module):
+    """A layer, then ``between``, then a normalisation of what comes out of it."""
+
+    def __init__(self, between, *, bias=False, norm=None) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(2, 4, 1, bias=bias)
+        self.between = between
+        self.norm = norm or nn.BatchNorm2d(4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.norm(self.between(self.layer(images)))
+
+
+class Concatenate(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.cat([images, images.relu()], 1)
+
+
+def is_invariant(model: nn.Module) -> bool:
+    """Return whether ten times the layer's weights give the same answer, in double precision."""
+    model.double()
+    model.norm.eps = 1e-30
+    images = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(4)).double()
+    with torch.no_grad():
+        before = model(images)
+        model.layer.weight.mul_(10)
+        return bool(torch.allclose(model(images), before, rtol=1e-6, atol=1e-6))
+
+
+BETWEEN = {
+    "nothing": (nn.Identity(), "yes", "yes"),
+    "rectifier": (nn.ReLU(), "yes", "no"),
+    "leaky rectifier": (nn.LeakyReLU(0.1), "yes", "no"),
+    "max pooling": (nn.MaxPool2d(2), "yes", "yes"),
+    "mean pooling": (nn.AdaptiveAvgPool2d(2), "yes", "yes"),
+    "flattening": (nn.Flatten(), "yes", "yes"),
+    "rectifier and pooling": (nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), "yes", "no"),
+    "concatenation": (Concatenate(), "yes", "no"),
+    "sigmoid": (nn.Sigmoid(), "no", "no"),
+    "another layer": (nn.Conv2d(4, 4, 1, bias=False), "yes", "unknown"),
+    "rectifier, layer": (nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False)), "yes", "no"),
+    "layer with bias": (nn.Conv2d(4, 4, 1), "unknown", "unknown"),
+    "biased layer, rectifier": (nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()), "no", "no"),
+}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_lies_between_decides_and_multiplying_the_weights_confirms_it(name, bias):
+    torch.manual_seed(0)
+    between, *answers = BETWEEN[name]
+    norms = {"flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8)}
+    model = Between(between, bias=bias, norm=norms.get(name))
+
+    assert batch_norm_feeding(model)["layer"] == answers[bias]
+    if answers[bias] != "unknown":
+        assert is_invariant(model) == (answers[bias] == "yes")
+
+
+def test_an_operation_that_nobody_listed_is_unknown():
+    class Unusual(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.cumsum(images, 1)
+
+    assert batch_norm_feeding(Between(Unusual())) == {"layer": "unknown"}
+
+
+def test_a_layer_whose_output_nobody_uses_feeds_nothing():
+    class Unused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, features: Tensor) -> Tensor:
+            self.layer(features)
+            return features
+
+    assert batch_norm_feeding(Unused()) == {"layer": "no"}
 
 
 @pytest.mark.parametrize("norm_first", [True, False])
@@ -112,7 +192,7 @@ def test_the_answer_is_kept_with_the_layer():
         name: quantizer_of(layer).feeds_batch_norm for name, layer in quantized_layers(model)
     }
 
-    assert answers == {"fed": "yes", "summed": "unknown", "free": "no"}
+    assert answers == {"fed": "yes", "summed": "no", "free": "no"}
 
 
 def _gauge(model: nn.Module, images: Tensor) -> dict[str, tuple[str, float]]:

@@ -10,6 +10,7 @@ from ttq_bench.ternary.conversion import (
     quantized_layers,
     quantizer_of,
 )
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
 
@@ -27,7 +28,7 @@ def network() -> nn.Sequential:
 
 @pytest.mark.parametrize("strategy", sorted(THRESHOLDS))
 def test_the_weight_of_a_converted_layer_is_ternary(strategy):
-    model = quantize_(network(), "ttq", strategy=strategy, number=0.3)
+    model = quantize_(network(), "ttq", DeltaStrategy(strategy, 0.3))
     with torch.no_grad():
         quantizer_of(model[1]).positive_scale.fill_(0.5)
         quantizer_of(model[1]).negative_scale.fill_(0.25)
@@ -76,7 +77,7 @@ def test_first_and_last_layer_are_converted_when_asked(keep_first, keep_last, ex
 
 
 def test_the_number_reaches_the_layers():
-    model = quantize_(network(), "ttq", strategy="constant_sparsity", number=0.5)
+    model = quantize_(network(), "ttq", DeltaStrategy("constant_sparsity", 0.5))
 
     assert (model[1].weight == 0).float().mean().item() == 0.5
 
@@ -84,15 +85,43 @@ def test_the_number_reaches_the_layers():
 def test_normalised_latent_weights_are_the_old_ones_over_their_largest_magnitude():
     original = network()[1].weight
 
-    latent = latent_of(quantize_(network(), "ttq", normalise_latent=True)[1])
+    layer = quantize_(network(), "ttq", normalise_latent="max")[1]
+    normalised = quantizer_of(layer).normalised(latent_of(layer))
 
-    torch.testing.assert_close(latent, original / original.abs().max())
-    assert latent.abs().max().item() == 1.0
+    assert torch.equal(latent_of(layer), original)
+    torch.testing.assert_close(normalised, original / original.abs().max())
+
+
+def test_normalising_divides_the_gradient_of_the_latent_weights_and_moves_no_weight():
+    plain, normalised = (
+        quantize_(network(), "ttq", normalise_latent=choice) for choice in (False, "max")
+    )
+    for model in (plain, normalised):
+        model[1].weight.sum().backward()
+
+    assert torch.equal(plain[1].weight, normalised[1].weight)
+    torch.testing.assert_close(
+        latent_of(normalised[1]).grad,
+        latent_of(plain[1]).grad / latent_of(plain[1]).abs().max(),
+    )
+
+
+def test_tanh_gives_the_codes_of_the_latent_weights_under_a_constant_sparsity():
+    strategy = DeltaStrategy("constant_sparsity", 0.5)
+    plain, bent = (
+        quantize_(network(), "ttq", strategy, normalise_latent=choice) for choice in (False, "tanh")
+    )
+    for model in (plain, bent):
+        model[1].weight.sum().backward()
+
+    assert torch.equal(plain[1].weight, bent[1].weight)
+    slope = 1 - latent_of(bent[1]).tanh().square()
+    torch.testing.assert_close(latent_of(bent[1]).grad, latent_of(plain[1]).grad * slope)
 
 
 def test_normalising_changes_no_code_and_no_full_precision_layer():
     plain, normalised = (
-        quantize_(network(), "ttq", normalise_latent=choice) for choice in (False, True)
+        quantize_(network(), "ttq", normalise_latent=choice) for choice in (False, "max")
     )
 
     assert torch.equal(normalised[1].weight, plain[1].weight)
@@ -103,14 +132,15 @@ def test_a_layer_of_zeros_can_be_normalised():
     model = network()
     nn.init.zeros_(model[1].weight)
 
-    quantize_(model, "ttq", normalise_latent=True)
+    quantize_(model, "ttq", normalise_latent="max")
 
     assert latent_of(model[1]).abs().max().item() == 0.0
 
 
 def test_least_squares_scales_are_those_of_the_normalised_latent_weights():
-    model = quantize_(network(), "ttq", initial_scales="least_squares", normalise_latent=True)
-    latent, owner = latent_of(model[1]).detach(), quantizer_of(model[1])
+    model = quantize_(network(), "ttq", initial_scales="least_squares", normalise_latent="max")
+    owner = quantizer_of(model[1])
+    latent = owner.normalised(latent_of(model[1]).detach())
 
     assert owner.positive_scale.item() == pytest.approx(latent[model[1].weight > 0].mean().item())
     assert owner.negative_scale.item() == pytest.approx(-latent[model[1].weight < 0].mean().item())
@@ -144,10 +174,13 @@ def test_scales_live_on_the_device_of_their_layer(device):
     ("arguments", "message"),
     [
         ({"method": "tqt"}, "unknown method 'tqt'; did you mean 'ttq'"),
-        ({"strategy": "max_fracton"}, "'max_fracton'; did you mean 'max_fraction'"),
+        (
+            {"strategy": DeltaStrategy("max_fracton", 0.1)},
+            "'max_fracton'; did you mean 'max_fraction'",
+        ),
         ({"initial_scales": "least_square"}, "'least_square'; did you mean 'least_squares'"),
-        ({"number": 1.0}, "max_fraction takes a .*; got 1"),
-        ({"number": -0.1}, "max_fraction takes a .*; got -0.1"),
+        ({"strategy": DeltaStrategy("max_fraction", 1.0)}, "max_fraction takes a .*; got 1"),
+        ({"strategy": DeltaStrategy("max_fraction", -0.1)}, "max_fraction takes a .*; got -0.1"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_converted(arguments, message):

@@ -1,24 +1,32 @@
+"""The maps themselves. Every method against its slow twin: test_every_method.py."""
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.autograd.gradcheck import GradcheckError
 
 from tests import reference
-from ttq_bench.ternary.gradients import ternary_codes, trained_ternary
+from ttq_bench.ternary.gradients import binary_sets, quantized, ternary_sets
 
 VALUES = st.floats(-2, 2, width=32)
-SCALES = st.floats(0.125, 4)
 
 
 def double(value) -> torch.Tensor:
     return torch.tensor(value, dtype=torch.float64)
 
 
-def run(latent, positive_scale, negative_scale, threshold, incoming):
+def trained_ternary(latent, positive_scale, negative_scale, threshold, **rules):
+    return quantized(
+        latent, *ternary_sets(latent, threshold), positive_scale, negative_scale, **rules
+    )
+
+
+def run(latent, positive_scale, negative_scale, threshold, incoming, **rules):
     """Return the ternary weights and the gradients of latent weights, W_p and W_n."""
     latent = latent.detach().requires_grad_()
     scales = [scale.detach().requires_grad_() for scale in (positive_scale, negative_scale)]
-    weights = trained_ternary(latent, *scales, threshold)
+    weights = trained_ternary(latent, *scales, threshold, **rules)
     weights.backward(incoming)
     return weights.detach(), latent.grad, scales[0].grad, scales[1].grad
 
@@ -36,6 +44,21 @@ def test_scales_act_as_learning_rate_multipliers_of_the_latent_weights():
     assert run(*HAND)[1].tolist() == [2.0, 10.0, 100.0, 6.0, 9.0, 8.0]
 
 
+def test_straight_through_hands_the_gradient_on_as_it_is():
+    assert run(*HAND, latent_gradient="straight_through")[1].tolist() == INCOMING.tolist()
+
+
+def test_a_clipped_sign_lets_through_the_scale_within_one_and_a_nth_everywhere():
+    latent = double([0.5, -1.0, 1.5, -2.0]).requires_grad_()
+    scale = double(2.0)
+
+    quantized(
+        latent, *binary_sets(latent), scale, scale, latent_gradient="clipped_sign"
+    ).sum().backward()
+
+    assert latent.grad.tolist() == [2.25, 2.25, 0.25, 0.25]
+
+
 def test_gradient_of_the_positive_scale_is_the_sum_over_its_set():
     assert run(*HAND)[2].item() == 1.0 + 4.0
 
@@ -44,10 +67,49 @@ def test_gradient_of_the_negative_scale_is_minus_the_sum_over_its_set():
     assert run(*HAND)[3].item() == -(2.0 + 3.0)
 
 
+def test_as_printed_the_gradient_of_the_negative_scale_has_the_other_sign():
+    assert run(*HAND, scale_gradient="as_printed")[2].item() == 1.0 + 4.0
+    assert run(*HAND, scale_gradient="as_printed")[3].item() == 2.0 + 3.0
+
+
+def test_averaged_gradients_are_sums_over_the_number_of_members():
+    assert run(*HAND, scale_gradient="mean")[2].item() == (1.0 + 4.0) / 2
+    assert run(*HAND, scale_gradient="mean")[3].item() == -(2.0 + 3.0) / 2
+
+
+@pytest.mark.parametrize("rule", ["sum", "mean", "as_printed"])
+def test_the_gradient_of_an_empty_set_is_zero(rule):
+    found = run(LATENT, double(1.0), double(1.0), double(0.85), INCOMING, scale_gradient=rule)
+
+    assert found[3].item() == 0.0
+
+
+def test_scales_of_channels_get_the_gradients_of_their_channels():
+    latent, incoming = LATENT.reshape(2, 3), INCOMING.reshape(2, 3)
+    scales = double([[2.0], [5.0]]), double([[3.0], [7.0]])
+
+    weights, latent_gradient, positive, negative = run(latent, *scales, double(0.2), incoming)
+
+    assert weights.tolist() == [[2.0, 0.0, 0.0], [-7.0, -7.0, 5.0]]
+    assert latent_gradient.tolist() == [[2.0, 10.0, 100.0], [14.0, 21.0, 20.0]]
+    assert positive.tolist() == [[1.0], [4.0]]
+    assert negative.tolist() == [[0.0], [-5.0]]
+
+
 def test_finite_differences_agree_with_the_gradients_of_both_scales():
     scales = [double(1.5).requires_grad_(), double(0.7).requires_grad_()]
 
     assert torch.autograd.gradcheck(lambda p, n: trained_ternary(LATENT, p, n, double(0.2)), scales)
+
+
+def test_finite_differences_contradict_the_printed_sign():
+    scales = [double(1.5).requires_grad_(), double(0.7).requires_grad_()]
+
+    with pytest.raises(GradcheckError):
+        torch.autograd.gradcheck(
+            lambda p, n: trained_ternary(LATENT, p, n, double(0.2), scale_gradient="as_printed"),
+            scales,
+        )
 
 
 def test_a_step_against_the_gradient_of_the_negative_scale_lowers_the_loss():
@@ -62,27 +124,6 @@ def test_a_step_against_the_gradient_of_the_negative_scale_lowers_the_loss():
     assert loss(scale.detach() - 0.1 * scale.grad) < loss(scale.detach())
 
 
-@given(
-    pairs=st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=40),
-    scales=st.tuples(SCALES, SCALES),
-    threshold=st.floats(0, 2.5),
-)
-def test_forward_and_backward_agree_with_the_slow_twin(pairs, scales, threshold):
-    latent, incoming = (list(column) for column in zip(*pairs, strict=True))
-
-    weights, latent_gradient, *scale_gradients = run(
-        double(latent), double(scales[0]), double(scales[1]), double(threshold), double(incoming)
-    )
-
-    assert weights.tolist() == reference.forward(latent, *scales, threshold)
-    assert latent_gradient.tolist() == reference.latent_gradients(
-        latent, *scales, threshold, incoming
-    )
-    assert [gradient.item() for gradient in scale_gradients] == pytest.approx(
-        reference.scale_gradients(latent, threshold, incoming), rel=1e-12, abs=1e-12
-    )
-
-
 @given(latent=st.lists(VALUES, min_size=1, max_size=40), threshold=st.floats(0, 2.5))
 def test_there_are_at_most_three_values_each_with_the_sign_of_its_latent_weight(latent, threshold):
     tensor = torch.tensor(latent)
@@ -93,12 +134,21 @@ def test_there_are_at_most_three_values_each_with_the_sign_of_its_latent_weight(
     assert bool((weights * tensor >= 0).all())
 
 
-def test_codes_are_int8_and_carry_no_gradient():
-    codes = ternary_codes(LATENT.clone().requires_grad_(), double(0.2))
+@given(latent=st.lists(VALUES, min_size=1, max_size=40), threshold=st.floats(0, 2.5))
+def test_sets_are_those_of_the_slow_twin(latent, threshold):
+    for sets, codes in (
+        (ternary_sets(double(latent), double(threshold)), reference.codes(latent, threshold)),
+        (binary_sets(double(latent)), reference.signs(latent)),
+    ):
+        assert (sets[0] - sets[1]).tolist() == codes
+        assert bool((sets[0] * sets[1] == 0).all())
 
-    assert codes.dtype == torch.int8
-    assert codes.tolist() == [1, 0, 0, -1, -1, 1]
-    assert not codes.requires_grad
+
+def test_sets_carry_no_gradient():
+    latent = LATENT.clone().requires_grad_()
+
+    assert not any(members.requires_grad for members in ternary_sets(latent, double(0.2)))
+    assert not any(members.requires_grad for members in binary_sets(latent))
 
 
 def test_the_threshold_gets_no_gradient():
@@ -114,7 +164,9 @@ def test_bfloat16_weights_are_compared_with_a_threshold_that_is_not_rounded():
     # 0.05 is 0.050048828125 in bfloat16: beyond the threshold, equal to the rounded one.
     latent = torch.tensor([1.0, 0.05, -0.05, 0.04], dtype=torch.bfloat16)
 
-    assert ternary_codes(latent, torch.tensor(0.05)).tolist() == [1, 1, -1, 0]
+    positive, negative = ternary_sets(latent, torch.tensor(0.05))
+
+    assert (positive.tolist(), negative.tolist()) == ([1, 1, 0, 0], [0, 0, 1, 0])
 
 
 def test_bfloat16_weights_have_bfloat16_results_and_single_precision_scale_gradients():
@@ -129,6 +181,16 @@ def test_bfloat16_weights_have_bfloat16_results_and_single_precision_scale_gradi
     assert weights.dtype == latent_gradient.dtype == torch.bfloat16
     assert [gradient.dtype for gradient in scale_gradients] == [torch.float32] * 2
     assert [gradient.item() for gradient in scale_gradients] == [257.0, -257.0]
+
+
+def test_the_mean_gradient_of_many_bfloat16_weights_counts_all_of_them():
+    # 301 is no bfloat16: rounded, the mean would be 301 / 300.
+    latent = torch.cat([torch.ones(301), -torch.ones(301)]).bfloat16()
+    one = torch.tensor(1.0)
+
+    found = run(latent, one, one, torch.tensor(0.5), torch.ones_like(latent), scale_gradient="mean")
+
+    assert (found[2].item(), found[3].item()) == (1.0, -1.0)
 
 
 def _layouts(latent: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -159,14 +221,3 @@ def test_result_keeps_the_memory_layout_of_dense_latent_weights(layout, device):
     one = torch.ones((), device=device)
 
     assert trained_ternary(latent, one, one, one).stride() == latent.stride()
-
-
-def test_the_map_on_the_device_agrees_with_the_slow_twin(device):
-    latent = torch.linspace(-1, 1, 41, dtype=torch.float64).tolist()
-    weights, *_ = run(
-        double(latent).to(device),
-        *[double(value).to(device) for value in (1.5, 2.5, 0.31)],
-        torch.ones(41, dtype=torch.float64, device=device),
-    )
-
-    assert weights.tolist() == reference.forward(latent, 1.5, 2.5, 0.31)

@@ -27,7 +27,7 @@ def test_every_method_converts_in_place_the_layers_it_says_it_converts(name):
 
     assert converted is model
     assert [layer for layer, _ in quantized_layers(model)] == (
-        ["2"] if METHODS[name].is_ternary else []
+        ["2"] if METHODS[name].is_quantized else []
     )
 
 

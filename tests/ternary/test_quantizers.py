@@ -3,21 +3,29 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttq_bench.ternary.quantizers import TrainedTernary
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.quantizers import Quantizer
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
 LATENT = torch.tensor([0.8, 0.4, 0.1, -0.1, -0.2, -1.0])
 STRATEGIES = sorted(THRESHOLDS)
 
 
+def trained(rule, number, latent=LATENT, method="ttq", **options):
+    """Return the quantizer of one layer under the rule ``rule`` with ``number``."""
+    strategy = DeltaStrategy(rule, number, **options.pop("moves", {}))
+    return Quantizer(METHODS[method], strategy, latent, **options)
+
+
 def test_a_layer_is_ternary_from_its_first_forward_pass():
-    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer = trained("max_fraction", 0.15)
 
     assert quantizer(LATENT).tolist() == [1, 1, 0, 0, -1, -1]
 
 
 def test_weights_follow_the_scales():
-    quantizer = TrainedTernary("constant_sparsity", 0.5)
+    quantizer = trained("constant_sparsity", 0.5)
     with torch.no_grad():
         quantizer.positive_scale.fill_(0.5)
         quantizer.negative_scale.fill_(0.25)
@@ -27,7 +35,7 @@ def test_weights_follow_the_scales():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_codes_and_threshold_are_those_of_the_forward_pass(strategy):
-    quantizer = TrainedTernary(strategy, 0.3)
+    quantizer = trained(strategy, 0.3)
     latent = torch.randn(40, generator=torch.Generator().manual_seed(0))
 
     codes = quantizer.codes(latent)
@@ -37,13 +45,13 @@ def test_codes_and_threshold_are_those_of_the_forward_pass(strategy):
 
 
 def test_only_the_two_scales_are_learned():
-    names = [name for name, _ in TrainedTernary("max_fraction", 0.05).named_parameters()]
+    names = [name for name, _ in trained("max_fraction", 0.05).named_parameters()]
 
     assert names == ["positive_scale", "negative_scale"]
 
 
 def test_scales_start_at_one_whatever_they_were():
-    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer = trained("max_fraction", 0.15)
     quantizer.set_initial_scales(LATENT, "least_squares")
     quantizer.set_initial_scales(LATENT, "ones")
 
@@ -51,7 +59,7 @@ def test_scales_start_at_one_whatever_they_were():
 
 
 def test_least_squares_scales_are_the_mean_magnitudes_of_their_sets():
-    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer = trained("max_fraction", 0.15)
 
     quantizer.set_initial_scales(LATENT, "least_squares")
 
@@ -60,7 +68,7 @@ def test_least_squares_scales_are_the_mean_magnitudes_of_their_sets():
 
 
 def test_the_scale_of_an_empty_set_starts_at_one():
-    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer = trained("max_fraction", 0.15)
 
     quantizer.set_initial_scales(torch.tensor([0.5, 0.3]), "least_squares")
 
@@ -74,7 +82,7 @@ def test_the_scale_of_an_empty_set_starts_at_one():
 )
 def test_no_other_scales_are_nearer_to_the_latent_weights(values, moves):
     latent = torch.tensor(values, dtype=torch.float64)
-    quantizer = TrainedTernary("constant_sparsity", 0.4).double()
+    quantizer = trained("constant_sparsity", 0.4, latent).double()
     quantizer.set_initial_scales(latent, "least_squares")
 
     @torch.no_grad()
@@ -90,7 +98,7 @@ def test_no_other_scales_are_nearer_to_the_latent_weights(values, moves):
 
 
 def test_initial_scales_are_still_trainable_leaves():
-    quantizer = TrainedTernary("max_fraction", 0.15)
+    quantizer = trained("max_fraction", 0.15)
 
     quantizer.set_initial_scales(LATENT, "least_squares")
 

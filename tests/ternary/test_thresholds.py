@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests import reference
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.ternary.gradients import ternary_codes
+from ttq_bench.ternary.gradients import ternary_sets
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import (
     THRESHOLDS,
     check_strategy,
@@ -18,6 +19,11 @@ from ttq_bench.ternary.thresholds import (
 ALL = sorted(THRESHOLDS)
 LATENTS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40)
 SHARES = st.floats(0, 0.99)
+
+
+def ternary_codes(latent: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
+    positive, negative = ternary_sets(latent, threshold)
+    return positive - negative
 
 
 def zeros(latent: torch.Tensor, threshold: torch.Tensor) -> int:
@@ -151,13 +157,13 @@ def test_one_weight_is_kept_when_little_sparsity_is_asked_for(name):
 def test_the_lower_end_of_the_range_is_allowed_and_the_upper_is_not(name):
     rule = THRESHOLDS[name]
 
-    check_strategy("here", name, rule.low)
-    check_strategy("here", name, math.nextafter(rule.high, -math.inf))
+    check_strategy("here", DeltaStrategy(name, rule.low))
+    check_strategy("here", DeltaStrategy(name, math.nextafter(rule.high, -math.inf)))
     for number in (rule.high, math.nextafter(rule.low, -math.inf), math.nan, math.inf):
         with pytest.raises(TtqBenchError, match=f"here: {name} takes a .* got "):
-            check_strategy("here", name, number)
+            check_strategy("here", DeltaStrategy(name, number))
 
 
 def test_an_unknown_strategy_is_answered_with_the_nearest_name():
     with pytest.raises(TtqBenchError, match="'max_fractoin'; did you mean 'max_fraction'"):
-        check_strategy("here", "max_fractoin", 0.05)
+        check_strategy("here", DeltaStrategy("max_fractoin", 0.05))

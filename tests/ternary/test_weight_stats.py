@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from ttq_bench.ternary.conversion import quantize_, quantizer_of
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 from ttq_bench.ternary.weight_stats import layer_statistics, log_ratio, sparsity
 
@@ -14,7 +15,7 @@ def network() -> nn.Sequential:
     with torch.no_grad():
         model[1].weight.copy_(torch.tensor([[1.0, 0.8, 0.6, -0.9, 0.1], [0.0] * 5]))
         model[2].weight.copy_(torch.tensor([[0.5, 0.4]]))
-    quantize_(model, "ttq", number=0.5)
+    quantize_(model, "ttq", DeltaStrategy("max_fraction", 0.5))
     with torch.no_grad():
         quantizer_of(model[1]).positive_scale.fill_(2.0)
         quantizer_of(model[1]).negative_scale.fill_(0.5)
@@ -50,7 +51,7 @@ def test_a_full_precision_network_has_no_statistics_and_no_sparsity():
 def test_shares_agree_with_the_weights_that_the_layer_uses(strategy):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 7), nn.Linear(7, 9), nn.Linear(9, 2))
-    quantize_(model, "ttq", strategy=strategy, number=0.4)
+    quantize_(model, "ttq", DeltaStrategy(strategy, 0.4))
     weight = model[1].weight
 
     (found,) = layer_statistics(model)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 from ttq_bench.training.checkpoints import Checkpoints
 from ttq_bench.training.loop import StoppedError, train
@@ -20,7 +21,7 @@ RECIPES = {
     ),
 }  # fmt: skip
 CONVERSIONS = {"full_precision": {}} | {
-    name: {"strategy": name, "number": 0.3} for name in sorted(THRESHOLDS)
+    name: {"strategy": DeltaStrategy(name, 0.3)} for name in sorted(THRESHOLDS)
 }
 # Tables by name, so that a failing test says which.
 conversion_names = pytest.mark.parametrize("conversion", CONVERSIONS)

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from ttq_bench.records.schema import TrialRecord
+from ttq_bench.ternary.strategies import DeltaStrategy
 
 FULL_PRECISION = "full_precision"
 CONTINUED = "full_precision_continued"
@@ -29,7 +30,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "protocol": spec["protocol"],
         "model": spec["model"],
         "arm": _arm(spec),
-        "strategy": f"{strategy['name']}({strategy['number']:g})" if strategy else "",
+        "strategy": str(DeltaStrategy(**strategy)) if strategy else "",
         "seed": spec["seed"],
         "start_weights": start.weights_sha256 if start else "as recorded",
         "start_error_percent": start.test_error_percent if start else None,

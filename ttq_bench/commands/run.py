@@ -79,6 +79,7 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
         device=prepared.device,
         threads=prepared.shares.threads,
         backend=options.backend,
+        histogram_epochs=prepared.suite.histogram_epochs,
     )
 
 

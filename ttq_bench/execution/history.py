@@ -3,7 +3,6 @@
 The history is part of every checkpoint, so that a resumed trial's tables have all their rows.
 """
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +10,18 @@ import torch
 from torch import nn
 
 from ttq_bench.data.prepared import ImageSet
+from ttq_bench.execution.observation import Observation, histograms
+from ttq_bench.execution.selfchecks import gauge_check
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.provenance import collect_provenance
-from ttq_bench.records.schema import SCHEMA_VERSION, Start, TrialRecord, summarise_errors
+from ttq_bench.records.schema import (
+    SCALE_COLUMNS,
+    SCHEMA_VERSION,
+    Alarm,
+    Start,
+    TrialRecord,
+    summarise_errors,
+)
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
 from ttq_bench.training.loop import EpochResult, TrainingState
@@ -21,7 +29,12 @@ from ttq_bench.training.loop import EpochResult, TrainingState
 
 def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
     """Return the history's first entry: scales before the first step, error of the parent."""
-    return {"epoch": 0, "layers": _layers(model), "start": start.model_dump() if start else None}
+    return {
+        "epoch": 0,
+        "layers": Observation(model).end_epoch(),
+        "histograms": histograms(model),
+        "start": start.model_dump() if start else None,
+    }
 
 
 def attempt_entry(epoch: int, settings: RunSettings) -> dict[str, Any]:
@@ -38,14 +51,9 @@ def attempt_entry(epoch: int, settings: RunSettings) -> dict[str, Any]:
     return {"epoch": epoch, "layers": [], "attempt": attempt}
 
 
-def _layers(model: nn.Module) -> list[dict[str, Any]]:
-    return [
-        {"layer_index": index, **asdict(statistics)}
-        for index, statistics in enumerate(layer_statistics(model))
-    ]
-
-
-def epoch_entry(result: EpochResult, model: nn.Module) -> dict[str, Any]:
+def epoch_entry(
+    result: EpochResult, observation: Observation, *, with_histograms: bool
+) -> dict[str, Any]:
     """Return the history's entry of one epoch: its row for the table, and the scales after it."""
     row = {
         "epoch": result.epoch,
@@ -57,7 +65,13 @@ def epoch_entry(result: EpochResult, model: nn.Module) -> dict[str, Any]:
         "test_loss": result.test.loss,
         "epoch_seconds": result.seconds,
     }
-    return {"epoch": result.epoch, "row": row, "layers": _layers(model)}
+    entry = {"epoch": result.epoch, "row": row, "layers": observation.end_epoch()}
+    return entry | ({"histograms": histograms(observation.model)} if with_histograms else {})
+
+
+def diverged_entry(epoch: int, reason: str) -> dict[str, Any]:
+    """Return the entry of a run that ended in epoch ``epoch`` with a loss that is not finite."""
+    return {"epoch": epoch, "layers": [], "diverged": reason}
 
 
 def epoch_rows(state: TrainingState) -> list[dict[str, Any]]:
@@ -68,12 +82,49 @@ def epoch_rows(state: TrainingState) -> list[dict[str, Any]]:
 def scale_rows(state: TrainingState) -> list[dict[str, Any]]:
     """Return the rows of ``scales.parquet`` (none for full precision)."""
     return [
-        {"epoch": entry["epoch"], **layer} for entry in state.history for layer in entry["layers"]
+        {**dict.fromkeys(SCALE_COLUMNS), "epoch": entry["epoch"], **layer}  # older ones lack some
+        for entry in state.history
+        for layer in entry["layers"]
     ]
 
 
+def histogram_rows(state: TrainingState) -> list[dict[str, Any]]:
+    """Return the rows of ``histograms.parquet``: counts of latent weights between low and high."""
+    rows = []
+    for entry in state.history:
+        for index, found in enumerate(entry.get("histograms", [])):
+            reach, counts = found["reach"], found["counts"]
+            edges = [reach * (2 * bin_ / len(counts) - 1) for bin_ in range(len(counts) + 1)]
+            rows += [
+                {
+                    "epoch": entry["epoch"], "layer_index": index, "layer": found["layer"],
+                    "bin": bin_, "low": edges[bin_], "high": edges[bin_ + 1], "count": count,
+                }
+                for bin_, count in enumerate(counts)
+            ]  # fmt: skip
+    return rows
+
+
+def alarms(state: TrainingState) -> tuple[Alarm, ...]:
+    """Return each alarm of each layer once, with the first epoch at which it was seen."""
+    seen: dict[tuple[str, str | None], int] = {}
+    for entry in state.history:
+        for layer in entry["layers"]:
+            for what in layer.get("alarms", ()):
+                seen.setdefault((what, layer["layer"]), entry["epoch"])
+        if "diverged" in entry:
+            seen.setdefault((f"non-finite loss: {entry['diverged']}", None), entry["epoch"])
+    return tuple(Alarm(what=what, layer=layer, epoch=at) for (what, layer), at in seen.items())
+
+
 def make_record(
-    spec: TrialSpec, state: TrainingState, outcome: str, settings: RunSettings, images: ImageSet
+    spec: TrialSpec,
+    state: TrainingState,
+    outcome: str,
+    *,
+    settings: RunSettings,
+    images: ImageSet,
+    steps_per_epoch: int,
 ) -> TrialRecord:
     """Return the record of a trial that finished or diverged."""
     rows = epoch_rows(state)
@@ -103,6 +154,8 @@ def make_record(
         },
         provenance=collect_provenance(),
         table_sha256={},
+        alarms=alarms(state),
+        gauge=gauge_check(scale_rows(state), spec.recipe, steps_per_epoch),
     )
 
 

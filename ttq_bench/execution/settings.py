@@ -9,7 +9,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """Absolute folders, the device kind (``cpu`` or ``cuda``), one trial's threads and GPU."""
+    """Absolute folders, the device kind (``cpu`` or ``cuda``), one trial's threads and GPU.
+
+    Histograms of latent weights are kept for ``histogram_epochs``, beside the first and the last.
+    """
 
     results: Path
     data_dir: Path
@@ -18,3 +21,4 @@ class RunSettings:
     threads: int = 1
     gpu_share: float = 0.0
     backend: str = "inprocess"
+    histogram_epochs: tuple[int, ...] = ()

@@ -68,12 +68,10 @@ def starting_model(
 def convert_(model: nn.Module, spec: TrialSpec) -> None:
     """Convert the network in place as the trial says; full precision stays as it is."""
     if spec.quantization is not None:
-        strategy = spec.quantization.strategy
         quantize_(
             model,
             spec.quantization.method,
-            strategy=strategy.name,
-            number=strategy.number,
+            spec.quantization.strategy,
             **spec.quantization.conversion.model_dump(),
         )
 

@@ -9,12 +9,15 @@ import torch
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.execution.history import (
     attempt_entry,
+    diverged_entry,
     epoch_entry,
     epoch_rows,
+    histogram_rows,
     make_record,
     scale_rows,
     start_entry,
 )
+from ttq_bench.execution.observation import Observation
 from ttq_bench.execution.outcome import Outcome
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, convert_, images_of, is_scale, starting_model
@@ -23,6 +26,7 @@ from ttq_bench.records.progress import Progress, write_progress
 from ttq_bench.records.schema import Start
 from ttq_bench.records.store import publish_record
 from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.conversion import set_epoch_
 from ttq_bench.training.checkpoints import Checkpoints, save_state
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import (
@@ -50,11 +54,23 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
     batches = batches_of(spec, images, device)
     state = _state_at_start(spec, paths, images.classes, batches, device)
     state.history.append(attempt_entry(state.epoch, settings))
-    outcome = _Run(spec, paths, should_stop).train(state, batches)
+    outcome = _Run(spec, paths, settings.histogram_epochs, should_stop).train(state, batches)
     if outcome != "stopped":
         save_state(paths.weights, {"model": state.model.state_dict()})
-        record = make_record(spec, state, outcome, settings, images)
-        publish_record(paths, record, epoch_rows(state), scale_rows(state))
+        record = make_record(
+            spec,
+            state,
+            outcome,
+            settings=settings,
+            images=images,
+            steps_per_epoch=batches.steps_per_epoch,
+        )
+        tables = {
+            "epochs.parquet": epoch_rows(state),
+            "scales.parquet": scale_rows(state),
+            "histograms.parquet": histogram_rows(state),
+        }
+        publish_record(paths, record, tables)
     return outcome
 
 
@@ -89,23 +105,33 @@ class _Run:
 
     spec: TrialSpec
     paths: TrialPaths
+    histogram_epochs: tuple[int, ...]
     should_stop: Callable[[], bool]
     last_written: float = 0.0
 
     def train(self, state: TrainingState, batches: TrialBatches) -> Outcome:
         checkpoints = Checkpoints(self.paths.checkpoints)
+        recipe = self.spec.recipe
+        set_epoch_(state.model, state.epoch)
+        observation = Observation(state.model)
         self.tell(state, 0.0)
         try:
             for result in train(
-                state, batches, self.spec.recipe, lambda s, n: self.on_step(state, s, n)
+                state,
+                batches,
+                recipe,
+                lambda s, n: self.on_step(state, s, n),
+                observation.after_backward,
             ):
-                state.history.append(epoch_entry(result, state.model))
+                kept = state.epoch in (*self.histogram_epochs, recipe.epochs)
+                state.history.append(epoch_entry(result, observation, with_histograms=kept))
                 checkpoints.save(state.epoch, state.state_dict())
                 self.tell(state, 0.0)
         except StoppedError:
             self.tell(state, 0.0, running=False)
             return "stopped"
-        except DivergedError:
+        except DivergedError as error:
+            state.history.append(diverged_entry(state.epoch, str(error)))
             return "diverged"
         return "finished"
 
@@ -114,6 +140,8 @@ class _Run:
         # Between epochs too: the clock starts anew with each, and one may take less than a second.
         if (due or step == 0) and self.should_stop():
             raise StoppedError
+        if step == 0 or self.spec.strategy_moves:
+            set_epoch_(state.model, state.epoch + step / steps, begins=step == 0)
         if due:
             self.tell(state, step / steps)
 

@@ -1,11 +1,13 @@
 """What a record says. Errors are in percent, times in seconds, losses in nats."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: code flips, gauge, alarms, histograms; older records lack them
 MOVING_AVERAGE_EPOCHS = 20
 
 EPOCH_COLUMNS = (
@@ -15,7 +17,16 @@ EPOCH_COLUMNS = (
 SCALE_COLUMNS = (
     "epoch", "layer_index", "layer", "weight_count", "positive_scale", "negative_scale", "rho",
     "positive_share", "zero_share", "negative_share", "threshold", "feeds_batch_norm",
+    "code_flips", "gauge_residue",
 )  # fmt: skip
+HISTOGRAM_COLUMNS = ("epoch", "layer_index", "layer", "bin", "low", "high", "count")
+TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "epochs.parquet": EPOCH_COLUMNS,
+        "scales.parquet": SCALE_COLUMNS,
+        "histograms.parquet": HISTOGRAM_COLUMNS,
+    }
+)
 
 
 class Errors(BaseModel):
@@ -45,6 +56,34 @@ class Start(BaseModel):
     test_error_percent: float
 
 
+class Alarm(BaseModel):
+    """Something that should not be, with the epoch (0: the start) at which it was seen first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    layer: str | None
+    epoch: int
+
+
+class Gauge(BaseModel):
+    """Self-checks over the layers that feed batch normalisation (PAPER.md, section 6).
+
+    ``largest_residue`` is the largest of the residues of an epoch in ``scales.parquet``. ``size``
+    is the quantity that only weight decay may change; its factor from start to end is predicted
+    from the recipe (None: no prediction) and seen between ``seen_low`` and ``seen_high``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int
+    largest_residue: float | None
+    size: Literal["W_p^2 + W_n^2", "W_p + W_n"]
+    predicted_factor: float | None
+    seen_low: float
+    seen_high: float
+
+
 class TrialRecord(BaseModel):
     """One finished trial. ``errors`` is None for a diverged one, whose loss became non-finite.
 
@@ -66,6 +105,8 @@ class TrialRecord(BaseModel):
     run: dict[str, Any]
     provenance: dict[str, str]
     table_sha256: dict[str, str]
+    alarms: tuple[Alarm, ...] = ()
+    gauge: Gauge | None = None
 
 
 def summarise_errors(epochs: list[dict[str, Any]]) -> Errors | None:

@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +15,29 @@ import pydantic
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import sync_folder, write_atomically
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.schema import (
-    EPOCH_COLUMNS,
-    SCALE_COLUMNS,
-    SCHEMA_VERSION,
-    TrialRecord,
-)
+from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
 
 Rows = Sequence[dict[str, Any]]
 
 
-def publish_record(paths: TrialPaths, record: TrialRecord, epochs: Rows, scales: Rows) -> bool:
+def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, Rows]) -> bool:
     """Make the record visible in one step; return False, and leave it as it is, if there is one.
 
     All files are written to a hidden folder first. Renaming a folder onto one that holds files is
-    refused by the system, so of several writers exactly one publishes.
+    refused by the system, so of several writers exactly one publishes. ``tables`` are rows by the
+    names in ``TABLES``; one without rows is left out, but for the epochs.
     """
-    tables = {"epochs.parquet": table_bytes(epochs, EPOCH_COLUMNS)}
-    if scales:
-        tables["scales.parquet"] = table_bytes(scales, SCALE_COLUMNS)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in tables.items()}
+    contents = {
+        name: table_bytes(rows, TABLES[name])
+        for name, rows in tables.items()
+        if rows or name == "epochs.parquet"
+    }
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     record = record.model_copy(update={"table_sha256": digests})
     paths.results.trials.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=f".{paths.trial_id}.", dir=paths.results.trials))
     try:
-        for name, content in tables.items():
+        for name, content in contents.items():
             write_atomically(hidden / name, content)
         write_atomically(hidden / "record.json", record_bytes(record))
         hidden.chmod(0o755)

@@ -8,8 +8,9 @@ from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity
 from ttq_bench.errors import SuiteError
 from ttq_bench.suite.schema import Selection, Suite
-from ttq_bench.suite.spec import DeltaStrategy, Quantization, TrialSpec
+from ttq_bench.suite.spec import Quantization, TrialSpec
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.strategies import DeltaStrategy
 
 CONTINUED = "full_precision_continued"
 
@@ -41,11 +42,12 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
 
 def _product(suite: Suite) -> Iterator[Point]:
     methods = list(suite.methods)
-    if suite.continue_full_precision and any(METHODS[m].is_ternary for m in methods):
+    if suite.continue_full_precision and any(METHODS[m].is_quantized for m in methods):
         methods.append(CONTINUED)
     for seed, dataset, model, method in product(suite.seeds, suite.datasets, suite.models, methods):
-        ternary = method in METHODS and METHODS[method].is_ternary
-        for strategy in suite.delta_strategies if ternary else (None,):
+        chosen = METHODS.get(method)
+        own = (chosen.strategy if chosen else None,)
+        for strategy in suite.delta_strategies if chosen and chosen.takes_strategy else own:
             yield Point(dataset, model, method, strategy, seed)
 
 
@@ -112,7 +114,7 @@ def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSp
     if point.method == "full_precision":
         return [parent]
     quantization = None
-    if point.strategy is not None:
+    if point.method in METHODS:
         quantization = Quantization(
             method=point.method, strategy=point.strategy, conversion=suite.conversion
         )

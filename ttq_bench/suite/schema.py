@@ -3,15 +3,23 @@
 To add an axis: add a field here, a level in ``grid.expand``, and a field in ``TrialSpec``.
 """
 
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.errors import TtqBenchError, did_you_mean
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.suite.spec import Conversion, DeltaStrategy
+from ttq_bench.suite.spec import Conversion
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import check_strategy
 from ttq_bench.training.recipe import Recipe
 
@@ -32,6 +40,15 @@ class Training(Strict):
 
     full_precision: Recipe
     fine_tuned: Recipe
+
+
+class StrategyFields(Strict):
+    """What may stand under the name of a delta strategy (see ``ternary/strategies.py``)."""
+
+    number: float
+    start: float | None = None
+    ramp_epochs: float = 0.0
+    update: Literal["step", "epoch"] = "step"
 
 
 class Selection(Strict):
@@ -71,6 +88,7 @@ class Suite(Strict):
     training: Training
     conversion: Conversion = Conversion()
     continue_full_precision: bool = True
+    histogram_epochs: tuple[Annotated[int, Field(ge=0)], ...] = ()
     exclude: tuple[Selection, ...] = ()
     include: tuple[Selection, ...] = ()
 
@@ -101,7 +119,7 @@ class Suite(Strict):
     @field_validator("delta_strategies", mode="before")
     @classmethod
     def read_strategies(cls, entries: Any) -> Any:
-        """Take each entry as a mapping of one strategy to its number: ``max_fraction: 0.05``."""
+        """Take each entry as ``NAME: NUMBER``, or as a name with the fields of a strategy."""
         if not isinstance(entries, list):
             return entries
         return tuple(_strategy(entry) for entry in entries)
@@ -115,9 +133,9 @@ class Suite(Strict):
     @model_validator(mode="after")
     def check_axes_fit(self) -> Self:
         """Refuse ternary methods without a delta strategy, and images of another size."""
-        ternary = [name for name in self.methods if METHODS[name].is_ternary]
-        if ternary and not self.delta_strategies:
-            raise ValueError(f"delta_strategies: method {ternary[0]!r} needs at least one")
+        needing = [name for name in self.methods if METHODS[name].takes_strategy]
+        if needing and not self.delta_strategies:
+            raise ValueError(f"delta_strategies: method {needing[0]!r} needs at least one")
         for dataset in self.datasets:
             for model in self.models:
                 has, needs = DATASETS[dataset].image_shape, MODELS[model].image_shape
@@ -157,11 +175,18 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 def _strategy(entry: Any) -> Any:
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError("expected 'NAME: NUMBER', for example 'max_fraction: 0.05'")
-    (name, number), *_ = entry.items()
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ValueError(f"{name}: expected a number, got {number!r}{text_hint(number)}")
+    (name, given), *_ = entry.items()
+    fields = given if isinstance(given, dict) else {"number": given}
     try:
-        check_strategy("delta_strategies", str(name), number)
+        strategy = StrategyFields.model_validate(fields)
+        chosen = DeltaStrategy(str(name), **strategy.model_dump())
+        check_strategy("delta_strategies", chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field, value = ".".join(map(str, first["loc"])), first["input"]
+        what = first["msg"].replace("Input should be", "expected").replace("a valid", "a")
+        named = "" if given is value else f"{field}: "
+        raise ValueError(f"{name}: {named}{what}, got {value!r}{text_hint(value)}") from error
     except TtqBenchError as error:
         raise ValueError(str(error).removeprefix("delta_strategies: ")) from error
-    return {"name": name, "number": float(number)}
+    return chosen

@@ -2,16 +2,33 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ttq_bench.records.schema import SCHEMA_VERSION
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
 # Raised by hand when the same spec gives other numbers than before; the golden test in
 # tests/execution/test_trial.py says when. Records of older versions keep their ids.
 TRAINING_VERSION = 1
+# The meaning of the fields of a spec; a record's own version is another thing.
+SPEC_VERSION = 1
+# Fields that came later, with the value that every trial before them had. They are left out where
+# they have it, so that a trial keeps its id and its record when a new field is added.
+ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
+    {
+        "recipe.optimizer": "sgd",
+        "recipe.decay_factors": [],
+        "quantization.strategy.start": None,
+        "quantization.strategy.ramp_epochs": 0.0,
+        "quantization.strategy.update": "step",
+        "quantization.conversion.keep": [],
+        "quantization.conversion.granularity": "published",
+    }
+)
 
 
 class Conversion(BaseModel):
@@ -21,29 +38,19 @@ class Conversion(BaseModel):
 
     keep_first: bool = True
     keep_last: bool = True
+    keep: tuple[str, ...] = ()
+    granularity: Literal["published", "layer", "channel"] = "published"
     initial_scales: Literal["ones", "least_squares"] = "ones"
-    normalise_latent: bool = False
-
-
-class DeltaStrategy(BaseModel):
-    """A threshold rule by name, with its number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    number: float
-
-    def __str__(self) -> str:
-        return f"{self.name}({self.number:g})"
+    normalise_latent: Literal[False, "max", "tanh"] = False
 
 
 class Quantization(BaseModel):
-    """A method with its delta strategy and the layers it acts on."""
+    """A method with its delta strategy (None without thresholds) and the layers it acts on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str
-    strategy: DeltaStrategy
+    strategy: DeltaStrategy | None
     conversion: Conversion
 
 
@@ -65,7 +72,7 @@ class TrialSpec(BaseModel):
     recipe: Recipe
     quantization: Quantization | None = None
     parent: str | None = None
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = SPEC_VERSION
     training_version: int = TRAINING_VERSION
 
     @property
@@ -78,7 +85,14 @@ class TrialSpec(BaseModel):
     @property
     def strategy(self) -> str:
         """Return the delta strategy as text, empty for full precision."""
-        return str(self.quantization.strategy) if self.quantization else ""
+        quantization = self.quantization
+        return str(quantization.strategy) if quantization and quantization.strategy else ""
+
+    @property
+    def strategy_moves(self) -> bool:
+        """Return whether the delta strategy's number changes within epochs."""
+        strategy = self.quantization.strategy if self.quantization else None
+        return strategy is not None and strategy.start is not None
 
     @property
     def trial_id(self) -> str:
@@ -86,11 +100,19 @@ class TrialSpec(BaseModel):
         canonical = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
         words = [self.dataset, self.model, self.arm]
-        if self.quantization:
+        if self.quantization and self.quantization.strategy:
             strategy = self.quantization.strategy
             words.append(f"{strategy.name}{strategy.number:g}")
         return "-".join([*words, f"s{self.seed}", digest])
 
     def resolved(self) -> dict[str, Any]:
-        """Return the spec as plain JSON values, all defaults written out."""
-        return self.model_dump(mode="json")
+        """Return the spec as plain JSON values, defaults written out but for ``ADDED_FIELDS``."""
+        fields = self.model_dump(mode="json")
+        for path, former in ADDED_FIELDS.items():
+            *parents, name = path.split(".")
+            owner: dict[str, Any] | None = fields
+            for parent in parents:
+                owner = owner[parent] if owner else None
+            if owner and owner[name] == former:
+                del owner[name]
+        return fields

@@ -1,72 +1,94 @@
-"""Which layers become ternary, and which of them feed batch normalisation."""
+"""Which layers are quantized, and how to reach what their parametrizations hold."""
 
-from typing import get_args
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Literal, get_args
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ttq_bench.errors import TtqBenchError, unknown_name
-from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.quantizers import InitialScales, TrainedTernary
+from ttq_bench.ternary.batch_norm import WEIGHTED, batch_norm_feeding
+from ttq_bench.ternary.methods import METHODS, Granularity
+from ttq_bench.ternary.quantizers import InitialScales, Normalisation, Quantizer
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import check_strategy
 
-WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+PAPER_STRATEGY = DeltaStrategy("max_fraction", 0.05)
 
 
 def quantize_(
     model: nn.Module,
     method: str,
+    strategy: DeltaStrategy | None = PAPER_STRATEGY,
     *,
-    strategy: str = "max_fraction",
-    number: float = 0.05,
     keep_first: bool = True,
     keep_last: bool = True,
+    keep: Sequence[str] = (),
+    granularity: Literal["published"] | Granularity = "published",
     initial_scales: InitialScales = "ones",
-    normalise_latent: bool = False,
+    normalise_latent: Normalisation = False,
 ) -> nn.Module:
-    """Replace the weights of the chosen layers by ternary ones, in place, and return ``model``.
+    """Replace the weights of the chosen layers by quantized ones, in place, and return ``model``.
 
-    Afterwards ``module.weight`` is the ternary tensor, ``module.parametrizations.weight.original``
-    the latent one, and ``module.parametrizations.weight[0]`` owns ``positive_scale`` and
-    ``negative_scale``. The first and the last weighted layer stay full precision unless told
-    otherwise. ``normalise_latent`` divides each layer's latent weights by their largest magnitude
-    once, before training. Raises ``TtqBenchError`` for unknown names, a number out of range, a
+    Afterwards ``module.weight`` is the quantized tensor, of ``module.parametrizations.weight``
+    ``.original`` is the latent one, and ``[0]`` the ``Quantizer`` that owns the scales.
+    ``strategy`` is ignored by methods that have their own or no threshold. The first and the last
+    weighted layer stay full precision unless told otherwise, and so do layers whose name matches a
+    pattern of ``keep`` (``*`` and ``?`` as in file names). ``granularity``: one threshold and pair
+    of scales a layer or an output channel (``published``: as the method's source has it).
+    ``normalise_latent`` divides latent weights by their largest magnitude (``max``) or takes their
+    tanh at each forward pass. Raises ``TtqBenchError`` for unknown names, a number out of range, a
     model that is converted already, or one without a layer to convert.
     """
     if method not in METHODS:
         raise unknown_name("quantize_", "method", method, METHODS)
-    if not METHODS[method].is_ternary:
+    chosen = METHODS[method]
+    if not chosen.is_quantized:
         return model
-    check_strategy("quantize_", strategy, number)
+    strategy = chosen.strategy or (strategy if chosen.takes_strategy else None)
+    if strategy is not None:
+        check_strategy("quantize_", strategy)
+    elif chosen.takes_strategy:
+        raise TtqBenchError(f"quantize_: method {method!r} needs a delta strategy, got None")
     if initial_scales not in get_args(InitialScales):
         raise unknown_name("quantize_", "initial_scales", initial_scales, get_args(InitialScales))
-    names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last)
+    names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep)
     feeds = batch_norm_feeding(model)
     for name in names:
         layer = model.get_submodule(name)
-        latent = layer.get_parameter("weight")
-        quantizer = TrainedTernary(strategy, number, feeds_batch_norm=feeds.get(name, "unknown"))
-        quantizer.to(latent.device)
-        with torch.no_grad():
-            if normalise_latent and (largest := latent.abs().max()) > 0:
-                latent.div_(largest)
-        quantizer.set_initial_scales(latent.detach(), initial_scales)
+        latent = layer.get_parameter("weight").detach()
+        quantizer = Quantizer(
+            chosen,
+            strategy,
+            latent,
+            granularity=chosen.granularity if granularity == "published" else granularity,
+            normalise_latent=normalise_latent,
+            feeds_batch_norm=feeds.get(name, "unknown"),
+        )
+        quantizer.set_initial_scales(latent, initial_scales)
         parametrize.register_parametrization(layer, "weight", quantizer)
     return model
 
 
 def layers_to_quantize(
-    model: nn.Module, *, keep_first: bool = True, keep_last: bool = True
+    model: nn.Module, *, keep_first: bool = True, keep_last: bool = True, keep: Sequence[str] = ()
 ) -> list[str]:
     """Return the names of the layers to convert, in the order in which they are registered."""
     names = [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
     converted = [name for name, _ in quantized_layers(model)]
     if converted:
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
-    chosen = names[int(keep_first) : len(names) - int(keep_last)]
+    for pattern in keep:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise TtqBenchError(
+                f"quantize_: keep: {pattern!r} matches none of the layers {', '.join(names)}"
+            )
+    chosen = [
+        name
+        for name in names[int(keep_first) : len(names) - int(keep_last)]
+        if not any(fnmatchcase(name, pattern) for pattern in keep)
+    ]
     if not chosen:
         raise TtqBenchError(
             f"quantize_: the model has {len(names)} weighted layers, none to convert"
@@ -83,10 +105,10 @@ def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def quantizer_of(layer: nn.Module) -> TrainedTernary:
+def quantizer_of(layer: nn.Module) -> Quantizer:
     """Return the quantizer that owns a converted layer's scales."""
     quantizer = layer.parametrizations["weight"][0]  # type: ignore[index]
-    assert isinstance(quantizer, TrainedTernary)
+    assert isinstance(quantizer, Quantizer)
     return quantizer
 
 
@@ -95,43 +117,16 @@ def latent_of(layer: nn.Module) -> Tensor:
     return layer.get_parameter("parametrizations.weight.original")
 
 
-def batch_norm_feeding(model: nn.Module) -> dict[str, str]:
-    """Return ``yes``, ``no`` or ``unknown`` for each layer: does it feed batch normalisation?
-
-    Read off the traced graph: ``yes`` where every user of the layer's output is a batch
-    normalisation, ``no`` where none lies anywhere behind it, ``unknown`` for all that is between
-    and for layers whose uses differ. A model that cannot be traced gives an empty mapping.
-    """
-    try:
-        graph = fx.symbolic_trace(model).graph
-    except Exception:  # tracing runs the model's own code, which may raise anything
-        return {}
-    modules = dict(model.named_modules())
-
-    def is_norm(node: fx.Node) -> bool:
-        if node.op == "call_module":
-            return isinstance(modules[str(node.target)], NORMALISED)
-        return node.target is F.batch_norm
-
-    answers: dict[str, str] = {}
-    for node in graph.nodes:
-        if node.op == "call_module" and isinstance(modules[str(node.target)], WEIGHTED):
-            if node.users and all(is_norm(user) for user in node.users):
-                answer = "yes"
-            else:
-                answer = "unknown" if any(map(is_norm, _downstream(node))) else "no"
-            known = answers.setdefault(str(node.target), answer)
-            if known != answer:  # a shared layer: one node a use
-                answers[str(node.target)] = "unknown"
-    return answers
+def quantizers(model: nn.Module) -> Iterator[tuple[Quantizer, Tensor]]:
+    """Yield the quantizer and the latent weights of each converted layer."""
+    for _, layer in quantized_layers(model):
+        yield quantizer_of(layer), latent_of(layer)
 
 
-def _downstream(node: fx.Node) -> set[fx.Node]:
-    found: set[fx.Node] = set()
-    waiting = list(node.users)
-    while waiting:
-        user = waiting.pop()
-        if user not in found:
-            found.add(user)
-            waiting.extend(user.users)
-    return found
+def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:
+    """Tell every delta strategy how many epochs are done; ``begins`` renews held thresholds."""
+    for quantizer, latent in quantizers(model):
+        if quantizer.strategy is not None:
+            quantizer.number = quantizer.strategy.number_at(epoch)
+        if begins:
+            quantizer.hold_threshold(latent)

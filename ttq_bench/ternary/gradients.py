@@ -1,7 +1,11 @@
-"""Forward and backward maps from latent weights to ternary weights.
+"""Forward and backward maps from latent weights to quantized weights.
 
-One typed function around each autograd Function. All maps are elementwise over the latent
-weights, of any shape and memory format; scales are scalars.
+One typed function around the autograd Function. The maps are elementwise over latent weights of
+any shape and memory format; scales are scalars, or one an output channel in a shape that
+broadcasts (the gradients of scales then sum over each channel).
+
+Sets are tensors of ones and zeros, because products with them are vectorised where a choice
+between scalars is not: 2.0 instead of 5.6 ms for the 18 layers of ResNet-20, the same to the bit.
 """
 
 from typing import Any
@@ -9,49 +13,80 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttq_bench.ternary.methods import LatentGradient, ScaleGradient
 
-def ternary_codes(latent: Tensor, threshold: Tensor) -> Tensor:
-    """Return the sign of each weight beyond the threshold, else 0: int8, same shape (Eq. 6)."""
+
+def ternary_sets(latent: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where weights are beyond the threshold and beyond its negative (Eq. 6): 1, else 0."""
     wide = latent.detach().to(torch.promote_types(latent.dtype, threshold.dtype))
-    return (wide > threshold).to(torch.int8) - (wide < -threshold).to(torch.int8)
+    return (wide > threshold).to(latent.dtype), (wide < -threshold).to(latent.dtype)
 
 
-def trained_ternary(
-    latent: Tensor, positive_scale: Tensor, negative_scale: Tensor, threshold: Tensor
+def binary_sets(latent: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where weights are at least zero, and where they are below: 1, else 0."""
+    positive = (latent.detach() >= 0).to(latent.dtype)
+    return positive, 1 - positive
+
+
+def quantized(
+    latent: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    positive_scale: Tensor,
+    negative_scale: Tensor,
+    *,
+    latent_gradient: LatentGradient = "scaled",
+    scale_gradient: ScaleGradient = "sum",
 ) -> Tensor:
-    """Return +W_p, 0 or -W_n for each latent weight, with TTQ's gradients.
+    """Return +W_p on the positive set, -W_n on the negative one, else 0 (Eq. 6), as ``latent``.
 
-    Forward is Eq. 6; the gradient of the latent weights is Eq. 8 (W_p, 1 or W_n times the
-    incoming one); the gradients of the scales are sums over their sets (Eq. 7), the one of W_n
-    with the minus that Eq. 7 leaves out. The threshold gets no gradient.
+    ``latent_gradient`` is what the incoming gradient is multiplied by: ``scaled`` is W_p, 1 or W_n
+    (Eq. 8), ``straight_through`` is 1, ``clipped_sign`` is 1/n + scale * [|w~| <= 1] for n weights
+    that share a scale (Rastegari et al. 2016, section 3.1).
+
+    ``scale_gradient`` is how it is gathered over a scale's set: the ``sum`` (Eq. 7, with the minus
+    for W_n that it leaves out), the ``mean``, or the sum ``as_printed``, without that minus.
     """
-    ternary: Tensor = _TrainedTernary.apply(latent, positive_scale, negative_scale, threshold)
-    return ternary
+    scales, rules = (positive_scale, negative_scale), (latent_gradient, scale_gradient)
+    weights: Tensor = _Quantized.apply(latent, positive, negative, *scales, rules)
+    return weights
 
 
-class _TrainedTernary(torch.autograd.Function):
+class _Quantized(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, latent: Tensor, positive_scale: Tensor, negative_scale: Tensor, threshold: Tensor
-    ) -> Tensor:
-        codes = ternary_codes(latent, threshold)
-        positive, negative = codes > 0, codes < 0
-        ctx.save_for_backward(positive, negative, positive_scale, negative_scale)
-        zero = latent.new_zeros(())
+    def forward(ctx: Any, latent: Tensor, *rest: Any) -> Tensor:
+        positive, negative, positive_scale, negative_scale, ctx.rules = rest
+        inside = latent.abs() <= 1 if ctx.rules[0] == "clipped_sign" else None
+        ctx.save_for_backward(positive, negative, positive_scale, negative_scale, inside)
         scales = positive_scale.to(latent.dtype), negative_scale.to(latent.dtype)
-        return torch.where(positive, scales[0], torch.where(negative, -scales[1], zero))
+        return torch.addcmul(positive * scales[0], negative, -scales[1])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        positive, negative, positive_scale, negative_scale = ctx.saved_tensors
-        # Eq. 7 prints a plus for W_n. The chain rule through -W_n gives a minus, and finite
-        # differences agree: tests/ternary/test_gradients.py.
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        positive, negative, positive_scale, negative_scale, inside = ctx.saved_tensors
+        latent_rule, scale_rule = ctx.rules
         wide = gradient.to(torch.promote_types(gradient.dtype, positive_scale.dtype))
-        positive_gradient = (wide * positive).sum()
-        negative_gradient = -(wide * negative).sum()
-        one = wide.new_ones(())
-        multiplier = torch.where(
-            positive, positive_scale, torch.where(negative, negative_scale, one)
-        )
-        latent_gradient = (wide * multiplier).to(gradient.dtype)
-        return latent_gradient, positive_gradient, negative_gradient, None
+        on_positive, on_negative = wide * positive, wide * negative
+        scale_gradients: tuple[Tensor | None, ...] = (None, None)
+        if ctx.needs_input_grad[3] or ctx.needs_input_grad[4]:
+            # Eq. 7 prints a plus for W_n. The chain rule through -W_n gives a minus, and finite
+            # differences agree: tests/ternary/test_gradients.py.
+            sign = 1 if scale_rule == "as_printed" else -1
+            shape = positive_scale.shape
+            sums = on_positive.sum_to_size(shape), on_negative.sum_to_size(shape)
+            if scale_rule == "mean":  # of nothing: zero
+                counts = [s.to(wide.dtype).sum_to_size(shape) for s in (positive, negative)]
+                sums = sums[0] / counts[0].clamp_min(1), sums[1] / counts[1].clamp_min(1)
+            scale_gradients = sums[0], sign * sums[1]
+        latent_gradient = wide
+        if latent_rule == "scaled":
+            on_zero = (wide - on_positive).sub_(
+                on_negative
+            )  # exact: each term is zero or the whole
+            on_zero.addcmul_(on_positive, positive_scale).addcmul_(on_negative, negative_scale)
+            latent_gradient = on_zero
+        elif latent_rule == "clipped_sign":
+            latent_gradient = wide * (
+                inside * positive_scale + positive_scale.numel() / wide.numel()
+            )
+        return latent_gradient.to(gradient.dtype), None, None, *scale_gradients, None

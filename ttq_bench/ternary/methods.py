@@ -1,6 +1,7 @@
 """Table ``METHODS``: what a suite may name as a method. Needs no torch.
 
-To add one: add a line here, and a quantizer for its ``scales`` in ``quantizers.py`` if none fits.
+To add one: add a line here. What a line may say is in ``Method``; a new value of one of its fields
+is one branch in ``gradients.py`` or ``quantizers.py``.
 """
 
 from collections.abc import Mapping
@@ -8,29 +9,63 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Scales = Literal["none", "learned_pair"]
+from ttq_bench.ternary.strategies import DeltaStrategy
+
+Levels = Literal["unquantized", "two", "three"]
+Scales = Literal["learned_pair", "learned_one", "ones", "mean_magnitude"]
+LatentGradient = Literal["scaled", "straight_through", "clipped_sign"]
+ScaleGradient = Literal["sum", "mean", "as_printed"]
+Granularity = Literal["layer", "channel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How the weights of a converted layer are made from its latent weights.
+    """How the weights of a converted layer are made from its latent weights, and trained.
 
-    ``scales`` is ``none`` where weights stay as they are, or ``learned_pair`` for two learned
-    scales a layer (W_p and W_n). ``source`` says where the method is published.
+    ``levels``: weights stay as they are, take two values (their sign) or three (Eq. 6). ``scales``:
+    W_p and W_n learned, one learned for both, both 1, or both the mean magnitude of the weights
+    that are not zero. Gradients: see ``gradients.py``. ``granularity`` is the published one: one
+    threshold and pair of scales a layer, or one for each output channel. ``strategy`` is the
+    method's own delta strategy; without one, a suite's delta strategies apply.
     """
 
-    scales: Scales
     source: str
+    levels: Levels = "three"
+    scales: Scales = "learned_pair"
+    latent_gradient: LatentGradient = "scaled"
+    scale_gradient: ScaleGradient = "sum"
+    granularity: Granularity = "layer"
+    strategy: DeltaStrategy | None = None
 
     @property
-    def is_ternary(self) -> bool:
-        """Whether layers are converted at all (and a delta strategy is needed)."""
-        return self.scales != "none"
+    def is_quantized(self) -> bool:
+        """Whether layers are converted at all."""
+        return self.levels != "unquantized"
 
+    @property
+    def takes_strategy(self) -> bool:
+        """Whether a delta strategy has to be given."""
+        return self.levels == "three" and self.strategy is None
+
+
+_TTQ = "Zhu et al. 2017"
+_TWN = DeltaStrategy("mean_fraction", 0.7)
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "full_precision": Method("none", "the unquantized network"),
-        "ttq": Method("learned_pair", "Zhu et al. 2017, Eqs. 6-8, true gradient of W_n"),
+        "full_precision": Method("the unquantized network", "unquantized"),
+        "ttq": Method(f"{_TTQ}, Eqs. 6-8, true gradient of W_n"),
+        "ttq-as-printed": Method(f"{_TTQ}, Eq. 7 as printed", scale_gradient="as_printed"),
+        "ttq-tied": Method("ttq with W_p = W_n (control)", scales="learned_one"),
+        "ttq-ste": Method("ttq without Eq. 8 (control)", latent_gradient="straight_through"),
+        "ttq-mean-grad": Method("ttq as some ports have it", scale_gradient="mean"),
+        "ternary-plain": Method("{-1, 0, +1}, nothing learned (control)", scales="ones"),
+        "twn": Method(
+            "Li et al. 2016", "three", "mean_magnitude", "straight_through", strategy=_TWN
+        ),
+        "bwn": Method(
+            "Rastegari et al. 2016", "two", "mean_magnitude", "clipped_sign", granularity="channel"
+        ),
+        "dorefa-w1": Method("Zhou et al. 2016", "two", "mean_magnitude", "straight_through"),
     }
 )

@@ -1,8 +1,7 @@
-"""Modules that own the scales of one layer and its threshold rule.
+"""The module that owns the scales of one layer and its threshold rule.
 
-They are torch parametrizations: ``forward`` maps the latent weights (``.original``) to the weights
-that the layer uses. To add one, give it the attributes of ``TrainedTernary`` that
-``weight_stats.py`` reads.
+It is a torch parametrization: ``forward`` maps the latent weights (``.original``) to the weights
+that the layer uses. What it does is said by its ``Method``, a line of ``METHODS``.
 """
 
 from typing import Literal
@@ -10,50 +9,127 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.ternary.gradients import ternary_codes, trained_ternary
+from ttq_bench.ternary.gradients import binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.methods import Granularity, Method
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
 InitialScales = Literal["ones", "least_squares"]
+Normalisation = Literal[False, "max", "tanh"]
+FedAnswer = Literal["yes", "no", "unknown"]
 
 
-class TrainedTernary(nn.Module):
-    """Two learned scales for one layer (TTQ): weights are +W_p, 0 or -W_n.
+class Quantizer(nn.Module):
+    """Scales and threshold of one layer: weights are +W_p, 0 or -W_n.
 
-    ``feeds_batch_norm`` is ``yes``, ``no`` or ``unknown``: where it is ``yes``, only the ratio of
-    the scales has an effect on the network's function.
+    ``positive_scale`` and ``negative_scale`` are parameters where the method learns them (one and
+    the same for a tied pair), buffers of ones where it has none, and None where they follow from
+    the latent weights. ``feeds_batch_norm`` is ``yes``, ``no`` or ``unknown``: where it is
+    ``yes``, only the ratio of the scales has an effect on the network's function.
     """
 
-    def __init__(self, strategy: str, number: float, *, feeds_batch_norm: str = "unknown") -> None:
+    def __init__(
+        self,
+        method: Method,
+        strategy: DeltaStrategy | None,
+        latent: Tensor,
+        *,
+        granularity: Granularity = "layer",
+        normalise_latent: Normalisation = False,
+        feeds_batch_norm: FedAnswer = "unknown",
+    ) -> None:
         super().__init__()
+        self.method = method
         self.strategy = strategy
-        self.number = number
+        self.normalise_latent = normalise_latent
         self.feeds_batch_norm = feeds_batch_norm
-        self.positive_scale = nn.Parameter(torch.ones(()))
-        self.negative_scale = nn.Parameter(torch.ones(()))
+        self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
+        self.number = strategy.number_at(0.0) if strategy else 0.0
+        shape = (len(latent), *(1 for _ in self.shared)) if self.shared else ()
+        ones = torch.ones(shape, device=latent.device)
+        self.held_threshold: Tensor | None
+        held = strategy is not None and strategy.update == "epoch"
+        self.register_buffer("held_threshold", torch.zeros_like(ones) if held else None)
+        self.positive_scale: Tensor | None
+        self.negative_scale: Tensor | None
+        if method.scales.startswith("learned"):
+            self.positive_scale = nn.Parameter(ones)
+            tied = method.scales == "learned_one"
+            self.negative_scale = self.positive_scale if tied else nn.Parameter(ones.clone())
+        else:
+            fixed = ones if method.scales == "ones" else None
+            self.register_buffer("positive_scale", fixed)
+            self.register_buffer("negative_scale", fixed)
+        self.hold_threshold(latent)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return the ternary weights of ``latent``: same shape, dtype and memory format."""
-        return trained_ternary(
-            latent, self.positive_scale, self.negative_scale, self.threshold(latent)
+        """Return the quantized weights of ``latent``: same shape, dtype and memory format."""
+        method = self.method
+        return quantized(
+            *self.parts(latent),
+            latent_gradient=method.latent_gradient,
+            scale_gradient=method.scale_gradient,
         )
 
-    def threshold(self, latent: Tensor) -> Tensor:
-        """Return the threshold of ``latent`` under this layer's delta strategy, a scalar."""
-        return THRESHOLDS[self.strategy].threshold(latent, self.number)
+    def parts(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return normalised latent weights, positive and negative set (1 or 0), W_p and W_n."""
+        latent = self.normalised(latent)
+        binary = self.method.levels == "two"
+        sets = binary_sets(latent) if binary else ternary_sets(latent, self.threshold(latent))
+        if self.positive_scale is not None and self.negative_scale is not None:
+            return latent, *sets, self.positive_scale, self.negative_scale
+        mean = self._mean_magnitude(latent, sets[0] + sets[1])
+        return latent, *sets, mean, mean
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return -1, 0 or +1 for each latent weight, int8."""
-        return ternary_codes(latent, self.threshold(latent))
+        _, positive, negative, *_ = self.parts(latent)
+        return (positive - negative).to(torch.int8)
+
+    def normalised(self, latent: Tensor) -> Tensor:
+        """Return the latent weights as the codes see them: as they are, over max, or tanh."""
+        if self.normalise_latent == "tanh":
+            return latent.tanh()
+        if self.normalise_latent == "max":
+            tiny = torch.finfo(latent.dtype).tiny
+            largest = latent.detach().abs().amax(self.shared or (), keepdim=bool(self.shared))
+            return latent / largest.clamp_min(tiny)  # a layer of zeros stays one
+        return latent
+
+    def threshold(self, latent: Tensor) -> Tensor:
+        """Return the threshold that normalised latent weights are compared with."""
+        if self.strategy is None:
+            return latent.new_zeros(())
+        if self.held_threshold is not None:
+            return self.held_threshold
+        return THRESHOLDS[self.strategy.name].threshold(latent, self.number, self.shared)
+
+    @torch.no_grad()
+    def hold_threshold(self, latent: Tensor) -> None:
+        """Where the threshold is updated once an epoch: make it follow ``latent`` now."""
+        if self.strategy is not None and self.held_threshold is not None:
+            rule = THRESHOLDS[self.strategy.name].threshold
+            self.held_threshold.copy_(rule(self.normalised(latent), self.number, self.shared))
+
+    def _mean_magnitude(self, latent: Tensor, members: Tensor) -> Tensor:
+        """Return the mean magnitude over a set (1 or 0) by layer or channel, 0 over none."""
+        magnitudes = latent.detach().abs() * members
+        count = members.sum(self.shared, keepdim=bool(self.shared)).clamp_min(1)
+        return magnitudes.sum(self.shared, keepdim=bool(self.shared)) / count
 
     @torch.no_grad()
     def set_initial_scales(self, latent: Tensor, choice: InitialScales) -> None:
-        """Set both scales to one (as in the paper), or to the values nearest to ``latent``.
+        """Set learned scales to one (as in the paper), or to the values nearest to ``latent``.
 
-        For given codes the squared distance between the ternary and the latent weights is
+        For given codes the squared distance between the quantized and the latent weights is
         smallest when each scale is the mean magnitude over its set; an empty set keeps one.
         """
-        codes = self.codes(latent)
-        for scale, sign in ((self.positive_scale, 1), (self.negative_scale, -1)):
-            members = latent[codes == sign]
-            use_mean = choice == "least_squares" and members.numel() > 0
-            scale.copy_(members.abs().float().mean() if use_mean else torch.ones(()))
+        if not isinstance(self.positive_scale, nn.Parameter):
+            return
+        latent, *sets, _, _ = self.parts(latent)
+        if self.method.scales == "learned_one":
+            sets = [sets[0] + sets[1]] * 2
+        for scale, members in zip((self.positive_scale, self.negative_scale), sets, strict=True):
+            mean = self._mean_magnitude(latent.float(), members)
+            nearest = (mean > 0) & (choice == "least_squares")
+            scale.copy_(torch.where(nearest, mean, 1.0))  # type: ignore[union-attr]

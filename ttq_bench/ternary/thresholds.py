@@ -1,12 +1,15 @@
 """Delta strategies: from the latent weights of one layer to its threshold. Needs no torch.
 
-Every rule takes latent weights of any shape and one number, and returns a detached scalar tensor
-in at least single precision. Weights with ``|w~| <= threshold`` become zero (Eq. 6).
+Every rule takes latent weights of any shape, one number, and the dimensions that share a threshold
+(None: the whole layer). It returns a detached tensor in at least single precision: a scalar, or one
+threshold an output channel with the shared dimensions kept as ones, so that it broadcasts.
+Weights with ``|w~| <= threshold`` become zero (Eq. 6).
 To add a strategy: write the rule, add a line to ``THRESHOLDS``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,26 +20,34 @@ from ttq_bench.errors import TtqBenchError, unknown_name
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ttq_bench.ternary.strategies import DeltaStrategy
 
 SINGLE_BYTES = 4
+Shared = tuple[int, ...] | None
 
 
-def max_fraction(latent: Tensor, fraction: float) -> Tensor:
-    """Return ``fraction`` of the layer's largest magnitude, a scalar (TTQ, Eq. 9; 0.05 there)."""
-    return _magnitudes(latent).amax() * fraction
+def max_fraction(latent: Tensor, fraction: float, shared: Shared = None) -> Tensor:
+    """Return ``fraction`` of the largest magnitude (TTQ, Eq. 9; 0.05 there)."""
+    return _magnitudes(latent).amax(shared or (), keepdim=bool(shared)) * fraction
 
 
-def constant_sparsity(latent: Tensor, sparsity: float) -> Tensor:
-    """Return the magnitude at or below which ``round(sparsity * n)`` of n weights lie, a scalar.
+def mean_fraction(latent: Tensor, fraction: float, shared: Shared = None) -> Tensor:
+    """Return ``fraction`` of the mean magnitude (TWN, Eq. 6; 0.7 there)."""
+    return _magnitudes(latent).mean(shared, keepdim=bool(shared)) * fraction
+
+
+def constant_sparsity(latent: Tensor, sparsity: float, shared: Shared = None) -> Tensor:
+    """Return the magnitude at or below which ``round(sparsity * n)`` of n weights lie.
 
     TTQ's second strategy: the same share of zeros in every layer. Equal magnitudes at the
     threshold all become zero, so that ties can only raise the sparsity.
     """
-    magnitudes = _magnitudes(latent).flatten()
-    zeros = round(sparsity * magnitudes.numel())
-    if zeros == 0:
-        return magnitudes.new_zeros(())  # latent weights that are exactly zero stay zero
-    return magnitudes.kthvalue(zeros).values
+    magnitudes = _magnitudes(latent)
+    groups = magnitudes.flatten(1) if shared else magnitudes.reshape(1, -1)
+    zeros = round(sparsity * groups.shape[1])
+    # Without zeros, latent weights that are exactly zero stay zero.
+    found = groups.kthvalue(zeros, 1).values if zeros else groups.new_zeros(len(groups))
+    return found.reshape(-1, *(1 for _ in shared)) if shared else found.reshape(())
 
 
 def _magnitudes(latent: Tensor) -> Tensor:
@@ -48,7 +59,7 @@ def _magnitudes(latent: Tensor) -> Tensor:
 class ThresholdRule:
     """A strategy with the meaning and the range of its number: ``low <= number < high``."""
 
-    threshold: Callable[[Tensor, float], Tensor]
+    threshold: Callable[[Tensor, float, Shared], Tensor]
     number: str
     low: float
     high: float
@@ -63,17 +74,27 @@ THRESHOLDS: Mapping[str, ThresholdRule] = MappingProxyType(
         "constant_sparsity": ThresholdRule(
             constant_sparsity, "share r of zero weights", 0.0, 1.0, "TTQ, section 3.2"
         ),
+        "mean_fraction": ThresholdRule(
+            mean_fraction, "fraction of the mean magnitude", 0.0, 10.0, "Li et al. 2016, Eq. 6"
+        ),
     }
 )
 
 
-def check_strategy(where: str, strategy: str, number: float) -> None:
-    """Raise ``TtqBenchError`` unless the strategy exists and its number is in its range."""
-    if strategy not in THRESHOLDS:
-        raise unknown_name(where, "delta strategy", strategy, THRESHOLDS)
-    rule = THRESHOLDS[strategy]
-    if not rule.low <= number < rule.high:
+def check_strategy(where: str, strategy: DeltaStrategy) -> None:
+    """Raise ``TtqBenchError`` unless the rule exists and its numbers are in their ranges."""
+    if strategy.name not in THRESHOLDS:
+        raise unknown_name(where, "delta strategy", strategy.name, THRESHOLDS)
+    rule = THRESHOLDS[strategy.name]
+    for number in (strategy.number, strategy.start):
+        if number is not None and not rule.low <= number < rule.high:
+            raise TtqBenchError(
+                f"{where}: {strategy.name} takes a {rule.number} from {rule.low:g} up to, not"
+                f" including, {rule.high:g}; got {number:g}"
+            )
+    moves = strategy.start is not None
+    if moves != (strategy.ramp_epochs > 0) or not math.isfinite(strategy.ramp_epochs):
         raise TtqBenchError(
-            f"{where}: {strategy} takes a {rule.number} from {rule.low:g} up to, not including,"
-            f" {rule.high:g}; got {number:g}"
+            f"{where}: {strategy.name}: start and ramp_epochs (above 0) come together; got start"
+            f" {strategy.start} and ramp_epochs {strategy.ramp_epochs:g}"
         )

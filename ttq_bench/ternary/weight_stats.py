@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+from ttq_bench.ternary.quantizers import Quantizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class LayerStatistics:
     """One converted layer: shares of the three codes (they add up to 1), scales, and their ratio.
 
     ``rho`` is ln(W_p / W_n), the only combination of the scales that a batch normalisation behind
-    the layer cannot undo; it is nan where a scale is not positive.
+    the layer cannot undo; it is nan where a scale is not positive. Scales, rho and threshold of
+    output channels are averaged. ``smallest_scale`` is the least of them all.
     """
 
     layer: str
@@ -27,35 +29,46 @@ class LayerStatistics:
     negative_share: float
     threshold: float
     feeds_batch_norm: str
+    smallest_scale: float
+
+    def alarms(self) -> list[str]:
+        """Return what is wrong with the layer; it has a threshold wherever it could have zeros."""
+        found = ["dead layer: all weights are zero"] if self.zero_share == 1 else []
+        if self.threshold > 0 and self.zero_share == 0:
+            found.append("saturated layer: no weight is zero")
+        if self.smallest_scale < 0:
+            found.append("negative scale")
+        return found
 
 
 @torch.no_grad()
-def layer_statistics(model: nn.Module) -> list[LayerStatistics]:
+def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
     """Return the statistics of each converted layer in network order (none: an empty list)."""
-    return [_statistics(name, layer) for name, layer in quantized_layers(model)]
+    return [
+        _statistics(name, quantizer_of(layer), latent_of(layer))
+        for name, layer in quantized_layers(model)
+    ]
 
 
-def _statistics(name: str, layer: nn.Module) -> LayerStatistics:
-    quantizer = quantizer_of(layer)
-    latent = latent_of(layer)
-    codes = quantizer.codes(latent)
-    count = codes.numel()
-    positives, negatives = int((codes > 0).sum()), int((codes < 0).sum())
-    positive_scale, negative_scale = (
-        float(quantizer.positive_scale),
-        float(quantizer.negative_scale),
+def _statistics(name: str, quantizer: Quantizer, latent: Tensor) -> LayerStatistics:
+    normalised, positive, negative, positive_scale, negative_scale = quantizer.parts(latent)
+    count = latent.numel()
+    positives, negatives = int(positive.count_nonzero()), int(negative.count_nonzero())
+    pairs = list(
+        zip(positive_scale.flatten().tolist(), negative_scale.flatten().tolist(), strict=True)
     )
     return LayerStatistics(
         layer=name,
         weight_count=count,
-        positive_scale=positive_scale,
-        negative_scale=negative_scale,
-        rho=log_ratio(positive_scale, negative_scale),
+        positive_scale=float(positive_scale.mean()),
+        negative_scale=float(negative_scale.mean()),
+        rho=sum(log_ratio(*pair) for pair in pairs) / len(pairs),
         positive_share=positives / count,
         zero_share=(count - positives - negatives) / count,
         negative_share=negatives / count,
-        threshold=float(quantizer.threshold(latent)),
+        threshold=float(quantizer.threshold(normalised).mean()),
         feeds_batch_norm=quantizer.feeds_batch_norm,
+        smallest_scale=min(map(min, pairs)),
     )
 
 

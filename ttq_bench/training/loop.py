@@ -55,7 +55,7 @@ class TrainingState:
     """What a run is at the end of an epoch, and all that a checkpoint has to hold."""
 
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
     epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -86,18 +86,20 @@ def train(
     batches: Batches,
     recipe: Recipe,
     on_step: Callable[[int, int], None],
+    observe: Callable[[], None] = lambda: None,
 ) -> Iterator[EpochResult]:
     """Train from ``state`` to the recipe's last epoch and yield a result after each epoch.
 
     ``on_step`` gets the steps done and the steps in all of the epoch, between evaluated batches
-    too; it may raise ``StoppedError``. Raises ``DivergedError`` when the mean training loss of an
+    too; it may raise ``StoppedError``. ``observe`` is called when a step has its gradients, before
+    the optimiser takes them. Raises ``DivergedError`` when the mean training loss of an
     epoch, or the validation loss after it, is not finite.
     All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
     """
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
         torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
-        loss = _train_epoch(state, batches, recipe, on_step)
+        loss = _train_epoch(state, batches, recipe, on_step, observe)
         validation = _evaluate(state, batches, "validation", recipe, on_step)
         test = _evaluate(state, batches, "test", recipe, on_step)
         state.epoch += 1
@@ -114,7 +116,11 @@ def train(
 
 
 def _train_epoch(
-    state: TrainingState, batches: Batches, recipe: Recipe, on_step: Callable[[int, int], None]
+    state: TrainingState,
+    batches: Batches,
+    recipe: Recipe,
+    on_step: Callable[[int, int], None],
+    observe: Callable[[], None],
 ) -> float:
     steps = batches.steps_per_epoch
     losses = []
@@ -127,6 +133,7 @@ def _train_epoch(
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        observe()
         state.optimizer.step()
         losses.append(loss.detach())  # read once an epoch: an .item() a step would stall a GPU
     mean = float(torch.stack(losses).mean())

@@ -1,4 +1,4 @@
-"""SGD with momentum, with the choice to spare some parameters from weight decay."""
+"""SGD or Adam, with the choice to spare some parameters from weight decay."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,13 @@ from torch import nn
 
 from ttq_bench.training.recipe import Recipe
 
+SECOND_BETA = 0.999
+
 
 def make_optimizer(
     model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]
-) -> torch.optim.SGD:
-    """Return SGD over all parameters; those that ``is_scale`` names decay if the recipe says so."""
+) -> torch.optim.Optimizer:
+    """Return the optimiser of all parameters; those that ``is_scale`` names decay if it says so."""
     named = list(model.named_parameters())
     weights = [parameter for name, parameter in named if not is_scale(name)]
     scales = [parameter for name, parameter in named if is_scale(name)]
@@ -19,6 +21,9 @@ def make_optimizer(
     if scales:
         decay = recipe.weight_decay if recipe.decay_scales else 0.0
         groups.append({"params": scales, "weight_decay": decay})
+    if recipe.optimizer == "adam":
+        betas = recipe.momentum, SECOND_BETA
+        return torch.optim.Adam(groups, lr=recipe.learning_rate, betas=betas, fused=True)
     return torch.optim.SGD(
         groups,
         lr=recipe.learning_rate,

@@ -5,21 +5,25 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Recipe(BaseModel):
-    """How one network is trained: SGD with momentum under a learning rate that changes by epoch.
+    """How one network is trained, under a learning rate that changes by epoch.
 
-    ``step`` multiplies the rate by ``decay_factor`` at each of ``decay_epochs``; ``cosine`` lowers
-    it towards zero, which it would reach one step after the last. ``warmup_epochs`` raise it
-    linearly from zero first. ``decay_scales`` says whether weight decay acts on W_p and W_n too.
+    ``adam`` takes ``momentum`` as its first beta; the second is 0.999. ``step`` multiplies the rate
+    by ``decay_factor`` at each of ``decay_epochs``, or by one of ``decay_factors`` at each;
+    ``cosine`` lowers it towards zero, which it would reach one step after the last.
+    ``warmup_epochs`` raise it linearly from zero first. ``decay_scales`` says whether weight decay
+    acts on W_p and W_n too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
+    optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Positive = 0.1
     momentum: Share = 0.9
     nesterov: bool = False
@@ -27,7 +31,8 @@ class Recipe(BaseModel):
     decay_scales: bool = False
     schedule: Literal["step", "cosine"] = "step"
     decay_epochs: tuple[int, ...] = ()
-    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    decay_factor: Factor = 0.1
+    decay_factors: tuple[Factor, ...] = ()
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Share = 0.0
     augmentation: Literal["crop_flip", "none"] = "crop_flip"
@@ -45,8 +50,15 @@ class Recipe(BaseModel):
             and not 0 < self.decay_epochs[0] <= self.decay_epochs[-1] < self.epochs
         ):
             raise ValueError(f"decay_epochs must lie between 1 and epochs - 1 = {self.epochs - 1}")
+        if self.decay_factors and len(self.decay_factors) != len(self.decay_epochs):
+            raise ValueError(
+                f"decay_factors has {len(self.decay_factors)} values, one is needed for each of the"
+                f" {len(self.decay_epochs)} decay_epochs"
+            )
         if self.warmup_epochs >= self.epochs:
             raise ValueError("warmup_epochs must be fewer than epochs")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
+        if self.nesterov and self.optimizer == "adam":
+            raise ValueError("nesterov has no effect with adam")
         return self

@@ -13,6 +13,8 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
         return recipe.learning_rate * (epoch + 1 / steps_per_epoch) / recipe.warmup_epochs
     if recipe.schedule == "step":
         passed = bisect.bisect_right(recipe.decay_epochs, epoch)
+        if recipe.decay_factors:
+            return recipe.learning_rate * math.prod(recipe.decay_factors[:passed])
         return recipe.learning_rate * recipe.decay_factor**passed
     done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
     return recipe.learning_rate * (1 + math.cos(math.pi * done)) / 2

@@ -1,0 +1,34 @@
+"""A delta strategy as a value: which rule, with which number, when. Needs no torch.
+
+The rules themselves are in ``thresholds.py``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaStrategy:
+    """Rule ``name`` with ``number``, moved there from ``start`` over the first ``ramp_epochs``.
+
+    ``start`` None: the number never moves. ``update`` says when the threshold follows the latent
+    weights: at every step, or once at the beginning of each epoch (the released code's way).
+    """
+
+    name: str
+    number: float
+    start: float | None = None
+    ramp_epochs: float = 0.0
+    update: Literal["step", "epoch"] = "step"
+
+    def number_at(self, epoch: float) -> float:
+        """Return the number after ``epoch`` epochs (not whole: within one)."""
+        if self.start is None or epoch >= self.ramp_epochs:
+            return self.number
+        return self.start + (self.number - self.start) * epoch / self.ramp_epochs
+
+    def __str__(self) -> str:
+        ramp = "" if self.start is None else f"{self.start:g} to "
+        during = "" if self.start is None else f" in {self.ramp_epochs:g} epochs"
+        update = ", by epoch" if self.update == "epoch" else ""
+        return f"{self.name}({ramp}{self.number:g}{during}{update})"
