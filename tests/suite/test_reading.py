@@ -167,6 +167,8 @@ def test_profiles_that_are_no_mappings_are_refused(read, small, profiles):
     [
         ("cifar", "quick", 12, 3),
         ("cifar", "paper", 60, 20),
+        ("cifar", "released", 60, 20),
+        ("cifar", "modern", 80, 20),
         ("cifar", "methods", 60, 5),
         ("demo", "", 8, 2),
     ],

@@ -9,10 +9,12 @@ from ttq_bench.errors import unknown_name
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.models.cifar_resnet import cifar_resnet
 from ttq_bench.models.lenet import lenet
+from ttq_bench.models.preact_resnet import preact_resnet
 
 FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
     "cifar_resnet": cifar_resnet,
     "lenet": lenet,
+    "preact_resnet": preact_resnet,
 }
 
 

@@ -134,7 +134,7 @@ def _reason(detail: ErrorDetails) -> str:
         return detail["msg"].removeprefix("Value error, ")
     if kind == "too_short":
         return "is empty; name at least one"
-    message = detail["msg"].removeprefix("Input should be ")
+    message = detail["msg"].removeprefix("Input should be ").replace("False", "false")
     for word, plain in TYPE_WORDS.items():
         message = message.replace(word, plain)
     return f"expected {message}, got {given!r}{text_hint(given) if 'number' in message else ''}"

@@ -17,6 +17,7 @@ from pydantic import (
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.errors import TtqBenchError, did_you_mean
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.suite.protocols import PROTOCOLS, deviations
 from ttq_bench.suite.spec import Conversion
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -129,6 +130,22 @@ class Suite(Strict):
     def check_strategies(cls, entries: tuple[DeltaStrategy, ...]) -> tuple[DeltaStrategy, ...]:
         """Refuse a strategy given twice."""
         return _distinct(entries)
+
+    @model_validator(mode="after")
+    def check_protocol(self) -> Self:
+        """Refuse a suite that bears a protocol's name and does not follow it."""
+        protocol = PROTOCOLS.get(self.protocol)
+        for model in self.models if protocol else ():
+            family = MODELS[model].family
+            if protocol and family not in protocol.families:
+                raise ValueError(
+                    f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
+                    f" networks, {model!r} is a {family}; name the protocol otherwise"
+                )
+        found = list(deviations(self.protocol, self.model_dump(mode="json")))
+        if found:
+            raise ValueError("; ".join(found) + "; write these values, or name it otherwise")
+        return self
 
     @model_validator(mode="after")
     def check_axes_fit(self) -> Self:

@@ -1,0 +1,64 @@
+import math
+
+import pytest
+
+from ttq_bench.execution.selfchecks import gauge_check
+from ttq_bench.training.recipe import Recipe
+
+
+def row(epoch, layer, positive, negative, residue):
+    return {
+        "epoch": epoch, "layer": layer, "positive_scale": positive, "negative_scale": negative,
+        "gauge_residue": residue,
+    }  # fmt: skip
+
+
+ROWS = [
+    row(0, "a", 1.0, 1.0, None), row(0, "b", 1.0, 1.0, None), row(0, "free", 1.0, 1.0, None),
+    row(1, "a", 1.2, 0.8, 0.02), row(1, "b", 1.0, 1.0, 0.01), row(1, "free", 9.0, 9.0, None),
+    row(2, "a", 1.1, 0.9, 0.03), row(2, "b", 0.6, 0.8, 0.01), row(2, "free", 9.0, 9.0, None),
+]  # fmt: skip
+
+
+def test_only_gauged_layers_count_and_the_worst_residue_stands_for_all():
+    gauge = gauge_check(ROWS, Recipe(epochs=2), steps_per_epoch=10)
+
+    assert (gauge.layers, gauge.largest_residue) == (2, 0.03)
+
+
+def test_under_sgd_the_size_is_the_sum_of_squares():
+    gauge = gauge_check(ROWS, Recipe(epochs=2), steps_per_epoch=10)
+
+    assert gauge.size == "W_p^2 + W_n^2"
+    assert (gauge.seen_low, gauge.seen_high) == (pytest.approx(0.5), pytest.approx(1.01))
+    assert gauge.predicted_factor == 1.0
+
+
+def test_under_adam_it_is_the_sum():
+    gauge = gauge_check(ROWS, Recipe(epochs=2, optimizer="adam"), steps_per_epoch=10)
+
+    assert gauge.size == "W_p + W_n"
+    assert (gauge.seen_low, gauge.seen_high) == (pytest.approx(0.7), pytest.approx(1.0))
+
+
+def test_decay_is_predicted_as_on_the_logs_of_the_authors():
+    # PAPER.md, section 6: rate 0.001 for epochs 124 to 300 of 390 steps, decay 2e-4, momentum 0.9.
+    recipe = Recipe(epochs=177, learning_rate=0.001, weight_decay=2e-4, decay_scales=True)
+    rows = [row(0, "a", 1, 1, None), row(177, "a", 1, 1, 0.0)]
+
+    gauge = gauge_check(rows, recipe, steps_per_epoch=390)
+
+    assert gauge.predicted_factor == pytest.approx(math.exp(-2 * 177 * 390 * 1e-3 * 2e-4 / 0.1))
+    assert round(gauge.predicted_factor, 2) == 0.76
+
+
+def test_there_is_no_such_law_for_decay_under_adam():
+    recipe = Recipe(epochs=2, optimizer="adam", decay_scales=True)
+
+    assert gauge_check(ROWS, recipe, steps_per_epoch=10).predicted_factor is None
+
+
+def test_without_gauged_layers_there_is_nothing_to_check():
+    rows = [r for r in ROWS if r["layer"] == "free"]
+
+    assert gauge_check(rows, Recipe(epochs=2), steps_per_epoch=10) is None
