@@ -57,6 +57,12 @@ def make_parser() -> argparse.ArgumentParser:
     report.add_argument("--readme", type=Path, help="also refresh the generated block in this file")
     report.set_defaults(command=_report)
 
+    export = commands.add_parser("export", help="write a trained network as packed codes and ONNX")
+    export.add_argument("trial", help="id of a trial, or a part that only its id has")
+    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
+    _add_results_option(export)
+    export.set_defaults(command=_export)
+
     data = commands.add_parser("data", help="fetch the published images, or show what is there")
     data.add_argument("action", choices=("fetch", "show"))
     data.add_argument("dataset", help="name of a dataset, for example cifar10")
@@ -114,6 +120,12 @@ def _report(options: argparse.Namespace) -> int:
     from ttq_bench.commands import report
 
     return report.write(options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import export
+
+    return export.export(options)
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -107,8 +107,9 @@ def test_a_stop_comes_through_and_the_epoch_does_not_count(fresh, batches):
 def test_an_absurd_learning_rate_ends_as_divergence_not_as_a_result(fresh, batches):
     plan = recipe(learning_rate=1e30)
 
-    with pytest.raises(DivergedError, match=r"mean training loss (nan|inf) in epoch 1"):
+    with pytest.raises(DivergedError, match=r"mean training loss (nan|inf)") as caught:
         list(train(fresh(plan), batches, plan, ignore))
+    assert caught.value.epoch == 1
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -116,8 +117,9 @@ def test_images_that_are_no_numbers_end_as_divergence(fresh, batches, value):
     batches.normalise.mean.fill_(value)
     plan = recipe()
 
-    with pytest.raises(DivergedError, match="epoch 1"):
+    with pytest.raises(DivergedError) as caught:
         list(train(fresh(plan), batches, plan, ignore))
+    assert caught.value.epoch == 1
 
 
 def test_training_does_not_depend_on_what_was_drawn_before(fresh, batches):

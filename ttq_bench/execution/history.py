@@ -26,6 +26,9 @@ from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
 from ttq_bench.training.loop import EpochResult, TrainingState
 
+# Seen so far: 0.006 in bfloat16, 2e-5 in single precision; with a wrong sign 1.
+LARGEST_RESIDUE = 0.1
+
 
 def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
     """Return the history's first entry: scales before the first step, error of the parent."""
@@ -89,20 +92,16 @@ def scale_rows(state: TrainingState) -> list[dict[str, Any]]:
 
 
 def histogram_rows(state: TrainingState) -> list[dict[str, Any]]:
-    """Return the rows of ``histograms.parquet``: counts of latent weights between low and high."""
-    rows = []
-    for entry in state.history:
-        for index, found in enumerate(entry.get("histograms", [])):
-            reach, counts = found["reach"], found["counts"]
-            edges = [reach * (2 * bin_ / len(counts) - 1) for bin_ in range(len(counts) + 1)]
-            rows += [
-                {
-                    "epoch": entry["epoch"], "layer_index": index, "layer": found["layer"],
-                    "bin": bin_, "low": edges[bin_], "high": edges[bin_ + 1], "count": count,
-                }
-                for bin_, count in enumerate(counts)
-            ]  # fmt: skip
-    return rows
+    """Return the rows of ``histograms.parquet``."""
+    return [
+        {
+            "epoch": entry["epoch"], "layer_index": index, "layer": found["layer"],
+            "reach": found["reach"], "bins": len(found["counts"]), "bin": number, "count": count,
+        }
+        for entry in state.history
+        for index, found in enumerate(entry.get("histograms", []))
+        for number, count in enumerate(found["counts"])
+    ]  # fmt: skip
 
 
 def alarms(state: TrainingState) -> tuple[Alarm, ...]:
@@ -110,7 +109,10 @@ def alarms(state: TrainingState) -> tuple[Alarm, ...]:
     seen: dict[tuple[str, str | None], int] = {}
     for entry in state.history:
         for layer in entry["layers"]:
-            for what in layer.get("alarms", ()):
+            wrong = list(layer.get("alarms", ()))
+            if (layer.get("gauge_residue") or 0.0) > LARGEST_RESIDUE:
+                wrong.append("gradients of the scales do not cancel before batch normalisation")
+            for what in wrong:
                 seen.setdefault((what, layer["layer"]), entry["epoch"])
         if "diverged" in entry:
             seen.setdefault((f"non-finite loss: {entry['diverged']}", None), entry["epoch"])
@@ -151,6 +153,8 @@ def make_record(
             "attempts": attempts,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "pixels_sha256": images.pixels_sha256,
+            "pixel_mean": images.mean,
+            "pixel_deviation": images.deviation,
         },
         provenance=collect_provenance(),
         table_sha256={},

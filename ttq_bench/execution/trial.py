@@ -131,7 +131,7 @@ class _Run:
             self.tell(state, 0.0, running=False)
             return "stopped"
         except DivergedError as error:
-            state.history.append(diverged_entry(state.epoch, str(error)))
+            state.history.append(diverged_entry(error.epoch, str(error)))
             return "diverged"
         return "finished"
 

@@ -19,7 +19,8 @@ SCALE_COLUMNS = (
     "positive_share", "zero_share", "negative_share", "threshold", "feeds_batch_norm",
     "code_flips", "gauge_residue",
 )  # fmt: skip
-HISTOGRAM_COLUMNS = ("epoch", "layer_index", "layer", "bin", "low", "high", "count")
+# Latent weights in equal bins from -reach to +reach, the layer's largest magnitude.
+HISTOGRAM_COLUMNS = ("epoch", "layer_index", "layer", "reach", "bins", "bin", "count")
 TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "epochs.parquet": EPOCH_COLUMNS,

@@ -35,7 +35,11 @@ class StoppedError(Exception):
 
 
 class DivergedError(Exception):
-    """The loss of an epoch is not a finite number: a result, not a fault."""
+    """The loss of ``epoch`` is not a finite number: a result, not a fault."""
+
+    def __init__(self, message: str, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def train(
         test = _evaluate(state, batches, "test", recipe, on_step)
         state.epoch += 1
         if not math.isfinite(validation.loss):
-            raise DivergedError(f"validation loss {validation.loss} after epoch {state.epoch}")
+            raise DivergedError(f"validation loss {validation.loss}", state.epoch)
         yield EpochResult(
             epoch=state.epoch,
             learning_rate=float(state.optimizer.param_groups[0]["lr"]),
@@ -138,7 +142,7 @@ def _train_epoch(
         losses.append(loss.detach())  # read once an epoch: an .item() a step would stall a GPU
     mean = float(torch.stack(losses).mean())
     if not math.isfinite(mean):
-        raise DivergedError(f"mean training loss {mean} in epoch {state.epoch + 1}")
+        raise DivergedError(f"mean training loss {mean}", state.epoch + 1)
     return mean
 
 

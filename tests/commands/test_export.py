@@ -1,0 +1,88 @@
+import re
+
+import pytest
+import torch
+
+from tests.tiny_suite import command_line, settings_for, tiny_specs
+from ttq_bench.cli import main
+from ttq_bench.execution.trial import run_trial
+from ttq_bench.export.packed_file import load_packed
+from ttq_bench.records.paths import ResultsPaths
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the ONNX exporter warns of its own calls
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, cache):
+    """Results with a parent, and with ttq under a strategy that moves and one held by epoch."""
+    results = tmp_path_factory.mktemp("export") / "results"
+    strategies = [
+        {"max_fraction": {"start": 0.0, "number": 0.1, "ramp_epochs": 1.5}},
+        {"constant_sparsity": {"number": 0.4, "update": "epoch"}},
+    ]
+    specs = tiny_specs(cache, delta_strategies=strategies)
+    for spec in specs:
+        assert run_trial(spec, settings_for(results, cache), lambda: False) == "finished"
+    return results, specs
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsys):
+    results, specs = trained
+    name = specs[index].trial_id
+
+    assert main(["export", name, "--to", str(tmp_path / "out"), "--results", str(results)]) == 0
+
+    told = capsys.readouterr().out
+    assert "its logits are the same to the bit" in told
+    assert re.search(r"quantized layers +60,480 +241,920 +15,144 .* 15.97", told)
+    assert re.search(r"differ by at most \d\.\de-(0[5-9]|1\d)", told)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [f"{name}.onnx", f"{name}.safetensors", f"{name}.sizes.csv"]
+    model, spec = load_packed(tmp_path / "out" / f"{name}.safetensors")
+    assert spec == specs[index]
+    assert len(model.conv2.weight.unique()) <= 3
+
+
+def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, tmp_path):
+    from ttq_bench.execution.start import batches_of, images_of
+    from ttq_bench.records.store import read_record
+    from ttq_bench.training.evaluation import evaluate
+
+    results, specs = trained
+    for spec in specs[1:]:
+        main(["export", spec.trial_id, "--to", str(tmp_path), "--results", str(results)])
+        model, _ = load_packed(tmp_path / f"{spec.trial_id}.safetensors")
+        images = images_of(spec, settings_for(results, cache))
+        test = batches_of(spec, images, torch.device("cpu")).held_out("test", 1000)
+        record = read_record(ResultsPaths(results).trial(spec.trial_id).record)
+        assert evaluate(model, test, "fp32").error_percent == record.errors.final_percent
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("digits-lenet5-full", "is full precision, there are no codes to pack"),
+        ("lenet5-ttq", "2 trials contain 'lenet5-ttq': digits-lenet5-ttq-constant"),
+        ("resnet", "no trial contains 'resnet'"),
+    ],
+)
+def test_a_trial_that_cannot_be_meant_is_told_in_one_sentence(trained, asked, message, tmp_path):
+    done = command_line("export", asked, "--to", tmp_path, "--results", trained[0])
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_weights_that_are_gone_are_told_with_what_to_do(trained, tmp_path, capsys):
+    results, specs = trained
+    weights = ResultsPaths(results).trial(specs[1].trial_id).weights
+    content = weights.read_bytes()
+    weights.unlink()
+
+    code = main(["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)])
+
+    weights.write_bytes(content)
+    assert code == 2
+    assert "weights are missing or damaged" in capsys.readouterr().err

@@ -1,0 +1,95 @@
+import pytest
+import safetensors.torch
+import torch
+
+from tests.export.conftest import network
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.export.packed_file import load_packed, save_packed
+from ttq_bench.ternary.methods import METHODS
+
+QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
+
+
+@pytest.mark.parametrize("granularity", ["layer", "channel"])
+@pytest.mark.parametrize("method", QUANTIZED)
+def test_the_restored_network_gives_the_same_logits_to_the_bit(tmp_path, method, granularity):
+    model, spec = network(method, granularity)
+    path = tmp_path / "network.safetensors"
+    images = torch.randn(32, 1, 28, 28, generator=torch.Generator().manual_seed(3))
+
+    size = save_packed(path, model, spec, classes=10)
+    restored, read = load_packed(path)
+
+    assert size == path.stat().st_size
+    assert read == spec
+    assert not restored.training
+    with torch.no_grad():
+        assert torch.equal(restored(images), model(images))
+
+
+def test_quantized_weights_take_a_quarter_of_a_byte(packed):
+    tensors = safetensors.torch.load_file(packed)
+
+    assert tensors["fc1.weight.codes"].dtype == torch.uint8
+    assert tensors["fc1.weight.codes"].nbytes == 400 * 120 // 4
+    assert "fc1.weight" not in tensors
+    assert not any("original" in name for name in tensors)
+
+
+def refused(path, message):
+    with pytest.raises(TtqBenchError, match=message) as caught:
+        load_packed(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    refused(tmp_path / "none.safetensors", "no such file")
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_a_file_that_was_cut_short_is_told(packed, kept):
+    packed.write_bytes(packed.read_bytes()[:kept])
+
+    refused(packed, "not a safetensors file, or cut short")
+
+
+def test_one_flipped_bit_in_a_tensor_is_found(packed):
+    content = bytearray(packed.read_bytes())
+    content[-1000] ^= 4
+    packed.write_bytes(content)
+
+    refused(packed, "damaged, its tensors are not those written")
+
+
+def test_a_file_of_another_program_is_told_apart(tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"weight": torch.ones(2)}, path, {"format": "pt"})
+
+    refused(path, "not a packed network of ttq_bench .*'pt'.*`ttq-bench export` writes one")
+
+
+def rewritten(path, **changes):
+    """Write the file again with other metadata; its tensors and their digest stay."""
+    with safetensors.safe_open(path, framework="pt") as stream:
+        metadata = stream.metadata() | changes
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    safetensors.torch.save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"spec": "{}"}, "its spec is not readable"),
+        ({"classes": "ten"}, "not restored"),
+        ({"classes": "7"}, "weights do not fit the model"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_told(packed, changes, message):
+    rewritten(packed, **changes)
+
+    refused(packed, message)
+
+
+def test_nothing_is_left_half_written(packed):
+    assert [path.name for path in packed.parent.iterdir()] == [packed.name]

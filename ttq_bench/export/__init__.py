@@ -1,0 +1,1 @@
+"""From a finished trial to files that others can use: packed codes, ONNX, and what they weigh."""

@@ -1,0 +1,119 @@
+"""A trained network as a safetensors file: two bits a quantized weight, the rest as it is.
+
+Tensors of a quantized layer: ``NAME.weight.codes`` (uint8), ``.positive_scale``,
+``.negative_scale``; all others under their own names. The metadata hold the trial's spec and a
+digest of all tensors: a flipped bit inside them would load silently otherwise.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.export.packing import pack_codes, unpack_codes
+from ttq_bench.files import write_atomically
+from ttq_bench.models.build import build_model
+from ttq_bench.models.state import load_weights
+from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+
+FORMAT = "ttq_bench packed network, version 1"
+PARAMETRIZED = ".parametrizations.weight."
+
+
+@torch.no_grad()
+def packed_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors of the file for a converted network, on the host and contiguous."""
+    tensors = {
+        name: value for name, value in model.state_dict().items() if PARAMETRIZED not in name
+    }
+    for name, layer in quantized_layers(model):
+        quantizer, latent = quantizer_of(layer), latent_of(layer)
+        *_, positive_scale, negative_scale = quantizer.parts(latent)
+        tensors[f"{name}.weight.codes"] = pack_codes(quantizer.codes(latent).cpu())
+        tensors[f"{name}.weight.positive_scale"] = positive_scale.detach().clone()
+        tensors[f"{name}.weight.negative_scale"] = negative_scale.detach().clone()
+    return {name: value.cpu().contiguous() for name, value in tensors.items()}
+
+
+def save_packed(path: Path, model: nn.Module, spec: TrialSpec, *, classes: int) -> int:
+    """Write the network to ``path``, whole or not at all; return the file's size in bytes."""
+    tensors = packed_tensors(model)
+    metadata = {
+        "format": FORMAT,
+        "spec": json.dumps(spec.resolved(), sort_keys=True),
+        "trial_id": spec.trial_id,
+        "classes": str(classes),
+        "sha256": _digest(tensors),
+    }
+    content = safetensors.torch.save(tensors, metadata)
+    write_atomically(path, content)
+    return len(content)
+
+
+def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:
+    """Return the network, in evaluation mode and with plain weights, and its trial's spec.
+
+    Its logits are those of the trained network, bit for bit on one device and memory format.
+    Raises ``TtqBenchError`` for a file that is missing, damaged, or another program's.
+    """
+    metadata, tensors = _read(path)
+    try:
+        spec = TrialSpec.model_validate_json(metadata["spec"])
+        model = build_model(spec.model, classes=int(metadata["classes"]), seed=0)
+        load_weights(model, _plain_weights(model, tensors), source=str(path))
+    except (KeyError, ValueError, TtqBenchError) as error:
+        if isinstance(error, TtqBenchError) and str(error).startswith(str(path)):
+            raise
+        reason = (
+            "its spec is not readable" if isinstance(error, pydantic.ValidationError) else error
+        )
+        raise TtqBenchError(f"{path}: not restored: {reason}; export the trial again") from error
+    return model.eval(), spec
+
+
+def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    weights = dict(tensors)
+    for key in [key for key in tensors if key.endswith(".codes")]:
+        name = key.removesuffix(".codes")
+        codes = unpack_codes(weights.pop(key), model.get_parameter(name).shape)
+        positive, negative = (weights.pop(f"{name}.{s}_scale") for s in ("positive", "negative"))
+        zero = positive.new_zeros(())
+        weights[name] = torch.where(codes > 0, positive, torch.where(codes < 0, -negative, zero))
+    return weights
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise TtqBenchError(f"{path}: no such file") from error
+    except (OSError, safetensors.SafetensorError) as error:
+        raise TtqBenchError(f"{path}: not a safetensors file, or cut short ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise TtqBenchError(
+            f"{path}: not a packed network of ttq_bench (format {metadata.get('format')!r}, known"
+            f" is {FORMAT!r}); `ttq-bench export` writes one"
+        )
+    if metadata.get("sha256") != _digest(tensors):
+        raise TtqBenchError(f"{path}: damaged, its tensors are not those written; export it again")
+    return metadata, tensors
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
