@@ -2,9 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from ttq_bench.execution.observation import HISTOGRAM_BINS, Observation, histograms
+from ttq_bench.execution.observation import (
+    HISTOGRAM_BINS,
+    Observation,
+    histograms,
+    layer_alarms,
+)
 from ttq_bench.ternary.conversion import latent_of, quantize_, quantizer_of
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.ternary.weight_stats import layer_statistics
 
 
 def network(method="ttq", **options) -> nn.Module:
@@ -130,3 +137,46 @@ def test_a_layer_of_zeros_has_a_histogram():
     nn.init.zeros_(latent_of(model[3]))
 
     assert sum(histograms(model)[0]["counts"]) == latent_of(model[3]).numel()
+
+
+def alarms_of(latent, strategy, method="ttq", negative_scale=1.0):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
+    with torch.no_grad():
+        model[1].weight.copy_(torch.tensor(latent))
+        quantize_(model, method, strategy)
+        if method == "ttq":
+            quantizer_of(model[1]).negative_scale.fill_(negative_scale)
+    return layer_alarms(layer_statistics(model)[0])
+
+
+SOME = [[0.5, -0.5], [0.01, 0.3]]
+
+
+def test_a_layer_that_is_well_gives_no_alarm():
+    assert alarms_of(SOME, DeltaStrategy("max_fraction", 0.1)) == []
+
+
+def test_a_layer_of_zeros_is_dead():
+    assert alarms_of([[0.0, 0.0]] * 2, DeltaStrategy("max_fraction", 0.1)) == [
+        "dead layer: all weights are zero"
+    ]
+
+
+def test_a_layer_with_a_threshold_and_no_zeros_is_saturated():
+    equal = [[0.5, -0.5], [0.5, 0.5]]
+
+    assert alarms_of(equal, DeltaStrategy("max_fraction", 0.1)) == [
+        "saturated layer: no weight is zero"
+    ]
+
+
+def test_no_zeros_are_no_alarm_where_none_can_be():
+    assert alarms_of(SOME, DeltaStrategy("max_fraction", 0.0)) == []
+    assert alarms_of(SOME, None, method="bwn") == []
+
+
+def test_a_negative_scale_is_told():
+    strategy = DeltaStrategy("max_fraction", 0.1)
+
+    assert alarms_of(SOME, strategy, negative_scale=-0.1) == ["negative scale"]
+    assert alarms_of(SOME, strategy, negative_scale=0.0) == []

@@ -93,8 +93,12 @@ class Between(nn.Module):
 
 
 class Concatenate(nn.Module):
+    def __init__(self, dim: int = 1) -> None:
+        super().__init__()
+        self.dim = dim
+
     def forward(self, images: Tensor) -> Tensor:
-        return torch.cat([images, images.relu()], 1)
+        return torch.cat([images, images.relu()], dim=self.dim)
 
 
 def is_invariant(model: nn.Module) -> bool:
@@ -117,6 +121,7 @@ BETWEEN = {
     "flattening": (nn.Flatten(), "yes", "yes"),
     "rectifier and pooling": (nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), "yes", "no"),
     "concatenation": (Concatenate(), "yes", "no"),
+    "concatenation of rows": (Concatenate(2), "unknown", "no"),
     "sigmoid": (nn.Sigmoid(), "no", "no"),
     "another layer": (nn.Conv2d(4, 4, 1, bias=False), "yes", "unknown"),
     "rectifier, layer": (nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False)), "yes", "no"),

@@ -9,6 +9,7 @@ from ttq_bench.ternary.conversion import (
     quantize_,
     quantized_layers,
     quantizer_of,
+    set_epoch_,
 )
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -74,6 +75,53 @@ def test_first_and_last_layer_are_converted_when_asked(keep_first, keep_last, ex
     model = quantize_(network(), "ttq", keep_first=keep_first, keep_last=keep_last)
 
     assert [name for name, _ in quantized_layers(model)] == expected
+
+
+def test_layers_named_by_a_pattern_stay_full_precision():
+    model = quantize_(network(), "ttq", keep_first=False, keep=["[45]"])
+
+    assert [name for name, _ in quantized_layers(model)] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "granularity", "shape"),
+    [
+        ("ttq", "published", ()), ("ttq", "channel", (6, 1, 1, 1)), ("ttq", "layer", ()),
+        ("bwn", "published", (6, 1, 1, 1)), ("bwn", "layer", ()),
+    ],
+)  # fmt: skip
+def test_scales_have_the_granularity_that_was_asked_for(method, granularity, shape):
+    layer = quantize_(network(), method, granularity=granularity)[1]
+
+    _, _, (positive_scale, negative_scale) = quantizer_of(layer).parts(latent_of(layer))
+    assert positive_scale.shape == negative_scale.shape == shape
+
+
+def test_an_epoch_moves_the_number_and_renews_a_held_threshold_when_it_begins():
+    ramp = DeltaStrategy("constant_sparsity", 0.5, start=0.1, ramp_epochs=4.0, update="epoch")
+    model = quantize_(network(), "ttq", ramp)
+    owner = quantizer_of(model[1])
+
+    def zeros():
+        return (model[1].weight == 0).float().mean().item()
+
+    assert zeros() == pytest.approx(0.1, abs=0.01)
+    set_epoch_(model, 2.0)
+    assert owner.number == pytest.approx(0.3)
+    assert zeros() == pytest.approx(0.1, abs=0.01)
+    set_epoch_(model, 2.0, begins=True)
+    assert zeros() == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_held_threshold_travels_with_the_state_of_the_network():
+    held = DeltaStrategy("max_fraction", 0.3, update="epoch")
+    first, second = quantize_(network(), "ttq", held), quantize_(network(), "ttq", held)
+    with torch.no_grad():
+        latent_of(first[1]).mul_(0.5)  # the held threshold stays: more zeros
+    second.load_state_dict(first.state_dict())
+
+    assert torch.equal(second[1].weight, first[1].weight)
+    assert (first[1].weight == 0).sum() > (quantize_(network(), "ttq", held)[1].weight == 0).sum()
 
 
 def test_the_number_reaches_the_layers():
@@ -179,6 +227,17 @@ def test_scales_live_on_the_device_of_their_layer(device):
             "'max_fracton'; did you mean 'max_fraction'",
         ),
         ({"initial_scales": "least_square"}, "'least_square'; did you mean 'least_squares'"),
+        ({"granularity": "chanel"}, "granularity 'chanel'; did you mean 'channel'"),
+        ({"normalise_latent": True}, "normalise_latent 'True'; .allowed: False, max, tanh"),
+        ({"strategy": None}, "method 'ttq' needs a delta strategy, got None"),
+        ({"keep": ["layer9*"]}, "keep: 'layer9\\*' matches no layer of"),
+        ({"keep": ["*"]}, "of 4 weighted layers there is none to convert"),
+        (
+            {"strategy": DeltaStrategy("max_fraction", 0.1, start=0.2)},
+            "start and ramp_epochs .above 0. come together",
+        ),
+        ({"strategy": DeltaStrategy("max_fraction", 0.1, ramp_epochs=2.0)}, "come together"),
+        ({"strategy": DeltaStrategy("max_fraction", 0.1, start=1.0, ramp_epochs=2.0)}, "got 1"),
         ({"strategy": DeltaStrategy("max_fraction", 1.0)}, "max_fraction takes a .*; got 1"),
         ({"strategy": DeltaStrategy("max_fraction", -0.1)}, "max_fraction takes a .*; got -0.1"),
     ],
@@ -202,6 +261,6 @@ def test_a_converted_network_is_not_converted_again():
 def test_a_network_of_two_layers_has_nothing_to_convert_unless_told_to():
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
 
-    with pytest.raises(TtqBenchError, match="has 2 weighted layers, none to convert"):
+    with pytest.raises(TtqBenchError, match="of 2 weighted layers there is none to convert"):
         quantize_(model, "ttq")
     assert layers_to_quantize(model, keep_last=False) == ["1"]

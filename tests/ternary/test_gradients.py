@@ -8,6 +8,7 @@ from torch.autograd.gradcheck import GradcheckError
 
 from tests import reference
 from ttq_bench.ternary.gradients import binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.methods import Method
 
 VALUES = st.floats(-2, 2, width=32)
 
@@ -17,9 +18,9 @@ def double(value) -> torch.Tensor:
 
 
 def trained_ternary(latent, positive_scale, negative_scale, threshold, **rules):
-    return quantized(
-        latent, *ternary_sets(latent, threshold), positive_scale, negative_scale, **rules
-    )
+    method = Method("a test", **rules)
+    scales = positive_scale, negative_scale
+    return quantized(latent, ternary_sets(latent, threshold), scales, method)
 
 
 def run(latent, positive_scale, negative_scale, threshold, incoming, **rules):
@@ -52,9 +53,8 @@ def test_a_clipped_sign_lets_through_the_scale_within_one_and_a_nth_everywhere()
     latent = double([0.5, -1.0, 1.5, -2.0]).requires_grad_()
     scale = double(2.0)
 
-    quantized(
-        latent, *binary_sets(latent), scale, scale, latent_gradient="clipped_sign"
-    ).sum().backward()
+    method = Method("a test", latent_gradient="clipped_sign")
+    quantized(latent, binary_sets(latent), (scale, scale), method).sum().backward()
 
     assert latent.grad.tolist() == [2.25, 2.25, 0.25, 0.25]
 

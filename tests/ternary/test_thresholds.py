@@ -71,6 +71,18 @@ def test_every_rule_returns_a_detached_scalar_of_at_least_single_precision(name,
     assert threshold.item() >= 0
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (5, 3, 2, 2)])
+@pytest.mark.parametrize("name", ALL)
+def test_by_channel_every_rule_is_itself_on_each_channel(name, shape):
+    latent = torch.randn(shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    rule = THRESHOLDS[name].threshold
+
+    found = rule(latent, 0.4, tuple(range(1, latent.ndim)))
+
+    assert found.shape == (5, *(1 for _ in shape[1:]))
+    assert found.flatten().tolist() == pytest.approx([rule(c, 0.4).item() for c in latent])
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_rule_leaves_the_latent_weights_as_they_are(name):
     latent = torch.randn(50, generator=torch.Generator().manual_seed(1))

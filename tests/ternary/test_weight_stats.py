@@ -83,3 +83,17 @@ def test_log_ratio_is_nan_where_a_scale_is_not_positive(scales):
 
 def test_log_ratio_of_scales_that_are_not_numbers_is_nan():
     assert math.isnan(log_ratio(math.nan, 1.0))
+
+
+def test_scales_of_channels_are_averaged_and_their_least_is_kept():
+    model = nn.Sequential(nn.Linear(2, 5), nn.Linear(5, 2), nn.Linear(2, 1))
+    quantize_(model, "ttq", granularity="channel")
+    with torch.no_grad():
+        quantizer_of(model[1]).positive_scale.copy_(torch.tensor([[1.0], [3.0]]))
+        quantizer_of(model[1]).negative_scale.copy_(torch.tensor([[1.0], [0.5]]))
+
+    (found,) = layer_statistics(model)
+
+    assert (found.positive_scale, found.negative_scale) == (2.0, 0.75)
+    assert found.rho == pytest.approx(math.log(6) / 2)
+    assert found.smallest_scale == 0.5

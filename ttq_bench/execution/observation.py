@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of, quantizers
+from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.quantizers import Quantizer
-from ttq_bench.ternary.weight_stats import layer_statistics
+from ttq_bench.ternary.weight_stats import LayerStatistics, layer_statistics
 
 HISTOGRAM_BINS = 64
 
@@ -28,7 +28,8 @@ class Observation:
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
-        self.codes = [quantizer.codes(latent) for quantizer, latent in quantizers(self.model)]
+        layers = [layer for _, layer in quantized_layers(self.model)]
+        self.codes = [quantizer_of(layer).codes(latent_of(layer)) for layer in layers]
         self.sums: Tensor | None = None
         self.stepped = False
 
@@ -59,7 +60,7 @@ class Observation:
                 **asdict(layer),
                 "code_flips": float((now != then).float().mean()) if stepped else None,
                 "gauge_residue": residues.get(layer.layer),
-                "alarms": layer.alarms(),
+                "alarms": layer_alarms(layer),
             }
             for index, (layer, then, now) in enumerate(
                 zip(layer_statistics(self.model), before, self.codes, strict=True)
@@ -76,6 +77,16 @@ class Observation:
             name: float(residue / size)
             for name, (residue, size) in zip(self.gauged, by_layer, strict=True)
         }
+
+
+def layer_alarms(layer: LayerStatistics) -> list[str]:
+    """Return what is wrong with a layer (a saturated one has a threshold and yet no zeros)."""
+    found = ["dead layer: all weights are zero"] if layer.zero_share == 1 else []
+    if layer.threshold > 0 and layer.zero_share == 0:
+        found.append("saturated layer: no weight is zero")
+    if layer.smallest_scale < 0:
+        found.append("negative scale")
+    return found
 
 
 def _is_gauged(layer: nn.Module) -> bool:

@@ -37,7 +37,7 @@ def packed_tensors(model: nn.Module) -> dict[str, Tensor]:
     }
     for name, layer in quantized_layers(model):
         quantizer, latent = quantizer_of(layer), latent_of(layer)
-        *_, positive_scale, negative_scale = quantizer.parts(latent)
+        _, _, (positive_scale, negative_scale) = quantizer.parts(latent)
         tensors[f"{name}.weight.codes"] = pack_codes(quantizer.codes(latent).cpu())
         tensors[f"{name}.weight.positive_scale"] = positive_scale.detach().clone()
         tensors[f"{name}.weight.negative_scale"] = negative_scale.detach().clone()

@@ -14,22 +14,20 @@ from ttq_bench.ternary.quantizers import FedAnswer
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, F.batch_norm)
-# A factor on the input is a factor on the output, channel by channel; a constant of each channel
-# (the bias of the layer before) stays one.
+# A factor on the input is a factor on the output, and a bias before them stays one constant.
 REARRANGED = (
-    nn.Identity, nn.Flatten, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d,
-    nn.AdaptiveAvgPool2d, F.max_pool2d, F.adaptive_avg_pool2d, torch.flatten, torch.cat, torch.mean,
-    "flatten", "view", "reshape", "contiguous", "mean",
+    nn.Identity, nn.Flatten, nn.MaxPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, torch.cat,
+    torch.flatten, torch.mean, F.max_pool2d, F.adaptive_avg_pool2d, "flatten", "view", "reshape",
+    "contiguous", "mean",
 )  # fmt: skip
 # The same, except that a bias before it is not undone by the normalisation behind.
 HOMOGENEOUS = (
-    nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, F.relu,
-    F.leaky_relu, F.dropout, F.avg_pool2d, torch.relu, "relu", "relu_",
+    nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.AvgPool2d, F.relu, F.leaky_relu, F.dropout,
+    F.avg_pool2d, torch.relu, "relu", "relu_",
 )  # fmt: skip
-# Beside another term, or at the end of the network, the size of the output matters.
+# Beside another term, or before a curve, the size of the output matters.
 SIZE_MATTERS = (
-    operator.add, operator.iadd, torch.add, "add", "add_", nn.Sigmoid, nn.Tanh,
-    nn.GELU, nn.SiLU, nn.LayerNorm, nn.GroupNorm,
+    operator.add, operator.iadd, torch.add, "add", "add_", nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU,
 )  # fmt: skip
 
 
@@ -63,6 +61,8 @@ def _answer(node: fx.Node, modules: dict[str, nn.Module], *, has_bias: bool) -> 
         what = modules[str(user.target)] if user.op == "call_module" else user.target
         if _is(what, NORMALISED):
             found.add("yes")
+        elif what is torch.cat and 1 not in (*user.args[1:], user.kwargs.get("dim")):
+            found.add("unknown")  # not side by side as channels
         elif _is(what, REARRANGED) or (_is(what, HOMOGENEOUS) and not has_bias):
             found.add(_answer(user, modules, has_bias=has_bias))
         elif isinstance(what, WEIGHTED):
@@ -77,6 +77,6 @@ def _answer(node: fx.Node, modules: dict[str, nn.Module], *, has_bias: bool) -> 
 
 
 def _is(what: object, kinds: tuple[object, ...]) -> bool:
-    return any(
-        what == kind or (isinstance(kind, type) and isinstance(what, kind)) for kind in kinds
+    return what in kinds or isinstance(
+        what, tuple(kind for kind in kinds if isinstance(kind, type))
     )

@@ -1,6 +1,6 @@
 """Which layers are quantized, and how to reach what their parametrizations hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
@@ -29,14 +29,13 @@ def quantize_(
     initial_scales: InitialScales = "ones",
     normalise_latent: Normalisation = False,
 ) -> nn.Module:
-    """Replace the weights of the chosen layers by quantized ones, in place, and return ``model``.
+    """Quantize the weights of the chosen layers, in place, and return ``model``.
 
-    Afterwards ``module.weight`` is the quantized tensor, of ``module.parametrizations.weight``
-    ``.original`` is the latent one, and ``[0]`` the ``Quantizer`` that owns the scales.
-    ``strategy`` is ignored by methods that have their own or no threshold. The first and the last
-    weighted layer stay full precision unless told otherwise, and so do layers whose name matches a
-    pattern of ``keep`` (``*`` and ``?`` as in file names). ``granularity``: one threshold and pair
-    of scales a layer or an output channel (``published``: as the method's source has it).
+    Afterwards ``module.weight`` is the quantized tensor; ``latent_of(module)`` is the latent one,
+    ``quantizer_of(module)`` owns the scales. ``strategy`` is ignored by methods that have their own
+    or no threshold. The first and last weighted layer stay full precision unless told otherwise,
+    as do layers whose name matches a pattern of ``keep`` (``*`` and ``?`` as in file names).
+    ``granularity``: one threshold and pair of scales a layer or an output channel, or as published.
     ``normalise_latent`` divides latent weights by their largest magnitude (``max``) or takes their
     tanh at each forward pass. Raises ``TtqBenchError`` for unknown names, a number out of range, a
     model that is converted already, or one without a layer to convert.
@@ -51,21 +50,23 @@ def quantize_(
         check_strategy("quantize_", strategy)
     elif chosen.takes_strategy:
         raise TtqBenchError(f"quantize_: method {method!r} needs a delta strategy, got None")
-    if initial_scales not in get_args(InitialScales):
-        raise unknown_name("quantize_", "initial_scales", initial_scales, get_args(InitialScales))
+    for option, given, allowed in (
+        ("initial_scales", initial_scales, get_args(InitialScales)),
+        ("granularity", granularity, ("published", *get_args(Granularity))),
+        ("normalise_latent", normalise_latent, get_args(Normalisation)),
+    ):
+        if given not in allowed:
+            raise unknown_name("quantize_", option, str(given), allowed)
     names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep)
     feeds = batch_norm_feeding(model)
     for name in names:
         layer = model.get_submodule(name)
         latent = layer.get_parameter("weight").detach()
         quantizer = Quantizer(
-            chosen,
-            strategy,
-            latent,
+            chosen, strategy, latent,
             granularity=chosen.granularity if granularity == "published" else granularity,
-            normalise_latent=normalise_latent,
-            feeds_batch_norm=feeds.get(name, "unknown"),
-        )
+            normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
+        )  # fmt: skip
         quantizer.set_initial_scales(latent, initial_scales)
         parametrize.register_parametrization(layer, "weight", quantizer)
     return model
@@ -81,18 +82,14 @@ def layers_to_quantize(
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
     for pattern in keep:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise TtqBenchError(
-                f"quantize_: keep: {pattern!r} matches none of the layers {', '.join(names)}"
-            )
+            raise TtqBenchError(f"quantize_: keep: {pattern!r} matches no layer of {names}")
     chosen = [
         name
         for name in names[int(keep_first) : len(names) - int(keep_last)]
         if not any(fnmatchcase(name, pattern) for pattern in keep)
     ]
     if not chosen:
-        raise TtqBenchError(
-            f"quantize_: the model has {len(names)} weighted layers, none to convert"
-        )
+        raise TtqBenchError(f"quantize_: of {len(names)} weighted layers there is none to convert")
     return chosen
 
 
@@ -117,16 +114,11 @@ def latent_of(layer: nn.Module) -> Tensor:
     return layer.get_parameter("parametrizations.weight.original")
 
 
-def quantizers(model: nn.Module) -> Iterator[tuple[Quantizer, Tensor]]:
-    """Yield the quantizer and the latent weights of each converted layer."""
-    for _, layer in quantized_layers(model):
-        yield quantizer_of(layer), latent_of(layer)
-
-
 def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:
     """Tell every delta strategy how many epochs are done; ``begins`` renews held thresholds."""
-    for quantizer, latent in quantizers(model):
+    for _, layer in quantized_layers(model):
+        quantizer = quantizer_of(layer)
         if quantizer.strategy is not None:
             quantizer.number = quantizer.strategy.number_at(epoch)
         if begins:
-            quantizer.hold_threshold(latent)
+            quantizer.hold_threshold(latent_of(layer))

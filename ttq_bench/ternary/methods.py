@@ -1,7 +1,6 @@
-"""Table ``METHODS``: what a suite may name as a method. Needs no torch.
+"""Table ``METHODS``: what a suite may name as a method. Needs no torch. To add one: add a line.
 
-To add one: add a line here. What a line may say is in ``Method``; a new value of one of its fields
-is one branch in ``gradients.py`` or ``quantizers.py``.
+A new value of a field of ``Method`` is one branch in ``gradients.py`` or ``quantizers.py``.
 """
 
 from collections.abc import Mapping

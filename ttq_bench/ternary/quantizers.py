@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.ternary.gradients import binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -64,26 +64,21 @@ class Quantizer(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the quantized weights of ``latent``: same shape, dtype and memory format."""
-        method = self.method
-        return quantized(
-            *self.parts(latent),
-            latent_gradient=method.latent_gradient,
-            scale_gradient=method.scale_gradient,
-        )
+        return quantized(*self.parts(latent), self.method)
 
-    def parts(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def parts(self, latent: Tensor) -> tuple[Tensor, Pair, Pair]:
         """Return normalised latent weights, positive and negative set (1 or 0), W_p and W_n."""
         latent = self.normalised(latent)
         binary = self.method.levels == "two"
         sets = binary_sets(latent) if binary else ternary_sets(latent, self.threshold(latent))
         if self.positive_scale is not None and self.negative_scale is not None:
-            return latent, *sets, self.positive_scale, self.negative_scale
+            return latent, sets, (self.positive_scale, self.negative_scale)
         mean = self._mean_magnitude(latent, sets[0] + sets[1])
-        return latent, *sets, mean, mean
+        return latent, sets, (mean, mean)
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return -1, 0 or +1 for each latent weight, int8."""
-        _, positive, negative, *_ = self.parts(latent)
+        _, (positive, negative), _ = self.parts(latent)
         return (positive - negative).to(torch.int8)
 
     def normalised(self, latent: Tensor) -> Tensor:
@@ -96,20 +91,23 @@ class Quantizer(nn.Module):
             return latent / largest.clamp_min(tiny)  # a layer of zeros stays one
         return latent
 
-    def threshold(self, latent: Tensor) -> Tensor:
-        """Return the threshold that normalised latent weights are compared with."""
+    def threshold(self, normalised: Tensor) -> Tensor:
+        """Return what normalised latent weights are compared with, 0 without a strategy."""
         if self.strategy is None:
-            return latent.new_zeros(())
+            return normalised.new_zeros(())
         if self.held_threshold is not None:
             return self.held_threshold
-        return THRESHOLDS[self.strategy.name].threshold(latent, self.number, self.shared)
+        return self._threshold_now(normalised)
 
     @torch.no_grad()
     def hold_threshold(self, latent: Tensor) -> None:
         """Where the threshold is updated once an epoch: make it follow ``latent`` now."""
-        if self.strategy is not None and self.held_threshold is not None:
-            rule = THRESHOLDS[self.strategy.name].threshold
-            self.held_threshold.copy_(rule(self.normalised(latent), self.number, self.shared))
+        if self.held_threshold is not None:
+            self.held_threshold.copy_(self._threshold_now(self.normalised(latent)))
+
+    def _threshold_now(self, normalised: Tensor) -> Tensor:
+        assert self.strategy is not None
+        return THRESHOLDS[self.strategy.name].threshold(normalised, self.number, self.shared)
 
     def _mean_magnitude(self, latent: Tensor, members: Tensor) -> Tensor:
         """Return the mean magnitude over a set (1 or 0) by layer or channel, 0 over none."""
@@ -126,9 +124,9 @@ class Quantizer(nn.Module):
         """
         if not isinstance(self.positive_scale, nn.Parameter):
             return
-        latent, *sets, _, _ = self.parts(latent)
+        latent, sets, _ = self.parts(latent)
         if self.method.scales == "learned_one":
-            sets = [sets[0] + sets[1]] * 2
+            sets = (sets[0] + sets[1], sets[0] + sets[1])
         for scale, members in zip((self.positive_scale, self.negative_scale), sets, strict=True):
             mean = self._mean_magnitude(latent.float(), members)
             nearest = (mean > 0) & (choice == "least_squares")

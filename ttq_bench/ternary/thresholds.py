@@ -61,22 +61,16 @@ class ThresholdRule:
 
     threshold: Callable[[Tensor, float, Shared], Tensor]
     number: str
-    low: float
-    high: float
     source: str
+    high: float
+    low: float = 0.0
 
 
 THRESHOLDS: Mapping[str, ThresholdRule] = MappingProxyType(
     {
-        "max_fraction": ThresholdRule(
-            max_fraction, "fraction t of the largest magnitude", 0.0, 1.0, "TTQ, Eq. 9"
-        ),
-        "constant_sparsity": ThresholdRule(
-            constant_sparsity, "share r of zero weights", 0.0, 1.0, "TTQ, section 3.2"
-        ),
-        "mean_fraction": ThresholdRule(
-            mean_fraction, "fraction of the mean magnitude", 0.0, 10.0, "Li et al. 2016, Eq. 6"
-        ),
+        "max_fraction": ThresholdRule(max_fraction, "fraction of the maximum", "TTQ, Eq. 9", 1.0),
+        "constant_sparsity": ThresholdRule(constant_sparsity, "share of zeros", "TTQ, 3.2", 1.0),
+        "mean_fraction": ThresholdRule(mean_fraction, "fraction of the mean", "TWN, Eq. 6", 10.0),
     }
 )
 
@@ -94,7 +88,7 @@ def check_strategy(where: str, strategy: DeltaStrategy) -> None:
             )
     moves = strategy.start is not None
     if moves != (strategy.ramp_epochs > 0) or not math.isfinite(strategy.ramp_epochs):
+        given = f"start {strategy.start} and ramp_epochs {strategy.ramp_epochs:g}"
         raise TtqBenchError(
-            f"{where}: {strategy.name}: start and ramp_epochs (above 0) come together; got start"
-            f" {strategy.start} and ramp_epochs {strategy.ramp_epochs:g}"
+            f"{where}: {strategy.name}: start and ramp_epochs (above 0) come together; got {given}"
         )

@@ -31,15 +31,6 @@ class LayerStatistics:
     feeds_batch_norm: str
     smallest_scale: float
 
-    def alarms(self) -> list[str]:
-        """Return what is wrong with the layer; it has a threshold wherever it could have zeros."""
-        found = ["dead layer: all weights are zero"] if self.zero_share == 1 else []
-        if self.threshold > 0 and self.zero_share == 0:
-            found.append("saturated layer: no weight is zero")
-        if self.smallest_scale < 0:
-            found.append("negative scale")
-        return found
-
 
 @torch.no_grad()
 def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
@@ -51,7 +42,7 @@ def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
 
 
 def _statistics(name: str, quantizer: Quantizer, latent: Tensor) -> LayerStatistics:
-    normalised, positive, negative, positive_scale, negative_scale = quantizer.parts(latent)
+    normalised, (positive, negative), (positive_scale, negative_scale) = quantizer.parts(latent)
     count = latent.numel()
     positives, negatives = int(positive.count_nonzero()), int(negative.count_nonzero())
     pairs = list(
