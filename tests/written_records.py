@@ -4,7 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.schema import SCHEMA_VERSION, Start, TrialRecord, summarise_errors
+from ttq_bench.records.schema import (
+    SCHEMA_VERSION,
+    Alarm,
+    Gauge,
+    Start,
+    TrialRecord,
+    summarise_errors,
+)
 from ttq_bench.records.store import publish_record
 
 RECIPE = {"epochs": 2, "learning_rate": 0.1}
@@ -24,12 +31,15 @@ def write_trial(
     outcome: str = "finished",
     dataset: str = "cifar10-jpeg",
     pixels: str = "00",
+    method: str = "ttq",
+    alarms: tuple[Alarm, ...] = (),
+    gauge: Gauge | None = None,
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``."""
     quantization = None
     if scales is not None:
         quantization = {
-            "method": "ttq",
+            "method": method,
             "strategy": {"name": strategy[0], "number": strategy[1]},
             "conversion": {"keep_first": True},
         }
@@ -67,6 +77,8 @@ def write_trial(
         },
         provenance={"commit": "abc", "torch": "2", "processor": "test"},
         table_sha256={},
+        alarms=alarms,
+        gauge=gauge,
     )
     tables = {"epochs.parquet": epochs, "scales.parquet": rows}
     assert publish_record(ResultsPaths(root).trial(name), record, tables)

@@ -40,7 +40,7 @@ def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
 def test_first_screen_states_cost_and_asymmetry_with_interval_and_n(report):
     page, _ = report
     assert re.search(
-        r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: ternary is \*worse\*", page
+        r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: quantized is \*worse\*", page
     )
     assert re.search(r"\*\*undecided\*\*.*Mean size of ρ.*n = 3", page)
 
@@ -147,7 +147,7 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     assert "old" not in text
     row = next(line for line in text.splitlines() if "TTQ max_fraction(0.05)" in line)
     assert row.startswith("| resnet20, TTQ max_fraction(0.05), cifar10-jpeg, protocol short, 2 + 2")
-    assert "| 3 | +2.10 [+1.85, +2.35] | 3 | ternary is *worse* |" in row
+    assert "| 3 | +2.10 [+1.85, +2.35] | 3 | quantized is *worse* |" in row
 
 
 def test_a_readme_row_without_control_compares_with_nothing_else(tmp_path):

@@ -59,10 +59,10 @@ class NetworkAsymmetry:
 
 
 def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:
-    """Return the asymmetry of every ternary arm at its last epoch."""
+    """Return the asymmetry, at its last epoch, of every arm that learns two scales a layer."""
     networks = []
     for arm in tables.arms():
-        if arm.is_ternary and len(tables.trials_of(arm)):
+        if arm.learns_pair and len(tables.trials_of(arm)):
             networks.append(_network(tables, arm))
     return networks
 

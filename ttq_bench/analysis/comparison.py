@@ -38,9 +38,9 @@ def _arm_result(tables: Tables, arm: Arm) -> ArmResult:
     return ArmResult(
         arm=arm,
         error=estimate(list(mine[ERROR])),
-        sparsity=estimate(list(mine["sparsity"].astype(float))) if arm.is_ternary else None,
+        sparsity=estimate(list(mine["sparsity"].astype(float))) if arm.is_quantized else None,
         to_parent=_paired(mine[ERROR] - _start_errors(tables, mine)),
-        to_continued=_against_control(tables, mine) if arm.is_ternary else None,
+        to_continued=_against_control(tables, mine) if arm.is_quantized else None,
     )
 
 

@@ -13,6 +13,7 @@ from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, read_records, read_table
+from ttq_bench.ternary.methods import METHODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,20 @@ class Arm:
     diverged: int
 
     @property
-    def is_ternary(self) -> bool:
-        """Whether the arm has ternary layers."""
+    def is_quantized(self) -> bool:
+        """Whether the arm has quantized layers."""
         return self.arm not in (FULL_PRECISION, CONTINUED)
+
+    @property
+    def scales(self) -> str:
+        """Return how its scales come about; a method that is not known here learns a pair."""
+        method = METHODS.get(self.arm)
+        return method.scales if method else "learned_pair"
+
+    @property
+    def learns_pair(self) -> bool:
+        """Whether it learns two scales a layer, which could become different."""
+        return self.is_quantized and self.scales == "learned_pair"
 
 
 GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]

@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Any
 
-from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.schema import Alarm, TrialRecord
 from ttq_bench.ternary.strategies import DeltaStrategy
 
 FULL_PRECISION = "full_precision"
@@ -48,6 +48,13 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "minimum_over_test_error_percent": errors.minimum_over_test_percent if errors else None,
         "final_validation_error_percent": errors.final_validation_percent if errors else None,
         "sparsity": record.sparsity,
+        "alarms": "; ".join(map(_alarm_in_words, record.alarms)),
+        "gauge_layers": record.gauge.layers if record.gauge else None,
+        "gauge_residue": record.gauge.largest_residue if record.gauge else None,
+        "gauge_size": record.gauge.size if record.gauge else None,
+        "gauge_predicted": record.gauge.predicted_factor if record.gauge else None,
+        "gauge_low": record.gauge.seen_low if record.gauge else None,
+        "gauge_high": record.gauge.seen_high if record.gauge else None,
         "training_seconds": record.training_seconds,
         "device": record.run.get("device_name", ""),
         "threads": record.run.get("threads"),
@@ -56,6 +63,11 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "torch": record.provenance.get("torch", "unknown"),
         "processor": record.provenance.get("processor", "unknown"),
     }
+
+
+def _alarm_in_words(alarm: Alarm) -> str:
+    layer = f" in {alarm.layer}" if alarm.layer else ""
+    return f"{alarm.what}{layer} from epoch {alarm.epoch} on"
 
 
 def _arm(spec: dict[str, Any]) -> str:

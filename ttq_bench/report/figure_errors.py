@@ -69,11 +69,11 @@ def _draw_curve(axis: Axes, curve: pd.DataFrame, style: Look, label: str) -> Non
 
 
 def error_against_sparsity(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network with ternary arms: every trial, full precision as a line."""
+    """Draw one figure for each network with quantized arms: every trial; lines without zeros."""
     return [
         _draw_sparsity(tables, arms, folder)
         for arms in tables.networks()
-        if any(arm.is_ternary and len(tables.trials_of(arm)) for arm in arms)
+        if any(arm.is_quantized and len(tables.trials_of(arm)) for arm in arms)
     ]
 
 
@@ -82,7 +82,7 @@ def _draw_sparsity(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure
     for number, arm in enumerate(arms):
         trials, style = tables.trials_of(arm), look(number)
         label = arm_label(arm.arm, arm.strategy)
-        if arm.is_ternary:
+        if arm.is_quantized:
             zeros = 100 * trials["sparsity"].astype(float)
             axis.scatter(
                 zeros, trials[ERROR], color=style.colour, marker=style.marker, s=36, label=label
@@ -92,14 +92,14 @@ def _draw_sparsity(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure
             axis.axhline(errors.mean(), color=style.colour, ls=style.dash, lw=1.5, label=label)
             axis.axhspan(errors.min(), errors.max(), color=style.colour, alpha=0.12, lw=0)
     axis.set_xlim(0, 100)
-    axis.set_xlabel("zero weights in the ternary layers (%)")
+    axis.set_xlabel("zero weights in the quantized layers (%)")
     axis.set_ylabel("test error (%), last epoch")
     axis.legend()
     axis.set_title(f"{table_name(arms[0])}: one mark a trial", fontsize=10)
     return _saved(
         figure, folder, "error-sparsity", "Test error against sparsity", arms[0],
-        "Test error at the last epoch against the share of zeros over all ternary layers, one mark"
-        " a trial; lines are the means of the full-precision networks, bands their range.",
+        "Test error at the last epoch against the share of zeros over all quantized layers, one"
+        " mark a trial; lines are the means of the full-precision networks, bands their range.",
     )  # fmt: skip
 
 

@@ -19,11 +19,11 @@ SHARES = (
 
 
 def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each ternary arm: scales above, shares of the codes beneath."""
+    """Draw one figure for each arm with learned scales: these above, shares of codes beneath."""
     figures = []
     for arm in tables.arms():
         trials = tables.trials_of(arm)
-        if arm.is_ternary and len(trials):
+        if arm.is_quantized and arm.scales.startswith("learned") and len(trials):
             rows = tables.scales[tables.scales["trial_id"].isin(trials["trial_id"])]
             figures.append(_draw(arm, rows, len(trials), folder))
     return figures
@@ -51,7 +51,7 @@ def _draw(arm: Arm, rows: pd.DataFrame, seeds: int, folder: Path) -> SavedFigure
     return save(
         figure, folder, file_name("scales", *parts),
         f"Scales over the epochs: {heading(arm)}",
-        "Top: W_p (solid) and W_n (dashed) of the first, a middle and the last ternary layer over"
+        "Top: W_p (solid) and W_n (dashed) of the first, a middle and the last quantized layer over"
         f" the epochs, mean and range over {seeds} seeds. Beneath: shares of positive, zero and"
         " negative weights.",
     )  # fmt: skip

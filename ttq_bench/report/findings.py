@@ -11,7 +11,7 @@ from ttq_bench.report.naming import arm_label, seeds_of
 
 
 def cost_sentence(result: ArmResult) -> str:
-    """Say what one ternary arm costs against the same network without quantization."""
+    """Say what one quantized arm costs against the same network without quantization."""
     arm = result.arm
     against, difference = "full precision trained on for as long", result.to_continued
     if difference is None:
@@ -29,7 +29,7 @@ def cost_sentence(result: ArmResult) -> str:
 def cost_verdict(difference: Estimate) -> str:
     """Return whether the interval decides the sign, and if not, what would."""
     if difference.excludes_zero:
-        return "ternary is *worse*" if difference.mean > 0 else "ternary is *better*"
+        return "quantized is *worse*" if difference.mean > 0 else "quantized is *better*"
     if difference.n == 1:
         return "*undecided*, one pair has no interval"
     seeds = seeds_needed(difference.deviation, abs(difference.mean))

@@ -8,6 +8,14 @@ ARM_LABELS = {
     "full_precision": "full precision",
     "full_precision_continued": "full precision, trained on",
     "ttq": "TTQ",
+    "ttq-as-printed": "TTQ, Eq. 7 as printed,",
+    "ttq-tied": "TTQ, one scale for both,",
+    "ttq-ste": "TTQ without Eq. 8,",
+    "ttq-mean-grad": "TTQ, scale gradients averaged,",
+    "ternary-plain": "ternary without scales,",
+    "twn": "TWN",
+    "bwn": "BWN",
+    "dorefa-w1": "DoReFa, 1-bit weights",
 }
 
 

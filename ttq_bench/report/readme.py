@@ -15,13 +15,19 @@ HEADER = (
     "mean size of ρ = ln(W_p/W_n)", "scales differ?",
 )  # fmt: skip
 
+SCALES = {
+    "learned_one": "one scale for both",
+    "ones": "no scales",
+    "mean_magnitude": "not learned, equal",
+}
+
 
 def findings_block(results: list[ArmResult], networks: list[NetworkAsymmetry]) -> str:
-    """Return one row for each ternary arm: data, cost with interval and n, asymmetry, verdicts."""
+    """Return one row for each quantized arm: data, cost with interval and n, asymmetry."""
     by_arm = {network.arm: network for network in networks}
-    rows = [_row(result, by_arm.get(result.arm)) for result in results if result.arm.is_ternary]
+    rows = [_row(result, by_arm.get(result.arm)) for result in results if result.arm.is_quantized]
     if not rows:
-        return "No ternary network is finished yet, so there is no verdict.\n"
+        return "No quantized network is finished yet, so there is no verdict.\n"
     return "\n".join(table(HEADER, rows))
 
 
@@ -35,7 +41,7 @@ def _row(result: ArmResult, network: NetworkAsymmetry | None) -> list[str]:
         str(difference.n) if difference else "0",
         cost_verdict(difference) if difference else "no control was run",
         with_interval(network.size, digits=3) if network else "–",
-        network.verdict if network else "no finished trial",
+        network.verdict if network else SCALES.get(result.arm.scales, "no finished trial"),
     ]
 
 

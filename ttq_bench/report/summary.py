@@ -15,6 +15,7 @@ from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.findings import asymmetry_sentence, cost_sentence, error_table
 from ttq_bench.report.markdown import escape, table, with_interval
 from ttq_bench.report.naming import arm_label, heading
+from ttq_bench.report.selfchecks import self_checks
 from ttq_bench.report.style import SavedFigure
 from ttq_bench.text import duration
 
@@ -57,6 +58,7 @@ def summary_page(
     lines += [HOW_TO_READ]
     for network in networks:
         lines += _layer_table(tables, network)
+    lines += self_checks(tables)
     lines += ["## Figures", ""]
     for figure in figures:
         lines += _figure(figure, path.parent)
@@ -100,11 +102,11 @@ def _first_screen(
         yield ""
         yield from map(asymmetry_sentence, networks)
         yield ""
-        yield "**What do ternary weights cost?**"
+        yield "**What do quantized weights cost?**"
         yield ""
-        yield from (cost_sentence(result) for result in results if result.arm.is_ternary)
+        yield from (cost_sentence(result) for result in results if result.arm.is_quantized)
     else:
-        yield "No ternary network is finished yet, so there is no verdict."
+        yield "No quantized network is finished yet, so there is no verdict."
     yield ""
     yield "Test error at the last epoch, mean over n seeds with its 95 % interval:"
     yield ""
@@ -124,9 +126,9 @@ def _training(tables: Tables, results: list[ArmResult]) -> Iterator[str]:
 
 def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
     rows = [
-        (str(trial["trial_id"]), "diverged: the loss became non-finite")
+        (str(trial["trial_id"]), f"{trial['outcome']}; alarm: {trial['alarms']}")
         for trial in tables.trials.to_dict("records")
-        if trial["outcome"] == "diverged"
+        if trial["outcome"] == "diverged" or trial["alarms"]
     ]
     rows += [
         (str(trial["trial_id"]), f"stands apart: its parent {trial['parent']} has no record here")
@@ -135,13 +137,6 @@ def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
     ]
     rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
     rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
-    negative = tables.final_scales()
-    if not negative.empty:
-        negative = negative[(negative["positive_scale"] <= 0) | (negative["negative_scale"] <= 0)]
-        rows += [
-            (str(name), f"alarm: a scale is not positive in {len(layers)} layers")
-            for name, layers in negative.groupby("trial_id")
-        ]
     if rows:
         yield "## Trials that need a look"
         yield ""
