@@ -63,6 +63,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_results_option(export)
     export.set_defaults(command=_export)
 
+    speed = commands.add_parser("speed", help="time a training step of each method, as ratios")
+    _add_speed_options(speed)
+    speed.set_defaults(command=_speed)
+
     data = commands.add_parser("data", help="fetch the published images, or show what is there")
     data.add_argument("action", choices=("fetch", "show"))
     data.add_argument("dataset", help="name of a dataset, for example cifar10")
@@ -82,6 +86,17 @@ def _add_suite_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
     parser.add_argument("--threads", type=_positive, help="CPU threads of one trial")
     parser.add_argument("--trials-per-gpu", type=_positive, default=4, metavar="N")
+
+
+def _add_speed_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("methods", nargs="*", default=["ttq"], help="methods beside full_precision")
+    parser.add_argument("--model", default="resnet20")
+    parser.add_argument("--batch-size", type=_positive, default=128, metavar="N")
+    parser.add_argument("--rounds", type=_positive, default=100, metavar="N")
+    parser.add_argument("--threads", type=_positive, default=2, metavar="N")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
 def _add_results_option(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +141,12 @@ def _export(options: argparse.Namespace) -> int:
     from ttq_bench.commands import export
 
     return export.export(options)
+
+
+def _speed(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import speed
+
+    return speed.measure(options)
 
 
 def _data(options: argparse.Namespace) -> int:
