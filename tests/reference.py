@@ -90,10 +90,15 @@ NOT_LEARNED = {"ternary-plain", *MEAN_MAGNITUDE}
 STRAIGHT_THROUGH = {"ttq-ste", "twn", "dorefa-w1", "ternary-plain"}
 
 
+TRUE_GRADIENTS = {"ttq", "ttq-ste"}
+KNOWN = {"ttq-as-printed", "ttq-tied", "ttq-mean-grad", *TRUE_GRADIENTS, *NOT_LEARNED}
+
+
 def step(
     method: str, latent: Values, threshold: float, scales: tuple[float, float], incoming: Values
 ) -> Step:
     """One step of any method; ``scales`` are taken where the method learns them."""
+    assert method in KNOWN, f"write the slow twin of {method!r} in tests/reference.py"
     positive, negative = scales
     found = signs(latent) if method in BINARY else codes(latent, threshold)
     if method in MEAN_MAGNITUDE:

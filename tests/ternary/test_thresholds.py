@@ -50,6 +50,7 @@ def test_no_sparsity_asked_for_makes_only_exact_zeros_zero():
 @given(values=LATENTS, number=SHARES)
 @pytest.mark.parametrize("name", ALL)
 def test_every_rule_agrees_with_its_slow_twin(name, values, number):
+    assert name in reference.THRESHOLDS, "write its slow twin in tests/reference.py"
     expected = reference.THRESHOLDS[name](values, number)
 
     given_ = THRESHOLDS[name].threshold(torch.tensor(values, dtype=torch.float64), number)

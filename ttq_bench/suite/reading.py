@@ -9,16 +9,10 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
-from ttq_bench.suite.schema import Suite, text_hint
+from ttq_bench.suite.schema import Suite
+from ttq_bench.suite.wording import reason
 
 MOST_BYTES = 1_000_000
-TYPE_WORDS = {
-    "a valid integer": "a whole number",
-    "a valid number": "a number",
-    "a valid array": "a list",
-    "a valid boolean": "true or false",
-    "an object": "a mapping",
-}
 
 
 class _Loader(yaml.SafeLoader):
@@ -113,7 +107,7 @@ def _explained(error: pydantic.ValidationError, where: str) -> str:
     places = {detail["loc"][:-1] for detail in details}
     # A list whose entries are refused counts as too short as well: that is no problem of its own.
     told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
-    problems = [f"  {_field(detail)}{_reason(detail)}" for detail in told]
+    problems = [f"  {_field(detail)}{reason(detail, _siblings(detail['loc']))}" for detail in told]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return "\n".join([f"{where}: {count}", *problems])
 
@@ -122,22 +116,6 @@ def _field(detail: ErrorDetails) -> str:
     # A problem between two fields names them itself.
     place = ".".join(str(part) for part in detail["loc"])
     return f"{place}: " if place else ""
-
-
-def _reason(detail: ErrorDetails) -> str:
-    kind, given = detail["type"], detail["input"]
-    if kind == "extra_forbidden":
-        return f"unknown field{did_you_mean(str(detail['loc'][-1]), _siblings(detail['loc']))}"
-    if kind == "missing":
-        return "is missing"
-    if kind == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
-    if kind == "too_short":
-        return "is empty; name at least one"
-    message = detail["msg"].removeprefix("Input should be ").replace("False", "false")
-    for word, plain in TYPE_WORDS.items():
-        message = message.replace(word, plain)
-    return f"expected {message}, got {given!r}{text_hint(given) if 'number' in message else ''}"
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

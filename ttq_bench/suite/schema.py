@@ -3,25 +3,24 @@
 To add an axis: add a field here, a level in ``grid.expand``, and a field in ``TrialSpec``.
 """
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from ttq_bench.data.catalog import DATASETS
-from ttq_bench.errors import TtqBenchError, did_you_mean
+from ttq_bench.errors import did_you_mean
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.protocols import PROTOCOLS, deviations
 from ttq_bench.suite.spec import Conversion
+from ttq_bench.suite.strategy_entry import read_strategy
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
-from ttq_bench.ternary.thresholds import check_strategy
 from ttq_bench.training.recipe import Recipe
 
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -41,15 +40,6 @@ class Training(Strict):
 
     full_precision: Recipe
     fine_tuned: Recipe
-
-
-class StrategyFields(Strict):
-    """What may stand under the name of a delta strategy (see ``ternary/strategies.py``)."""
-
-    number: float
-    start: float | None = None
-    ramp_epochs: float = 0.0
-    update: Literal["step", "epoch"] = "step"
 
 
 class Selection(Strict):
@@ -123,7 +113,7 @@ class Suite(Strict):
         """Take each entry as ``NAME: NUMBER``, or as a name with the fields of a strategy."""
         if not isinstance(entries, list):
             return entries
-        return tuple(_strategy(entry) for entry in entries)
+        return tuple(read_strategy(entry) for entry in entries)
 
     @field_validator("delta_strategies")
     @classmethod
@@ -153,6 +143,13 @@ class Suite(Strict):
         needing = [name for name in self.methods if METHODS[name].takes_strategy]
         if needing and not self.delta_strategies:
             raise ValueError(f"delta_strategies: method {needing[0]!r} needs at least one")
+        epochs = self.training.fine_tuned.epochs
+        for strategy in self.delta_strategies:
+            if strategy.ramp_epochs > epochs:
+                raise ValueError(
+                    f"delta_strategies: {strategy} does not get there in the {epochs} epochs of"
+                    " training.fine_tuned"
+                )
         for dataset in self.datasets:
             for model in self.models:
                 has, needs = DATASETS[dataset].image_shape, MODELS[model].image_shape
@@ -161,18 +158,6 @@ class Suite(Strict):
                         f"models: {model!r} takes images of {needs}, {dataset!r} has {has}"
                     )
         return self
-
-
-def text_hint(given: Any) -> str:
-    """Return how to write a number that YAML read as text (``1e-4`` lacks a point), or nothing."""
-    try:
-        number = int(given) if given.isdigit() else float(given)
-    except (AttributeError, ValueError):
-        return ""
-    text = repr(number)
-    if "e" in text and "." not in text:
-        text = text.replace("e", ".0e")
-    return f", which YAML reads as text; write {text}"
 
 
 def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
@@ -187,23 +172,3 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
         if values.count(value) > 1:
             raise ValueError(f"{value} stands there twice")
     return values
-
-
-def _strategy(entry: Any) -> Any:
-    if not isinstance(entry, dict) or len(entry) != 1:
-        raise ValueError("expected 'NAME: NUMBER', for example 'max_fraction: 0.05'")
-    (name, given), *_ = entry.items()
-    fields = given if isinstance(given, dict) else {"number": given}
-    try:
-        strategy = StrategyFields.model_validate(fields)
-        chosen = DeltaStrategy(str(name), **strategy.model_dump())
-        check_strategy("delta_strategies", chosen)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field, value = ".".join(map(str, first["loc"])), first["input"]
-        what = first["msg"].replace("Input should be", "expected").replace("a valid", "a")
-        named = "" if given is value else f"{field}: "
-        raise ValueError(f"{name}: {named}{what}, got {value!r}{text_hint(value)}") from error
-    except TtqBenchError as error:
-        raise ValueError(str(error).removeprefix("delta_strategies: ")) from error
-    return chosen

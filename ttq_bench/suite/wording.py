@@ -1,0 +1,47 @@
+"""What is wrong with a value of a suite file, in words: what is allowed, and what was given."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from ttq_bench.errors import did_you_mean
+
+WORDS = {
+    "Input should be ": "",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid array": "a list",
+    "a valid boolean": "true or false",
+    "an object": "a mapping",
+    "False": "false",
+}
+
+
+def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
+    """Return the problem; ``siblings`` are the fields allowed where an unknown one stands."""
+    kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return f"unknown field{did_you_mean(str(detail['loc'][-1]), siblings)}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    if kind == "too_short":
+        return "is empty; name at least one"
+    message = detail["msg"]
+    for word, plain in WORDS.items():
+        message = message.replace(word, plain)
+    return f"expected {message}, got {given!r}{text_hint(given) if 'number' in message else ''}"
+
+
+def text_hint(given: Any) -> str:
+    """Return how to write a number that YAML read as text (``1e-4`` lacks a point), or nothing."""
+    try:
+        number = int(given) if given.isdigit() else float(given)
+    except (AttributeError, ValueError):
+        return ""
+    text = repr(number)
+    if "e" in text and "." not in text:
+        text = text.replace("e", ".0e")
+    return f", which YAML reads as text; write {text}"
