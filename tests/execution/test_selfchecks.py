@@ -52,6 +52,12 @@ def test_decay_is_predicted_as_on_the_logs_of_the_authors():
     assert round(gauge.predicted_factor, 2) == 0.76
 
 
+def test_nothing_is_predicted_for_scales_that_follow_the_printed_sign():
+    gauge = gauge_check(ROWS, Recipe(epochs=2), steps_per_epoch=10, as_printed=True)
+
+    assert (gauge.predicted_factor, gauge.layers) == (None, 2)
+
+
 def test_there_is_no_such_law_for_decay_under_adam():
     recipe = Recipe(epochs=2, optimizer="adam", decay_scales=True)
 

@@ -23,6 +23,7 @@ from ttq_bench.records.schema import (
     summarise_errors,
 )
 from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
 from ttq_bench.training.loop import EpochResult, TrainingState
 
@@ -159,8 +160,15 @@ def make_record(
         provenance=collect_provenance(),
         table_sha256={},
         alarms=alarms(state),
-        gauge=gauge_check(scale_rows(state), spec.recipe, steps_per_epoch),
+        gauge=gauge_check(
+            scale_rows(state), spec.recipe, steps_per_epoch, as_printed=_as_printed(spec)
+        ),
     )
+
+
+def _as_printed(spec: TrialSpec) -> bool:
+    quantization = spec.quantization
+    return quantization is not None and METHODS[quantization.method].scale_gradient == "as_printed"
 
 
 def _device_name(device: str) -> str:

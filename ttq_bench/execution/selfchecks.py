@@ -16,10 +16,13 @@ from ttq_bench.training.schedules import learning_rate
 Row = Mapping[str, Any]
 
 
-def gauge_check(scales: Sequence[Row], recipe: Recipe, steps_per_epoch: int) -> Gauge | None:
+def gauge_check(
+    scales: Sequence[Row], recipe: Recipe, steps_per_epoch: int, *, as_printed: bool = False
+) -> Gauge | None:
     """Return the self-check over all fed layers with gauged scales, None without any.
 
-    ``scales`` are the rows of the record's table, the start (epoch 0) included.
+    ``scales`` are the rows of the record's table, the start (epoch 0) included. ``as_printed``
+    scales do not follow their true gradients, so nothing is predicted for their size.
     """
     gauged = {row["layer"] for row in scales if row["gauge_residue"] is not None}
     if not gauged:
@@ -33,7 +36,9 @@ def gauge_check(scales: Sequence[Row], recipe: Recipe, steps_per_epoch: int) -> 
         layers=len(gauged),
         largest_residue=max(r["gauge_residue"] for r in scales if r["gauge_residue"] is not None),
         size="W_p + W_n" if recipe.optimizer == "adam" else "W_p^2 + W_n^2",
-        predicted_factor=_predicted(recipe, last * steps_per_epoch, steps_per_epoch),
+        predicted_factor=None
+        if as_printed
+        else _predicted(recipe, last * steps_per_epoch, steps_per_epoch),
         seen_low=min(factors),
         seen_high=max(factors),
     )
