@@ -1,5 +1,6 @@
 """Test error over the epochs, and test error against sparsity."""
 
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,9 @@ from ttq_bench.report.naming import arm_label, file_name, table_name
 from ttq_bench.report.style import Look, SavedFigure, look, save
 
 MOST_MARKED = 60  # epochs; longer curves are drawn without marks
+MOST_BANDS = 6  # arms; the bands of more hide each other
+LEGEND_COLUMNS = 2
+LEGEND_ROW_INCHES = 0.22
 
 
 def error_curves(tables: Tables, folder: Path) -> list[SavedFigure]:
@@ -29,16 +33,19 @@ def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
     curves = [(arm, _curve(tables, arm), look(i)) for i, arm in enumerate(arms)]
     curves = [curve for curve in curves if len(curve[1])]
     panels = 2 if any("+" in arm.epochs for arm, _, _ in curves) else 1
-    figure, axes = plt.subplots(1, panels, figsize=(4.9 * panels + 0.4, 4.4), squeeze=False)
+    height = 4.2 + LEGEND_ROW_INCHES * math.ceil(len(curves) / LEGEND_COLUMNS)
+    figure, axes = plt.subplots(1, panels, figsize=(4.9 * panels + 0.4, height), squeeze=False)
     for arm, curve, style in curves:
         for axis in axes[0] if "+" in arm.epochs else axes[0][:1]:
-            _draw_curve(axis, curve, style, arm_label(arm.arm, arm.strategy))
+            band = 0.18 if len(curves) <= MOST_BANDS else 0.05
+            _draw_curve(axis, curve, style, arm_label(arm.arm, arm.strategy), band)
     for axis in axes[0]:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xlabel("epochs in all")
     axes[0][0].set_ylim(bottom=0)
     axes[0][0].set_ylabel("test error (%)")
-    axes[0][0].legend()
+    handles = axes[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=LEGEND_COLUMNS)
     if panels > 1:
         axes[0][1].set_title("fine-tuning alone, enlarged", fontsize=10)
         axes[0][1].set_ylabel("test error (%), not from zero")
@@ -60,8 +67,9 @@ def _curve(tables: Tables, arm: Arm) -> pd.DataFrame:
     return rows.groupby(total)["test_error_percent"].agg(["mean", "min", "max"])
 
 
-def _draw_curve(axis: Axes, curve: pd.DataFrame, style: Look, label: str) -> None:
-    axis.fill_between(curve.index, curve["min"], curve["max"], color=style.colour, alpha=0.18, lw=0)
+def _draw_curve(axis: Axes, curve: pd.DataFrame, style: Look, label: str, band: float) -> None:
+    low, high = curve["min"], curve["max"]
+    axis.fill_between(curve.index, low, high, color=style.colour, alpha=band, lw=0)
     axis.plot(
         curve.index, curve["mean"], linestyle=style.dash, marker=style.marker,
         ms=4 if len(curve) < MOST_MARKED else 0, color=style.colour, label=label,
@@ -78,7 +86,8 @@ def error_against_sparsity(tables: Tables, folder: Path) -> list[SavedFigure]:
 
 
 def _draw_sparsity(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
-    figure, axis = plt.subplots(figsize=(6.5, 4.4))
+    height = 4.0 + LEGEND_ROW_INCHES * math.ceil(len(arms) / LEGEND_COLUMNS)
+    figure, axis = plt.subplots(figsize=(7.5, height))
     for number, arm in enumerate(arms):
         trials, style = tables.trials_of(arm), look(number)
         label = arm_label(arm.arm, arm.strategy)
@@ -94,7 +103,7 @@ def _draw_sparsity(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure
     axis.set_xlim(0, 100)
     axis.set_xlabel("zero weights in the quantized layers (%)")
     axis.set_ylabel("test error (%), last epoch")
-    axis.legend()
+    figure.legend(loc="outside lower center", ncols=LEGEND_COLUMNS)
     axis.set_title(f"{table_name(arms[0])}: one mark a trial", fontsize=10)
     return _saved(
         figure, folder, "error-sparsity", "Test error against sparsity", arms[0],

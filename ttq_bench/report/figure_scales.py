@@ -30,6 +30,7 @@ def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
 
 
 def _draw(arm: Arm, rows: pd.DataFrame, seeds: int, folder: Path) -> SavedFigure:
+    count = f"{seeds} seeds" if seeds > 1 else "one seed"
     order = sorted(rows["layer_index"].unique())
     chosen = list(dict.fromkeys((order[0], order[len(order) // 2], order[-1])))
     figure, axes = plt.subplots(
@@ -46,13 +47,13 @@ def _draw(arm: Arm, rows: pd.DataFrame, seeds: int, folder: Path) -> SavedFigure
     axes[0][0].set_ylabel("scale")
     axes[1][0].set_ylabel("share of weights")
     axes[0][-1].legend(loc="best")
-    figure.suptitle(f"{heading(arm)}\nmean and range over {seeds} seeds", fontsize=11)
+    figure.suptitle(f"{heading(arm)}\nmean and range over {count}", fontsize=11)
     parts = (arm.dataset, arm.protocol, arm.model, arm.arm, arm.strategy, arm.recipe)
     return save(
         figure, folder, file_name("scales", *parts),
         f"Scales over the epochs: {heading(arm)}",
         "Top: W_p (solid) and W_n (dashed) of the first, a middle and the last quantized layer over"
-        f" the epochs, mean and range over {seeds} seeds. Beneath: shares of positive, zero and"
+        f" the epochs, mean and range over {count}. Beneath: shares of positive, zero and"
         " negative weights.",
     )  # fmt: skip
 
