@@ -117,5 +117,5 @@ def _scale(epoch: int, index: int, layer: str, positive: float, negative: float)
         "positive_scale": positive, "negative_scale": negative,
         "rho": log(positive / negative) if valid else nan, "positive_share": 0.4,
         "zero_share": 0.25, "negative_share": 0.35, "threshold": 0.1, "feeds_batch_norm": "yes",
-        "code_flips": 0.01, "gauge_residue": 0.001,
+        "code_flips": 0.01, "gauge_residue": 0.001, "scale_path": 0.1,
     }  # fmt: skip

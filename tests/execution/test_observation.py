@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -119,6 +121,39 @@ def test_observing_moves_no_number():
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
+def test_a_dead_layer_has_no_residue():
+    model = network()
+    nn.init.zeros_(latent_of(model[3]))
+    observation = Observation(model)
+    step(model)
+    observation.after_backward()
+
+    assert observation.end_epoch()[0]["gauge_residue"] is None
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("granularity", ["layer", "channel"])
+def test_steps_at_right_angles_explain_how_the_size_grows(granularity, momentum):
+    model = network(granularity=granularity)
+    model[4].eps = 1e-30
+    model.double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum)
+    observation = Observation(model)
+    before = observation.end_epoch()[0]["scale_squares"]
+    for _ in range(200):
+        optimizer.zero_grad()
+        images = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+        nn.functional.cross_entropy(model(images), torch.arange(8) % 3).backward()
+        observation.after_backward()
+        optimizer.step()
+
+    row = observation.end_epoch()[0]
+
+    growth = (1 + momentum) / (1 - momentum) * row["scale_path"]
+    assert growth > 1e-4
+    assert row["scale_squares"] - before == pytest.approx(growth, rel=0.02)
+
+
 def test_histograms_hold_every_latent_weight_between_its_bounds():
     model = network()
 
@@ -175,8 +210,8 @@ def test_no_zeros_are_no_alarm_where_none_can_be():
     assert alarms_of(SOME, None, method="bwn") == []
 
 
-def test_a_negative_scale_is_told():
+def test_a_scale_that_is_negative_zero_or_no_number_is_told():
     strategy = DeltaStrategy("max_fraction", 0.1)
 
-    assert alarms_of(SOME, strategy, negative_scale=-0.1) == ["negative scale"]
-    assert alarms_of(SOME, strategy, negative_scale=0.0) == []
+    for scale in (-0.1, 0.0, math.nan):
+        assert alarms_of(SOME, strategy, negative_scale=scale) == ["scale that is not positive"]

@@ -165,5 +165,7 @@ def test_each_alarm_of_a_layer_is_told_once_with_its_first_epoch():
     assert "do not cancel" in found[1].what
 
 
-def test_a_residue_that_is_not_a_number_is_no_alarm_of_its_own():
-    assert alarms(History((1, [{"layer": "a", "alarms": [], "gauge_residue": math.nan}]))) == ()
+def test_a_residue_that_is_not_a_number_is_an_alarm():
+    (alarm,) = alarms(History((1, [{"layer": "a", "alarms": [], "gauge_residue": math.nan}])))
+
+    assert (alarm.layer, alarm.epoch) == ("a", 1)

@@ -18,6 +18,7 @@ from ttq_bench.records.schema import (
     SCALE_COLUMNS,
     SCHEMA_VERSION,
     Alarm,
+    Gauge,
     Start,
     TrialRecord,
     summarise_errors,
@@ -29,6 +30,7 @@ from ttq_bench.training.loop import EpochResult, TrainingState
 
 # Seen so far: 0.006 in bfloat16, 2e-5 in single precision; with a wrong sign 1.
 LARGEST_RESIDUE = 0.1
+SIZE_BOUND = 1.25
 
 
 def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
@@ -105,18 +107,22 @@ def histogram_rows(state: TrainingState) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def alarms(state: TrainingState) -> tuple[Alarm, ...]:
+def alarms(state: TrainingState, gauge: Gauge | None = None) -> tuple[Alarm, ...]:
     """Return each alarm of each layer once, with the first epoch at which it was seen."""
     seen: dict[tuple[str, str | None], int] = {}
     for entry in state.history:
         for layer in entry["layers"]:
             wrong = list(layer.get("alarms", ()))
-            if (layer.get("gauge_residue") or 0.0) > LARGEST_RESIDUE:
+            residue = layer.get("gauge_residue")
+            if residue is not None and not residue <= LARGEST_RESIDUE:  # not a number, too
                 wrong.append("gradients of the scales do not cancel before batch normalisation")
             for what in wrong:
                 seen.setdefault((what, layer["layer"]), entry["epoch"])
         if "diverged" in entry:
             seen.setdefault((f"non-finite loss: {entry['diverged']}", None), entry["epoch"])
+    low, high = (gauge.ratio_low, gauge.ratio_high) if gauge else (None, None)
+    if low is not None and high is not None and not 1 / SIZE_BOUND <= low <= high <= SIZE_BOUND:
+        seen["the scales' size is not what decay and steps explain", None] = state.epoch
     return tuple(Alarm(what=what, layer=layer, epoch=at) for (what, layer), at in seen.items())
 
 
@@ -134,6 +140,8 @@ def make_record(
     layers = layer_statistics(state.model)
     attempts = [entry["attempt"] for entry in state.history if "attempt" in entry]
     begun = next((entry["start"] for entry in state.history if entry.get("start")), None)
+    scales = scale_rows(state)
+    gauge = gauge_check(scales, spec.recipe, steps_per_epoch, as_printed=_as_printed(spec))
     return TrialRecord(
         schema_version=SCHEMA_VERSION,
         trial_id=spec.trial_id,
@@ -159,10 +167,8 @@ def make_record(
         },
         provenance=collect_provenance(),
         table_sha256={},
-        alarms=alarms(state),
-        gauge=gauge_check(
-            scale_rows(state), spec.recipe, steps_per_epoch, as_printed=_as_printed(spec)
-        ),
+        alarms=alarms(state, gauge),
+        gauge=gauge,
     )
 
 

@@ -1,8 +1,10 @@
 """Facts that must hold for scales before a batch normalisation, checked against what a run did.
 
-Where only the ratio of the scales acts, their common size is moved by weight decay alone: under SGD
-the size is W_p^2 + W_n^2, under Adam W_p + W_n (PAPER.md, section 6). Steps of finite length let it
-grow a little beyond the prediction; a factor far from it means that a gradient is wrong.
+Where only the ratio of the scales acts, gradients are at right angles to the pair (W_p, W_n).
+Under Adam W_p + W_n then stays. Under SGD with momentum m, W_p^2 + W_n^2 shrinks by weight decay
+and grows by (1 + m) / (1 - m) times the squared length of the steps: a step at a right angle
+lengthens, and momentum carries each gradient on after the pair has turned. Tests hold both against
+trainings.
 """
 
 import math
@@ -24,36 +26,50 @@ def gauge_check(
     ``scales`` are the rows of the record's table, the start (epoch 0) included. ``as_printed``
     scales do not follow their true gradients, so nothing is predicted for their size.
     """
-    gauged = {row["layer"] for row in scales if row["gauge_residue"] is not None}
-    if not gauged:
+    by_layer: dict[str, list[Row]] = {}
+    for row in scales:
+        if row.get("scale_squares") is not None:
+            by_layer.setdefault(row["layer"], []).append(row)
+    residues = [row["gauge_residue"] for row in scales if row["gauge_residue"] is not None]
+    if not by_layer:
         return None
-    last = max(row["epoch"] for row in scales)
-    factors = []
-    for layer in gauged:
-        sizes = {r["epoch"]: _size(r, recipe) for r in scales if r["layer"] == layer}
-        factors.append(sizes[last] / sizes[0])
+    adam = recipe.optimizer == "adam"
+    column = "scale_sum" if adam else "scale_squares"
+    factors = [rows[-1][column] / rows[0][column] for rows in by_layer.values()]
+    lawful = not as_printed and not (adam and recipe.decay_scales and recipe.weight_decay)
+    decays = [_decay(recipe, epoch, steps_per_epoch) for epoch in range(recipe.epochs)]
+    ratios = [
+        rows[-1][column] / _expected(rows, column, decays, 0.0 if adam else _growth(recipe))
+        for rows in by_layer.values()
+    ]
+    done = max(row["epoch"] for row in scales)
     return Gauge(
-        layers=len(gauged),
-        largest_residue=max(r["gauge_residue"] for r in scales if r["gauge_residue"] is not None),
-        size="W_p + W_n" if recipe.optimizer == "adam" else "W_p^2 + W_n^2",
-        predicted_factor=None
-        if as_printed
-        else _predicted(recipe, last * steps_per_epoch, steps_per_epoch),
+        layers=len(by_layer),
+        largest_residue=max(residues, key=lambda r: math.inf if math.isnan(r) else r, default=None),
+        size="W_p + W_n" if adam else "W_p^2 + W_n^2",
+        predicted_factor=math.prod(decays[:done]) if lawful else None,
         seen_low=min(factors),
         seen_high=max(factors),
+        ratio_low=min(ratios) if lawful else None,
+        ratio_high=max(ratios) if lawful else None,
     )
 
 
-def _size(row: Row, recipe: Recipe) -> float:
-    positive, negative = float(row["positive_scale"]), float(row["negative_scale"])
-    return positive + negative if recipe.optimizer == "adam" else positive**2 + negative**2
+def _expected(rows: Sequence[Row], column: str, decays: Sequence[float], growth: float) -> float:
+    """Return the size that a layer should have at its last row, by decay and by its steps."""
+    size = float(rows[0][column])
+    for row in rows[1:]:
+        size = size * decays[row["epoch"] - 1] + growth * row["scale_path"]
+    return size
 
 
-def _predicted(recipe: Recipe, steps: int, steps_per_epoch: int) -> float | None:
-    """Return exp(-2 * decay / (1 - momentum) * sum of all rates) for SGD, 1 without decay."""
-    if not recipe.decay_scales or recipe.weight_decay == 0:
+def _growth(recipe: Recipe) -> float:
+    return (1 + recipe.momentum) / (1 - recipe.momentum)
+
+
+def _decay(recipe: Recipe, epoch: int, steps: int) -> float:
+    """Return exp(-2 * decay / (1 - momentum) * sum of the epoch's rates), 1 without decay."""
+    if not recipe.decay_scales or recipe.optimizer == "adam":
         return 1.0
-    if recipe.optimizer == "adam":
-        return None  # the decay goes through Adam's division, which has no such law
-    rates = math.fsum(learning_rate(recipe, step, steps_per_epoch) for step in range(steps))
+    rates = math.fsum(learning_rate(recipe, epoch * steps + step, steps) for step in range(steps))
     return math.exp(-2 * rates * recipe.weight_decay / (1 - recipe.momentum))

@@ -17,7 +17,7 @@ EPOCH_COLUMNS = (
 SCALE_COLUMNS = (
     "epoch", "layer_index", "layer", "weight_count", "positive_scale", "negative_scale", "rho",
     "positive_share", "zero_share", "negative_share", "threshold", "feeds_batch_norm",
-    "code_flips", "gauge_residue",
+    "code_flips", "gauge_residue", "scale_path",
 )  # fmt: skip
 # Latent weights in equal bins from -reach to +reach, the layer's largest magnitude.
 HISTOGRAM_COLUMNS = ("epoch", "layer_index", "layer", "reach", "bins", "bin", "count")
@@ -71,8 +71,10 @@ class Gauge(BaseModel):
     """Self-checks over the layers that feed batch normalisation (PAPER.md, section 6).
 
     ``largest_residue`` is the largest of the residues of an epoch in ``scales.parquet``. ``size``
-    is the quantity that only weight decay may change; its factor from start to end is predicted
-    from the recipe (None: no prediction) and seen between ``seen_low`` and ``seen_high``.
+    is the quantity that only weight decay and the length of steps may change: ``predicted_factor``
+    is what decay alone makes of it from start to end (None: no prediction), ``seen_low`` to
+    ``seen_high`` what was seen. ``ratio_low`` to ``ratio_high`` is the size at the end over what
+    decay and steps together explain: 1, but for rounding and the rate's changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +85,8 @@ class Gauge(BaseModel):
     predicted_factor: float | None
     seen_low: float
     seen_high: float
+    ratio_low: float | None = None
+    ratio_high: float | None = None
 
 
 class TrialRecord(BaseModel):

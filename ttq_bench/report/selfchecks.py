@@ -14,11 +14,11 @@ INTRODUCTION = """\
 Where a layer feeds batch normalisation, the true gradients of its scales obey
 W_p g_p + W_n g_n = 0. *Residue*: |W_p g_p + W_n g_n| over |W_p g_p| + |W_n g_n|, summed over the
 steps of an epoch, the largest of all epochs, layers and seeds; rounding leaves a little, a wrong
-gradient about 1. *Size* is what only weight decay may change (W_p² + W_n² under SGD): its factor
-over the whole run as the recipe predicts it, and as seen over layers and seeds; steps of finite
-length let it grow beyond.
-Trials with alarms (a negative scale, a dead or saturated layer, a residue above 0.1, a loss that is
-not finite) are listed above under *Trials that need a look*.
+gradient about 1. *Size* (W_p² + W_n² under SGD, W_p + W_n under Adam) is moved by weight decay and
+by the length of the steps alone: *seen*, its factor over the whole run, by layers and seeds; *seen
+over predicted*, that factor over what decay and steps explain, which should be 1.
+Trials with alarms (a scale that is not positive, a dead or saturated layer, a residue above 0.1, a
+size that is not explained, a loss that is not finite) are listed under *Trials that need a look*.
 """
 
 
@@ -27,20 +27,25 @@ def self_checks(tables: Tables) -> Iterator[str]:
     rows = [row for arm in tables.arms() if (row := _row(arm, tables.trials_of(arm)))]
     if rows:
         yield INTRODUCTION
-        yield from table(["arm", "n", "layers", "residue", "size", "predicted", "seen"], rows)
+        yield from table(
+            ["arm", "n", "layers", "residue", "size", "seen", "seen over predicted"], rows
+        )
 
 
 def _row(arm: Arm, trials: pd.DataFrame) -> list[str] | None:
     checked = trials[trials["gauge_size"].notna()] if len(trials) else trials
     if checked.empty:
         return None
-    predicted = checked["gauge_predicted"].iloc[0]
     return [
         f"{arm.dataset}: {arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs",
         str(len(checked)),
         f"{checked['gauge_layers'].max():.0f}",
         f"{checked['gauge_residue'].max():.2g}",
         str(checked["gauge_size"].iloc[0]),
-        "–" if pd.isna(predicted) else f"{predicted:.3f}",
         f"{checked['gauge_low'].min():.3f} to {checked['gauge_high'].max():.3f}",
+        _range(checked["gauge_ratio_low"].min(), checked["gauge_ratio_high"].max()),
     ]
+
+
+def _range(low: float, high: float) -> str:
+    return "–" if pd.isna(low) else f"{low:.3f} to {high:.3f}"

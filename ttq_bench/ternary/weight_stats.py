@@ -59,7 +59,7 @@ def _statistics(name: str, quantizer: Quantizer, latent: Tensor) -> LayerStatist
         negative_share=negatives / count,
         threshold=float(quantizer.threshold(normalised).mean()),
         feeds_batch_norm=quantizer.feeds_batch_norm,
-        smallest_scale=min(map(min, pairs)),
+        smallest_scale=float(torch.minimum(positive_scale, negative_scale).min()),  # nan stays
     )
 
 
