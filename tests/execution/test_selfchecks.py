@@ -65,7 +65,7 @@ def test_a_residue_that_is_not_a_number_counts_as_the_largest():
 
 
 def test_decay_is_predicted_as_on_the_logs_of_the_authors():
-    # PAPER.md, section 6: rate 0.001 for epochs 124 to 300 of 390 steps, decay 2e-4, momentum 0.9.
+    # Their ResNet-20: rate 0.001 for epochs 124 to 300 of 390 steps, decay 2e-4, momentum 0.9.
     recipe = Recipe(epochs=177, learning_rate=0.001, weight_decay=2e-4, decay_scales=True)
     rows = [row(epoch, "a", 1, 1, 0.0 if epoch else None) for epoch in range(178)]
 

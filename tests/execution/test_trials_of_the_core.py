@@ -70,7 +70,7 @@ def test_histograms_are_kept_for_the_first_and_the_last_epoch(methods):
     assert count == 2400
 
 
-def test_a_method_whose_scales_start_from_latent_weights_never_alarms(methods):
+def test_an_epoch_on_digits_alarms_under_no_method(methods):
     assert {read_record(methods[name].record).alarms for name in QUANTIZED} == {()}
 
 

@@ -1,10 +1,14 @@
+import contextlib
+import json
+
 import pytest
 import safetensors.torch
 import torch
 
 from tests.export.conftest import network
+from tests.suite.test_spec import SPEC
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.export.packed_file import load_packed, save_packed
+from ttq_bench.export.packed_file import _digest, load_packed, save_packed
 from ttq_bench.ternary.methods import METHODS
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
@@ -59,7 +63,7 @@ def test_one_flipped_bit_in_a_tensor_is_found(packed):
     content[-1000] ^= 4
     packed.write_bytes(content)
 
-    refused(packed, "damaged, its tensors are not those written")
+    refused(packed, "damaged, its content is not what was written")
 
 
 def test_a_file_of_another_program_is_told_apart(tmp_path):
@@ -69,26 +73,45 @@ def test_a_file_of_another_program_is_told_apart(tmp_path):
     refused(path, "not a packed network of ttq_bench .*'pt'.*`ttq-bench export` writes one")
 
 
-def rewritten(path, **changes):
-    """Write the file again with other metadata; its tensors and their digest stay."""
+def rewritten(path, *, signed, drop=(), **changes):
+    """Write the file again with other metadata, with the digest of the old or of the new ones."""
     with safetensors.safe_open(path, framework="pt") as stream:
         metadata = stream.metadata() | changes
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    metadata = {name: value for name, value in metadata.items() if name not in drop}
+    if signed:
+        metadata["sha256"] = _digest(tensors, {k: v for k, v in metadata.items() if k != "sha256"})
     safetensors.torch.save_file(tensors, path, metadata)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"spec": "{}"}, "its spec is not readable"),
-        ({"classes": "ten"}, "not restored"),
-        ({"classes": "7"}, "weights do not fit the model"),
-    ],
-)
-def test_metadata_that_do_not_fit_are_told(packed, changes, message):
-    rewritten(packed, **changes)
+OTHER_MODEL = json.dumps(SPEC.model_copy(update={"model": "resnet20"}).resolved())
+CHANGES = [{"spec": "{}"}, {"spec": OTHER_MODEL}, {"classes": "7"}, {"classes": "-1"}]
 
-    refused(packed, message)
+
+@pytest.mark.parametrize("changes", [*CHANGES, {"trial_id": "another"}])
+def test_metadata_that_were_changed_are_found(packed, changes):
+    rewritten(packed, signed=False, **changes)
+
+    refused(packed, "damaged, its content is not what was written")
+
+
+@pytest.mark.parametrize("changes", [*CHANGES, {"classes": "ten"}, {"drop": ("spec",)}])
+def test_metadata_that_do_not_fit_are_told_even_with_a_right_digest(packed, changes):
+    rewritten(packed, signed=True, **changes)
+
+    refused(packed, "not restored, its parts do not fit each other")
+
+
+def test_no_flipped_bit_of_the_header_changes_what_is_loaded(packed):
+    content = packed.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    expected = load_packed(packed)[1]
+    for place in range(8, 8 + length, 7):
+        packed.write_bytes(
+            content[:place] + bytes([content[place] ^ 1 << place % 8]) + content[place + 1 :]
+        )
+        with contextlib.suppress(TtqBenchError):
+            assert load_packed(packed)[1] == expected
 
 
 def test_nothing_is_left_half_written(packed):

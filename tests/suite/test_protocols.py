@@ -29,27 +29,54 @@ def test_every_protocol_has_a_source_and_a_shipped_profile_that_follows_it(name,
     assert {MODELS[model].family for model in suite.models} <= set(PROTOCOLS[name].families)
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS))
-def test_every_fixed_value_is_guarded(name, published, read):
-    for path, fixed in PROTOCOLS[name].fixed.items():
-        document = yaml.safe_load(yaml.safe_dump(published[name]))
-        place = document
-        *above, last = path.split(".")
-        for part in above:
-            place = place.setdefault(part, {})
-        other = {True: False, False: True, "ones": "least_squares", "max": False, "cosine": "step"}
-        place[last] = other[fixed] if isinstance(fixed, bool | str) else None
-        if place[last] is None:
-            place[last] = {
-                "epochs": 700, "batch_size": 64, "weight_decay": 0.0, "decay_epochs": [1, 2, 3],
-                "decay_factors": [0.2, 0.2, 0.2],
-            }[last]  # fmt: skip
-        if path.endswith("normalise_latent"):
-            place[last] = "tanh"
-        if place.get("decay_epochs") == [1, 2, 3] and "decay_factors" not in place:
-            place["decay_epochs"] = [1, 2]
+OTHER = {
+    "epochs": 700, "batch_size": 64, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.8,
+    "weight_decay": 0.001, "label_smoothing": 0.1, "augmentation": "none", "granularity": "channel",
+    "keep": ["layer3.*"], "initial_scales": "least_squares", "normalise_latent": "tanh",
+    "decay_factor": 0.3, "warmup_epochs": 0.25,
+}  # fmt: skip
 
-        assert f"{path}: protocol {name!r} has" in problems_of(read, document)
+
+def other_value(field, value):
+    """Return an allowed value that is not ``value``."""
+    if isinstance(value, bool) and field != "normalise_latent":
+        return not value
+    if field in ("precision", "decay_on"):
+        return {"fp32": "bf16", "bf16": "fp32", "all": "weights", "weights": "all"}[value]
+    return OTHER[field]
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("part", ["full_precision", "fine_tuned", "conversion"])
+def test_every_value_is_guarded(name, part, published, read):
+    fixed = getattr(PROTOCOLS[name], part).model_dump(mode="json")
+    schedule = {"schedule", "decay_epochs", "decay_factors", "nesterov"}  # together: the next test
+    for field in fixed.keys() - schedule:
+        document = yaml.safe_load(yaml.safe_dump(published[name]))
+        place = document["conversion"] if part == "conversion" else document["training"][part]
+        place[field] = other_value(field, fixed[field])
+        if field == "optimizer":
+            place.pop("nesterov", None)
+
+        assert f"{part}.{field}: protocol {name!r} has" in problems_of(read, document)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "field"),
+    [
+        ("paper", {"decay_epochs": [80, 120, 301]}, "decay_epochs"),
+        ("paper", {"decay_epochs": [], "schedule": "cosine"}, "schedule"),
+        ("released", {"decay_factors": [0.1, 0.1, 0.1]}, "decay_factors"),
+        ("modern", {"nesterov": False}, "nesterov"),
+        ("modern", {"schedule": "step"}, "schedule"),
+    ],
+)
+def test_every_schedule_is_guarded(name, changes, field, published, read):
+    published[name]["training"]["fine_tuned"].update(changes)
+
+    assert f"training.fine_tuned.{field}: protocol {name!r} has" in problems_of(
+        read, published[name]
+    )
 
 
 def test_a_network_of_another_family_does_not_fit_a_published_protocol(published, read):

@@ -39,7 +39,7 @@ OTHER = {
     "quantization.conversion.normalise_latent": "max", "quantization.conversion.keep": ["fc*"],
     "quantization.conversion.granularity": "channel", "quantization.strategy.start": 0.0,
     "quantization.strategy.ramp_epochs": 1.0, "quantization.strategy.update": "epoch",
-    "recipe.optimizer": "adam", "recipe.decay_factors": [0.5],
+    "recipe.optimizer": "adam", "recipe.decay_factors": [0.5], "recipe.decay_on": "weights",
 }  # fmt: skip
 
 

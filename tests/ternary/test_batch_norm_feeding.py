@@ -1,4 +1,4 @@
-"""Which layers feed batch normalisation, and the fact of PAPER.md section 6 that hangs on it.
+"""Which layers feed batch normalisation, and the fact about gradients that hangs on it.
 
 Multiplying the weights before a batch normalisation by a constant changes nothing, so the true
 gradients of such a layer obey W_p * g_p + W_n * g_n = 0.
@@ -6,6 +6,7 @@ gradients of such a layer obey W_p * g_p + W_n * g_n = 0.
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.models.build import build_model
@@ -101,6 +102,33 @@ class Concatenate(nn.Module):
         return torch.cat([images, images.relu()], dim=self.dim)
 
 
+class Beside(nn.Module):
+    """The layer's channels beside four that it does not scale, and what comes behind both."""
+
+    def __init__(self, behind: nn.Module | None = None) -> None:
+        super().__init__()
+        self.behind = behind or nn.Identity()
+        torch.manual_seed(1)
+        self.other = nn.Parameter(torch.randn(3, 4, 4, 4), requires_grad=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.behind(torch.cat([images, self.other], 1))
+
+
+class MeanOverChannels(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(1, keepdim=True)
+
+
+class Reshape(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.reshape(-1, self.channels, 4, 4)
+
+
 def is_invariant(model: nn.Module) -> bool:
     """Return whether ten times the layer's weights give the same answer, in double precision."""
     model.double()
@@ -118,11 +146,16 @@ BETWEEN = {
     "leaky rectifier": (nn.LeakyReLU(0.1), "yes", "no"),
     "max pooling": (nn.MaxPool2d(2), "yes", "yes"),
     "mean pooling": (nn.AdaptiveAvgPool2d(2), "yes", "yes"),
-    "flattening": (nn.Flatten(), "yes", "yes"),
+    "flattening": (nn.Flatten(), "yes", "unknown"),
     "rectifier and pooling": (nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), "yes", "no"),
     "concatenation": (Concatenate(), "yes", "no"),
     "concatenation of rows": (Concatenate(2), "unknown", "no"),
     "sigmoid": (nn.Sigmoid(), "no", "no"),
+    "another image's channels": (Beside(), "yes", "yes"),
+    "a layer over both": (Beside(nn.Conv2d(8, 4, 1, bias=False)), "unknown", "unknown"),
+    "a mean over both": (Beside(MeanOverChannels()), "unknown", "unknown"),
+    "reshaping": (Reshape(1), "yes", "unknown"),
+    "flattening and reshaping": (nn.Sequential(nn.Flatten(), Reshape(1)), "yes", "unknown"),
     "another layer": (nn.Conv2d(4, 4, 1, bias=False), "yes", "unknown"),
     "rectifier, layer": (nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False)), "yes", "no"),
     "layer with bias": (nn.Conv2d(4, 4, 1), "unknown", "unknown"),
@@ -135,12 +168,88 @@ BETWEEN = {
 def test_what_lies_between_decides_and_multiplying_the_weights_confirms_it(name, bias):
     torch.manual_seed(0)
     between, *answers = BETWEEN[name]
-    norms = {"flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8)}
+    norms = {
+        "flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8),
+        "another image's channels": nn.BatchNorm2d(8), "a mean over both": nn.BatchNorm2d(1),
+        "reshaping": nn.BatchNorm2d(1), "flattening and reshaping": nn.BatchNorm2d(1),
+    }  # fmt: skip
     model = Between(between, bias=bias, norm=norms.get(name))
 
     assert batch_norm_feeding(model)["layer"] == answers[bias]
     if answers[bias] != "unknown":
         assert is_invariant(model) == (answers[bias] == "yes")
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_by_channel_a_yes_means_that_each_channel_may_be_multiplied_by_its_own(name):
+    torch.manual_seed(0)
+    norms = {
+        "flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8),
+        "another image's channels": nn.BatchNorm2d(8), "a mean over both": nn.BatchNorm2d(1),
+        "reshaping": nn.BatchNorm2d(1), "flattening and reshaping": nn.BatchNorm2d(1),
+    }  # fmt: skip
+    model = Between(BETWEEN[name][0], norm=norms.get(name)).double()
+    model.norm.eps = 1e-30
+    images = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(4)).double()
+
+    if batch_norm_feeding(model, by_channel=True)["layer"] == "yes":
+        with torch.no_grad():
+            before = model(images)
+            model.layer.weight.mul_(torch.tensor([1.0, 10.0, 2.0, 5.0])[:, None, None, None])
+            assert torch.allclose(model(images), before, rtol=1e-6, atol=1e-6)
+    else:
+        assert name not in ("nothing", "rectifier", "max pooling", "mean pooling")
+
+
+def test_a_layer_before_the_normalisation_is_a_yes_by_layer_and_unknown_by_channel():
+    model = Between(nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False)))
+
+    assert batch_norm_feeding(model)["layer"] == "yes"
+    assert batch_norm_feeding(model, by_channel=True)["layer"] == "unknown"
+    quantize_(model, "ttq", granularity="channel", keep_first=False)
+    assert quantizer_of(model.layer).feeds_batch_norm == "unknown"
+
+
+class Functional(nn.Module):
+    def __init__(self, **options) -> None:
+        super().__init__()
+        self.layer, self.options = nn.Linear(4, 4), options
+
+    def forward(self, features: Tensor) -> Tensor:
+        mean, variance = torch.zeros(4), torch.ones(4)
+        if self.options.get("as_weight"):
+            return F.batch_norm(features, mean, variance, self.layer(features).mean(0), None, True)
+        return F.batch_norm(self.layer(features), mean, variance, **self.options)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [({"training": True}, "yes"), ({}, "unknown"), ({"as_weight": True}, "unknown")],
+)
+def test_a_functional_normalisation_counts_in_training_and_for_its_input_alone(options, answer):
+    assert batch_norm_feeding(Functional(**options)) == {"layer": answer}
+
+
+def test_a_frozen_normalisation_does_not_undo_anything():
+    model = Between(nn.Identity())
+    model.norm.eval()
+
+    assert batch_norm_feeding(model) == {"layer": "unknown"}
+    assert batch_norm_feeding(model.eval()) == {"layer": "yes"}
+
+
+def test_a_bias_is_not_undone_by_a_normalisation_over_another_dimension():
+    class Tokens(nn.Module):
+        def __init__(self, *, bias: bool) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(4, 6, bias=bias), nn.BatchNorm1d(5)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            return self.norm(self.layer(tokens))
+
+    assert batch_norm_feeding(Tokens(bias=True)) == {"layer": "unknown"}
+    assert batch_norm_feeding(Tokens(bias=False)) == {"layer": "yes"}
+    assert batch_norm_feeding(Tokens(bias=False), by_channel=True) == {"layer": "unknown"}
 
 
 def test_an_operation_that_nobody_listed_is_unknown():

@@ -181,14 +181,36 @@ def test_a_layer_of_zeros_can_be_normalised():
     nn.init.zeros_(model[1].weight)
 
     quantize_(model, "ttq", normalise_latent="max")
+    model[1].weight.sum().backward()
 
     assert latent_of(model[1]).abs().max().item() == 0.0
+    assert latent_of(model[1]).grad.abs().max().item() == 1.0
 
 
-def test_least_squares_scales_are_those_of_the_normalised_latent_weights():
+@pytest.mark.parametrize("method", ["twn", "bwn", "dorefa-w1"])
+def test_methods_whose_sources_have_no_normalisation_do_without(method):
+    plain, asked = (quantize_(network(), method, normalise_latent=c) for c in (False, "max"))
+
+    assert torch.equal(asked[1].weight, plain[1].weight)
+
+
+def test_first_and_last_are_those_that_are_used_first_and_last():
+    class HeadFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.middle = nn.Linear(4, 2), nn.Linear(4, 4)
+            self.stem = nn.Linear(3, 4)
+
+        def forward(self, features):
+            return self.head(self.middle(self.stem(features)))
+
+    assert layers_to_quantize(HeadFirst()) == ["middle"]
+    assert layers_to_quantize(HeadFirst(), keep_last=False) == ["middle", "head"]
+
+
+def test_least_squares_scales_fit_the_latent_weights_before_they_are_normalised():
     model = quantize_(network(), "ttq", initial_scales="least_squares", normalise_latent="max")
-    owner = quantizer_of(model[1])
-    latent = owner.normalised(latent_of(model[1]).detach())
+    owner, latent = quantizer_of(model[1]), latent_of(model[1]).detach()
 
     assert owner.positive_scale.item() == pytest.approx(latent[model[1].weight > 0].mean().item())
     assert owner.negative_scale.item() == pytest.approx(-latent[model[1].weight < 0].mean().item())
@@ -237,6 +259,11 @@ def test_scales_live_on_the_device_of_their_layer(device):
             "start and ramp_epochs .above 0. come together",
         ),
         ({"strategy": DeltaStrategy("max_fraction", 0.1, ramp_epochs=2.0)}, "come together"),
+        ({"strategy": DeltaStrategy("max_fraction", 0.1, ramp_epochs=-3.0)}, "come together"),
+        (
+            {"strategy": DeltaStrategy("max_fraction", 0.1, update="epochs")},
+            "unknown update 'epochs'; did you mean 'epoch'",
+        ),
         ({"strategy": DeltaStrategy("max_fraction", 0.1, start=1.0, ramp_epochs=2.0)}, "got 1"),
         ({"strategy": DeltaStrategy("max_fraction", 1.0)}, "max_fraction takes a .*; got 1"),
         ({"strategy": DeltaStrategy("max_fraction", -0.1)}, "max_fraction takes a .*; got -0.1"),

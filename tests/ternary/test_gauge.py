@@ -1,4 +1,4 @@
-"""Facts about scales whose layer feeds batch normalisation (PAPER.md, sections 5 and 6).
+"""Facts about scales whose layer feeds batch normalisation.
 
 Multiplying such a layer's weights by a constant changes nothing, so the true gradients obey
 W_p * g_p + W_n * g_n = 0, and only weight decay can move the size of the pair. In double precision

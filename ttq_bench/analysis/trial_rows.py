@@ -6,6 +6,7 @@ apart: budget, conversion, images; ``budget`` leaves the conversion out.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ttq_bench.records.schema import Alarm, TrialRecord
@@ -30,7 +31,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "protocol": spec["protocol"],
         "model": spec["model"],
         "arm": _arm(spec),
-        "strategy": str(DeltaStrategy(**strategy)) if strategy else "",
+        "strategy": ", ".join(_strategy_in_words(strategy, quantization.get("conversion") or {})),
         "seed": spec["seed"],
         "start_weights": start.weights_sha256 if start else "as recorded",
         "start_error_percent": start.test_error_percent if start else None,
@@ -89,9 +90,37 @@ def _recipe_in_words(spec: dict[str, Any]) -> str:
         f"weight decay {known['weight_decay']}",
         str(known["precision"]),
     ]
+    usual = {
+        "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
+        "decay_scales": False, "decay_on": "all", "warmup_epochs": 0.0, "decay_factor": 0.1,
+        "decay_factors": [], "augmentation": "crop_flip",
+    }  # fmt: skip
+    words += [
+        f"{name.replace('_', ' ')} {recipe[name]}"
+        for name, value in usual.items()
+        if name in recipe and recipe[name] != value
+    ]
     if conversion := quantization.get("conversion"):
         words.append(f"initial scales {conversion.get('initial_scales', '?')}")
+        if normalise := conversion.get("normalise_latent"):
+            words.append(f"latent weights normalised by {normalise}")
     return ", ".join(words)
+
+
+def _strategy_in_words(
+    strategy: dict[str, Any] | None, conversion: dict[str, Any]
+) -> Iterator[str]:
+    """Yield the delta strategy, and which layers are quantized how where that is not the usual."""
+    if strategy:
+        yield str(DeltaStrategy(**strategy))
+    if granularity := conversion.get("granularity"):
+        yield f"by {granularity}"
+    if not conversion.get("keep_first", True):
+        yield "first layer too"
+    if not conversion.get("keep_last", True):
+        yield "last layer too"
+    if kept := conversion.get("keep"):
+        yield f"without {' '.join(kept)}"
 
 
 def _epochs_in_words(spec: dict[str, Any], parent: TrialRecord | None) -> str:

@@ -2,7 +2,7 @@
 
 There only the ratio of W_p and W_n has an effect on the function, so that true gradients obey
 W_p * g_p + W_n * g_n = 0 at every step, and the size of the pair is moved by weight decay and by
-the length of the steps alone (PAPER.md, section 6; ``selfchecks.py``).
+the length of the steps alone (see ``selfchecks.py``).
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Tensors of a quantized layer: ``NAME.weight.codes`` (uint8), ``.positive_scale``,
 ``.negative_scale``; all others under their own names. The metadata hold the trial's spec and a
-digest of all tensors: a flipped bit inside them would load silently otherwise.
+digest of all else: a flipped bit inside a tensor would load silently otherwise.
 """
 
 import hashlib
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import safetensors
 import safetensors.torch
 import torch
@@ -52,8 +51,8 @@ def save_packed(path: Path, model: nn.Module, spec: TrialSpec, *, classes: int) 
         "spec": json.dumps(spec.resolved(), sort_keys=True),
         "trial_id": spec.trial_id,
         "classes": str(classes),
-        "sha256": _digest(tensors),
     }
+    metadata["sha256"] = _digest(tensors, metadata)
     content = safetensors.torch.save(tensors, metadata)
     write_atomically(path, content)
     return len(content)
@@ -70,13 +69,13 @@ def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:
         spec = TrialSpec.model_validate_json(metadata["spec"])
         model = build_model(spec.model, classes=int(metadata["classes"]), seed=0)
         load_weights(model, _plain_weights(model, tensors), source=str(path))
-    except (KeyError, ValueError, TtqBenchError) as error:
-        if isinstance(error, TtqBenchError) and str(error).startswith(str(path)):
-            raise
-        reason = (
-            "its spec is not readable" if isinstance(error, pydantic.ValidationError) else error
-        )
-        raise TtqBenchError(f"{path}: not restored: {reason}; export the trial again") from error
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError, TtqBenchError) as error:
+        # The digest is right, so another version wrote it, or somebody by hand.
+        reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
+        raise TtqBenchError(
+            f"{path}: not restored, its parts do not fit each other ({type(error).__name__}:"
+            f" {reason}); export the trial again"
+        ) from error
     return model.eval(), spec
 
 
@@ -105,13 +104,15 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: not a packed network of ttq_bench (format {metadata.get('format')!r}, known"
             f" is {FORMAT!r}); `ttq-bench export` writes one"
         )
-    if metadata.get("sha256") != _digest(tensors):
-        raise TtqBenchError(f"{path}: damaged, its tensors are not those written; export it again")
+    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+        raise TtqBenchError(
+            f"{path}: damaged, its content is not what was written; export it again"
+        )
     return metadata, tensors
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())

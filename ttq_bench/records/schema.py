@@ -68,7 +68,7 @@ class Alarm(BaseModel):
 
 
 class Gauge(BaseModel):
-    """Self-checks over the layers that feed batch normalisation (PAPER.md, section 6).
+    """Self-checks over the layers that feed batch normalisation.
 
     ``largest_residue`` is the largest of the residues of an epoch in ``scales.parquet``. ``size``
     is the quantity that only weight decay and the length of steps may change: ``predicted_factor``

@@ -97,14 +97,16 @@ def _first_screen(
         " out for validation and not trained on."
     )
     yield ""
+    quantized = [result for result in results if result.arm.is_quantized]
     if networks:
         yield "**Do W_p and W_n become different?**"
         yield ""
         yield from map(asymmetry_sentence, networks)
         yield ""
+    if any(result.error.n for result in quantized):
         yield "**What do quantized weights cost?**"
         yield ""
-        yield from (cost_sentence(result) for result in results if result.arm.is_quantized)
+        yield from map(cost_sentence, quantized)
     else:
         yield "No quantized network is finished yet, so there is no verdict."
     yield ""
@@ -126,7 +128,10 @@ def _training(tables: Tables, results: list[ArmResult]) -> Iterator[str]:
 
 def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
     rows = [
-        (str(trial["trial_id"]), f"{trial['outcome']}; alarm: {trial['alarms']}")
+        (
+            str(trial["trial_id"]),
+            "; alarm: ".join(filter(None, (trial["outcome"], trial["alarms"]))),
+        )
         for trial in tables.trials.to_dict("records")
         if trial["outcome"] == "diverged" or trial["alarms"]
     ]

@@ -132,7 +132,7 @@ class Suite(Strict):
                     f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
                     f" networks, {model!r} is a {family}; name the protocol otherwise"
                 )
-        found = list(deviations(self.protocol, self.model_dump(mode="json")))
+        found = list(deviations(self.protocol, dict(self.training), self.conversion))
         if found:
             raise ValueError("; ".join(found) + "; write these values, or name it otherwise")
         return self

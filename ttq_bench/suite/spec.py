@@ -22,6 +22,7 @@ ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
     {
         "recipe.optimizer": "sgd",
         "recipe.decay_factors": [],
+        "recipe.decay_on": "all",
         "quantization.strategy.start": None,
         "quantization.strategy.ramp_epochs": 0.0,
         "quantization.strategy.update": "step",

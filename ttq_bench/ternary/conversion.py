@@ -37,8 +37,9 @@ def quantize_(
     as do layers whose name matches a pattern of ``keep`` (``*`` and ``?`` as in file names).
     ``granularity``: one threshold and pair of scales a layer or an output channel, or as published.
     ``normalise_latent`` divides latent weights by their largest magnitude (``max``) or takes their
-    tanh at each forward pass. Raises ``TtqBenchError`` for unknown names, a number out of range, a
-    model that is converted already, or one without a layer to convert.
+    tanh at each forward pass; methods whose scales are mean magnitudes have no such step. Raises
+    ``TtqBenchError`` for unknown names, a number out of range, a model that is converted already,
+    or one without a layer to convert. Strategies that move or hold need ``set_epoch_``.
     """
     if method not in METHODS:
         raise unknown_name("quantize_", "method", method, METHODS)
@@ -58,13 +59,15 @@ def quantize_(
         if given not in allowed:
             raise unknown_name("quantize_", option, str(given), allowed)
     names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep)
-    feeds = batch_norm_feeding(model)
+    if chosen.scales == "mean_magnitude":
+        normalise_latent = False
+    shared: Granularity = chosen.granularity if granularity == "published" else granularity
+    feeds = batch_norm_feeding(model, by_channel=shared == "channel")
     for name in names:
         layer = model.get_submodule(name)
         latent = layer.get_parameter("weight").detach()
         quantizer = Quantizer(
-            chosen, strategy, latent,
-            granularity=chosen.granularity if granularity == "published" else granularity,
+            chosen, strategy, latent, granularity=shared,
             normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
         )  # fmt: skip
         quantizer.set_initial_scales(latent, initial_scales)
@@ -75,8 +78,10 @@ def quantize_(
 def layers_to_quantize(
     model: nn.Module, *, keep_first: bool = True, keep_last: bool = True, keep: Sequence[str] = ()
 ) -> list[str]:
-    """Return the names of the layers to convert, in the order in which they are registered."""
+    """Return the names of the layers to convert, in the order of their use (untraced: theirs)."""
     names = [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
+    used = list(batch_norm_feeding(model))
+    names.sort(key=lambda name: used.index(name) if name in used else len(used))
     converted = [name for name, _ in quantized_layers(model)]
     if converted:
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")

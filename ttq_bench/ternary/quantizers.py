@@ -49,7 +49,8 @@ class Quantizer(nn.Module):
         ones = torch.ones(shape, device=latent.device)
         self.held_threshold: Tensor | None
         held = strategy is not None and strategy.update == "epoch"
-        self.register_buffer("held_threshold", torch.zeros_like(ones) if held else None)
+        wide = torch.promote_types(latent.dtype, torch.float32)
+        self.register_buffer("held_threshold", torch.zeros_like(ones, dtype=wide) if held else None)
         self.positive_scale: Tensor | None
         self.negative_scale: Tensor | None
         if method.scales.startswith("learned"):
@@ -86,9 +87,8 @@ class Quantizer(nn.Module):
         if self.normalise_latent == "tanh":
             return latent.tanh()
         if self.normalise_latent == "max":
-            tiny = torch.finfo(latent.dtype).tiny
             largest = latent.detach().abs().amax(self.shared or (), keepdim=bool(self.shared))
-            return latent / largest.clamp_min(tiny)  # a layer of zeros stays one
+            return latent / torch.where(largest > 0, largest, 1.0)  # a layer of zeros stays one
         return latent
 
     def threshold(self, normalised: Tensor) -> Tensor:
@@ -111,9 +111,10 @@ class Quantizer(nn.Module):
 
     def _mean_magnitude(self, latent: Tensor, members: Tensor) -> Tensor:
         """Return the mean magnitude over a set (1 or 0) by layer or channel, 0 over none."""
-        magnitudes = latent.detach().abs() * members
-        count = members.sum(self.shared, keepdim=bool(self.shared)).clamp_min(1)
-        return magnitudes.sum(self.shared, keepdim=bool(self.shared)) / count
+        wide = torch.promote_types(latent.dtype, torch.float32)
+        parts = (latent.detach().abs() * members, members)
+        sums = [part.sum(self.shared, keepdim=bool(self.shared), dtype=wide) for part in parts]
+        return sums[0] / sums[1].clamp_min(1)
 
     @torch.no_grad()
     def set_initial_scales(self, latent: Tensor, choice: InitialScales) -> None:
@@ -124,10 +125,10 @@ class Quantizer(nn.Module):
         """
         if not isinstance(self.positive_scale, nn.Parameter):
             return
-        latent, sets, _ = self.parts(latent)
+        _, sets, _ = self.parts(latent)
         if self.method.scales == "learned_one":
             sets = (sets[0] + sets[1], sets[0] + sets[1])
         for scale, members in zip((self.positive_scale, self.negative_scale), sets, strict=True):
-            mean = self._mean_magnitude(latent.float(), members)
+            mean = self._mean_magnitude(latent, members)
             nearest = (mean > 0) & (choice == "least_squares")
             scale.copy_(torch.where(nearest, mean, 1.0))  # type: ignore[union-attr]

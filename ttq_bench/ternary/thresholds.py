@@ -86,9 +86,11 @@ def check_strategy(where: str, strategy: DeltaStrategy) -> None:
                 f"{where}: {strategy.name} takes a {rule.number} from {rule.low:g} up to, not"
                 f" including, {rule.high:g}; got {number:g}"
             )
-    moves = strategy.start is not None
-    if moves != (strategy.ramp_epochs > 0) or not math.isfinite(strategy.ramp_epochs):
-        given = f"start {strategy.start} and ramp_epochs {strategy.ramp_epochs:g}"
+    if strategy.update not in ("step", "epoch"):
+        raise unknown_name(where, "update", str(strategy.update), ("step", "epoch"))
+    moves, epochs = strategy.start is not None, strategy.ramp_epochs
+    if moves != (epochs > 0) or not 0 <= epochs < math.inf:
+        given = f"start {strategy.start} and ramp_epochs {epochs:g}"
         raise TtqBenchError(
             f"{where}: {strategy.name}: start and ramp_epochs (above 0) come together; got {given}"
         )

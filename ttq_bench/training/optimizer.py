@@ -14,13 +14,20 @@ def make_optimizer(
     model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]
 ) -> torch.optim.Optimizer:
     """Return the optimiser of all parameters; those that ``is_scale`` names decay if it says so."""
-    named = list(model.named_parameters())
-    weights = [parameter for name, parameter in named if not is_scale(name)]
-    scales = [parameter for name, parameter in named if is_scale(name)]
+    weights, spared, scales = [], [], []
+    for name, parameter in model.named_parameters():
+        if is_scale(name):
+            scales.append(parameter)
+        elif recipe.decay_on == "weights" and parameter.ndim == 1:  # biases, batch normalisation
+            spared.append(parameter)
+        else:
+            weights.append(parameter)
     groups: list[dict[str, object]] = [{"params": weights, "weight_decay": recipe.weight_decay}]
     if scales:
         decay = recipe.weight_decay if recipe.decay_scales else 0.0
         groups.append({"params": scales, "weight_decay": decay})
+    if spared:
+        groups.append({"params": spared, "weight_decay": 0.0})
     if recipe.optimizer == "adam":
         betas = recipe.momentum, SECOND_BETA
         return torch.optim.Adam(groups, lr=recipe.learning_rate, betas=betas, fused=True)

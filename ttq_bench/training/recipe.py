@@ -15,8 +15,8 @@ class Recipe(BaseModel):
     ``adam`` takes ``momentum`` as its first beta; the second is 0.999. ``step`` multiplies the rate
     by ``decay_factor`` at each of ``decay_epochs``, or by one of ``decay_factors`` at each;
     ``cosine`` lowers it towards zero, which it would reach one step after the last.
-    ``warmup_epochs`` raise it linearly from zero first. ``decay_scales`` says whether weight decay
-    acts on W_p and W_n too.
+    ``warmup_epochs`` raise it linearly from zero first. ``decay_on: weights`` spares biases
+    and batch normalisation; ``decay_scales`` says whether weight decay acts on W_p and W_n.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -28,6 +28,7 @@ class Recipe(BaseModel):
     momentum: Share = 0.9
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-4
+    decay_on: Literal["all", "weights"] = "all"
     decay_scales: bool = False
     schedule: Literal["step", "cosine"] = "step"
     decay_epochs: tuple[int, ...] = ()
