@@ -75,6 +75,46 @@ def test_a_trial_that_cannot_be_meant_is_told_in_one_sentence(trained, asked, me
     assert done.stderr.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_is_told(trained, tmp_path):
+    results, specs = trained
+    (tmp_path / "file").write_text("in the way")
+
+    done = command_line(
+        "export", specs[1].trial_id, "--to", tmp_path / "file", "--results", results
+    )
+
+    assert done.returncode == 2
+    assert "cannot be written to" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_diverged_trial_has_no_network_to_export(trained, tmp_path, capsys):
+    results, specs = trained
+    paths = ResultsPaths(results).trial(specs[2].trial_id)
+    content = paths.record.read_text()
+    paths.record.write_text(content.replace('"outcome": "finished"', '"outcome": "diverged"'))
+
+    code = main(["export", specs[2].trial_id, "--to", str(tmp_path), "--results", str(results)])
+
+    paths.record.write_text(content)
+    assert code == 2
+    assert "diverged, there is no network to export" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_behind_is_no_trial(trained, tmp_path, capsys):
+    results, specs = trained
+    hidden = ResultsPaths(results).trials / f".{specs[1].trial_id}.left"
+    hidden.mkdir()
+    (hidden / "record.json").write_text("{}")
+
+    code = main(
+        ["export", specs[1].trial_id[:-2], "--to", str(tmp_path), "--results", str(results)]
+    )
+
+    assert code == 0
+
+
 def test_weights_that_are_gone_are_told_with_what_to_do(trained, tmp_path, capsys):
     results, specs = trained
     weights = ResultsPaths(results).trial(specs[1].trial_id).weights

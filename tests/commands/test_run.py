@@ -68,3 +68,15 @@ def test_a_diverged_parent_is_a_result_and_its_children_fail_with_the_reason(
     assert f"{name}: diverged (a result, recorded as such)" in told.out
     assert told.out.count(f"its parent {name} diverged") == 2
     assert "2 trials failed" in told.err
+
+
+@pytest.mark.parametrize("pattern", ["layer9*", "*"])
+def test_patterns_of_layers_that_fit_no_network_end_the_run_before_it_trains(
+    tmp_path, capsys, pattern
+):
+    suite = write_suite(tmp_path, conversion={"keep": [pattern]})
+    words = ["run", str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]
+
+    assert main(words) == 2
+    assert "quantize_: " in capsys.readouterr().err
+    assert not list((tmp_path / "results").rglob("*.pt"))

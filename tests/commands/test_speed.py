@@ -8,7 +8,7 @@ SMALL = ["--model", "lenet5", "--batch-size", "4", "--rounds", "5", "--threads",
 
 
 def test_every_method_gets_a_ratio_with_its_interval_and_full_precision_is_one(capsys):
-    assert main(["speed", "ttq", "bwn", *SMALL, "--json"]) == 0
+    assert main(["speed", "ttq", "bwn", "ttq", *SMALL, "--json"]) == 0
 
     told = json.loads(capsys.readouterr().out)
     assert list(told["methods"]) == ["full_precision", "ttq", "bwn"]
@@ -29,6 +29,7 @@ def test_the_table_names_the_step_that_was_timed(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--rounds", "1"], "--rounds: an interval needs at least 2, got 1"),
         (["tqt"], "unknown method 'tqt'; did you mean 'ttq'"),
         (["--model", "resnet21"], "unknown model 'resnet21'; did you mean '"),
     ],

@@ -12,6 +12,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import HISTOGRAM_COLUMNS
 from ttq_bench.records.store import read_record
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.thresholds import THRESHOLDS
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
 MOVING = {
@@ -26,6 +27,16 @@ MOVING = {
 def run_all(specs, results, cache):
     for spec in specs:
         assert run_trial(spec, settings_for(results, cache), lambda: False) == "finished"
+
+
+def test_every_strategy_becomes_a_record_with_zeros(cache, tmp_path):
+    strategies = [{name: 0.5} for name in sorted(THRESHOLDS)]
+    specs = tiny_specs(cache, epochs=1, delta_strategies=strategies)
+    run_all(specs, tmp_path, cache)
+
+    for spec in specs[1:]:
+        assert 0 < read_record(ResultsPaths(tmp_path).trial(spec.trial_id).record).sparsity < 1
+    assert {spec.quantization.strategy.name for spec in specs[1:]} == set(THRESHOLDS)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +59,8 @@ def test_every_method_becomes_a_record_with_its_scales(methods, name):
     assert [row["epoch"] for row in table] == [0, 0, 0, 1, 1, 1]
     assert {row["code_flips"] for row in table[:3]} == {None}
     assert all(0 <= row["code_flips"] <= 1 for row in table[3:])
-    tied = METHODS[name].scales != "learned_pair"
-    assert tied == all(row["positive_scale"] == row["negative_scale"] for row in table)
+    alike = all(row["positive_scale"] == row["negative_scale"] for row in table)
+    assert alike == (METHODS[name].scales != "learned_pair")
     assert (record.sparsity == 0) == (METHODS[name].levels == "two")
 
 
@@ -57,7 +68,9 @@ def test_every_method_becomes_a_record_with_its_scales(methods, name):
 def test_the_strategy_of_a_record_is_the_one_in_use(methods, name):
     quantization = read_record(methods[name].record).spec["quantization"]
 
-    expected = {"twn": "mean_fraction", "bwn": None, "dorefa-w1": None}.get(name, "max_fraction")
+    method = METHODS[name]
+    given = "max_fraction" if method.takes_strategy else None
+    expected = method.strategy.name if method.strategy else given
     assert (quantization["strategy"] or {}).get("name") == expected
 
 

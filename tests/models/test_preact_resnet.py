@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.preact_resnet import PreActivationBlock, preact_resnet
-from ttq_bench.ternary.batch_norm import batch_norm_feeding
 from ttq_bench.ternary.conversion import layers_to_quantize
 
 

@@ -66,3 +66,32 @@ def test_the_learning_rate_is_set_for_weights_and_scales():
     set_learning_rate(optimizer, 0.25)
 
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.25]
+
+
+def test_biases_and_normalisation_are_spared_where_decay_is_on_weights():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    model.register_parameter("positive_scale", nn.Parameter(torch.ones(())))
+    recipe = Recipe(epochs=1, weight_decay=0.1, decay_on="weights", decay_scales=True)
+
+    groups = make_optimizer(model, recipe, is_scale).param_groups
+
+    decayed = {id(p) for g in groups if g["weight_decay"] == 0.1 for p in g["params"]}
+    spared = {id(p) for g in groups if g["weight_decay"] == 0.0 for p in g["params"]}
+    assert decayed == {id(model[0].weight), id(model.positive_scale)}
+    assert spared == {id(model[0].bias), id(model[1].weight), id(model[1].bias)}
+
+
+def test_scales_of_channels_count_as_scales_and_not_as_biases():
+    model = nn.Module()
+    model.register_parameter("positive_scale", nn.Parameter(torch.ones(3, 1)))
+    recipe = Recipe(epochs=1, weight_decay=0.1, decay_on="weights")
+
+    assert [g["weight_decay"] for g in make_optimizer(model, recipe, is_scale).param_groups] == [
+        0.1, 0.0,
+    ]  # fmt: skip
+
+
+def test_a_first_step_of_adam_is_as_long_as_the_rate_whatever_the_gradient():
+    for gradient in (0.01, 100.0):
+        after = steps(Pair(), gradient, optimizer="adam", weight_decay=0.0)
+        assert after == pytest.approx([1.5, 1.5], rel=1e-4)

@@ -24,33 +24,51 @@ TRIED_IMAGES = 64
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write the files, check them against the trained network, print the sizes; return 0."""
+    """Check the files against the trained network, write them, print the sizes; return 0."""
     paths = find_trial(ResultsPaths(options.results), options.trial)
-    spec = TrialSpec.model_validate_json(json.dumps(read_record(paths.record).spec))
-    if spec.quantization is None:
-        raise TtqBenchError(f"{paths.trial_id}: is full precision, there are no codes to pack")
+    spec = exportable_spec(paths)
     card = DATASETS[catalog_name(spec.dataset)]
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
-    file_bytes = save_packed(packed, model, spec, classes=card.classes)
-    restored, _ = load_packed(packed)
-    _check_equal(model, restored, card.image_shape)
-    print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
-    sizes = network_sizes(model)
-    write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
-    print("\n".join(sizes_text(sizes)))
-    if missing := missing_packages():
-        print(f"no ONNX file: {', '.join(missing)} not installed (pip install 'ttq-bench[onnx]')")
-        return 0
-    onnx = packed.with_suffix(".onnx")
-    difference = save_onnx(onnx, restored, card.image_shape)
-    print(f"{onnx}: logits of onnxruntime differ by at most {difference:.1e}")
+    try:
+        file_bytes = save_packed(packed, model, spec, classes=card.classes)
+        restored, _ = load_packed(packed)
+        _check_equal(model, restored, card.image_shape)
+        print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
+        sizes = network_sizes(model)
+        write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
+        print("\n".join(sizes_text(sizes)))
+        if missing := missing_packages():
+            print(f"no ONNX file: {', '.join(missing)} missing (pip install 'ttq-bench[onnx]')")
+            return 0
+        onnx = packed.with_suffix(".onnx")
+        difference = save_onnx(onnx, restored, card.image_shape)
+        print(f"{onnx}: logits of onnxruntime differ by at most {difference:.1e}")
+    except OSError as error:
+        raise ResultsError(f"{options.to}: cannot be written to ({error.strerror})") from error
     return 0
+
+
+def exportable_spec(paths: TrialPaths) -> TrialSpec:
+    """Return the spec of a finished, quantized trial; ``TtqBenchError`` says what it is instead."""
+    record = read_record(paths.record)
+    try:
+        spec = TrialSpec.model_validate_json(json.dumps(record.spec))
+    except ValueError as error:
+        raise ResultsError(
+            f"{paths.record}: its spec is one of another version; train the trial again"
+        ) from error
+    if spec.quantization is None:
+        raise TtqBenchError(f"{paths.trial_id}: is full precision, there are no codes to pack")
+    if record.outcome != "finished":
+        raise TtqBenchError(f"{paths.trial_id}: {record.outcome}, there is no network to export")
+    return spec
 
 
 def find_trial(results: ResultsPaths, asked: str) -> TrialPaths:
     """Return the trial whose id is, or alone contains, ``asked``."""
-    names = [path.parent.name for path in sorted(results.trials.glob("*/record.json"))]
+    folders = (path.parent.name for path in sorted(results.trials.glob("*/record.json")))
+    names = [name for name in folders if not name.startswith(".")]
     found = [name for name in names if name == asked] or [name for name in names if asked in name]
     if len(found) == 1:
         return results.trial(found[0])
@@ -69,7 +87,7 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     if state is None:
         raise ResultsError(
             f"{paths.weights}: weights are missing or damaged (they stay on the machine that made"
-            f" them); to train them again, delete {paths.folder} and {paths.work} and run the suite"
+            f" them); to train them anew, run the suite with another --results folder"
         )
     model = build_model(spec.model, classes=classes, seed=0)
     convert_(model, spec)

@@ -37,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, options.data_dir, console)
     _decode_once(prepared, options.data_dir)
+    _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
     if stop.requested():
         console.print(f"`ttq-bench report --results {options.results}` draws what is there so far")
@@ -53,6 +54,17 @@ def _decode_once(prepared: Prepared, data_dir: Path) -> None:
             from ttq_bench.data.prepared import load_images  # torch: only this once
 
             load_images(find_source(name, data_dir), identity, cache)
+
+
+def _check_kept_layers(prepared: Prepared) -> None:
+    """Refuse patterns of layers that fit no network now, not after its parent was trained."""
+    conversion = prepared.suite.conversion
+    for model in prepared.suite.models if conversion.keep else ():
+        from ttq_bench.models.build import build_model  # torch: only for such suites
+        from ttq_bench.ternary.conversion import layers_to_quantize
+
+        chosen = {name: getattr(conversion, name) for name in ("keep_first", "keep_last", "keep")}
+        layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)
 
 
 def _run_pending(

@@ -15,10 +15,12 @@ from ttq_bench.provenance import processor_name
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.training.recipe import Recipe
 
+FEWEST_ROUNDS = 2
+
 
 def measure(options: argparse.Namespace) -> int:
     """Measure, print one line a method, and return 0."""
-    methods = [BASELINE, *(name for name in options.methods if name != BASELINE)]
+    methods = list(dict.fromkeys([BASELINE, *options.methods]))
     for name in methods:
         if name not in METHODS:
             raise unknown_name("speed", "method", name, METHODS)
@@ -26,6 +28,8 @@ def measure(options: argparse.Namespace) -> int:
         raise unknown_name("speed", "model", options.model, MODELS)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise TtqBenchError("speed: --device cuda: no GPU is found; leave it out for the CPU")
+    if options.rounds < FEWEST_ROUNDS:
+        raise TtqBenchError(f"speed: --rounds: an interval needs at least {FEWEST_ROUNDS}, got 1")
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     recipe = Recipe(epochs=1, batch_size=options.batch_size, precision=options.precision)

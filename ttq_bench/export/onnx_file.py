@@ -3,6 +3,7 @@
 Needs the packages of the extra ``onnx``. ONNX has no ternary type, so weights stand as floats.
 """
 
+import copy
 import importlib.util
 import tempfile
 import warnings
@@ -31,7 +32,7 @@ def save_onnx(path: Path, model: nn.Module, image_shape: tuple[int, int, int]) -
     in single precision on the CPU, in units of the largest logit where that is above one. Raises
     ``TtqBenchError``, and writes nothing, if one differs by more than 1e-4.
     """
-    model = model.eval().cpu().float()
+    model = copy.deepcopy(model).eval().cpu().float()
     images = torch.randn(TRIED_IMAGES, *image_shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "model.onnx"

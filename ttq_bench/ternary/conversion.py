@@ -7,8 +7,8 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ttq_bench.batch_norm import WEIGHTED, batch_norm_feeding
 from ttq_bench.errors import TtqBenchError, unknown_name
-from ttq_bench.ternary.batch_norm import WEIGHTED, batch_norm_feeding
 from ttq_bench.ternary.methods import METHODS, Granularity
 from ttq_bench.ternary.quantizers import InitialScales, Normalisation, Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -85,6 +85,7 @@ def layers_to_quantize(
     converted = [name for name, _ in quantized_layers(model)]
     if converted:
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
+    keep = (keep,) if isinstance(keep, str) else keep
     for pattern in keep:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise TtqBenchError(f"quantize_: keep: {pattern!r} matches no layer of {names}")

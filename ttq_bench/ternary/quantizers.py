@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ttq_bench.batch_norm import FedAnswer
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -16,7 +17,6 @@ from ttq_bench.ternary.thresholds import THRESHOLDS
 
 InitialScales = Literal["ones", "least_squares"]
 Normalisation = Literal[False, "max", "tanh"]
-FedAnswer = Literal["yes", "no", "unknown"]
 
 
 class Quantizer(nn.Module):

@@ -1,18 +1,19 @@
 """Which layers feed batch normalisation, read off the traced graph, never guessed from names.
 
 A layer *feeds* one when multiplying its weights by a positive constant (by channel: those of each
-output channel by its own) changes nothing: then only the ratio of its scales has an effect.
+output channel by its own) changes nothing: then only the ratio of its scales has an effect. This
+file knows nothing of quantization.
 """
 
 import operator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from ttq_bench.ternary.quantizers import FedAnswer
-
+FedAnswer = Literal["yes", "no", "unknown"]
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # A factor on a channel is a factor on the same channel behind; so is a constant (a bias before).

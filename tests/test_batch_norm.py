@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.build import build_model
-from ttq_bench.ternary.batch_norm import batch_norm_feeding
 from ttq_bench.ternary.conversion import (
     quantize_,
     quantized_layers,
