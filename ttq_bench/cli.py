@@ -91,6 +91,7 @@ def _add_suite_options(parser: argparse.ArgumentParser) -> None:
 def _add_speed_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("methods", nargs="*", default=["ttq"], help="methods beside full_precision")
     parser.add_argument("--model", default="resnet20")
+    parser.add_argument("--strategy", default="max_fraction:0.05", metavar="NAME:NUMBER")
     parser.add_argument("--batch-size", type=_positive, default=128, metavar="N")
     parser.add_argument("--rounds", type=_positive, default=100, metavar="N")
     parser.add_argument("--threads", type=_positive, default=2, metavar="N")

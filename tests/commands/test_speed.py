@@ -22,13 +22,17 @@ def test_the_table_names_the_step_that_was_timed(capsys):
     assert main(["speed", *SMALL, "--precision", "fp32"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("one training step of lenet5, batch 4, fp32, 1 threads, 5 rounds")
+    assert lines[0].startswith(
+        "one training step of lenet5, max_fraction(0.05), batch 4, fp32, 1 threads, 5 rounds"
+    )
     assert [line.split()[0] for line in lines[2:]] == ["full_precision", "ttq"]
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--strategy", "max_fraction"], "expected NAME:NUMBER, for example max_fraction:0.05"),
+        (["--strategy", "max_fraction:2"], "speed: --strategy: max_fraction takes a"),
         (["--rounds", "1"], "--rounds: an interval needs at least 2, got 1"),
         (["tqt"], "unknown method 'tqt'; did you mean 'ttq'"),
         (["--model", "resnet21"], "unknown model 'resnet21'; did you mean '"),

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from ttq_bench.execution.observation import Observation
 from ttq_bench.execution.start import is_scale
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.conversion import quantize_
+from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.evaluation import autocast
 from ttq_bench.training.loop import start
 from ttq_bench.training.recipe import Recipe
@@ -38,14 +40,23 @@ class StepTimes:
 
 
 def time_steps(
-    methods: Sequence[str], recipe: Recipe, *, model: str, device: torch.device, rounds: int
+    methods: Sequence[str],
+    recipe: Recipe,
+    *,
+    strategy: DeltaStrategy,
+    model: str,
+    device: torch.device,
+    rounds: int,
 ) -> StepTimes:
     """Return the times of ``rounds`` training steps of each method on ``device``."""
     torch.manual_seed(0)
     images = torch.randn(recipe.batch_size, *MODELS[model].image_shape, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.randint(0, 10, (recipe.batch_size,), device=device)
-    steps = {name: _step(name, recipe, model, images, labels) for name in methods}
+    networks = {
+        name: quantize_(build_model(model, classes=10, seed=0), name, strategy) for name in methods
+    }
+    steps = {name: _step(network, recipe, images, labels) for name, network in networks.items()}
     times = StepTimes({name: [] for name in methods})
     for number in range(-WARMUP_ROUNDS, rounds):
         for index in torch.randperm(len(methods)).tolist():
@@ -56,11 +67,10 @@ def time_steps(
 
 
 def _step(
-    method: str, recipe: Recipe, name: str, images: torch.Tensor, labels: torch.Tensor
+    model: nn.Module, recipe: Recipe, images: torch.Tensor, labels: torch.Tensor
 ) -> Callable[[], None]:
-    model = build_model(name, classes=10, seed=0)
     model.to(images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = start(quantize_(model, method), recipe, is_scale)
+    state = start(model, recipe, is_scale)
     observation = Observation(model)
 
     def step() -> None:
