@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ttq_bench.records.schema import Alarm, TrialRecord
+from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 
 FULL_PRECISION = "full_precision"
@@ -101,7 +102,9 @@ def _recipe_in_words(spec: dict[str, Any]) -> str:
         if name in recipe and recipe[name] != value
     ]
     if conversion := quantization.get("conversion"):
-        words.append(f"initial scales {conversion.get('initial_scales', '?')}")
+        method = METHODS.get(str(quantization.get("method")))
+        if method is None or method.scales.startswith("learned"):
+            words.append(f"initial scales {conversion.get('initial_scales', '?')}")
         if normalise := conversion.get("normalise_latent"):
             words.append(f"latent weights normalised by {normalise}")
     return ", ".join(words)
