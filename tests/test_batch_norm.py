@@ -213,10 +213,13 @@ def test_a_layer_before_the_normalisation_is_a_yes_by_layer_and_unknown_by_chann
 class Functional(nn.Module):
     def __init__(self, **options) -> None:
         super().__init__()
-        self.layer, self.options = nn.Linear(4, 4), options
+        self.layer, self.options = nn.Linear(4, 4, bias=False), options
 
     def forward(self, features: Tensor) -> Tensor:
         mean, variance = torch.zeros(4), torch.ones(4)
+        if self.options.get("twice"):
+            hidden = self.layer(features)
+            return F.batch_norm(hidden, None, None, hidden.mean(0), hidden.mean(0), True)
         if self.options.get("as_weight"):
             return F.batch_norm(features, mean, variance, self.layer(features).mean(0), None, True)
         return F.batch_norm(self.layer(features), mean, variance, **self.options)
@@ -224,7 +227,12 @@ class Functional(nn.Module):
 
 @pytest.mark.parametrize(
     ("options", "answer"),
-    [({"training": True}, "yes"), ({}, "unknown"), ({"as_weight": True}, "unknown")],
+    [
+        ({"training": True}, "yes"),
+        ({}, "unknown"),
+        ({"as_weight": True}, "unknown"),
+        ({"twice": True}, "unknown"),
+    ],
 )
 def test_a_functional_normalisation_counts_in_training_and_for_its_input_alone(options, answer):
     assert batch_norm_feeding(Functional(**options)) == {"layer": answer}
@@ -235,7 +243,43 @@ def test_a_frozen_normalisation_does_not_undo_anything():
     model.norm.eval()
 
     assert batch_norm_feeding(model) == {"layer": "unknown"}
-    assert batch_norm_feeding(model.eval()) == {"layer": "yes"}
+    assert batch_norm_feeding(model.train()) == {"layer": "yes"}
+
+
+def test_weights_that_are_used_a_second_time_are_unknown():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Conv2d(2, 2, 1, bias=False), nn.BatchNorm2d(2)
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.norm(self.layer(images)) + F.conv2d(images, self.layer.weight)
+
+    assert batch_norm_feeding(Twice()) == {"layer": "unknown"}
+
+
+def test_a_very_deep_network_without_normalisation_ends_in_an_answer():
+    layers = [module for _ in range(500) for module in (nn.Conv2d(1, 1, 1, bias=False), nn.ReLU())]
+
+    assert set(batch_norm_feeding(nn.Sequential(*layers)).values()) <= {"no", "unknown"}
+
+
+def test_forks_that_join_again_are_followed_once():
+    class Fork(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.cat([images.relu(), F.relu(images)], 1)
+
+    model = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), *(Fork() for _ in range(40)))
+
+    assert batch_norm_feeding(model) == {"0": "no"}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_dense_layer_with_a_bias_is_unknown_for_its_channels_may_lie_anywhere(bias):
+    model = nn.Sequential(nn.Linear(5, 6, bias=bias), nn.BatchNorm1d(6))
+
+    assert batch_norm_feeding(model) == {"0": "unknown" if bias else "yes"}
+    assert batch_norm_feeding(model, by_channel=True) == {"0": "unknown"}
 
 
 def test_a_bias_is_not_undone_by_a_normalisation_over_another_dimension():

@@ -35,68 +35,90 @@ SIZE_MATTERS = (
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """From a layer on: ``fragile`` if mixing channels spoils it, ``channels`` to match."""
+    """From a layer on: did a bias come in, and does it matter that channels stay apart?"""
 
-    modules: dict[str, nn.Module]
-    training: bool
     bias: bool
     fragile: bool
-    channels: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """The modules by name, and the answers so far: forks that join again meet the same nodes."""
+
+    modules: dict[str, nn.Module]
+    known: dict[tuple[fx.Node, fx.Node, _Way], FedAnswer]
 
 
 def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[str, FedAnswer]:
     """Return ``yes``, ``no`` or ``unknown`` for each weighted layer, in the order of their use.
 
-    ``yes`` where every way from the layer reaches a batch normalisation in training through
+    ``yes`` where every way from the layer reaches a batch normalisation in training mode through
     rectifiers, pooling, concatenation, layers without bias and the like alone; ``no`` where a way
-    meets a sum or the end first; ``unknown`` for anything else, and for a layer whose uses differ.
-    A model that cannot be traced gives an empty mapping.
+    meets a sum or the end first; ``unknown`` for anything else, for a layer whose uses differ, and
+    for a dense layer with a bias, whose channels may lie in any dimension. A model that cannot be
+    traced gives an empty mapping.
     """
     try:
         graph = fx.symbolic_trace(model).graph
     except Exception:  # tracing runs the model's own code, which may raise anything
         return {}
-    modules = dict(model.named_modules())
+    found = _Graph(dict(model.named_modules()), {})
+    taken = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
     answers: dict[str, FedAnswer] = {}
     for node in graph.nodes:
-        layer = modules.get(str(node.target)) if node.op == "call_module" else None
+        name = str(node.target)
+        layer = found.modules.get(name) if node.op == "call_module" else None
         if isinstance(layer, WEIGHTED):
             bias = layer.bias is not None
-            way = _Way(modules, model.training, bias, bias or by_channel, len(layer.weight))
-            answer = _join([_answer(user, node, way) for user in node.users])
-            known = answers.setdefault(str(node.target), answer)
-            if known != answer:  # a shared layer: one node a use
-                answers[str(node.target)] = "unknown"
+            way = _Way(bias, bias or by_channel)
+            try:
+                answer = _join([_answer(user, node, way, found) for user in node.users])
+            except RecursionError:  # hundreds of layers without a normalisation between
+                answer = "unknown"
+            if (isinstance(layer, nn.Linear) and way.fragile and answer == "yes") or (
+                f"{name}.weight" in taken  # a second use of the same weights
+            ):
+                answer = "unknown"
+            if answers.setdefault(name, answer) != answer:  # a shared layer: one node a use
+                answers[name] = "unknown"
     return answers
 
 
-def _answer(user: fx.Node, node: fx.Node, way: _Way) -> FedAnswer:
-    what = way.modules[str(user.target)] if user.op == "call_module" else user.target
-    if isinstance(what, NORMALISED) or what is F.batch_norm:
-        return "yes" if _undoes_size(what, user, node, way) else "unknown"
+def _answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer:
+    key = user, node, way
+    if key not in graph.known:
+        graph.known[key] = _new_answer(user, node, way, graph)
+    return graph.known[key]
+
+
+def _new_answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer:
+    what = graph.modules[str(user.target)] if user.op == "call_module" else user.target
+    if isinstance(what, NORMALISED):
+        return "yes" if what.training else "unknown"
+    if what is F.batch_norm:
+        return "yes" if _is_normalised(user, node) else "unknown"
     if _is(what, HOMOGENEOUS) and way.bias:
         return "no"
     if what is torch.cat:  # side by side with channels that the layer does not scale
         sound = 1 in (*user.args[1:], user.kwargs.get("dim"))
-        way = replace(way, fragile=True, channels=None)
+        way = replace(way, fragile=True)
     elif _is(what, MIXED):
         either = way.bias or getattr(what, "bias", None) is not None
         sound = not (way.fragile or either)
-        way = replace(way, bias=either, channels=None)
+        way = replace(way, bias=either)
     elif _is(what, POOLED) or _is(what, HOMOGENEOUS):
         sound = True
     else:
         return "no" if user.op == "output" or _is(what, SIZE_MATTERS) else "unknown"
-    behind = _join([_answer(next_, user, way) for next_ in user.users])
+    behind = _join([_answer(next_, user, way, graph) for next_ in user.users])
     return behind if sound or behind == "no" else "unknown"
 
 
-def _undoes_size(what: object, user: fx.Node, node: fx.Node, way: _Way) -> bool:
-    if isinstance(what, NORMALISED):
-        matches = not way.fragile or way.channels in (None, what.num_features)
-        return matches and what.training == way.training
-    named = dict(zip(("weight", "bias", "training"), user.args[3:6], strict=False)) | user.kwargs
-    return user.args[:1] == (node,) and named.get("training") is True
+def _is_normalised(user: fx.Node, node: fx.Node) -> bool:
+    """Return whether a call of ``F.batch_norm`` normalises ``node``, as its input and no more."""
+    training = user.args[5] if len(user.args) > 5 else user.kwargs.get("training")  # noqa: PLR2004
+    inputs = [*user.args, *user.kwargs.values()]
+    return user.args[:1] == (node,) and inputs.count(node) == 1 and training is True
 
 
 def _join(found: list[FedAnswer]) -> FedAnswer:

@@ -33,6 +33,8 @@ def test_the_table_names_the_step_that_was_timed(capsys):
     [
         (["--strategy", "max_fraction"], "expected NAME:NUMBER, for example max_fraction:0.05"),
         (["--strategy", "max_fraction:2"], "speed: --strategy: max_fraction takes a"),
+        (["--batch-size", "70000"], "--batch-size: expected at most 65536, got 70000"),
+        (["--threads", "3000000000"], "--threads: expected at most"),
         (["--rounds", "1"], "--rounds: an interval needs at least 2, got 1"),
         (["tqt"], "unknown method 'tqt'; did you mean 'ttq'"),
         (["--model", "resnet21"], "unknown model 'resnet21'; did you mean '"),

@@ -64,10 +64,11 @@ def test_without_a_terminal_each_finished_epoch_is_one_plain_line(plan, results)
         monitor._new_lines()
         monitor._new_lines()
         monitor.tell("[bold]a word in between[/]")
-    first, second = console.file.getvalue().splitlines()
+    first, second, last = console.file.getvalue().splitlines()
     name = plan.trials[0].spec.trial_id
     assert first.startswith(f"{name}: epoch 1/10, validation error 12.35 %, 3.2 s/epoch | 0/2 ")
     assert second == "[bold]a word in between[/]"
+    assert last.startswith("0/2 trials, 1/20 epochs, ")  # what stays to be read at the end
     assert "\x1b" not in first
 
 

@@ -121,6 +121,14 @@ def test_observing_moves_no_number():
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
+def test_a_layer_that_the_loss_does_not_reach_has_no_residue():
+    model = network()
+    observation = Observation(model)
+    observation.after_backward()
+
+    assert observation.end_epoch()[0]["gauge_residue"] is None
+
+
 def test_a_dead_layer_has_no_residue():
     model = network()
     nn.init.zeros_(latent_of(model[3]))

@@ -59,7 +59,7 @@ def test_decay_and_the_length_of_the_steps_together_explain_the_size():
 
 
 def test_a_residue_that_is_not_a_number_counts_as_the_largest():
-    rows = [*ROWS, row(2, "c", 1.0, 1.0, math.nan), row(0, "c", 1.0, 1.0, None)]
+    rows = [row(0, "c", 1.0, 1.0, None), *ROWS, row(2, "c", 1.0, 1.0, math.nan)]
 
     assert math.isnan(gauge_check(rows, Recipe(epochs=2), 10).largest_residue)
 
@@ -79,6 +79,13 @@ def test_nothing_is_predicted_for_scales_that_follow_the_printed_sign():
     gauge = gauge_check(ROWS, Recipe(epochs=2), steps_per_epoch=10, as_printed=True)
 
     assert (gauge.predicted_factor, gauge.ratio_low, gauge.layers) == (None, None, 2)
+
+
+def test_nothing_is_predicted_for_nesterov_and_nothing_checked_without_the_start():
+    gauge = gauge_check(ROWS, Recipe(epochs=2, nesterov=True), steps_per_epoch=10)
+
+    assert (gauge.ratio_low, gauge.predicted_factor) == (None, None)
+    assert gauge_check(ROWS[3:], Recipe(epochs=2), steps_per_epoch=10) is None
 
 
 def test_there_is_no_such_law_for_decay_under_adam():

@@ -204,7 +204,11 @@ def test_first_and_last_are_those_that_are_used_first_and_last():
         def forward(self, features):
             return self.head(self.middle(self.stem(features)))
 
-    assert layers_to_quantize(HeadFirst()) == ["middle"]
+    model = HeadFirst()
+    assert layers_to_quantize(model) == ["middle"]
+    model.unused = nn.Linear(2, 2)  # the order of use is not known for all: as registered
+    assert layers_to_quantize(model) == ["middle", "stem"]
+    del model.unused
     assert layers_to_quantize(HeadFirst(), keep_last=False) == ["middle", "head"]
 
 

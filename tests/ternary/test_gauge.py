@@ -25,7 +25,7 @@ class Fed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Linear(6, 8)
-        self.middle = nn.Linear(8, 8)
+        self.middle = nn.Linear(8, 8, bias=False)
         self.norm = nn.BatchNorm1d(8, eps=1e-30)
         self.last = nn.Linear(8, 3)
 

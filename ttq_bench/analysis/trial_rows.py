@@ -105,7 +105,8 @@ def _recipe_in_words(spec: dict[str, Any]) -> str:
         method = METHODS.get(str(quantization.get("method")))
         if method is None or method.scales.startswith("learned"):
             words.append(f"initial scales {conversion.get('initial_scales', '?')}")
-        if normalise := conversion.get("normalise_latent"):
+        normalise = conversion.get("normalise_latent")
+        if normalise and (method is None or method.scales != "mean_magnitude"):
             words.append(f"latent weights normalised by {normalise}")
     return ", ".join(words)
 

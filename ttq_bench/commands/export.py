@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import tempfile
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -31,9 +33,7 @@ def export(options: argparse.Namespace) -> int:
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
     try:
-        file_bytes = save_packed(packed, model, spec, classes=card.classes)
-        restored, _ = load_packed(packed)
-        _check_equal(model, restored, card.image_shape)
+        file_bytes, restored = _pack_checked(packed, model, spec)
         print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
         sizes = network_sizes(model)
         write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
@@ -96,7 +96,20 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     return model.eval()
 
 
-@torch.no_grad()
-def _check_equal(trained: nn.Module, restored: nn.Module, shape: tuple[int, int, int]) -> None:
-    images = torch.randn(TRIED_IMAGES, *shape, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(trained(images), restored(images)), "the packed network is another one"
+def _pack_checked(path: Path, model: nn.Module, spec: TrialSpec) -> tuple[int, nn.Module]:
+    """Write the packed network once its restored twin gives the same logits; return size and twin.
+
+    Raises ``TtqBenchError``, and leaves ``path`` as it was, if they differ.
+    """
+    card = DATASETS[catalog_name(spec.dataset)]
+    shape = TRIED_IMAGES, *card.image_shape
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / path.name
+        file_bytes = save_packed(trial, model, spec, classes=card.classes)
+        restored, _ = load_packed(trial)
+        with torch.no_grad():
+            if not torch.equal(model(images), restored(images)):
+                raise TtqBenchError(f"{path}: not written: the restored network is another one")
+        write_atomically(path, trial.read_bytes())
+    return file_bytes, restored

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import statistics
 
 import torch
@@ -18,6 +19,7 @@ from ttq_bench.ternary.thresholds import check_strategy
 from ttq_bench.training.recipe import Recipe
 
 FEWEST_ROUNDS = 2
+LARGEST_BATCH = 65_536  # as in a recipe
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -33,6 +35,12 @@ def measure(options: argparse.Namespace) -> int:
     strategy = _strategy(options.strategy)
     if options.rounds < FEWEST_ROUNDS:
         raise TtqBenchError(f"speed: --rounds: an interval needs at least {FEWEST_ROUNDS}, got 1")
+    cores = len(os.sched_getaffinity(0))
+    for option, given, most in (
+        ("batch-size", options.batch_size, LARGEST_BATCH), ("threads", options.threads, cores),
+    ):  # fmt: skip
+        if given > most:
+            raise TtqBenchError(f"speed: --{option}: expected at most {most}, got {given}")
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     recipe = Recipe(epochs=1, batch_size=options.batch_size, precision=options.precision)

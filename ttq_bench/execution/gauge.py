@@ -87,11 +87,14 @@ def _is_gauged(quantizer: Quantizer) -> bool:
     return summed and quantizer.feeds_batch_norm == "yes"
 
 
+def _gradient(scale: Tensor) -> Tensor:
+    return torch.zeros_like(scale) if scale.grad is None else scale.grad
+
+
 def _in_a_row(quantizers: Sequence[Quantizer], *, gradients: bool = False) -> Tensor:
     """Return W_p and W_n, or their true gradients, of all channels of all layers: [2, N]."""
     scales: list[Tensor] = [getattr(q, name) for name in SCALES for q in quantizers]
-    taken = [scale.grad for scale in scales] if gradients else scales
-    known = [tensor for tensor in taken if tensor is not None]
+    known = [_gradient(scale) for scale in scales] if gradients else scales
     # One pair a layer is the common case, and reshaping each of its scalars would take 0.1 ms.
     one = all(tensor.ndim == 0 for tensor in known)
     row = torch.stack(known) if one else torch.cat([tensor.reshape(-1) for tensor in known])

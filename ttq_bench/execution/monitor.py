@@ -55,6 +55,9 @@ class Monitor:
         else:
             self._thread.join()
             self._new_lines()
+            # A record may have appeared after its trial's last line: the count that stays is this.
+            if self.seen:
+                self.tell(self.headline())
 
     def tell(self, line: str) -> None:
         """Print a line above the table, or among the lines."""

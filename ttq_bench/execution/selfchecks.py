@@ -4,7 +4,7 @@ Where only the ratio of the scales acts, gradients are at right angles to the pa
 Under Adam W_p + W_n then stays. Under SGD with momentum m, W_p^2 + W_n^2 shrinks by weight decay
 and grows by (1 + m) / (1 - m) times the squared length of the steps: a step at a right angle
 lengthens, and momentum carries each gradient on after the pair has turned. Tests hold both against
-trainings.
+trainings. Nesterov's momentum has no such law from the length of its steps alone.
 """
 
 import math
@@ -31,12 +31,13 @@ def gauge_check(
         if row.get("scale_squares") is not None:
             by_layer.setdefault(row["layer"], []).append(row)
     residues = [row["gauge_residue"] for row in scales if row["gauge_residue"] is not None]
-    if not by_layer:
-        return None
+    if not by_layer or any(rows[0]["epoch"] for rows in by_layer.values()):
+        return None  # nothing to check, or begun by a version that did not watch yet
     adam = recipe.optimizer == "adam"
     column = "scale_sum" if adam else "scale_squares"
     factors = [rows[-1][column] / rows[0][column] for rows in by_layer.values()]
-    lawful = not as_printed and not (adam and recipe.decay_scales and recipe.weight_decay)
+    decayed = recipe.decay_scales and recipe.weight_decay > 0
+    lawful = not as_printed and not recipe.nesterov and not (adam and decayed)
     decays = [_decay(recipe, epoch, steps_per_epoch) for epoch in range(recipe.epochs)]
     ratios = [
         rows[-1][column] / _expected(rows, column, decays, 0.0 if adam else _growth(recipe))

@@ -1,5 +1,6 @@
 """What each run checked about itself, as a section of the summary."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -15,8 +16,9 @@ Where a layer feeds batch normalisation, the true gradients of its scales obey
 W_p g_p + W_n g_n = 0. *Residue*: |W_p g_p + W_n g_n| over |W_p g_p| + |W_n g_n|, summed over the
 steps of an epoch, the largest of all epochs, layers and seeds; rounding leaves a little, a wrong
 gradient about 1. *Size* (W_p² + W_n² under SGD, W_p + W_n under Adam) is moved by weight decay and
-by the length of the steps alone: *seen*, its factor over the whole run, by layers and seeds; *seen
-over predicted*, that factor over what decay and steps explain, which should be 1.
+by the length of the steps alone: *by decay*, the factor over the whole run that decay alone would
+give; *seen*, the factor by layers and seeds; *seen over predicted*, that factor over what decay and
+steps together explain, which should be 1 (not predicted for Nesterov's momentum).
 Trials with alarms (a scale that is not positive, a dead or saturated layer, a residue above 0.1, a
 size that is not explained, a loss that is not finite) are listed under *Trials that need a look*.
 """
@@ -28,7 +30,8 @@ def self_checks(tables: Tables) -> Iterator[str]:
     if rows:
         yield INTRODUCTION
         yield from table(
-            ["arm", "n", "layers", "residue", "size", "seen", "seen over predicted"], rows
+            ["arm", "n", "layers", "residue", "size", "by decay", "seen", "seen over predicted"],
+            rows,
         )
 
 
@@ -42,10 +45,13 @@ def _row(arm: Arm, trials: pd.DataFrame) -> list[str] | None:
         f"{checked['gauge_layers'].max():.0f}",
         f"{checked['gauge_residue'].max():.2g}",
         str(checked["gauge_size"].iloc[0]),
+        _range(checked["gauge_predicted"].min(), checked["gauge_predicted"].max()),
         f"{checked['gauge_low'].min():.3f} to {checked['gauge_high'].max():.3f}",
         _range(checked["gauge_ratio_low"].min(), checked["gauge_ratio_high"].max()),
     ]
 
 
 def _range(low: float, high: float) -> str:
-    return "–" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
+    if math.isnan(low):
+        return "–"
+    return f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}"

@@ -78,10 +78,11 @@ def quantize_(
 def layers_to_quantize(
     model: nn.Module, *, keep_first: bool = True, keep_last: bool = True, keep: Sequence[str] = ()
 ) -> list[str]:
-    """Return the names of the layers to convert, in the order of their use (untraced: theirs)."""
+    """Return the layers to convert in the order of use, or of registration if that is not known."""
     names = [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
     used = list(batch_norm_feeding(model))
-    names.sort(key=lambda name: used.index(name) if name in used else len(used))
+    if set(names) <= set(used):
+        names.sort(key=used.index)
     converted = [name for name, _ in quantized_layers(model)]
     if converted:
         raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
