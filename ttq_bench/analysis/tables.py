@@ -85,14 +85,18 @@ class Tables:
         return rows.merge(self.finished[keys], on="trial_id")
 
     def arms(self) -> list[Arm]:
-        """Return the arms of all trials, diverged ones included, full precision first."""
+        """Return the arms of all trials, diverged ones included, in the order of ``METHODS``."""
         if self.trials.empty:
             return []
         arms = [_arm_of(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
-        order = {FULL_PRECISION: 0, CONTINUED: 1}
-        return sorted(
-            arms, key=lambda a: (a.dataset, a.protocol, a.model, order.get(a.arm, 2), a.strategy)
-        )
+        names = dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS])
+        ranks = {name: rank for rank, name in enumerate(names)}
+
+        def key(arm: Arm) -> tuple[str, str, str, int, str, str]:
+            rank = ranks.get(arm.arm, len(ranks))
+            return arm.dataset, arm.protocol, arm.model, rank, arm.arm, arm.strategy
+
+        return sorted(arms, key=key)
 
     def networks(self) -> list[list[Arm]]:
         """Return the arms of each dataset, protocol and model: what one figure compares."""

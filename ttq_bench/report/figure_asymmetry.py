@@ -1,5 +1,6 @@
 """rho = ln(W_p / W_n) of each layer at the last epoch, every seed shown."""
 
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +12,7 @@ from ttq_bench.report.naming import arm_label, file_name, table_name
 from ttq_bench.report.style import Look, SavedFigure, look, save
 
 MARKS = {"yes": "", "no": " (no BN)", "unknown": " (BN?)"}
-FARTHEST = 10.0  # half-widths beyond this are off every figure; infinite ones cannot be drawn
+FARTHEST = 10.0  # half-widths beyond this are off every figure
 
 
 def asymmetry_by_layer(tables: Tables, folder: Path) -> list[SavedFigure]:
@@ -51,8 +52,8 @@ def _draw(tables: Tables, shown: list[tuple[NetworkAsymmetry, Look]], folder: Pa
         figure, folder, file_name("asymmetry", arm.dataset, arm.protocol, arm.model),
         f"How far W_p and W_n are apart, by layer: {title}",
         "rho = ln(W_p/W_n) of each ternary layer at the last epoch: each seed, and the mean with"
-        " its 95 % interval (clipped by the frame where seeds are few). Grey: scales within"
-        f" {MARGIN:.0%} of each other. Above zero W_p is larger.",
+        " its 95 % interval (none for one seed, clipped by the frame where they are few). Grey:"
+        f" scales within {MARGIN:.0%} of each other. Above zero W_p is larger.",
     )  # fmt: skip
 
 
@@ -66,7 +67,12 @@ def _draw_arm(
     axis.errorbar(
         [places[layer.layer] for layer in network.layers],
         [layer.rho.mean for layer in network.layers],
-        yerr=[min(layer.rho.half_width, FARTHEST) for layer in network.layers],
+        yerr=[_bar(layer.rho.half_width) for layer in network.layers],
         fmt=style.marker, color=style.colour, ms=5, lw=1, capsize=2, zorder=3,
         label=arm_label(network.arm.arm, network.arm.strategy),
     )  # fmt: skip
+
+
+def _bar(half_width: float) -> float:
+    """Return how far a bar reaches; one seed has an infinite interval, which is no bar at all."""
+    return math.nan if math.isinf(half_width) else min(half_width, FARTHEST)
