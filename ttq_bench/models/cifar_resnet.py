@@ -30,9 +30,20 @@ class BasicBlock(nn.Module):
         """Return every ``stride``-th pixel, with zeros for the channels that are new (option A)."""
         if self.stride == 1 and self.added_channels == 0:
             return images
-        kept = images[:, :, :: self.stride, :: self.stride]
-        before = self.added_channels // 2
-        return F.pad(kept, (0, 0, 0, 0, before, self.added_channels - before))
+        return with_new_channels(images[:, :, :: self.stride, :: self.stride], self.added_channels)
+
+
+def with_new_channels(images: Tensor, count: int) -> Tensor:
+    """Return the images between ``count`` channels of zeros, half before and half behind."""
+    before = count // 2
+    return F.pad(images, (0, 0, 0, 0, before, count - before))
+
+
+def blocks_per_stage(depth: int) -> int:
+    """Return n for a network of ``depth`` = 6n + 2 layers."""
+    blocks, rest = divmod(depth - 2, 6)
+    assert rest == 0, f"depth {depth} is not 6n + 2"
+    return blocks
 
 
 class CifarResNet(nn.Module):
@@ -40,8 +51,7 @@ class CifarResNet(nn.Module):
 
     def __init__(self, depth: int, classes: int) -> None:
         super().__init__()
-        blocks, rest = divmod(depth - 2, 6)
-        assert rest == 0, f"depth {depth} is not 6n + 2"
+        blocks = blocks_per_stage(depth)
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.layer1 = _stage(16, 16, blocks, stride=1)

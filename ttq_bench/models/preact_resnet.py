@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.models.cifar_resnet import blocks_per_stage, with_new_channels
+
 
 class PreActivationBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut; the very first block takes activated images."""
@@ -37,9 +39,7 @@ class PreActivationBlock(nn.Module):
         """Return the images, averaged over 2x2 pixels and padded with channels where they grow."""
         if self.stride == 1 and self.added_channels == 0:
             return images
-        before = self.added_channels // 2
-        pooled = F.avg_pool2d(images, self.stride)
-        return F.pad(pooled, (0, 0, 0, 0, before, self.added_channels - before))
+        return with_new_channels(F.avg_pool2d(images, self.stride), self.added_channels)
 
 
 class PreActivationResNet(nn.Module):
@@ -47,8 +47,7 @@ class PreActivationResNet(nn.Module):
 
     def __init__(self, depth: int, classes: int) -> None:
         super().__init__()
-        blocks, rest = divmod(depth - 2, 6)
-        assert rest == 0, f"depth {depth} is not 6n + 2"
+        blocks = blocks_per_stage(depth)
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.layer1 = _stage(16, 16, blocks, stride=1, activated=True)
