@@ -163,17 +163,22 @@ BETWEEN = {
 }
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("name", BETWEEN)
-def test_what_lies_between_decides_and_multiplying_the_weights_confirms_it(name, bias):
-    torch.manual_seed(0)
-    between, *answers = BETWEEN[name]
+def norm_behind(name: str) -> nn.Module | None:
+    """Return the normalisation that fits what lies between, None where it is the usual one."""
     norms = {
         "flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8),
         "another image's channels": nn.BatchNorm2d(8), "a mean over both": nn.BatchNorm2d(1),
         "reshaping": nn.BatchNorm2d(1), "flattening and reshaping": nn.BatchNorm2d(1),
     }  # fmt: skip
-    model = Between(between, bias=bias, norm=norms.get(name))
+    return norms.get(name)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_lies_between_decides_and_multiplying_the_weights_confirms_it(name, bias):
+    torch.manual_seed(0)
+    between, *answers = BETWEEN[name]
+    model = Between(between, bias=bias, norm=norm_behind(name))
 
     assert batch_norm_feeding(model)["layer"] == answers[bias]
     if answers[bias] != "unknown":
@@ -183,12 +188,7 @@ def test_what_lies_between_decides_and_multiplying_the_weights_confirms_it(name,
 @pytest.mark.parametrize("name", BETWEEN)
 def test_by_channel_a_yes_means_that_each_channel_may_be_multiplied_by_its_own(name):
     torch.manual_seed(0)
-    norms = {
-        "flattening": nn.BatchNorm1d(64), "concatenation": nn.BatchNorm2d(8),
-        "another image's channels": nn.BatchNorm2d(8), "a mean over both": nn.BatchNorm2d(1),
-        "reshaping": nn.BatchNorm2d(1), "flattening and reshaping": nn.BatchNorm2d(1),
-    }  # fmt: skip
-    model = Between(BETWEEN[name][0], norm=norms.get(name)).double()
+    model = Between(BETWEEN[name][0], norm=norm_behind(name)).double()
     model.norm.eps = 1e-30
     images = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(4)).double()
 

@@ -15,6 +15,12 @@ from ttq_bench.ternary.strategies import DeltaStrategy
 
 FULL_PRECISION = "full_precision"
 CONTINUED = "full_precision_continued"
+# Columns of the self-check by its fields; empty in rows of records without one.
+GAUGE = {
+    "gauge_layers": "layers", "gauge_residue": "largest_residue", "gauge_size": "size",
+    "gauge_predicted": "predicted_factor", "gauge_low": "seen_low", "gauge_high": "seen_high",
+    "gauge_ratio_low": "ratio_low", "gauge_ratio_high": "ratio_high",
+}  # fmt: skip
 
 
 def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
@@ -51,14 +57,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "final_validation_error_percent": errors.final_validation_percent if errors else None,
         "sparsity": record.sparsity,
         "alarms": "; ".join(map(_alarm_in_words, record.alarms)),
-        "gauge_layers": record.gauge.layers if record.gauge else None,
-        "gauge_residue": record.gauge.largest_residue if record.gauge else None,
-        "gauge_size": record.gauge.size if record.gauge else None,
-        "gauge_predicted": record.gauge.predicted_factor if record.gauge else None,
-        "gauge_low": record.gauge.seen_low if record.gauge else None,
-        "gauge_high": record.gauge.seen_high if record.gauge else None,
-        "gauge_ratio_low": record.gauge.ratio_low if record.gauge else None,
-        "gauge_ratio_high": record.gauge.ratio_high if record.gauge else None,
+        **{column: getattr(record.gauge, name, None) for column, name in GAUGE.items()},
         "training_seconds": record.training_seconds,
         "device": record.run.get("device_name", ""),
         "threads": record.run.get("threads"),

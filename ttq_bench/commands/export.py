@@ -1,14 +1,13 @@
 """``ttq-bench export``: a finished trial as packed codes, as ONNX, and what both weigh."""
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ttq_bench.data.catalog import DATASETS, catalog_name
+from ttq_bench.data.catalog import DATASETS, DatasetCard, catalog_name
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.execution.start import convert_
 from ttq_bench.export.onnx_file import missing_packages, save_onnx
@@ -17,7 +16,7 @@ from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
 from ttq_bench.files import write_atomically
 from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.store import read_record
+from ttq_bench.records.store import read_record, record_files
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import set_epoch_
 from ttq_bench.training.checkpoints import load_state
@@ -33,7 +32,7 @@ def export(options: argparse.Namespace) -> int:
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
     try:
-        file_bytes, restored = _pack_checked(packed, model, spec)
+        file_bytes, restored = _pack_checked(packed, model, spec, card)
         print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
         sizes = network_sizes(model)
         write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
@@ -53,7 +52,7 @@ def exportable_spec(paths: TrialPaths) -> TrialSpec:
     """Return the spec of a finished, quantized trial; ``TtqBenchError`` says what it is instead."""
     record = read_record(paths.record)
     try:
-        spec = TrialSpec.model_validate_json(json.dumps(record.spec))
+        spec = TrialSpec.from_record(record.spec)
     except ValueError as error:
         raise ResultsError(
             f"{paths.record}: its spec is one of another version; train the trial again"
@@ -67,8 +66,7 @@ def exportable_spec(paths: TrialPaths) -> TrialSpec:
 
 def find_trial(results: ResultsPaths, asked: str) -> TrialPaths:
     """Return the trial whose id is, or alone contains, ``asked``."""
-    folders = (path.parent.name for path in sorted(results.trials.glob("*/record.json")))
-    names = [name for name in folders if not name.startswith(".")]
+    names = [path.parent.name for path in record_files(results)]
     found = [name for name in names if name == asked] or [name for name in names if asked in name]
     if len(found) == 1:
         return results.trial(found[0])
@@ -96,12 +94,13 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     return model.eval()
 
 
-def _pack_checked(path: Path, model: nn.Module, spec: TrialSpec) -> tuple[int, nn.Module]:
+def _pack_checked(
+    path: Path, model: nn.Module, spec: TrialSpec, card: DatasetCard
+) -> tuple[int, nn.Module]:
     """Write the packed network once its restored twin gives the same logits; return size and twin.
 
     Raises ``TtqBenchError``, and leaves ``path`` as it was, if they differ.
     """
-    card = DATASETS[catalog_name(spec.dataset)]
     shape = TRIED_IMAGES, *card.image_shape
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:

@@ -16,10 +16,9 @@ from ttq_bench.provenance import processor_name
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import check_strategy
-from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.recipe import LARGEST_BATCH, Recipe
 
 FEWEST_ROUNDS = 2
-LARGEST_BATCH = 65_536  # as in a recipe
 
 
 def measure(options: argparse.Namespace) -> int:
@@ -59,8 +58,7 @@ def measure(options: argparse.Namespace) -> int:
         return 0
     print(
         f"one training step of {options.model}, {strategy}, batch {options.batch_size},"
-        f" {options.precision},"
-        f" {options.threads} threads, {options.rounds} rounds, {name}"
+        f" {options.precision}, {options.threads} threads, {options.rounds} rounds, {name}"
     )
     print(f"{'':18}{'median ms':>10}{'over full precision':>22}")
     for method, row in rows.items():

@@ -24,26 +24,26 @@ class ModelCard:
     source: str
 
 
-RELEASED = "github.com/czhu95/ternarynet, after He et al. 2016"
 HE_2015 = "He et al. 2015, section 4.2, option A"
+RELEASED = "github.com/czhu95/ternarynet, after He et al. 2016"
+# Both families by the prefix of their names; their networks of one depth have the same sizes.
+RESIDUAL = (("resnet", "cifar_resnet", HE_2015), ("preact_resnet", "preact_resnet", RELEASED))
+RESIDUAL_SIZES = (
+    (20, 269_722, 40_551_040),
+    (32, 464_154, 68_862_592),
+    (44, 658_586, 97_174_144),
+    (56, 853_018, 125_485_696),
+)
 
 MODELS: Mapping[str, ModelCard] = MappingProxyType(
     {
         "lenet5": ModelCard("lenet", 5, (1, 28, 28), 61_706, 416_520, "LeCun et al. 1998"),
         **{
-            f"preact_resnet{depth}": ModelCard(
-                "preact_resnet", depth, (3, 32, 32), parameters, multiply_adds, RELEASED
+            f"{prefix}{depth}": ModelCard(
+                family, depth, (3, 32, 32), parameters, multiply_adds, source
             )
-            for depth, parameters, multiply_adds in (
-                (20, 269_722, 40_551_040),
-                (32, 464_154, 68_862_592),
-                (44, 658_586, 97_174_144),
-                (56, 853_018, 125_485_696),
-            )
+            for prefix, family, source in RESIDUAL
+            for depth, parameters, multiply_adds in RESIDUAL_SIZES
         },
-        "resnet20": ModelCard("cifar_resnet", 20, (3, 32, 32), 269_722, 40_551_040, HE_2015),
-        "resnet32": ModelCard("cifar_resnet", 32, (3, 32, 32), 464_154, 68_862_592, HE_2015),
-        "resnet44": ModelCard("cifar_resnet", 44, (3, 32, 32), 658_586, 97_174_144, HE_2015),
-        "resnet56": ModelCard("cifar_resnet", 56, (3, 32, 32), 853_018, 125_485_696, HE_2015),
     }
 )

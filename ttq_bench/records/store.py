@@ -101,9 +101,13 @@ def read_record(path: Path) -> TrialRecord:
 
 def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
     """Yield every record of a results folder, ordered by trial id."""
-    for path in sorted(results.trials.glob("*/record.json")):
-        if not path.parent.name.startswith("."):
-            yield read_record(path)
+    yield from map(read_record, record_files(results))
+
+
+def record_files(results: ResultsPaths) -> list[Path]:
+    """Return every ``record.json``, ordered by trial id, but for what a killed writer left."""
+    found = sorted(results.trials.glob("*/record.json"))
+    return [path for path in found if not path.parent.name.startswith(".")]
 
 
 def read_table(paths: TrialPaths, name: str, expected_sha256: str) -> bytes:

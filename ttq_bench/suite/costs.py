@@ -4,7 +4,6 @@ The rate comes from the records at hand where there are any (same model, same de
 from the figures below, which were measured on one machine and are rough elsewhere.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -52,8 +51,7 @@ def measured_rates(records: Iterable[TrialRecord], device: str, processor: str) 
 def _spec_of(record: TrialRecord) -> TrialSpec | None:
     """Return the spec of a record, None where its fields or names are not known here."""
     try:
-        # Through JSON: strict recipes take a list for a tuple there, and nowhere else.
-        spec = TrialSpec.model_validate_json(json.dumps(record.spec))
+        spec = TrialSpec.from_record(record.spec)
     except ValueError:
         return None
     known = spec.model in MODELS and spec.dataset.partition("-")[0] in DATASETS

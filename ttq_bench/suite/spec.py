@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,6 +75,14 @@ class TrialSpec(BaseModel):
     parent: str | None = None
     schema_version: int = SPEC_VERSION
     training_version: int = TRAINING_VERSION
+
+    @classmethod
+    def from_record(cls, fields: dict[str, Any]) -> Self:
+        """Return the spec that a record holds; ``ValueError`` if its fields are not known here.
+
+        Through JSON: strict recipes take a list for a tuple there, and nowhere else.
+        """
+        return cls.model_validate_json(json.dumps(fields))
 
     @property
     def arm(self) -> str:

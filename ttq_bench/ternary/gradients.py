@@ -69,9 +69,8 @@ class _Quantized(torch.autograd.Function):
             scale_gradients = sums[0], sign * sums[1]
         latent_gradient = wide
         if latent_rule == "scaled":
-            on_zero = (wide - on_positive).sub_(
-                on_negative
-            )  # exact: each term is zero or the whole
+            # Exact: each term is zero or the whole gradient.
+            on_zero = (wide - on_positive).sub_(on_negative)
             on_zero.addcmul_(on_positive, positive_scale).addcmul_(on_negative, negative_scale)
             latent_gradient = on_zero
         elif latent_rule == "clipped_sign":

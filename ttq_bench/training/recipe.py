@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LARGEST_BATCH = 65_536
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -22,7 +23,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 128
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Positive = 0.1
     momentum: Share = 0.9
