@@ -11,6 +11,7 @@ import pandas as pd
 
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, read_records, read_table
 from ttq_bench.ternary.methods import METHODS
@@ -54,11 +55,16 @@ GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All that a report reads. ``failures`` are trials whose last attempt failed."""
+    """All that a report reads. ``failures`` are trials whose last attempt failed.
+
+    ``histograms`` holds the rows of newer records; ``probes`` what was measured on trained weights.
+    """
 
     trials: pd.DataFrame
     epochs: pd.DataFrame
     scales: pd.DataFrame
+    histograms: pd.DataFrame
+    probes: list[Probe]
     failures: list[dict[str, str]]
 
     @property
@@ -136,7 +142,9 @@ def load_tables(results: ResultsPaths) -> Tables:
     trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
     epochs = _joined(results, records, "epochs.parquet")
     scales = _joined(results, records, "scales.parquet")
-    return Tables(trials, epochs, scales, read_failures(results))
+    histograms = _joined(results, records, "histograms.parquet")
+    probes = [probe for probe in read_probes(results) if probe.trial_id in records]
+    return Tables(trials, epochs, scales, histograms, probes, read_failures(results))
 
 
 def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -> pd.DataFrame:

@@ -35,6 +35,11 @@ class ResultsPaths:
         """The page to read."""
         return self.root / "summary.md"
 
+    @property
+    def probes(self) -> Path:
+        """Folder of what was measured on trained weights, one file a trial; merges by copying."""
+        return self.root / "probes"
+
     def trial(self, trial_id: str) -> "TrialPaths":
         """Return the paths of one trial; refuses a name that could leave the folder."""
         if not SAFE_ID.fullmatch(trial_id):
@@ -63,6 +68,11 @@ class TrialPaths:
     def failure(self) -> Path:
         """Traceback of a failed trial, in a place of its own: a failure is never a record."""
         return self.results.root / "failures" / self.trial_id / "failure.json"
+
+    @property
+    def probe(self) -> Path:
+        """What was measured on the trained weights."""
+        return self.results.probes / f"{self.trial_id}.json"
 
     @property
     def work(self) -> Path:

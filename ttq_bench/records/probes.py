@@ -1,0 +1,84 @@
+"""What was measured on trained weights after training, one JSON file a trial beside its record.
+
+A probe answers what a record cannot: whether the difference of the scales matters. Each quantized
+layer gets sqrt(W_p W_n) as both scales, alone and all together; batch normalisation is estimated
+anew on training images; the change of test error is the answer.
+"""
+
+import json
+from typing import Any
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import write_atomically
+from ttq_bench.records.paths import ResultsPaths
+
+PROBE_VERSION = 1
+
+
+class SymmetrisedLayer(BaseModel):
+    """Test error with both scales of this layer alone at their geometric mean; its rho before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layer: str
+    rho: float
+    test_error_percent: float
+
+
+class Kernels(BaseModel):
+    """Ternary kernels of one layer: ``codes`` in row-major order of ``shape``, as ``+``, ``0``, ``-``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layer: str
+    shape: tuple[int, ...]
+    codes: str
+
+
+class Probe(BaseModel):
+    """Test errors in percent. ``reestimated`` has the scales as trained, and is what to compare with.
+
+    ``reestimation_images`` is 0 for a network without batch normalisation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    probe_version: int
+    trial_id: str
+    weights_sha256: str
+    test_images: int
+    reestimation_images: int
+    as_trained_error_percent: float
+    reestimated_error_percent: float
+    symmetrised: tuple[SymmetrisedLayer, ...]
+    all_symmetrised_error_percent: float
+    kernels: Kernels | None
+    seconds: float
+    run: dict[str, Any]
+    provenance: dict[str, str]
+
+
+def publish_probe(results: ResultsPaths, probe: Probe) -> None:
+    """Write the probe of a trial, whole or not at all."""
+    text = json.dumps(probe.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    write_atomically(results.trial(probe.trial_id).probe, text.encode())
+
+
+def read_probes(results: ResultsPaths) -> list[Probe]:
+    """Return every probe of a results folder, ordered by trial id."""
+    probes = []
+    for path in sorted(results.probes.glob("*.json")):
+        try:
+            probe = Probe.model_validate_json(path.read_bytes())
+        except (OSError, pydantic.ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise ResultsError(
+                f"{path}: not a probe ({reason}); delete it and run `ttq-bench probe` again"
+            ) from error
+        if probe.probe_version > PROBE_VERSION or probe.trial_id != path.stem:
+            raise ResultsError(f"{path}: of a newer version, or not of its name; delete it")
+        probes.append(probe)
+    return probes
