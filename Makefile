@@ -35,10 +35,35 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## The whole way on bundled digits, two minutes on two cores
 	$(BIN)/ttq-bench run suites/demo.yaml --results $(RESULTS)/demo $(ARGS)
 
+RUN = $(BIN)/ttq-bench run suites/$(@:reproduce-%=%).yaml --profile $(PROFILE) \
+	  --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
+
 .PHONY: reproduce-cifar
 reproduce-cifar: $(READY) ## Table 1 of the paper on CIFAR-10; resumes when repeated
-	$(BIN)/ttq-bench run suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \
-	  --results $(RESULTS) $(ARGS)
+	$(RUN)
+
+.PHONY: reproduce-asymmetry
+reproduce-asymmetry: $(READY) ## Do the scales diverge, does it matter: training, then probes
+	$(RUN)
+	$(MAKE) probe
+
+.PHONY: reproduce-sparsity
+reproduce-sparsity: $(READY) ## Error against sparsity under both delta strategies
+	$(RUN)
+
+.PHONY: reproduce-mnist
+reproduce-mnist: $(READY) ## Every method on MNIST with ten seeds: training, then probes
+	$(RUN)
+	$(MAKE) probe
+
+.PHONY: probe
+probe: $(READY) ## Measure on trained weights what equal scales cost, then report
+	$(BIN)/ttq-bench probe --data-dir $(DATA_DIR) --results $(RESULTS)
+	$(BIN)/ttq-bench report --results $(RESULTS)
+
+.PHONY: verify
+verify: $(READY) ## Recompute every cell of results and README from the records
+	$(BIN)/ttq-bench verify --results $(RESULTS) --readme README.md
 
 .PHONY: plan
 plan: $(READY) ## Show what reproduce-cifar would do

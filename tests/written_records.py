@@ -1,9 +1,13 @@
 """Results folders for tests of analysis and report: real record files with numbers made by hand."""
 
+from collections.abc import Callable
+from math import log, nan
 from pathlib import Path
 from typing import Any
 
+from tests.records.test_probes import make_probe
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import publish_probe
 from ttq_bench.records.schema import (
     SCHEMA_VERSION,
     Alarm,
@@ -15,6 +19,12 @@ from ttq_bench.records.schema import (
 from ttq_bench.records.store import publish_record
 
 RECIPE = {"epochs": 2, "learning_rate": 0.1}
+CONVERSION = {"keep_first": True}
+STRATEGY = ("name", "number", "start", "ramp_epochs")
+
+
+def no_changes(epoch: int, layer: str) -> dict[str, Any]:
+    return {}
 
 
 def write_trial(
@@ -27,31 +37,44 @@ def write_trial(
     scales: dict[str, tuple[float, float]] | None = None,
     at_start: dict[str, tuple[float, float]] | None = None,
     start: tuple[str, float] | None = None,
-    strategy: tuple[str, float] = ("max_fraction", 0.05),
+    strategy: tuple[Any, ...] | None = ("max_fraction", 0.05),
     outcome: str = "finished",
     dataset: str = "cifar10-jpeg",
     pixels: str = "00",
     method: str = "ttq",
     alarms: tuple[Alarm, ...] = (),
     gauge: Gauge | None = None,
+    protocol: str = "short",
+    model: str = "resnet20",
+    learning_rate: float = 0.1,
+    conversion: dict[str, Any] | None = None,
+    sparsity: float = 0.25,
+    parameter_count: int = 100,
+    changes: Callable[[int, str], dict[str, Any]] = no_changes,
+    histograms: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``."""
+    """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``.
+
+    ``strategy`` is a name and a number, with the start and the epochs of a ramp where there is one.
+    ``changes`` of an epoch and a layer are columns of ``scales.parquet`` unlike the usual ones.
+    """
     quantization = None
     if scales is not None:
         quantization = {
             "method": method,
-            "strategy": {"name": strategy[0], "number": strategy[1]},
-            "conversion": {"keep_first": True},
+            "strategy": dict(zip(STRATEGY, strategy, strict=False)) if strategy else None,
+            "conversion": {**CONVERSION, **(conversion or {})},
         }
     spec: dict[str, Any] = {
-        "dataset": dataset, "protocol": "short", "model": "resnet20", "seed": seed,
-        "recipe": {**RECIPE, "epochs": len(errors)}, "quantization": quantization,
+        "dataset": dataset, "protocol": protocol, "model": model, "seed": seed,
+        "recipe": {**RECIPE, "epochs": len(errors), "learning_rate": learning_rate},
+        "quantization": quantization,
         "parent": parent, "validation_count": 5000, "data_fingerprint": "sha256:00",
         "training_version": 1,
     }  # fmt: skip
     epochs = [_epoch(number, error) for number, error in enumerate(errors, start=1)]
     rows = [
-        _scale(epoch, index, layer, *pair)
+        _with_rho(_scale(epoch, index, layer, *pair) | changes(epoch, layer))
         for epoch in range(len(errors) + 1)
         for index, (layer, pair) in enumerate(
             ((scales if epoch else at_start or scales) or {}).items()
@@ -64,8 +87,8 @@ def write_trial(
         spec=spec,
         errors=summarise_errors(epochs) if outcome == "finished" else None,
         start=Start(weights_sha256=start[0], test_error_percent=start[1]) if start else None,
-        sparsity=0.25 if scales else None,
-        parameter_count=100,
+        sparsity=sparsity if scales else None,
+        parameter_count=parameter_count,
         epochs_done=len(errors),
         training_seconds=60.0,
         run={
@@ -80,7 +103,9 @@ def write_trial(
         alarms=alarms,
         gauge=gauge,
     )
-    tables = {"epochs.parquet": epochs, "scales.parquet": rows}
+    tables = {
+        "epochs.parquet": epochs, "scales.parquet": rows, "histograms.parquet": histograms or []
+    }  # fmt: skip
     assert publish_record(ResultsPaths(root).trial(name), record, tables)
 
 
@@ -109,13 +134,23 @@ def _epoch(number: int, error: float) -> dict[str, Any]:
 
 
 def _scale(epoch: int, index: int, layer: str, positive: float, negative: float) -> dict[str, Any]:
-    from math import log, nan
-
-    valid = positive > 0 and negative > 0
     return {
         "epoch": epoch, "layer_index": index, "layer": layer, "weight_count": 10,
         "positive_scale": positive, "negative_scale": negative,
-        "rho": log(positive / negative) if valid else nan, "positive_share": 0.4,
+        "positive_share": 0.4,
         "zero_share": 0.25, "negative_share": 0.35, "threshold": 0.1, "feeds_batch_norm": "yes",
         "code_flips": 0.01, "gauge_residue": 0.001, "scale_path": 0.1,
     }  # fmt: skip
+
+
+def _with_rho(row: dict[str, Any]) -> dict[str, Any]:
+    positive, negative = row["positive_scale"], row["negative_scale"]
+    return row | {"rho": log(positive / negative) if positive > 0 and negative > 0 else nan}
+
+
+def write_probe(root: Path, trial_id: str, *, control: float, together: float | None) -> None:
+    """Publish a probe: test error of the control, and with all layers symmetrised."""
+    probe = make_probe(
+        trial_id, reestimated_error_percent=control, all_symmetrised_error_percent=together
+    )
+    publish_probe(ResultsPaths(root), probe)

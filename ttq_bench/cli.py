@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ttq_bench import __version__
+from ttq_bench.commands.options import (
+    add_data_option,
+    add_probe_options,
+    add_results_option,
+    add_speed_options,
+    add_suite_options,
+)
 from ttq_bench.errors import TtqBenchError
 
 
@@ -31,87 +38,66 @@ def make_parser() -> argparse.ArgumentParser:
         prog="ttq-bench",
         description="Reproduce 'Trained Ternary Quantization' and judge its claims.",
         epilog="Exit codes: 0 done; 2 bad input; 3 some trials failed; 4 stopped by --time-limit;"
-        " 5 bad data; 75 another run holds the results folder; 130 Ctrl-C; 143 SIGTERM.",
+        " 5 bad data; 6 verify found a difference; 75 another run holds the results folder;"
+        " 130 Ctrl-C; 143 SIGTERM.",
     )
     parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     plan = commands.add_parser("plan", help="show what a run would do, and how long it would take")
-    _add_suite_options(plan)
+    add_suite_options(plan)
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
     plan.set_defaults(command=_plan)
 
     run = commands.add_parser("run", help="run what is missing of a suite, then report")
-    _add_suite_options(run)
+    add_suite_options(run)
     run.add_argument("--time-limit", metavar="TIME", help="stop cleanly before this: 90s, 30m, 2h")
     run.add_argument("--no-report", action="store_true", help="leave out tables, figures, summary")
     run.set_defaults(command=_run)
 
     status = commands.add_parser("status", help="count what a results folder holds")
-    _add_results_option(status)
+    add_results_option(status)
     status.add_argument("--json", action="store_true", help="print the status as JSON")
     status.set_defaults(command=_status)
 
     report = commands.add_parser("report", help="draw tables, figures and summary from the records")
-    _add_results_option(report)
+    add_results_option(report)
     report.add_argument("--readme", type=Path, help="also refresh the generated block in this file")
     report.set_defaults(command=_report)
+
+    verify = commands.add_parser("verify", help="compute the report anew and compare every cell")
+    add_results_option(verify)
+    verify.add_argument("--readme", type=Path, help="also compare the generated block in this file")
+    verify.set_defaults(command=_verify)
+
+    compare = commands.add_parser("compare", help="say where two results folders differ")
+    compare.add_argument("first", type=Path, metavar="A", help="a results folder")
+    compare.add_argument(
+        "second", type=Path, metavar="B", help="another one; differences are B - A"
+    )
+    compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    compare.set_defaults(command=_compare)
 
     export = commands.add_parser("export", help="write a trained network as packed codes and ONNX")
     export.add_argument("trial", help="id of a trial, or a part that only its id has")
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
-    _add_results_option(export)
+    add_results_option(export)
     export.set_defaults(command=_export)
 
+    probe = commands.add_parser("probe", help="make the scales of trained networks equal, measure")
+    add_probe_options(probe)
+    probe.set_defaults(command=_probe)
+
     speed = commands.add_parser("speed", help="time a training step of each method, as ratios")
-    _add_speed_options(speed)
+    add_speed_options(speed)
     speed.set_defaults(command=_speed)
 
     data = commands.add_parser("data", help="fetch the published images, or show what is there")
     data.add_argument("action", choices=("fetch", "show"))
     data.add_argument("dataset", help="name of a dataset, for example cifar10")
-    _add_data_option(data)
+    add_data_option(data)
     data.set_defaults(command=_data)
     return parser
-
-
-def _add_suite_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
-    parser.add_argument(
-        "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
-    )
-    _add_results_option(parser)
-    _add_data_option(parser)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
-    parser.add_argument("--threads", type=_positive, help="CPU threads of one trial")
-    parser.add_argument("--trials-per-gpu", type=_positive, default=4, metavar="N")
-
-
-def _add_speed_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("methods", nargs="*", default=["ttq"], help="methods beside full_precision")
-    parser.add_argument("--model", default="resnet20")
-    parser.add_argument("--strategy", default="max_fraction:0.05", metavar="NAME:NUMBER")
-    parser.add_argument("--batch-size", type=_positive, default=128, metavar="N")
-    parser.add_argument("--rounds", type=_positive, default=100, metavar="N")
-    parser.add_argument("--threads", type=_positive, default=2, metavar="N")
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-
-
-def _add_results_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
-
-
-def _add_data_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the images are")
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -138,10 +124,28 @@ def _report(options: argparse.Namespace) -> int:
     return report.write(options)
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import verify
+
+    return verify.verify(options)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import compare
+
+    return compare.compare(options)
+
+
 def _export(options: argparse.Namespace) -> int:
     from ttq_bench.commands import export
 
     return export.export(options)
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import probe
+
+    return probe.probe(options)
 
 
 def _speed(options: argparse.Namespace) -> int:

@@ -34,6 +34,12 @@ class TrialsFailedError(TtqBenchError):
     exit_code = 3
 
 
+class VerificationError(TtqBenchError):
+    """A report, or a record, that is not what the records give (exit code 6)."""
+
+    exit_code = 6
+
+
 class BusyError(TtqBenchError):
     """Another driver is at work on the same results folder (exit code 75, as in sysexits.h)."""
 

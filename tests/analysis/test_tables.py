@@ -1,19 +1,20 @@
 """Records as tables."""
 
-from dataclasses import replace
+import json
 
+import pandas as pd
 import pytest
 
-from tests.written_records import write_grid
-from ttq_bench.analysis.paper import printed_error
-from ttq_bench.analysis.tables import Arm, load_tables
+from tests.paired_records import SHORT, tables_of
+from tests.written_records import write_grid, write_probe, write_trial
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.paths import ResultsPaths
+
+EQUAL = {"layer1.conv1": (1.0, 1.0)}
 
 
 def test_every_record_gives_one_trial_and_its_epochs(tmp_path):
     write_grid(tmp_path)
-    tables = load_tables(ResultsPaths(tmp_path))
+    tables = tables_of(tmp_path)
     assert len(tables.trials) == 9
     assert len(tables.epochs) == 18
     assert set(tables.trials["arm"]) == {"full_precision", "full_precision_continued", "ttq"}
@@ -21,14 +22,87 @@ def test_every_record_gives_one_trial_and_its_epochs(tmp_path):
 
 def test_final_scales_are_those_of_the_last_epoch(tmp_path):
     write_grid(tmp_path)
-    final = load_tables(ResultsPaths(tmp_path)).final_scales()
+    final = tables_of(tmp_path).final_scales()
     assert set(final["epoch"]) == {2}
     assert len(final) == 6
 
 
+def test_final_scales_are_of_each_trials_own_last_epoch_and_of_finished_ones(tmp_path):
+    write_trial(tmp_path, "a", seed=0, errors=(9.0,), scales=EQUAL)
+    write_trial(tmp_path, "b", seed=1, errors=(9.0,) * 3, scales=EQUAL)
+    write_trial(tmp_path, "c", seed=2, errors=(9.0,) * 5, scales=EQUAL, outcome="diverged")
+    final = tables_of(tmp_path).final_scales()
+    assert dict(zip(final["trial_id"], final["epoch"], strict=True)) == {"a": 1, "b": 3}
+    assert list(final["seed"]) == [0, 1]
+    assert set(final["model"]) == {SHORT.model}
+
+
+def test_final_scales_are_found_once_and_belong_to_their_own_tables(tmp_path):
+    write_grid(tmp_path / "one")
+    write_grid(tmp_path / "two", seeds=1)
+    one, two = tables_of(tmp_path / "one"), tables_of(tmp_path / "two")
+    assert one.final_scales() is one.final_scales()
+    assert (len(one.final_scales()), len(two.final_scales())) == (6, 2)
+    pd.testing.assert_frame_equal(tables_of(tmp_path / "one").final_scales(), one.final_scales())
+
+
+def test_the_scales_of_one_arm_are_a_part_of_all(tmp_path):
+    write_grid(tmp_path)
+    write_trial(tmp_path, "other", seed=0, errors=(9.0,), scales=EQUAL, method="ttq-ste")
+    tables = tables_of(tmp_path)
+    by_arm = {arm.arm: tables.final_scales_of(arm) for arm in tables.arms()}
+    assert {name: len(rows) for name, rows in by_arm.items()} == {
+        "full_precision": 0, "full_precision_continued": 0, "ttq": 6, "ttq-ste": 1,
+    }  # fmt: skip
+
+
+def test_the_number_of_parameters_stands_beside_a_trial(tmp_path):
+    write_trial(tmp_path, "a", seed=0, errors=(9.0,), parameter_count=269_722)
+    assert list(tables_of(tmp_path).trials["parameter_count"]) == [269_722]
+
+
+def histogram(epoch, counts):
+    return [
+        {
+            "epoch": epoch, "layer_index": 0, "layer": "layer1.conv1", "reach": 0.5,
+            "bins": len(counts), "bin": index, "count": count,
+        }
+        for index, count in enumerate(counts)
+    ]  # fmt: skip
+
+
+def test_histograms_are_read_where_records_have_them(tmp_path):
+    rows = histogram(0, [3, 7]) + histogram(2, [4, 6])
+    write_trial(tmp_path, "a", seed=0, errors=(9.0, 9.0), scales=EQUAL, histograms=rows)
+    write_trial(tmp_path, "old", seed=1, errors=(9.0, 9.0), scales=EQUAL)
+    found = tables_of(tmp_path).histograms
+    assert list(found["trial_id"]) == ["a"] * 4
+    assert found.drop(columns="trial_id").to_dict("records") == rows
+
+
+def test_probes_are_those_of_trials_that_have_a_record(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    for name in ("ttq-0", "gone-0"):
+        write_probe(tmp_path, name, control=20.0, together=20.5)
+    (probe,) = tables_of(tmp_path).probes
+    assert probe.trial_id == "ttq-0"
+    assert probe.all_symmetrised_error_percent == 20.5
+
+
+def test_a_probe_that_is_damaged_is_told(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    write_probe(tmp_path, "ttq-0", control=20.0, together=20.5)
+    path = tmp_path / "probes" / "ttq-0.json"
+    path.write_text(json.dumps({"trial_id": "ttq-0"}))
+    with pytest.raises(ResultsError, match="not a probe"):
+        tables_of(tmp_path)
+
+
 def test_an_empty_folder_gives_empty_tables(tmp_path):
-    tables = load_tables(ResultsPaths(tmp_path))
+    tables = tables_of(tmp_path)
     assert tables.trials.empty
+    assert tables.histograms.empty
+    assert tables.probes == []
     assert tables.final_scales().empty
 
 
@@ -37,17 +111,4 @@ def test_a_table_that_changed_on_disk_is_refused(tmp_path):
     path = tmp_path / "trials" / "fp-0" / "epochs.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ResultsError, match="changed since it was recorded"):
-        load_tables(ResultsPaths(tmp_path))
-
-
-def test_the_papers_figure_stands_only_beside_the_same_experiment():
-    arm = Arm(
-        dataset="cifar10", protocol="paper", model="resnet20", arm="ttq",
-        strategy="max_fraction(0.05)", recipe="0", epochs="1", diverged=0,
-    )  # fmt: skip
-    assert printed_error(arm) == 8.87
-    assert printed_error(replace(arm, dataset="cifar10-jpeg")) is None
-    assert printed_error(replace(arm, protocol="short")) is None
-    assert printed_error(replace(arm, strategy="constant_sparsity(0.5)")) is None
-    assert printed_error(replace(arm, arm="full_precision_continued", strategy="")) is None
-    assert printed_error(replace(arm, arm="full_precision", strategy="")) == 8.23
+        tables_of(tmp_path)

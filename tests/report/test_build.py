@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.store import write_failure
 from ttq_bench.report.build import build_report
+from ttq_bench.report.markdown import anchor
 from ttq_bench.report.readme import BEGIN, END
 
 
@@ -32,17 +34,26 @@ def report(tmp_path_factory):
 
 def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
     page, _ = report
-    first_screen = page[: page.index("| data: model and arm |")]
-    assert "**Data: cifar10-jpeg**" in first_screen
+    first_screen = page[: page.index("| claim |")]
+    assert "**Read with this in mind.** cifar10-jpeg: " in first_screen
     assert "not the published bytes" in first_screen
+    assert "Protocol short is not the paper's: 2 + 2 epochs." in first_screen
 
 
-def test_first_screen_states_cost_and_asymmetry_with_interval_and_n(report):
+def test_the_page_begins_with_question_answer_and_claims(report):
+    page, _ = report
+    question, claims, rest = (
+        page.index(s) for s in ("W_p and W_n", "| claim |", "## What was run")
+    )
+    assert question < page.index("1. **They become different") < claims < rest
+
+
+def test_the_page_states_cost_and_asymmetry_with_interval_and_n(report):
     page, _ = report
     assert re.search(
         r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: quantized is \*worse\*", page
     )
-    assert re.search(r"\*\*undecided\*\*.*Mean size of ρ.*n = 3", page)
+    assert re.search(r"\*\*supported\*\*.*Mean size of ρ.*n = 3", page)
 
 
 def test_failed_diverged_and_missing_trials_are_shown(report):
@@ -57,14 +68,19 @@ def test_every_link_leads_to_a_file(report):
     page, root = report
     links = re.findall(r"\]\(([^)]+)\)", page)
     assert len(links) > 15
-    assert [link for link in links if not (root / link).is_file()] == []
+    files = [link for link in links if not link.startswith("#")]
+    assert [link for link in files if not (root / link).is_file()] == []
+    headings = {anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
+    assert {link[1:] for link in links if link.startswith("#")} <= headings
 
 
 def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
     page, root = report
     pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", page)
-    kinds = {link.split("/")[1].split("_")[0] for _, link in pictures}
-    assert kinds == {"scales", "asymmetry", "error-curves", "error-sparsity"}
+    kinds = {Path(link).stem.split("_")[0] for _, link in pictures}
+    assert kinds >= {"claims", "scales", "asymmetry", "error-curves", "error-sparsity"}
+    drawn = {path.stem for path in (root / "figures").iterdir()}
+    assert {Path(link).stem for _, link in pictures} == drawn  # none is left out of the page
     for words, link in pictures:
         assert len(words) > 40
         assert (root / link).read_bytes().startswith(b"\x89PNG")
@@ -74,7 +90,9 @@ def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
 def test_tables_are_tidy_csv(report):
     _, root = report
     names = {path.name for path in (root / "tables").iterdir()}
-    assert names == {"accuracy.csv", "comparison.csv", "scales.csv", "asymmetry.csv", "epochs.csv"}
+    assert names == {
+        "claims.csv", "accuracy.csv", "comparison.csv", "scales.csv", "asymmetry.csv", "epochs.csv",
+    }  # fmt: skip
     lines = (root / "tables" / "accuracy.csv").read_text().splitlines()
     assert len(lines) == 11
     assert lines[0].startswith("trial_id,parent,dataset,protocol,model,arm,strategy,seed")
@@ -144,19 +162,10 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     text = readme.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
-    assert "old" not in text
-    row = next(line for line in text.splitlines() if "TTQ max_fraction(0.05)" in line)
-    assert row.startswith("| resnet20, TTQ max_fraction(0.05), cifar10-jpeg, protocol short, 2 + 2")
-    assert "| 3 | +2.10 [+1.85, +2.35] | 3 | quantized is *worse* |" in row
-
-
-def test_a_readme_row_without_control_compares_with_nothing_else(tmp_path):
-    write_trial(tmp_path, "fp-0", seed=0, errors=(30.0,))
-    write_trial(tmp_path, "ttq-0", seed=0, errors=(20.0,), parent="fp-0", scales={"a": (1.0, 1.0)})
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
-    build_report(tmp_path, readme)
-    assert "| 1 | – | 0 | no control was run |" in readme.read_text(encoding="utf-8")
+    assert "\nold\n" not in text
+    row = next(line for line in text.splitlines() if line.startswith("| A1 different "))
+    assert "| 0.096 [0.086, 0.106] |ρ| | 3 |".replace("|ρ|", "\\|ρ\\|") in row
+    assert row.endswith("| **not run**; stand-in: *supported* |")
 
 
 def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path):

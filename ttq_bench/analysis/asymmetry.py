@@ -5,24 +5,42 @@ questions are kept apart, each answered by t tests over seeds with Holm's correc
 
 - how large: a layer is *different* when its mean |rho| is above ``MARGIN``, *equal* when it is
   below (whatever the sign in each seed), *undecided* when neither is shown;
-- how systematic: the sign of rho is the same beyond chance when its mean differs from zero.
+- how systematic: the sign of rho is the same beyond chance when its mean differs from zero. The
+  signs alone are counted too (exact binomial test), and the noise is split into that between seeds
+  and that between the last epochs of one run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from ttq_bench.analysis.statistics import Estimate, estimate, holm, p_value
+from ttq_bench.analysis.judges import Verdict, above
+from ttq_bench.analysis.scale_measures import fed_layers, log_counts
+from ttq_bench.analysis.statistics import (
+    Estimate,
+    SignConsistency,
+    correlation,
+    estimate,
+    holm,
+    p_value,
+    sign_consistency,
+)
 from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.variance import VarianceSplit, variance_split
 
 MARGIN = 0.05  # a ratio of 1.05, the narrower of the two margins in use
+# Epochs at the end of a run that show its noise; a third of them, where that is more.
+FEWEST_LAST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LayerAsymmetry:
-    """One layer over seeds: signed rho, its size |rho|, and the three answers."""
+    """One layer over seeds: signed rho, its size |rho|, and the three answers.
+
+    ``counts`` is Pearson's r over seeds between rho and ln(n_positive / n_negative).
+    """
 
     layer: str
     feeds_batch_norm: str
@@ -31,11 +49,16 @@ class LayerAsymmetry:
     different: bool
     equal: bool
     systematic: bool
+    signs: SignConsistency
+    noise: VarianceSplit
+    counts: Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkAsymmetry:
     """All layers of one arm; ``size`` is the mean of |rho| over layers, one value a seed.
+
+    The layers of that mean are those that feed batch normalisation, or all where none does.
 
     ``start`` is that mean before the first step: zero where both scales start at one.
     ``undefined`` counts scales that are not positive, for which there is no rho.
@@ -49,13 +72,9 @@ class NetworkAsymmetry:
     layers: tuple[LayerAsymmetry, ...]
 
     @property
-    def verdict(self) -> str:
-        """Answer claim A1, that the two scales become different, by a majority of the layers."""
-        if 2 * sum(layer.different for layer in self.layers) > len(self.layers):
-            return "supported"
-        if 2 * sum(layer.equal for layer in self.layers) > len(self.layers):
-            return "contradicted"
-        return "undecided"
+    def verdict(self) -> Verdict:
+        """Answer claim A1, that the two scales become different: mean |rho| above ``MARGIN``."""
+        return above(self.size, MARGIN)
 
 
 def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:
@@ -69,20 +88,33 @@ def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:
 
 def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
     final = tables.final_scales_of(arm)
-    first = tables.scales[tables.scales["trial_id"].isin(final["trial_id"])]
-    first = first[first["epoch"] == 0]
-    size = final["rho"].abs()
+    history = tables.scales[tables.scales["trial_id"].isin(final["trial_id"])]
+    first = history[history["epoch"] == 0]
+    trained = history[history["epoch"] > 0]
+    fed = fed_layers(final)
     return NetworkAsymmetry(
         arm=arm,
-        size=estimate(list(size.groupby(final["trial_id"]).mean())),
-        start=float(first["rho"].abs().mean()),
-        largest=float(size.max()),
-        undefined=int(size.isna().sum()),
-        layers=_layers([rows for _, rows in final.groupby("layer_index", sort=True)]),
+        size=estimate(list(fed["rho"].abs().groupby(fed["trial_id"]).mean())),
+        start=float(fed_layers(first)["rho"].abs().mean()),
+        largest=float(fed["rho"].abs().max()),
+        undefined=int(final["rho"].isna().sum()),
+        layers=_layers(
+            [rows for _, rows in final.groupby("layer_index", sort=True)],
+            {str(name): _noise(rows) for name, rows in trained.groupby("layer")},
+        ),
     )
 
 
-def _layers(layers: Sequence[pd.DataFrame]) -> tuple[LayerAsymmetry, ...]:
+def _noise(rows: pd.DataFrame) -> VarianceSplit:
+    """Return how the last epochs' rho of one layer varies between and within seeds."""
+    wide = rows.pivot(index="trial_id", columns="epoch", values="rho").sort_index(axis="columns")
+    last = max(FEWEST_LAST, wide.shape[1] // 3)
+    return variance_split(wide.iloc[:, -last:].dropna().to_numpy())
+
+
+def _layers(
+    layers: Sequence[pd.DataFrame], noise: Mapping[str, VarianceSplit]
+) -> tuple[LayerAsymmetry, ...]:
     rhos = [rows["rho"].to_numpy() for rows in layers]
     different = holm([p_value(np.abs(rho), MARGIN, "greater") for rho in rhos])
     equal = holm([p_value(np.abs(rho), MARGIN, "less") for rho in rhos])
@@ -96,6 +128,9 @@ def _layers(layers: Sequence[pd.DataFrame]) -> tuple[LayerAsymmetry, ...]:
             different=different[index],
             equal=equal[index],
             systematic=systematic[index],
+            signs=sign_consistency(rho),
+            noise=noise[str(rows["layer"].iloc[0])],
+            counts=correlation(rho, log_counts(rows)),
         )
         for index, (rows, rho) in enumerate(zip(layers, rhos, strict=True))
     )
@@ -110,9 +145,15 @@ def asymmetry_table(networks: list[NetworkAsymmetry]) -> pd.DataFrame:
             row = {"layer": layer.layer, "feeds_batch_norm": layer.feeds_batch_norm}
             parts = {
                 f"{name}_{part}": getattr(value, part)
-                for name, value in (("rho", layer.rho), ("rho_size", layer.size))
+                for name, value in (
+                    ("rho", layer.rho),
+                    ("rho_size", layer.size),
+                    ("rho_to_counts", layer.counts),
+                )
                 for part in ("mean", "low", "high", "n")
             }
             answers = {name: getattr(layer, name) for name in ("different", "equal", "systematic")}
-            rows.append(arm | row | parts | answers)
+            signs = {"signs_agreeing": layer.signs.agreeing, "signs_p": layer.signs.p}
+            noise = {"between_seeds": layer.noise.between, "within_run": layer.noise.within}
+            rows.append(arm | row | parts | answers | signs | noise)
     return pd.DataFrame(rows)

@@ -1,21 +1,26 @@
 """Intervals and tests over seeds. Every estimate carries its interval and its n.
 
 Seeds are few, so intervals are Student's t; with one seed an interval is infinite, not zero.
+That each interval holds what it says is shown by simulation in tests/analysis/test_coverage.py.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE
-POWER = 0.8
-MOST_SEEDS = 10_000
 FEWEST = 2  # seeds without which there is no deviation
+FEWEST_PAIRS = 4  # Fisher's z has the variance 1 / (n - 3)
+# Equal differences of errors in percent disagree in their last bits, 8.73 - 8.53 and 7.90 - 7.70.
+ROUNDING = 1e-9
+
+Values = Sequence[float] | NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,23 @@ class Estimate:
         Never for equal values: an error is a count over a few hundred or thousand images, so two
         seeds agree by chance, and their interval of no width says nothing.
         """
-        return self.deviation > 0 and (self.low > 0 or self.high < 0)
+        return self.deviation != 0 and (self.low > 0 or self.high < 0)
 
 
-def estimate(
-    values: Sequence[float] | NDArray[np.float64], confidence: float = CONFIDENCE
-) -> Estimate:
-    """Return the mean of ``values`` (one a seed) with its Student-t interval."""
+@dataclass(frozen=True, slots=True)
+class SignConsistency:
+    """How many of ``n`` values share the commoner sign, and the p of both being as likely."""
+
+    agreeing: int
+    n: int
+    p: float
+
+
+def estimate(values: Values, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the mean of ``values`` (one a seed) with its Student-t interval.
+
+    Values that differ by rounding alone count as equal: deviation 0, an interval of no width.
+    """
     sample = np.asarray(values, dtype=float)
     n = len(sample)
     if n == 0:
@@ -55,11 +70,55 @@ def estimate(
     if n < FEWEST:
         return Estimate(mean, -math.inf, math.inf, math.nan, n)
     deviation = float(sample.std(ddof=1))
-    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * deviation / math.sqrt(n)
+    if deviation <= ROUNDING * abs(mean):
+        deviation = 0.0
+    reach = _t_quantile(confidence, n - 1) * deviation / math.sqrt(n)
     return Estimate(mean, mean - reach, mean + reach, deviation, n)
 
 
-def p_value(values: Sequence[float] | NDArray[np.float64], bound: float, alternative: str) -> float:
+def welch(first: Values, second: Values, confidence: float = CONFIDENCE) -> Estimate:
+    """Return mean(second) - mean(first) of samples that share no seeds, with Welch's interval.
+
+    ``n`` is that of the smaller sample. ``deviation`` is that of the difference between one seed
+    of each, the root of the two variances' sum: what pairing seeds at random would show. Welch's
+    interval is an approximation: with 3 seeds against 10 it holds the truth in 93 % at worst.
+    """
+    a, b = estimate(first), estimate(second)
+    mean, n = b.mean - a.mean, min(a.n, b.n)
+    if n < FEWEST:
+        return Estimate(mean, -math.inf, math.inf, math.nan, n)
+    deviation = math.hypot(a.deviation, b.deviation)
+    if deviation == 0:
+        return Estimate(mean, mean, mean, 0.0, n)
+    error = math.hypot(a.deviation / math.sqrt(a.n), b.deviation / math.sqrt(b.n))
+    share = (a.deviation / error) ** 2 / a.n  # of the first sample in the squared error
+    degrees = 1 / (share**2 / (a.n - 1) + (1 - share) ** 2 / (b.n - 1))
+    reach = _t_quantile(confidence, degrees) * error
+    return Estimate(mean, mean - reach, mean + reach, deviation, n)
+
+
+def correlation(x: Values, y: Values, confidence: float = CONFIDENCE) -> Estimate:
+    """Return Pearson's r of the pairs with Fisher's z interval; there is no deviation (NaN).
+
+    A pair with a value that is not finite is left out, of ``n`` too. The interval is all of
+    [-1, 1] for fewer than four pairs. Where one side is constant there is no r (NaN) either.
+    """
+    a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    assert a.shape == b.shape, f"pairs need as many x as y, got {a.shape} and {b.shape}"
+    whole = np.isfinite(a) & np.isfinite(b)
+    a, b = a[whole], b[whole]
+    n = len(a)
+    if n < FEWEST or estimate(a).deviation == 0 or estimate(b).deviation == 0:
+        return Estimate(math.nan, -1.0, 1.0, math.nan, n)
+    r = float(np.corrcoef(a, b)[0, 1])
+    if n < FEWEST_PAIRS:
+        return Estimate(r, -1.0, 1.0, math.nan, n)
+    z = math.atanh(r) if abs(r) < 1 else math.copysign(math.inf, r)
+    reach = float(special.ndtri((1 + confidence) / 2)) / math.sqrt(n - 3)
+    return Estimate(r, math.tanh(z - reach), math.tanh(z + reach), math.nan, n)
+
+
+def p_value(values: Values, bound: float, alternative: str) -> float:
     """Return the p of Student's one-sample t test of the mean against ``bound``.
 
     ``alternative`` is ``two-sided``, ``greater`` or ``less``, what a small p speaks for. 1 where
@@ -71,8 +130,29 @@ def p_value(values: Sequence[float] | NDArray[np.float64], bound: float, alterna
     t = (sample.mean - bound) / (sample.deviation / math.sqrt(sample.n))
     degrees = sample.n - 1
     if alternative == "two-sided":
-        return float(2 * stats.t.sf(abs(t), degrees))
-    return float(stats.t.sf(t if alternative == "greater" else -t, degrees))
+        return float(2 * special.stdtr(degrees, -abs(t)))
+    return float(special.stdtr(degrees, -t if alternative == "greater" else t))
+
+
+def equivalence_p(values: Values, low: float, high: float) -> float:
+    """Return the p of two one-sided t tests; a small one shows the mean within (low, high).
+
+    1 where there is nothing to test, as in ``p_value``.
+    """
+    assert low < high, f"an equivalence margin must have a width, got ({low}, {high})"
+    return max(p_value(values, low, "greater"), p_value(values, high, "less"))
+
+
+def sign_consistency(values: Values) -> SignConsistency:
+    """Return whether one sign is commoner than chance makes it, by the exact two-sided test.
+
+    Zeros and NaN have no sign and are left out of ``n``; without any sign p is 1.
+    """
+    sample = np.asarray(values, dtype=float)
+    positive, negative = int(np.sum(sample > 0)), int(np.sum(sample < 0))
+    n = positive + negative
+    p = float(stats.binomtest(positive, n).pvalue) if n else 1.0
+    return SignConsistency(max(positive, negative), n, p)
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
@@ -86,25 +166,6 @@ def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
     return rejected
 
 
-def seeds_needed(deviation: float, difference: float) -> int | None:
-    """Return the n at which a two-sided t test finds ``difference`` with 80 % power.
-
-    ``deviation`` is the one seen between seeds. None where it is not known, or beyond use.
-    """
-    if not (deviation > 0 and difference > 0):
-        return None
-    effect = difference / deviation
-    if _power(effect, MOST_SEEDS) < POWER:
-        return None
-    low, high = FEWEST - 1, MOST_SEEDS  # power grows with n: halve the span
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _power(effect, middle) >= POWER else (middle, high)
-    return high
-
-
-def _power(effect: float, n: int) -> float:
-    shift = effect * math.sqrt(n)
-    critical = float(stats.t.ppf(1 - LEVEL / 2, n - 1))
-    # The far tail adds nothing where the near one is close to the power that is asked for.
-    return float(stats.nct.sf(critical, n - 1, shift)) if shift < 30 else 1.0  # noqa: PLR2004
+def _t_quantile(confidence: float, degrees: float) -> float:
+    # What scipy.stats.t.ppf calls, at a fiftieth of the time: simulations ask 20,000 times.
+    return float(special.stdtrit(degrees, (1 + confidence) / 2))

@@ -4,7 +4,7 @@ Rows are averaged over seeds only within one dataset, protocol, model, arm, stra
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import pandas as pd
@@ -66,6 +66,7 @@ class Tables:
     histograms: pd.DataFrame
     probes: list[Probe]
     failures: list[dict[str, str]]
+    _final_scales: list[pd.DataFrame] = field(default_factory=list, init=False)
 
     @property
     def finished(self) -> pd.DataFrame:
@@ -79,11 +80,13 @@ class Tables:
         return set() if self.trials.empty else set(self.trials["trial_id"])
 
     def final_scales(self) -> pd.DataFrame:
-        """Return the scales at the last epoch of each trial, see ``of_finished``."""
+        """Return the scales at the last epoch of each trial, see ``of_finished``; found once."""
         if self.scales.empty:
             return self.scales
-        last = self.scales.groupby("trial_id")["epoch"].transform("max")
-        return self.of_finished(self.scales[self.scales["epoch"] == last])
+        if not self._final_scales:
+            last = self.scales.groupby("trial_id")["epoch"].transform("max")
+            self._final_scales.append(self.of_finished(self.scales[self.scales["epoch"] == last]))
+        return self._final_scales[0]
 
     def of_finished(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of finished trials, with the trials' own columns joined on."""
@@ -152,7 +155,8 @@ def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -
     for trial_id, record in records.items():
         if name in record.table_sha256:
             content = read_table(results.trial(trial_id), name, record.table_sha256[name])
-            frame = pd.read_parquet(io.BytesIO(content))
+            # Threads of pyarrow abort some short processes at their end (apache/arrow#34314).
+            frame = pd.read_parquet(io.BytesIO(content), use_threads=False)
             frame.insert(0, "trial_id", trial_id)
             if len(frame):  # a trial that diverged in its first epoch has rows of no type
                 frames.append(frame)

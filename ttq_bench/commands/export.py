@@ -9,17 +9,14 @@ from torch import nn
 
 from ttq_bench.data.catalog import DATASETS, DatasetCard, catalog_name
 from ttq_bench.errors import ResultsError, TtqBenchError
-from ttq_bench.execution.start import convert_
+from ttq_bench.execution.trained import recorded_spec, trained_model
 from ttq_bench.export.onnx_file import missing_packages, save_onnx
 from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
 from ttq_bench.files import write_atomically
-from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.ternary.conversion import set_epoch_
-from ttq_bench.training.checkpoints import load_state
 
 TRIED_IMAGES = 64
 
@@ -51,12 +48,7 @@ def export(options: argparse.Namespace) -> int:
 def exportable_spec(paths: TrialPaths) -> TrialSpec:
     """Return the spec of a finished, quantized trial; ``TtqBenchError`` says what it is instead."""
     record = read_record(paths.record)
-    try:
-        spec = TrialSpec.from_record(record.spec)
-    except ValueError as error:
-        raise ResultsError(
-            f"{paths.record}: its spec is one of another version; train the trial again"
-        ) from error
+    spec = recorded_spec(record, paths)
     if spec.quantization is None:
         raise TtqBenchError(f"{paths.trial_id}: is full precision, there are no codes to pack")
     if record.outcome != "finished":
@@ -77,21 +69,6 @@ def find_trial(results: ResultsPaths, asked: str) -> TrialPaths:
         )
     some = f"has {len(names)}, for example {names[0]}" if names else "has none"
     raise ResultsError(f"{results.trials}: no trial contains {asked!r}; it {some}")
-
-
-def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module:
-    """Return the network of a trial with its final weights, converted, in evaluation mode."""
-    state = load_state(paths.weights)
-    if state is None:
-        raise ResultsError(
-            f"{paths.weights}: weights are missing or damaged (they stay on the machine that made"
-            f" them); to train them anew, run the suite with another --results folder"
-        )
-    model = build_model(spec.model, classes=classes, seed=0)
-    convert_(model, spec)
-    set_epoch_(model, spec.recipe.epochs)
-    model.load_state_dict(state["model"])
-    return model.eval()
 
 
 def _pack_checked(

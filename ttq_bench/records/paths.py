@@ -36,6 +36,11 @@ class ResultsPaths:
         return self.root / "summary.md"
 
     @property
+    def page(self) -> Path:
+        """The same page, self-contained, for a browser."""
+        return self.root / "report.html"
+
+    @property
     def probes(self) -> Path:
         """Folder of what was measured on trained weights, one file a trial; merges by copying."""
         return self.root / "probes"

@@ -29,7 +29,7 @@ class SymmetrisedLayer(BaseModel):
 
 
 class Kernels(BaseModel):
-    """Ternary kernels of one layer: ``codes`` in row-major order of ``shape``, as ``+``, ``0``, ``-``."""
+    """Ternary kernels of one layer: ``codes`` are ``+0-``, row-major in ``shape``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,9 +39,11 @@ class Kernels(BaseModel):
 
 
 class Probe(BaseModel):
-    """Test errors in percent. ``reestimated`` has the scales as trained, and is what to compare with.
+    """Test errors in percent; ``reestimated`` has the scales as trained: compare with this one.
 
-    ``reestimation_images`` is 0 for a network without batch normalisation.
+    ``reestimation_images`` is 0 for a network without batch normalisation. A layer with a scale
+    that is not positive has no geometric mean: it stands in ``not_symmetrised`` alone, and then
+    ``all_symmetrised_error_percent`` is None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +56,8 @@ class Probe(BaseModel):
     as_trained_error_percent: float
     reestimated_error_percent: float
     symmetrised: tuple[SymmetrisedLayer, ...]
-    all_symmetrised_error_percent: float
+    not_symmetrised: tuple[str, ...] = ()
+    all_symmetrised_error_percent: float | None
     kernels: Kernels | None
     seconds: float
     run: dict[str, Any]
@@ -68,7 +71,7 @@ def publish_probe(results: ResultsPaths, probe: Probe) -> None:
 
 
 def read_probes(results: ResultsPaths) -> list[Probe]:
-    """Return every probe of a results folder, ordered by trial id."""
+    """Return every probe of a folder, ordered by trial id; ``ResultsError`` names a bad one."""
     probes = []
     for path in sorted(results.probes.glob("*.json")):
         try:
@@ -78,7 +81,12 @@ def read_probes(results: ResultsPaths) -> list[Probe]:
             raise ResultsError(
                 f"{path}: not a probe ({reason}); delete it and run `ttq-bench probe` again"
             ) from error
-        if probe.probe_version > PROBE_VERSION or probe.trial_id != path.stem:
-            raise ResultsError(f"{path}: of a newer version, or not of its name; delete it")
+        if probe.probe_version > PROBE_VERSION:
+            raise ResultsError(
+                f"{path}: written by a newer version (probe {probe.probe_version}, known up to"
+                f" {PROBE_VERSION}); update ttq_bench"
+            )
+        if probe.trial_id != path.stem:
+            raise ResultsError(f"{path}: is the probe of {probe.trial_id}; give it its name back")
         probes.append(probe)
     return probes

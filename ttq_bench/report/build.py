@@ -1,52 +1,55 @@
-"""The whole report of a results folder: tables, figures, summary."""
+"""The whole report of a results folder: tables, figures, summary, and one page for a browser."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from ttq_bench.analysis.asymmetry import asymmetry, asymmetry_table
-from ttq_bench.analysis.comparison import compare_arms, comparison_table
-from ttq_bench.analysis.tables import Tables, load_tables
+from ttq_bench.analysis.asymmetry import asymmetry_table
+from ttq_bench.analysis.comparison import comparison_table
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.plans import read_planned
+from ttq_bench.report.claims_table import evidence_table
+from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures import draw_figures
+from ttq_bench.report.html_page import html_page
 from ttq_bench.report.readme import findings_block, replace_block
 from ttq_bench.report.summary import summary_page
 
+ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
-def build_report(root: Path, readme: Path | None = None) -> Path:
+
+def build_report(root: Path, readme: Path | None = None, *, into: Path | None = None) -> Path:
     """Write the report of the records in ``root`` and return the path of ``summary.md``.
 
-    With ``readme``, the generated block in that file is refreshed too.
+    It goes into the folder ``into``, ``root`` itself by default. With ``readme``, the generated
+    block in that file is refreshed too.
     """
-    results = ResultsPaths(root)
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
-    tables = load_tables(results)
-    arms, networks = compare_arms(tables), asymmetry(tables)
+    contents = read_contents(ResultsPaths(root))
+    out = ResultsPaths(into or root)
     try:
-        figures = draw_figures(tables, root / "figures")
-        _remove_stale(root / "figures", {f.path.stem for f in figures})
-        for name, table in _csv_tables(tables, comparison_table(arms), asymmetry_table(networks)):
-            text = table.to_csv(index=False, float_format="%.6g")
-            write_atomically(root / "tables" / f"{name}.csv", text.encode())
-        page = summary_page(
-            results.summary,
-            tables,
-            planned=read_planned(results),
-            results=arms,
-            networks=networks,
-            figures=figures,
-        )
-        write_atomically(results.summary, page.encode())
+        _write(contents, out)
         if readme is not None:
-            text = replace_block(readme.read_text(encoding="utf-8"), findings_block(arms, networks))
+            text = replace_block(readme.read_text(encoding="utf-8"), findings_block(contents))
             write_atomically(readme, text.encode())
     except OSError as error:
         raise ResultsError(f"{error.filename}: cannot be written ({error.strerror})") from error
-    return results.summary
+    return out.summary
+
+
+def _write(contents: Contents, out: ResultsPaths) -> None:
+    figures = draw_figures(contents, out.root / "figures")
+    _remove_stale(out.root / "figures", {figure.path.stem for figure in figures})
+    tables = csv_tables(contents)
+    for name, table in tables.items():
+        text = table.to_csv(index=False, float_format="%.6g")
+        write_atomically(out.root / "tables" / f"{name}.csv", text.encode())
+    summary = summary_page(out.summary, contents, figures)
+    write_atomically(out.summary, summary.encode())
+    page = html_page(summary, out.root, {name: tables[name] for name in ON_THE_PAGE})
+    write_atomically(out.page, page.encode())
 
 
 def _remove_stale(folder: Path, current: set[str]) -> None:
@@ -56,13 +59,13 @@ def _remove_stale(folder: Path, current: set[str]) -> None:
             path.unlink()
 
 
-def _csv_tables(
-    tables: Tables, comparison: pd.DataFrame, asymmetries: pd.DataFrame
-) -> list[tuple[str, pd.DataFrame]]:
-    return [
-        ("accuracy", tables.trials),
-        ("comparison", comparison),
-        ("scales", tables.final_scales()),
-        ("asymmetry", asymmetries),
-        ("epochs", tables.epochs),
-    ]
+def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:
+    """Return the tables by the names of their files."""
+    return {
+        "claims": evidence_table(contents.evidence, contents.ledger),
+        "accuracy": contents.tables.trials,
+        "comparison": comparison_table(contents.results),
+        "scales": contents.tables.final_scales(),
+        "asymmetry": asymmetry_table(contents.asymmetries),
+        "epochs": contents.tables.epochs,
+    }

@@ -1,23 +1,19 @@
-"""Test error over the epochs, and test error against sparsity."""
+"""Test error over the epochs."""
 
-import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.tables import Arm, Tables
-from ttq_bench.report.naming import arm_label, file_name, table_name
-from ttq_bench.report.style import Look, SavedFigure, look, save
+from ttq_bench.report.naming import arm_label, network_file, table_name
+from ttq_bench.report.shown_arms import ONE_STRENGTH, look_numbers, one_strength
+from ttq_bench.report.style import LEGEND_COLUMNS, Look, SavedFigure, legend_inches, look, save
 
 MOST_MARKED = 60  # epochs; longer curves are drawn without marks
 MOST_BANDS = 6  # arms; the bands of more hide each other
-LEGEND_COLUMNS = 2
-LEGEND_ROW_INCHES = 0.22
 
 
 def error_curves(tables: Tables, folder: Path) -> list[SavedFigure]:
@@ -30,10 +26,11 @@ def error_curves(tables: Tables, folder: Path) -> list[SavedFigure]:
 
 
 def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
-    curves = [(arm, _curve(tables, arm), look(i)) for i, arm in enumerate(arms)]
+    looks = {arm: look(number) for arm, number in look_numbers(arms).items()}
+    curves = [(arm, _curve(tables, arm), looks[arm]) for arm in one_strength(arms)]
     curves = [curve for curve in curves if len(curve[1])]
     panels = 2 if any("+" in arm.epochs for arm, _, _ in curves) else 1
-    height = 4.2 + LEGEND_ROW_INCHES * math.ceil(len(curves) / LEGEND_COLUMNS)
+    height = 4.2 + legend_inches(len(curves))
     figure, axes = plt.subplots(1, panels, figsize=(4.9 * panels + 0.4, height), squeeze=False)
     for arm, curve, style in curves:
         for axis in axes[0] if "+" in arm.epochs else axes[0][:1]:
@@ -50,10 +47,12 @@ def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
         axes[0][1].set_title("fine-tuning alone, enlarged", fontsize=10)
         axes[0][1].set_ylabel("test error (%), not from zero")
     figure.suptitle(f"{table_name(arms[0])}: mean and range over seeds", fontsize=11)
-    return _saved(
-        figure, folder, "error-curves", "Test error over the epochs", arms[0],
+    return save(
+        figure, folder, network_file("error-curves", arms[0]),
+        f"Test error over the epochs: {table_name(arms[0])}",
         "Test error after each epoch, mean (line) and range (band) over seeds. Fine-tuned networks"
-        " start where their full-precision parents end. No epoch was chosen by these curves.",
+        " start where their full-precision parents end. No epoch was chosen by these curves."
+        f"{ONE_STRENGTH}",
     )  # fmt: skip
 
 
@@ -74,46 +73,3 @@ def _draw_curve(axis: Axes, curve: pd.DataFrame, style: Look, label: str, band: 
         curve.index, curve["mean"], linestyle=style.dash, marker=style.marker,
         ms=4 if len(curve) < MOST_MARKED else 0, color=style.colour, label=label,
     )  # fmt: skip
-
-
-def error_against_sparsity(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network with quantized arms: every trial; lines without zeros."""
-    return [
-        _draw_sparsity(tables, arms, folder)
-        for arms in tables.networks()
-        if any(arm.is_quantized and len(tables.trials_of(arm)) for arm in arms)
-    ]
-
-
-def _draw_sparsity(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
-    height = 4.0 + LEGEND_ROW_INCHES * math.ceil(len(arms) / LEGEND_COLUMNS)
-    figure, axis = plt.subplots(figsize=(7.5, height))
-    for number, arm in enumerate(arms):
-        trials, style = tables.trials_of(arm), look(number)
-        label = arm_label(arm.arm, arm.strategy)
-        if arm.is_quantized:
-            zeros = 100 * trials["sparsity"].astype(float)
-            axis.scatter(
-                zeros, trials[ERROR], color=style.colour, marker=style.marker, s=36, label=label
-            )
-        elif len(trials):
-            errors = trials[ERROR]
-            axis.axhline(errors.mean(), color=style.colour, ls=style.dash, lw=1.5, label=label)
-            axis.axhspan(errors.min(), errors.max(), color=style.colour, alpha=0.12, lw=0)
-    axis.set_xlim(0, 100)
-    axis.set_xlabel("zero weights in the quantized layers (%)")
-    axis.set_ylabel("test error (%), last epoch")
-    figure.legend(loc="outside lower center", ncols=LEGEND_COLUMNS)
-    axis.set_title(f"{table_name(arms[0])}: one mark a trial", fontsize=10)
-    return _saved(
-        figure, folder, "error-sparsity", "Test error against sparsity", arms[0],
-        "Test error at the last epoch against the share of zeros over all quantized layers, one"
-        " mark a trial; lines are the means of the full-precision networks, bands their range.",
-    )  # fmt: skip
-
-
-def _saved(  # noqa: PLR0917
-    figure: Figure, folder: Path, kind: str, title: str, arm: Arm, caption: str
-) -> SavedFigure:
-    name = file_name(kind, arm.dataset, arm.protocol, arm.model)
-    return save(figure, folder, name, f"{title}: {table_name(arm)}", caption)

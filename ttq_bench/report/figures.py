@@ -7,22 +7,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.figure_asymmetry import asymmetry_by_layer
-from ttq_bench.report.figure_errors import error_against_sparsity, error_curves
+from ttq_bench.report.figure_claims import claims_at_a_glance
+from ttq_bench.report.figure_depth import gain_by_depth
+from ttq_bench.report.figure_errors import error_curves
+from ttq_bench.report.figure_histograms import latent_weights
+from ttq_bench.report.figure_kernels import kernels_of_a_layer
 from ttq_bench.report.figure_scales import scales_over_epochs
+from ttq_bench.report.figure_sign import printed_sign
+from ttq_bench.report.figure_sparsity import error_against_sparsity
+from ttq_bench.report.figure_symmetrised import cost_of_symmetry
 from ttq_bench.report.style import SavedFigure, figure_style
 
 FIGURES: tuple[Callable[[Tables, Path], list[SavedFigure]], ...] = (
     scales_over_epochs,
     asymmetry_by_layer,
+    printed_sign,
+    cost_of_symmetry,
     error_curves,
+    gain_by_depth,
     error_against_sparsity,
+    latent_weights,
+    kernels_of_a_layer,
 )
 
 
-def draw_figures(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw every figure into ``folder`` and return them in the order of ``FIGURES``."""
-    if tables.trials.empty:
+def draw_figures(contents: Contents, folder: Path) -> list[SavedFigure]:
+    """Draw every figure into ``folder``: the claims, then those of ``FIGURES`` in their order."""
+    if contents.tables.trials.empty:
         return []
     with figure_style():
-        return [figure for draw in FIGURES for figure in draw(tables, folder)]
+        figures = claims_at_a_glance(contents.ledger, folder)
+        return figures + [f for draw in FIGURES for f in draw(contents.tables, folder)]

@@ -5,7 +5,8 @@ import math
 from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.paper import printed_error
-from ttq_bench.analysis.statistics import Estimate, seeds_needed
+from ttq_bench.analysis.power import seeds_needed
+from ttq_bench.analysis.statistics import Estimate
 from ttq_bench.report.markdown import table, with_interval
 from ttq_bench.report.naming import arm_label, seeds_of
 

@@ -1,14 +1,18 @@
 """Pieces of Markdown: tables, numbers with their intervals, links."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from ttq_bench.analysis.statistics import Estimate
 
+NUMBER = re.compile(r"[+−-]?\d|–$|undefined$|diverged$")
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; the first column is text, the others are numbers."""
-    align = ["---", *["---:"] * (len(header) - 1)]
+    """Return the lines of a table; columns of numbers (all cells begin with one) stand right."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    align = ["---:" if column and all(map(NUMBER.match, column)) else "---" for column in columns]
     return [_row(header), _row(align), *(_row(row) for row in rows), ""]
 
 
@@ -32,3 +36,13 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     if math.isinf(value.half_width):
         return f"{mean} (one seed: no interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
+
+
+def percent(value: float | None) -> str:
+    """Return an error in percent; a trial without one diverged."""
+    return "diverged" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that a heading gets on GitHub and in the HTML report."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") or "section"

@@ -40,6 +40,21 @@ def seeds_of(n: int, arm: Arm) -> str:
     return f"{n} (+{arm.diverged} diverged)" if arm.diverged else str(n)
 
 
+def seeds_in_words(n: int) -> str:
+    """Return ``one seed`` or ``5 seeds``."""
+    return "one seed" if n == 1 else f"{n} seeds"
+
+
+def layer_label(layer: str, feeds_batch_norm: str) -> str:
+    """Return a layer's name, marked unless it feeds batch normalisation."""
+    return layer + {"yes": "", "no": " (no BN)"}.get(feeds_batch_norm, " (BN?)")
+
+
+def network_file(kind: str, arm: Arm) -> str:
+    """Return the file name of a figure that all arms of one network share."""
+    return file_name(kind, arm.dataset, arm.protocol, arm.model)
+
+
 def file_name(*parts: str) -> str:
     """Return the parts joined, with nothing in it that a path or a link would trip over."""
     return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", part).strip("-") for part in parts if part)

@@ -1,6 +1,7 @@
 """One look for every figure: colour-blind safe, told apart in grey by line style, small files."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,19 @@ import matplotlib
 matplotlib.use("Agg")  # before pyplot: reports are drawn on machines without a screen
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = sns.color_palette("colorblind", 8)
 DASHES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DOTS_PER_INCH = 130
+NARROWEST = 8.0  # inches; titles and legends of two columns need them
+MARGIN_SHARE = 0.12
+LEGEND_COLUMNS = 2
+LEGEND_ROW_INCHES = 0.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,35 @@ def look(number: int) -> Look:
     return Look(
         COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)]
     )
+
+
+def legend_inches(entries: int) -> float:
+    """Return the height of a legend in ``LEGEND_COLUMNS``."""
+    return LEGEND_ROW_INCHES * math.ceil(entries / LEGEND_COLUMNS)
+
+
+def bar(half_width: float) -> float:
+    """Return how far a bar reaches; one seed has an infinite interval, which is no bar at all."""
+    return math.nan if math.isinf(half_width) else half_width
+
+
+def readable(values: "pd.Series[float]", *always: float) -> tuple[float, float]:
+    """Return limits of an axis by what was measured, and ``always``: wide intervals are clipped."""
+    shown = [*values.dropna(), *always]
+    margin = MARGIN_SHARE * (max(shown) - min(shown) or 1.0)
+    return min(shown) - margin, max(shown) + margin
+
+
+def shift(number: int, count: int) -> float:
+    """Return how far beside its tick one of ``count`` marks stands; ticks are 1 apart."""
+    return 0.8 * ((number + 1) / (count + 1) - 0.5)
+
+
+def name_layers(axis: Axes, labels: Sequence[str]) -> None:
+    """Write the names of layers below places 0, 1, 2 and so on."""
+    axis.set_xlim(-0.6, len(labels) - 0.4)
+    axis.set_xticks(range(len(labels)), list(labels), rotation=60)
+    plt.setp(axis.get_xticklabels(), ha="right", rotation_mode="anchor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +101,7 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> S
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.set_layout_engine("none")  # the layout stays; finding it takes longer than drawing
     figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
     plt.close(figure)
     return SavedFigure(path, title, caption)

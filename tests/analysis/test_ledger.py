@@ -1,0 +1,201 @@
+"""The ledger: exact evidence wins, a stand-in never decides, every verdict is its interval's."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.claim_records import network_of, values_for, write_beside_others
+from tests.paired_records import SHORT, tables_of
+from ttq_bench.analysis.claims import CLAIMS
+from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
+from ttq_bench.analysis.measured import Measured, Network
+from ttq_bench.analysis.statistics import estimate
+
+TWN = CLAIMS["TWN"]
+PAPER = network_of(TWN)
+FAR = Network("mnist-png", "mnist", "lenet5")
+
+
+def of(rows, label):
+    """Return the network and the exactness of each row of a claim."""
+    return [(row.network, row.exact) for row in rows if row.claim.label == label]
+
+
+def row_of(rows, label):
+    (row,) = [row for row in rows if row.claim.label == label]
+    return row
+
+
+def write(root, label, verdict, network):
+    write_beside_others(root, CLAIMS[label], values_for(CLAIMS[label], verdict), network)
+
+
+def read(root):
+    found = all_evidence(tables_of(root))
+    return found, ledger(found)
+
+
+def test_without_records_each_claim_stands_there_as_not_run(tmp_path):
+    found, rows = read(tmp_path)
+    assert found == []
+    assert [row.claim for row in rows] == list(CLAIMS.values())
+    for row in rows:
+        assert (row.network, row.measured, row.value, row.exact) == (None, None, None, False)
+        assert (row.verdict, row.stand_in, row.seeds) == ("not run", "not run", None)
+
+
+def test_exact_evidence_wins_over_a_stand_in_that_says_otherwise(tmp_path):
+    write(tmp_path, "TWN", "supported", SHORT)
+    write(tmp_path, "TWN", "contradicted", PAPER)
+    write(tmp_path, "TWN", "supported", FAR)
+    found, rows = read(tmp_path)
+    assert of(found, "TWN") == [(PAPER, True), (SHORT, False), (FAR, False)]
+    row = row_of(rows, "TWN")
+    assert (row.network, row.exact, row.verdict) == (PAPER, True, "contradicted")
+
+
+@pytest.mark.parametrize("says", ["supported", "contradicted", "undecided"])
+def test_a_stand_in_never_decides_the_claim_its_own_verdict_stands_beside(tmp_path, says):
+    write(tmp_path, "TWN", says, SHORT)
+    row = row_of(read(tmp_path)[1], "TWN")
+    assert (row.network, row.exact) == (SHORT, False)
+    assert (row.verdict, row.stand_in) == ("not run", says)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dataset": "cifar10-jpeg"},
+        {"dataset": "cifar100"},
+        {"protocol": "modern"},
+        {"protocol": "paper2"},
+        {"model": "resnet32"},
+    ],
+)
+def test_other_data_another_schedule_or_another_model_is_a_stand_in(tmp_path, change):
+    write(tmp_path, "TWN", "supported", replace(PAPER, **change))
+    assert of(read(tmp_path)[0], "TWN") == [(replace(PAPER, **change), False)]
+
+
+@pytest.mark.parametrize(
+    "change", [{"protocol": "released"}, {"model": "preact_resnet20", "protocol": "released"}]
+)
+def test_the_schedule_of_the_released_code_is_exact_too(tmp_path, change):
+    write(tmp_path, "TWN", "supported", replace(PAPER, **change))
+    assert of(read(tmp_path)[0], "TWN") == [(replace(PAPER, **change), True)]
+
+
+def test_a_claim_on_one_depth_takes_no_other_network(tmp_path):
+    write(tmp_path, "T1 ResNet-32", "supported", replace(PAPER, model="resnet32"))
+    found, rows = read(tmp_path)
+    assert of(found, "T1 ResNet-20") == of(found, "T2 top-1") == []
+    assert row_of(rows, "T1 ResNet-20").verdict == "not run"
+    assert row_of(rows, "T1 ResNet-32").verdict == "supported"
+
+
+def test_evidence_is_ordered_by_its_worth_whatever_the_records_are_called(tmp_path):
+    best_first = [
+        Network("cifar10", "paper", "resnet20"),
+        Network("cifar10", "released", "preact_resnet20"),
+        Network("cifar10-jpeg", "paper", "resnet20"),
+        Network("cifar10", "modern", "resnet20"),
+        Network("cifar10", "short", "resnet20"),
+        Network("cifar10-jpeg", "short", "resnet20"),
+        Network("cifar10", "own", "resnet20"),
+        Network("cifar10-jpeg", "paper", "resnet110"),
+        Network("cifar100", "paper", "resnet20"),
+        Network("mnist-png", "mnist", "lenet5"),
+    ]
+    for network in reversed(best_first):
+        write(tmp_path, "TWN", "undecided", network)
+    found, rows = read(tmp_path)
+    assert [network for network, _ in of(found, "TWN")] == best_first
+    assert row_of(rows, "TWN").network == best_first[0]
+    assert [row.claim.label for row in found] == sorted(
+        (row.claim.label for row in found), key=list(CLAIMS).index
+    )
+
+
+def test_what_is_counted_is_settled_on_any_network_without_seeds(tmp_path):
+    write(tmp_path, "Z1 layers", "supported", FAR)
+    row = row_of(read(tmp_path)[1], "Z1 layers")
+    assert (row.exact, row.is_counted, row.verdict, row.seeds) == (True, True, "supported", None)
+    assert (row.value.low, row.value.high) == (row.value.mean, row.value.mean)
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict"), [(14.99, "contradicted"), (15.0, "supported"), (16.0, "supported")]
+)
+def test_a_counted_value_is_judged_by_itself(times, verdict):
+    measured = Measured((times,), ("a",), counted=True)
+    row = LedgerRow(CLAIMS["Z1 layers"], FAR, measured, exact=True, noise=0.0)
+    assert (row.verdict, row.stand_in) == (verdict, verdict)
+
+
+# Two seeds at 1 and 3 points: mean 2, deviation sqrt(2).
+TWO = Measured((1.0, 3.0), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("label", "exact", "noise", "seeds"),
+    [
+        # One deviation is found by 10 seeds, half of one by 34 (tables of the t test, 80 %).
+        ("F2", True, 2.0, 10),  # the mean, 2, is above zero by one deviation
+        ("F2", False, 4.0, 34),  # nothing was printed: the stand-in's own distance
+        ("TWN", True, 2.0, 10),  # exact: the estimate, not the printed 0.25
+        ("TWN", False, 0.25, 10),  # a stand-in: the printed 0.25
+        ("T1 ResNet-20", False, 0.64, 10),  # and -0.64 whatever its sign
+        ("B1 no value", True, 1.75, 10),  # the nearer end of [-0.25, 0.25]
+        ("F2", True, math.nan, None),
+        ("F2", True, 0.0, None),
+    ],
+)
+def test_seeds_that_would_find_what_is_in_question(label, exact, noise, seeds):
+    assert LedgerRow(CLAIMS[label], SHORT, TWO, exact, noise).seeds == seeds
+
+
+def test_the_noise_of_a_row_is_the_deviation_between_its_seeds(tmp_path):
+    write(tmp_path, "TWN", "undecided", PAPER)
+    row = row_of(read(tmp_path)[1], "TWN")  # -0.5, 0 and 0.5
+    assert row.noise == pytest.approx(0.5)
+
+
+def test_a_claim_without_evidence_takes_the_noise_of_its_kind_on_the_same_data(tmp_path):
+    write(tmp_path, "T1 ResNet-20", "undecided", PAPER)  # deviation 0.5
+    write(tmp_path, "T1 ResNet-20", "supported", replace(PAPER, protocol="short"))
+    rows = read(tmp_path)[1]
+    row = row_of(rows, "T1 ResNet-32")
+    assert (row.network, row.verdict) == (None, "not run")
+    assert row.noise == pytest.approx(0.5)
+    assert row.seeds > 1000  # to find 0.04 at a noise of 0.5
+    assert math.isnan(row_of(rows, "T2 top-1").noise)  # other data
+    assert math.isnan(row_of(rows, "F2").noise)  # another kind
+
+
+def test_the_authors_log_stands_beside_the_claims_that_name_it():
+    with_log = {label for label, claim in CLAIMS.items() if LedgerRow(claim, None, None, False).log}
+    assert with_log == {"T1 ResNet-20", "T2 top-1", "A1 different", "B1 close"}
+
+
+@given(
+    st.sampled_from(list(CLAIMS.values())),
+    st.lists(st.floats(-3, 3).map(lambda x: round(x, 3)), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_a_verdict_is_what_the_interval_says(claim, values, exact):
+    row = LedgerRow(claim, SHORT, Measured(tuple(values), ()), exact)
+    low, high = claim.bound
+    interval = estimate(values)
+    if len(values) == 1 or interval.low == interval.high:
+        expected = "undecided"
+    elif low < interval.low and interval.high < high:
+        expected = "supported"
+    elif interval.high < low or high < interval.low:
+        expected = "contradicted"
+    else:
+        expected = "undecided"
+    assert (row.value, row.stand_in) == (interval, expected)
+    assert row.verdict == (expected if exact else "not run")

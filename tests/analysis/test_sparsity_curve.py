@@ -1,0 +1,151 @@
+"""The course of the error over sparsity, on curves that are drawn by hand."""
+
+import pytest
+
+from tests.paired_records import SHORT, tables_of, write_arm, write_parents
+from ttq_bench.analysis.sparsity_curve import fall, rise, sweep, threshold_gain
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_parents(tmp_path, 3)
+    return tmp_path
+
+
+def write_points(root, errors, seed=0, name="constant_sparsity", tag="", **more):
+    """Publish one trial for each sparsity in ``errors``; its strategy has that number."""
+    for sparsity, error in errors.items():
+        usual = {"sparsity": sparsity, "strategy": (name, round(sparsity, 2))}
+        label = f"-{name}{sparsity}{tag}"
+        write_arm(root, "ttq", {seed: error}, tag=label, **usual | more)
+
+
+def write_thresholds(root, errors, seed=0, **more):
+    write_points(root, errors, seed, name="max_fraction", **more)
+
+
+def measured(root, measure):
+    found = measure(tables_of(root), SHORT)
+    return None if found is None else found.values
+
+
+def test_fall_and_rise_are_against_the_mean_of_the_middle_worked_by_hand(root):
+    write_points(root, {0.0: 12.0, 0.1: 99.0, 0.3: 10.0, 0.4: 8.0, 0.5: 9.0, 0.6: 99.0, 0.9: 10.5})
+    # The middle: (10 + 8 + 9) / 3 = 9.
+    assert measured(root, fall) == pytest.approx((3.0,))
+    assert measured(root, rise) == pytest.approx((1.5,))
+
+
+def test_a_curve_that_goes_the_other_way_has_negative_values(root):
+    write_points(root, {0.0: 8.0, 0.4: 9.0, 0.9: 7.0})
+    assert measured(root, fall) == (-1.0,)
+    assert measured(root, rise) == (-2.0,)
+
+
+def test_the_ends_are_the_fewest_and_the_most_zeros(root):
+    write_points(root, {0.0: 12.0, 0.04: 99.0, 0.4: 9.0, 0.8: 99.0, 0.9: 99.0, 0.95: 10.0})
+    assert measured(root, fall) == (3.0,)
+    assert measured(root, rise) == (1.0,)
+
+
+@pytest.mark.parametrize("sparsity", [0.06, 0.29, 0.51, 0.79])
+def test_points_between_the_regions_answer_nothing(root, sparsity):
+    write_points(root, {0.0: 12.0, sparsity: 9.0, 0.9: 10.0})
+    assert measured(root, fall) is None
+    assert measured(root, rise) is None
+
+
+@pytest.mark.parametrize("shares", [(0.2999955, 0.7999955), (0.5000004, 0.8000012)])
+def test_shares_of_whole_weights_stand_for_the_number_that_was_asked_for(root, shares):
+    """ResNet-20 at 0.3: each layer rounds, 80,178 of 267,264 weights are zero, a little less."""
+    middle, most = shares
+    write_points(root, {0.0: 12.0, middle: 9.0, most: 10.0})
+    assert measured(root, fall) == (3.0,)
+    assert measured(root, rise) == (1.0,)
+
+
+def test_each_seed_has_one_value_and_one_with_a_missing_point_has_none(root):
+    write_points(root, {0.0: 12.0, 0.4: 9.0, 0.9: 10.0}, seed=0)
+    write_points(root, {0.0: 12.5, 0.4: 9.0}, seed=1)
+    write_points(root, {0.4: 9.0, 0.9: 11.0}, seed=2)
+    assert measured(root, fall) == (3.0, 3.5)
+    assert measured(root, rise) == (1.0, 2.0)
+
+
+def test_the_trials_behind_a_value_are_its_end_and_its_middle(root):
+    write_points(root, {0.0: 12.0, 0.2: 9.0, 0.4: 9.0, 0.9: 10.0})
+    names = fall(tables_of(root), SHORT).trials
+    assert names == ("ttq-constant_sparsity0.0-0", "ttq-constant_sparsity0.4-0")
+
+
+def test_the_threshold_is_compared_with_the_curve_between_its_neighbours(root):
+    write_points(root, {0.2: 10.0, 0.6: 14.0, 0.8: 12.0})
+    write_thresholds(root, {0.3: 10.5, 0.7: 14.0})
+    # At 0.3 the curve stands at 11, at 0.7 at 13: (0.5 - 1.0) / 2.
+    assert measured(root, threshold_gain) == pytest.approx((-0.25,))
+
+
+def test_the_threshold_gain_is_positive_where_the_threshold_has_the_smaller_error(root):
+    write_points(root, {0.2: 10.0, 0.6: 14.0})
+    write_thresholds(root, {0.6: 13.0})
+    assert measured(root, threshold_gain) == pytest.approx((1.0,))
+
+
+def test_thresholds_beyond_the_curve_are_left_out(root):
+    write_points(root, {0.2: 10.0, 0.6: 14.0})
+    write_thresholds(root, {0.1: 0.0, 0.4: 11.0, 0.7: 0.0})
+    found = threshold_gain(tables_of(root), SHORT)
+    assert found.values == pytest.approx((1.0,))
+    assert found.trials == (
+        "ttq-max_fraction0.4-0", "ttq-constant_sparsity0.2-0", "ttq-constant_sparsity0.6-0"
+    )  # fmt: skip
+
+
+def test_seeds_are_compared_with_their_own_curve(root):
+    write_points(root, {0.2: 10.0, 0.6: 10.0}, seed=0)
+    write_points(root, {0.2: 20.0, 0.6: 20.0}, seed=1)
+    write_points(root, {0.2: 20.0}, seed=2)  # no curve
+    for seed in range(3):
+        write_thresholds(root, {0.4: 9.0}, seed)
+    assert measured(root, threshold_gain) == pytest.approx((1.0, 11.0))
+
+
+def test_without_thresholds_or_without_a_curve_there_is_no_gain(root):
+    write_points(root, {0.2: 10.0, 0.6: 10.0}, seed=0)
+    write_thresholds(root, {0.4: 9.0}, seed=1)
+    assert measured(root, threshold_gain) is None
+
+
+def test_a_curve_is_of_one_recipe_the_one_with_the_most_points(root):
+    write_points(root, {0.0: 12.0, 0.4: 9.0, 0.9: 10.0})
+    write_points(root, {0.0: 99.0, 0.4: 1.0}, tag="long", learning_rate=0.2)
+    assert measured(root, fall) == (3.0,)
+    curve = sweep(tables_of(root), SHORT, "constant_sparsity")
+    assert list(curve["sparsity"]) == [0.0, 0.4, 0.9]
+    assert curve["recipe"].nunique() == 1
+
+
+def test_thresholds_of_another_recipe_than_the_curves_are_not_compared(root):
+    write_points(root, {0.2: 10.0, 0.6: 10.0})
+    write_thresholds(root, {0.3: 1.0, 0.4: 1.0}, learning_rate=0.2)
+    assert measured(root, threshold_gain) is None
+    write_thresholds(root, {0.5: 9.0})
+    assert measured(root, threshold_gain) == pytest.approx((1.0,))
+
+
+def test_a_sparsity_that_moved_during_training_is_no_point_of_the_curve(root):
+    write_points(root, {0.0: 12.0, 0.4: 9.0})
+    ramp = ("constant_sparsity", 0.4, 0.0, 3.0)
+    write_points(root, {0.41: 99.0}, strategy=ramp)
+    assert measured(root, fall) == (3.0,)
+
+
+def test_other_arms_are_no_points_of_the_curve(root):
+    write_points(root, {0.0: 12.0, 0.4: 9.0}, method="ttq-tied")
+    assert measured(root, fall) is None
+    assert sweep(tables_of(root), SHORT, "constant_sparsity").empty
+
+
+def test_a_folder_without_records_has_no_curve(tmp_path):
+    for measure in (fall, rise, threshold_gain):
+        assert measured(tmp_path, measure) is None

@@ -1,0 +1,186 @@
+import json
+import re
+import shutil
+
+import pytest
+import torch
+
+from tests.data.builders import random_images, random_labels, write_class_folders
+from tests.tiny_suite import command_line, settings_for, tiny_document, tiny_specs
+from ttq_bench.cli import main
+from ttq_bench.commands.probe import describe
+from ttq_bench.data.identity import identify
+from ttq_bench.data.sources import find_source
+from ttq_bench.execution.trial import run_trial
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import read_probes
+from ttq_bench.suite.grid import expand
+from ttq_bench.suite.reading import parse_suite
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, cache):
+    """Results of a parent, of ttq under two strategies, and of a method with one scale a layer."""
+    results = tmp_path_factory.mktemp("probe") / "results"
+    specs = tiny_specs(cache, epochs=3, methods=("full_precision", "ttq", "ttq-tied"))
+    for spec in specs:
+        assert run_trial(spec, settings_for(results, cache), lambda: False) == "finished"
+    return results, [spec.trial_id for spec in specs if spec.arm == "ttq"]
+
+
+@pytest.fixture
+def results(trained, tmp_path):
+    """A copy to write to."""
+    shutil.copytree(trained[0], tmp_path / "results")
+    return ResultsPaths(tmp_path / "results")
+
+
+@pytest.fixture
+def names(trained):
+    return sorted(trained[1])
+
+
+def probe(results, *words):
+    return main(["probe", *words, "--results", str(results.root), "--threads", "1"])
+
+
+def refused(results, *words, code=2):
+    """Return the one sentence of a command that is refused and leaves no probe."""
+    done = command_line("probe", *words, "--results", results.root, "--threads", "1")
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_every_trial_that_learns_two_scales_is_probed_once(results, names, capsys):
+    assert probe(results) == 0
+
+    *lines, end = capsys.readouterr().out.splitlines()
+    assert len(names) == len(lines) == 2
+    for line, name in zip(lines, names, strict=True):
+        assert line.startswith(f"{name}: test error ")
+        percent = r"\d+\.\d\d %"
+        assert re.search(
+            rf"{percent} as trained, {percent} re-estimated, {percent} with equal .* \(\d+ s\)",
+            line,
+        )
+    assert end == (
+        f"{results.root}: 2 probed, 0 were there already, 0 lack their weights on this machine"
+    )
+    assert [found.trial_id for found in read_probes(results)] == names
+
+    before = [path.stat().st_mtime_ns for path in sorted(results.probes.iterdir())]
+    assert probe(results) == 0
+    assert capsys.readouterr().out.endswith(
+        "results: 0 probed, 2 were there already, 0 lack their weights on this machine\n"
+    )
+    assert [path.stat().st_mtime_ns for path in sorted(results.probes.iterdir())] == before
+
+
+def test_a_probe_without_a_mean_of_some_scales_says_in_which_layers(results, names, capsys):
+    assert probe(results, names[0]) == 0
+    changes = {"all_symmetrised_error_percent": None, "not_symmetrised": ("conv2", "fc1")}
+    told = describe(read_probes(results)[0].model_copy(update=changes))
+    assert "not all layers with equal scales: not positive in conv2, fc1 (" in told
+
+
+def test_parts_choose_trials_and_the_rest_can_follow(results, names, capsys):
+    assert probe(results, "constant_spar", names[0][-8:]) == 0
+    assert [found.trial_id for found in read_probes(results)] == [names[0]]
+    assert "1 probed, 0 were there" in capsys.readouterr().out
+
+    assert probe(results) == 0
+    assert "1 probed, 1 were there" in capsys.readouterr().out
+    assert [found.trial_id for found in read_probes(results)] == names
+
+
+def test_trials_whose_weights_are_elsewhere_are_counted(results, names, capsys):
+    shutil.rmtree(results.trial(names[0]).work)
+    assert probe(results) == 0
+    assert "1 probed, 0 were there already, 1 lack their weights" in capsys.readouterr().out
+    assert [found.trial_id for found in read_probes(results)] == [names[1]]
+
+
+def test_a_diverged_trial_is_no_candidate(results, names, capsys):
+    path = results.trial(names[0]).record
+    path.write_text(path.read_text().replace('"outcome": "finished"', '"outcome": "diverged"'))
+    assert probe(results) == 0
+    assert [found.trial_id for found in read_probes(results)] == [names[1]]
+
+
+@pytest.mark.parametrize("part", ["resnet", "full_precision", "ttq-tied"])
+def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(results, part):
+    told = refused(results, "max_fraction", part)
+    assert f"no finished trial with two learned scales a layer contains {part!r}" in told
+    assert "there are 2, for example digits-lenet5-ttq-" in told
+    assert not results.probes.exists()
+
+
+def test_weights_that_are_damaged_are_told(results, names):
+    weights = results.trial(names[0]).weights
+    weights.write_bytes(weights.read_bytes()[:-1])
+    told = refused(results)
+    assert f"{weights}: weights are missing or damaged" in told
+
+
+def test_weights_of_another_network_are_told(results, names):
+    parent = next(path for path in results.trials.iterdir() if "full_precision-s0" in path.name)
+    shutil.rmtree(results.trial(names[0]).work)
+    shutil.copytree(results.trial(parent.name).work, results.trial(names[0]).work)
+    assert "weights do not fit the model" in refused(results, names[0])
+
+
+def test_a_damaged_probe_is_told(results, names):
+    results.probes.mkdir()
+    results.trial(names[0]).probe.write_text("{")
+    assert f"{names[0]}.json: not a probe" in refused(results)
+
+
+def test_a_folder_that_is_not_there_is_told(results, tmp_path):
+    assert "nowhere: no such folder" in refused(ResultsPaths(tmp_path / "nowhere"))
+
+
+def test_a_folder_that_cannot_be_written_is_told(results):
+    results.probes.write_text("in the way")
+    assert "results cannot be written there" in refused(results)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(results):
+    assert "probe: --device cuda: no GPU is found" in refused(results, "--device", "cuda")
+
+
+def test_more_threads_than_cores_are_told(results, capsys):
+    words = ["probe", "--results", str(results.root), "--threads", "4096"]
+    assert main(words) == 2
+    assert re.search(r"--threads: expected at most \d+, got 4096", capsys.readouterr().err)
+
+
+def test_other_images_than_those_of_the_record_are_refused(tmp_path, cache):
+    for folder, seed in (("data", 1), ("other", 2)):
+        for split, count in (("train", 80), ("test", 20)):
+            write_class_folders(
+                tmp_path / folder / split,
+                random_images(count, (28, 28, 1), seed=seed),
+                random_labels(count, seed=seed),
+            )
+    identity = identify(find_source("mnist", tmp_path / "data"), cache)
+    document = tiny_document(datasets=["mnist"], delta_strategies=[{"max_fraction": 0.05}])
+    parent, child = [
+        spec.model_copy(update={"validation_count": 16})
+        for spec in expand(parse_suite(document, "", "t"), {"mnist": identity}, "t")
+    ]
+    child = child.model_copy(update={"parent": parent.trial_id})
+    results = ResultsPaths(tmp_path / "results")
+    for spec in (parent, child):
+        run_trial(spec, settings_for(results.root, cache), lambda: False)
+
+    told = refused(results, "--data-dir", str(tmp_path / "other"), code=5)
+
+    assert f"{tmp_path / 'other'}: holds mnist-png-subset (sha256:" in told
+    assert "the trial was planned with mnist-png-subset (sha256:" in told
+    assert not results.probes.exists()
+    assert probe(results, "--data-dir", str(tmp_path / "data")) == 0
+    written = json.loads(results.trial(child.trial_id).probe.read_text())
+    assert written["test_images"] == 20

@@ -1,0 +1,77 @@
+"""What a user sees: one line each, a count, and the exit code."""
+
+import re
+import shutil
+
+import pytest
+
+from tests.written_records import write_grid
+from ttq_bench.cli import main
+from ttq_bench.report.build import build_report
+from ttq_bench.report.readme import BEGIN, END
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    root = tmp_path_factory.mktemp("verify") / "results"
+    write_grid(root)
+    readme = root.parent / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    build_report(root, readme)
+    return root.parent
+
+
+def verify(root, *words):
+    return main(["verify", "--results", str(root), *map(str, words)])
+
+
+def test_what_agrees_is_counted(drawn, capsys):
+    assert verify(drawn / "results", "--readme", drawn / "README.md") == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert re.fullmatch(
+        r"verified: 9 records \(9 of older versions: ids not checked\), [\d,]+ cells of \d tables,"
+        r" (report\.html, )?summary and README agree\n",
+        told.out,
+    )
+
+
+def test_differences_are_listed_to_the_twentieth_and_counted(drawn, tmp_path, capsys):
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "results/tables/epochs.csv"
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    doubled = [re.sub(r",0\.1,1,", ",0.2,2,", row) for row in rows]
+    assert len(doubled) == 18
+    table.write_text("\n".join([header, *doubled, ""]), encoding="utf-8")
+    assert verify(tmp_path / "results") == 6
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 20
+    assert told.out.splitlines()[0] == (
+        "tables/epochs.csv: row fp-0, 1, column learning_rate:"
+        " '0.2' stands there, the records give '0.1'"
+    )
+    assert told.err == (
+        f"ttq-bench: {tmp_path / 'results'}: 36 differences, the first 20 are shown;"
+        " draw the report anew\n"
+    )
+
+
+def test_a_changed_record_is_one_difference(drawn, tmp_path, capsys):
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
+    table = tmp_path / "results/trials/ttq-1/scales.parquet"
+    content = bytearray(table.read_bytes())
+    content[100] ^= 1
+    table.write_bytes(content)
+    assert verify(tmp_path / "results") == 6
+    told = capsys.readouterr()
+    assert told.out.startswith("trials/ttq-1/scales.parquet: sha256: ")
+    assert told.err == (
+        f"ttq-bench: {tmp_path / 'results'}: 1 difference; copy or run these trials anew\n"
+    )
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path, capsys):
+    assert verify(tmp_path / "none") == 2
+    assert capsys.readouterr().err == (
+        f"ttq-bench: {tmp_path / 'none'}: no such folder; name one with --results\n"
+    )

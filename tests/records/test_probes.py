@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.records.probes import (
+    PROBE_VERSION,
+    Kernels,
+    Probe,
+    SymmetrisedLayer,
+    publish_probe,
+    read_probes,
+)
+
+
+def make_probe(trial_id, **changes):
+    fields = {
+        "probe_version": PROBE_VERSION,
+        "trial_id": trial_id,
+        "weights_sha256": "ab",
+        "test_images": 10_000,
+        "reestimation_images": 5120,
+        "as_trained_error_percent": 19.94,
+        "reestimated_error_percent": 0.1 + 0.2,
+        "symmetrised": (SymmetrisedLayer(layer="a", rho=-1 / 3, test_error_percent=20.1),),
+        "all_symmetrised_error_percent": 20.2,
+        "kernels": Kernels(layer="a", shape=(1, 1, 1, 3), codes="+0-"),
+        "seconds": 1.5,
+        "run": {"device": "cpu", "threads": 1},
+        "provenance": {"commit": "abc"},
+    }
+    return Probe(**fields | changes)
+
+
+def test_probes_are_read_back_as_they_were_published_ordered_by_trial(results):
+    probes = [
+        make_probe("b"),
+        make_probe("a", not_symmetrised=("c",), all_symmetrised_error_percent=None, kernels=None),
+    ]
+    for probe in probes:
+        publish_probe(results, probe)
+    assert read_probes(results) == probes[::-1]
+    assert {path.name for path in results.probes.iterdir()} == {"a.json", "b.json"}
+
+
+def test_a_folder_without_probes_gives_none(results):
+    assert read_probes(results) == []
+
+
+def test_a_probe_written_before_layers_could_be_left_out_is_read(results):
+    fields = make_probe("a").model_dump(mode="json")
+    del fields["not_symmetrised"]
+    results.probes.mkdir(parents=True)
+    results.trial("a").probe.write_text(json.dumps(fields))
+    assert read_probes(results) == [make_probe("a")]
+
+
+def told(results):
+    with pytest.raises(ResultsError) as error:
+        read_probes(results)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"trial_id": "a"}'])
+def test_a_damaged_probe_is_one_clear_sentence(results, content):
+    path = results.trial("a").probe
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert told(results).startswith(f"{path}: not a probe (")
+    assert "delete it and run `ttq-bench probe` again" in told(results)
+
+
+def test_a_probe_cut_short_is_told(results):
+    publish_probe(results, make_probe("a"))
+    path = results.trial("a").probe
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "not a probe" in told(results)
+
+
+def test_a_probe_of_a_newer_version_is_told(results):
+    publish_probe(results, make_probe("a", probe_version=PROBE_VERSION + 1))
+    assert "written by a newer version (probe 2, known up to 1); update ttq_bench" in told(results)
+
+
+def test_a_probe_under_the_name_of_another_trial_is_told(results):
+    publish_probe(results, make_probe("a"))
+    results.trial("a").probe.rename(results.trial("b").probe)
+    assert "b.json: is the probe of a" in told(results)

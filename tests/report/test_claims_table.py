@@ -1,0 +1,112 @@
+"""The first table: printed, logged, measured, verdict, what would decide, records."""
+
+import pandas as pd
+import pytest
+
+from tests.written_records import write_grid
+from ttq_bench.analysis.claims import CLAIMS
+from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.measured import Measured, Network
+from ttq_bench.analysis.tables import load_tables
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.claims_table import (
+    claims_table,
+    evidence_table,
+    measured_on,
+    n_of,
+    other_evidence,
+    ours,
+    records_behind,
+    verdict,
+)
+from ttq_bench.report.markdown import anchor
+
+SHORT = Network("cifar10-jpeg", "short", "resnet20")
+PAPER = Network("cifar10", "paper", "resnet20")
+
+
+def row_of(name, values=(), network=None, *, counted=False):
+    measured = Measured(tuple(values), ("a-1", "b-2"), counted) if values else None
+    exact = network == PAPER
+    noise = measured.estimate.deviation if measured else float("nan")
+    return LedgerRow(CLAIMS[name], network, measured, exact, noise)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    write_grid(root)
+    return load_tables(ResultsPaths(root))
+
+
+def cells(row, tables):
+    lines = claims_table([row], tables)
+    return dict(zip(*[[c.strip() for c in lines[i].split(" | ")] for i in (0, 2)], strict=True))
+
+
+def test_exact_evidence_gives_the_verdict_in_bold(tables):
+    found = cells(row_of("A2", (0.5, 0.6, 0.55), PAPER), tables)
+    assert found["verdict"] == "**supported**"
+    assert found["ours [95 %]"] == "+0.55 [+0.43, +0.67] points"
+    assert found["n"] == "3"
+    assert found["what would decide it"] == "decided"
+    assert found["measured on"] == "resnet20, cifar10, protocol paper"
+
+
+def test_a_stand_in_never_decides_and_says_how_to_run_the_claim(tables):
+    found = cells(row_of("A2", (0.5, 0.6, 0.55), SHORT), tables)
+    assert found["verdict"] == "**not run**; stand-in: *supported*"
+    assert "suites/asymmetry.yaml --profile paper" in found["what would decide it"]
+
+
+def test_a_claim_without_evidence_is_not_run_and_has_no_number(tables):
+    found = cells(row_of("T3 top-1"), tables)
+    assert (found["verdict"], found["n"], found["ours [95 %]"]) == ("**not run**", "–", "–")
+    assert found["what would decide it"] == "the ImageNet suite, which is not built yet"
+
+
+def test_the_authors_log_stands_beside_the_printed_figure(tables):
+    found = cells(row_of("T1 ResNet-20"), tables)
+    assert found["printed"] == "8.23 → 8.87 %: -0.64"
+    assert found["authors' log"].startswith("9.25 % at the end, 8.48 % lowest: -1.02")
+
+
+def test_a_counted_value_has_no_seeds():
+    row = row_of("Z1 layers", (15.97,), PAPER, counted=True)
+    assert (ours(row), n_of(row), verdict(row)) == ("15.97 times (counted)", "–", "**supported**")
+
+
+def test_undecided_exact_evidence_tells_seeds_and_hours(tables):
+    found = cells(row_of("A2", (0.5, -0.4, 0.2, 0.1), PAPER), tables)
+    assert found["verdict"] == "**undecided**"
+    assert found["what would decide it"].startswith("112 seeds at a noise of 0.37")
+
+
+def test_the_link_to_the_records_leads_to_their_list(tables):
+    row = row_of("A1 capacity", (0.1, 0.2), SHORT)
+    lines = list(records_behind([row, row_of("T3 top-1")]))
+    headings = [line for line in lines if line.startswith("### ")]
+    assert headings == ["### Records of A1 capacity"]
+    assert f"(#{anchor(headings[0][4:])})" in claims_table([row], tables)[2]
+    assert "[a-1](trials/a-1/record.json), [b-2](trials/b-2/record.json)" in lines
+
+
+def test_evidence_of_other_networks_is_listed_once():
+    best, other = row_of("A2", (0.1, 0.2), PAPER), row_of("A2", (0.1, 0.3), SHORT)
+    lines = "\n".join(other_evidence([best, other], [best]))
+    assert measured_on(other) in lines
+    assert measured_on(best) not in lines
+    assert list(other_evidence([best], [best])) == []
+
+
+def test_the_csv_has_every_number_and_marks_the_best():
+    best, other, none = (
+        row_of("A2", (0.1, 0.2), PAPER), row_of("A2", (0.1, 0.3), SHORT), row_of("T3 top-1"),
+    )  # fmt: skip
+    table = evidence_table([best, other], [best, none])
+    assert list(table["best"]) == [True, False, True]
+    assert list(table["n"]) == [2, 2, 0]
+    assert list(table["verdict"]) == ["undecided", "not run", "not run"]
+    assert table["mean"][0] == pytest.approx(0.15)
+    assert pd.isna(table["mean"][2])
+    assert table["trials"][1] == "a-1 b-2"

@@ -1,0 +1,158 @@
+"""Table ``CLAIMS``: what is claimed, by whom, what answers it, and what would count as support.
+
+A claim is data. Its ``measure`` gives one value a seed for one network; the judge is always the
+same (``judges.within``): *supported* when the whole 95 % interval lies within ``bound``,
+*contradicted* when it lies wholly outside, else *undecided*. Sources: [P] the paper, [M] recalled,
+not verified, [B] a blog post of 2019, [Q] asked here, published by nobody.
+To add a claim: add an entry; a new kind of value is a function of tables and network.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ttq_bench.analysis.asymmetry import MARGIN
+from ttq_bench.analysis.gains import DEPTHS, TTQ, TWN, Measure, depth_slope, gain, of_ttq, over
+from ttq_bench.analysis.model_size import layer_compression, network_compression
+from ttq_bench.analysis.paper import TABLE_1, gain_slope, printed_gain
+from ttq_bench.analysis.scale_measures import counts_correlation, mean_size, settling
+from ttq_bench.analysis.sparsity_curve import fall, rise, threshold_gain
+from ttq_bench.analysis.symmetrised import all_at_once
+
+MATTERS = 0.25  # points of test error; the paper's own advantage over TWN is as large
+CLOSE = 0.10  # |rho|; the wider of the two margins in use
+NEARLY_16 = 15.0
+ABOVE_ZERO = (0.0, math.inf)
+BELOW_ZERO = (-math.inf, 0.0)
+CIFAR = ("cifar10",)
+ANY: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim, or one part of it that can be judged alone.
+
+    ``datasets`` and ``models`` are those it was made on (no datasets: it is settled by counting, on
+    any; no models: any); on others a measurement is a stand-in, unless ``only_these_models`` says
+    that no other model answers it. ``log`` names a figure of the authors' logs.
+    """
+
+    id: str
+    part: str
+    statement: str
+    source: str
+    unit: str
+    measure: Measure
+    bound: tuple[float, float]
+    printed: str = "–"
+    printed_value: float | None = None
+    log: str = ""
+    datasets: tuple[str, ...] = CIFAR
+    models: tuple[str, ...] = ANY
+    only_these_models: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return the id with its part: ``A1 capacity``."""
+        return f"{self.id} {self.part}".strip()
+
+
+def _table_1(depth: int) -> Claim:
+    printed = printed_gain(f"resnet{depth}")
+    full, ternary = TABLE_1[f"resnet{depth}"]
+    return Claim(
+        "T1", f"ResNet-{depth}",
+        f"TTQ costs ResNet-{depth} what Table 1 says: gain within {MATTERS:g} of the printed one",
+        "[P] Table 1", "points", gain, (printed - MATTERS, printed + MATTERS),
+        printed=f"{full:.2f} → {ternary:.2f} %: {printed:+.2f}", printed_value=printed,
+        log="resnet20 gain" if depth == DEPTHS[0] else "",
+        models=(f"resnet{depth}", f"preact_resnet{depth}"), only_these_models=True,
+    )  # fmt: skip
+
+
+_CLAIMS = (
+    *map(_table_1, DEPTHS),
+    Claim(
+        "T1b", "", "the gain over full precision grows with depth", "[P] Table 1",
+        "points for 12 layers", depth_slope, ABOVE_ZERO, printed=f"{gain_slope():+.2f}",
+        printed_value=gain_slope(), models=("resnet20", "preact_resnet20"),
+    ),
+    Claim(
+        "F2", "", "1-bit DoReFa loses more than TTQ", "[P] figure", "points",
+        over(("dorefa-w1", "")), ABOVE_ZERO, printed="curve only",
+    ),
+    Claim(
+        "TWN", "", "TTQ beats TWN", "[M]", "points", over(TWN), ABOVE_ZERO,
+        printed="0.25 on ResNet-20", printed_value=0.25, models=("resnet20", "preact_resnet20"),
+    ),
+    Claim(
+        "T2", "top-1", "TTQ loses nothing on AlexNet (ImageNet): gain above zero", "[P] Table 2",
+        "points", gain, ABOVE_ZERO, printed="42.8 → 42.5 %: +0.30", printed_value=0.3,
+        log="alexnet gain", datasets=("imagenet",), models=("alexnet",), only_these_models=True,
+    ),
+    Claim(
+        "T3", "top-1", "TTQ beats TWN on ResNet-18B (ImageNet)", "[P] Table 3", "points",
+        over(TWN), ABOVE_ZERO, printed="34.7 and 33.4 %: +1.30", printed_value=1.3,
+        datasets=("imagenet",), models=("resnet18b",), only_these_models=True,
+    ),
+    Claim(
+        "A1", "different", f"W_p and W_n become different: mean |ρ| above {MARGIN:g}",
+        "[P] figure", "|ρ|", of_ttq(mean_size), (MARGIN, math.inf), printed="curves",
+        log="resnet20 size of rho",
+    ),
+    Claim(
+        "A1", "capacity", "two scales give more capacity than one: one scale has a larger error",
+        "[P] text", "points", over(("ttq-tied", TTQ[1])), ABOVE_ZERO,
+    ),
+    Claim(
+        "A2", "", "the scales as learning-rate multipliers (Eq. 8) help: without, a larger error",
+        "[P] text", "points", over(("ttq-ste", TTQ[1])), ABOVE_ZERO,
+    ),
+    Claim(
+        "S1", "falls", "error falls from no zeros to 30-50 %", "[P] figure", "points", fall,
+        ABOVE_ZERO, printed="curve",
+    ),
+    Claim(
+        "S1", "rises", "error rises from 30-50 % of zeros to 80 % and more", "[P] figure", "points",
+        rise, ABOVE_ZERO, printed="curve",
+    ),
+    Claim(
+        "S2", "", "a fixed threshold is better than a fixed share of zeros, at equal sparsity",
+        "[P] text", "points", threshold_gain, ABOVE_ZERO,
+    ),
+    Claim(
+        "Z1", "layers", f"ternary layers get nearly 16 times smaller (at least {NEARLY_16:g})",
+        "[P] text", "times", layer_compression, (NEARLY_16, math.inf), printed="16",
+        printed_value=16.0, datasets=ANY,
+    ),
+    Claim(
+        "Z1", "network", f"the whole network gets nearly 16 times smaller (at least {NEARLY_16:g})",
+        "[P] text", "times", network_compression, (NEARLY_16, math.inf), printed="16",
+        printed_value=16.0, datasets=ANY,
+    ),
+    Claim(
+        "O1", "", "shares of +, 0, - settle while the scales keep moving: they keep more of their"
+        " movement", "[P] figure", "share of movement",
+        of_ttq(settling), ABOVE_ZERO, printed="curves",
+    ),
+    Claim(
+        "B1", "close", f"W_p and W_n are very close: mean |ρ| below {CLOSE:g}", "[B]", "|ρ|",
+        of_ttq(mean_size), (-math.inf, CLOSE), printed="its curves", log="resnet20 size of rho",
+    ),
+    Claim(
+        "B1", "no value", f"one scale is as good as two, within {MATTERS:g} points", "[B]",
+        "points", over(("ttq-tied", TTQ[1])), (-MATTERS, MATTERS),
+    ),
+    Claim(
+        "Q1", "", "the trained difference matters: equal scales after training cost accuracy",
+        "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO,
+    ),
+    Claim(
+        "Q2", "", "unequal scales only undo unequal counts: ρ falls as ln(n₊/n₋) rises", "[Q]",
+        "r over layers", of_ttq(counts_correlation),
+        BELOW_ZERO,
+    ),
+)  # fmt: skip
+
+CLAIMS: Mapping[str, Claim] = MappingProxyType({claim.label: claim for claim in _CLAIMS})

@@ -1,0 +1,135 @@
+"""The claims ledger: for each claim the best evidence there is, and the verdict it allows.
+
+Evidence is *exact* where data, protocol and model are those of the claim. Anything else is a
+*stand-in*: it is shown with its own verdict, and the verdict on the claim stays ``not run``, for a
+short schedule on re-encoded images must not contradict a table of the paper.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ttq_bench.analysis.authors_log import Logged, logged
+from ttq_bench.analysis.claims import CLAIMS, Claim
+from ttq_bench.analysis.judges import Verdict, within
+from ttq_bench.analysis.measured import Measured, Network, networks
+from ttq_bench.analysis.power import seeds_needed
+from ttq_bench.analysis.statistics import Estimate
+from ttq_bench.analysis.tables import Tables
+
+# How the paper trained: as it says, or as its code does. Better evidence stands first.
+PUBLISHED_PROTOCOLS = ("paper", "released")
+PROTOCOL_RANKS = (*PUBLISHED_PROTOCOLS, "modern", "short")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A claim with one network's evidence; ``network`` is None where nothing was measured.
+
+    ``stand_in`` is what the evidence itself says; ``verdict`` on the claim is the same where the
+    evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds, that
+    of the best evidence of the same kind where this row has none of its own.
+    """
+
+    claim: Claim
+    network: Network | None
+    measured: Measured | None
+    exact: bool
+    noise: float = math.nan
+
+    @property
+    def value(self) -> Estimate | None:
+        """Return the estimate in the claim's unit."""
+        return self.measured.estimate if self.measured else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the value is exact, without seeds and without an interval."""
+        return self.measured is not None and self.measured.counted
+
+    @property
+    def stand_in(self) -> Verdict:
+        """Return the verdict of this evidence, whatever it is worth."""
+        if self.measured and self.is_counted:
+            low, high = self.claim.bound
+            return "supported" if low <= self.measured.values[0] <= high else "contradicted"
+        return within(self.value, *self.claim.bound)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict on the claim."""
+        return self.stand_in if self.exact else "not run"
+
+    @property
+    def log(self) -> Logged | None:
+        """Return what the authors' log says."""
+        return logged(self.claim.log)
+
+    @property
+    def seeds(self) -> int | None:
+        """Return the seeds that find, with 80 % power and at this noise, what is in question.
+
+        That is the distance of the estimate from the nearest end of the claim's bound; the printed
+        difference where the claim itself was not run. None where it is not known.
+        """
+        if not self.exact and self.claim.printed_value is not None:
+            return seeds_needed(self.noise, abs(self.claim.printed_value))
+        if self.value is None:
+            return None
+        return seeds_needed(self.noise, min(abs(self.value.mean - end) for end in self.claim.bound))
+
+
+def ledger(evidence: list[LedgerRow]) -> list[LedgerRow]:
+    """Return one row for each claim, in the order of ``CLAIMS``, with its first ``evidence``."""
+    return [
+        next((row for row in evidence if row.claim is claim), _nothing(claim, evidence))
+        for claim in CLAIMS.values()
+    ]
+
+
+def all_evidence(tables: Tables) -> list[LedgerRow]:
+    """Return a row for each claim and network that has records on it, the best evidence first."""
+    rows = []
+    for claim in CLAIMS.values():
+        mine = [row for network in networks(tables) if (row := _row(claim, tables, network))]
+        rows += sorted(mine, key=_rank)
+    return rows
+
+
+def _row(claim: Claim, tables: Tables, network: Network) -> LedgerRow | None:
+    if claim.only_these_models and network.model not in claim.models:
+        return None
+    measured = claim.measure(tables, network)
+    if measured is None:
+        return None
+    exact = _is_exact(claim, network)
+    return LedgerRow(claim, network, measured, exact, measured.estimate.deviation)
+
+
+def _nothing(claim: Claim, found: list[LedgerRow]) -> LedgerRow:
+    """Return the row of a claim without evidence, with the noise of its kind on the same data."""
+    kin = (
+        row.noise
+        for row in found
+        if (row.claim.measure, row.claim.datasets) == (claim.measure, claim.datasets)
+    )
+    return LedgerRow(claim, None, None, exact=False, noise=next(kin, math.nan))
+
+
+def _is_exact(claim: Claim, network: Network) -> bool:
+    if not claim.datasets:
+        return True
+    return (
+        network.dataset in claim.datasets
+        and network.protocol in PUBLISHED_PROTOCOLS
+        and (not claim.models or network.model in claim.models)
+    )
+
+
+def _rank(row: LedgerRow) -> tuple[bool, bool, bool, int, Network]:
+    """Return what sorts better evidence first: exact, the claim's data, its model, the schedule."""
+    assert row.network is not None, "nothing is ranked without evidence"
+    known = row.network.dataset.split("-")[0] in (row.claim.datasets or ("cifar10",))
+    other_model = bool(row.claim.models) and row.network.model not in row.claim.models
+    protocol = row.network.protocol
+    rank = PROTOCOL_RANKS.index(protocol) if protocol in PROTOCOL_RANKS else len(PROTOCOL_RANKS)
+    return not row.exact, not known, other_model, rank, row.network

@@ -1,0 +1,114 @@
+"""What the records of one network say on one question: one value a seed, and the trials behind it.
+
+A measurement never mixes recipes: where a network was trained in several ways under one protocol's
+name, the way with the most seeds answers.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ttq_bench.analysis.comparison import ERROR
+from ttq_bench.analysis.statistics import Estimate, estimate
+from ttq_bench.analysis.tables import Tables
+
+Select = tuple[str, str]  # arm, and the strategy it begins with
+
+# What measurements read of a trial: a folder without records has these columns too.
+COLUMNS = (
+    "trial_id", "parent", "dataset", "protocol", "model", "arm", "strategy", "seed",
+    "start_weights", "recipe", "budget", "sparsity", ERROR,
+)  # fmt: skip
+# What rows must share before they may answer together; pairs have these columns of both sides.
+RECIPE = ("recipe", "strategy", "recipe_other", "strategy_other")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Network:
+    """What trials must share before they may answer one question together."""
+
+    dataset: str
+    protocol: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.dataset}, protocol {self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``values`` hold one number a seed; ``counted`` ones are exact and have no spread."""
+
+    values: tuple[float, ...]
+    trials: tuple[str, ...]
+    counted: bool = False
+
+    @property
+    def estimate(self) -> Estimate:
+        """Return mean, interval and n; a counted value is its own interval."""
+        if not self.counted:
+            return estimate(self.values)
+        return Estimate(self.values[0], self.values[0], self.values[0], 0.0, len(self.values))
+
+
+def networks(tables: Tables) -> list[Network]:
+    """Return every network that has records."""
+    if tables.trials.empty:
+        return []
+    keys = tables.trials[["dataset", "protocol", "model"]].drop_duplicates()
+    return sorted(Network(*map(str, row)) for row in keys.itertuples(index=False))
+
+
+def finished(tables: Tables, network: Network, select: Select | None = None) -> pd.DataFrame:
+    """Return the finished trials of a network; with ``select``, those of one arm and strategy.
+
+    A strategy is followed by what is unusual about the conversion, so ``max_fraction(0.05)`` also
+    selects ``max_fraction(0.05), last layer too``.
+    """
+    rows = tables.finished
+    if rows.empty:
+        return rows.reindex(columns=COLUMNS).astype(object)
+    for key in ("dataset", "protocol", "model"):
+        rows = rows[rows[key] == getattr(network, key)]
+    if select is None:
+        return rows
+    arm, strategy = select
+    begins = rows["strategy"].map(lambda text: not strategy or text.split(", ")[0] == strategy)
+    return rows[(rows["arm"] == arm) & begins.astype(bool)]
+
+
+def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the recipe and strategy with the most seeds, one a seed.
+
+    Of recipes with as many seeds the first answers, and of trials of one seed. Rows of pairs share
+    recipe and strategy on both sides.
+    """
+    if rows.empty:
+        return rows
+    groups = rows.groupby([name for name in RECIPE if name in rows], sort=True)
+    return max((group.drop_duplicates("seed") for _, group in groups), key=len)
+
+
+def pairs(tables: Tables, network: Network, minuend: Select, subtrahend: Select) -> pd.DataFrame:
+    """Return one row for each pair that started from the same weights with the same budget.
+
+    Columns of the subtrahend end in ``_other``. Two quantized arms must share the conversion too.
+    Of several recipes the one with the most pairs answers, so that no seed's pair differs in kind.
+    """
+    first, second = (finished(tables, network, select) for select in (minuend, subtrahend))
+    keys = ["seed", "parent", "start_weights", "budget"]
+    if first["sparsity"].notna().all() and second["sparsity"].notna().all():
+        keys.append("recipe")
+    return one_recipe(first.merge(second, on=keys, suffixes=("", "_other")))
+
+
+def paired_errors(
+    tables: Tables, network: Network, minuend: Select, subtrahend: Select
+) -> Measured | None:
+    """Return the test error of ``minuend`` minus that of ``subtrahend``; None without pairs."""
+    together = pairs(tables, network, minuend, subtrahend).sort_values("seed")
+    if together.empty:
+        return None
+    differences = together[ERROR] - together[f"{ERROR}_other"]
+    trials = (*together["trial_id"], *together["trial_id_other"])
+    return Measured(tuple(map(float, differences)), tuple(map(str, trials)))

@@ -1,0 +1,103 @@
+"""The scales of one network: how far apart, whether counts explain it, whether they settle.
+
+One value a seed, over the layers that feed batch normalisation, or all layers where none does.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ttq_bench.analysis.measured import Measured, Network, Select, finished, one_recipe
+from ttq_bench.analysis.statistics import correlation
+from ttq_bench.analysis.tables import Tables
+
+SHARES = ["positive_share", "zero_share", "negative_share"]
+SCALES = ["positive_scale", "negative_scale"]
+
+
+def fed_layers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of layers that feed batch normalisation, all of them where none does."""
+    fed = rows[rows["feeds_batch_norm"] == "yes"]
+    return fed if len(fed) else rows
+
+
+def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return ln(n_positive / n_negative) of each row, NaN where one side is empty."""
+    positive = rows["positive_share"].to_numpy(float)
+    negative = rows["negative_share"].to_numpy(float)
+    ratio = np.full(len(rows), np.nan)
+    np.divide(positive, negative, out=ratio, where=(positive > 0) & (negative > 0))
+    return np.asarray(np.log(ratio), dtype=float)
+
+
+def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the mean of |rho| over layers at the last epoch."""
+    return _by_trial(tables, network, select, lambda rows: float(rows["rho"].abs().mean()))
+
+
+def counts_correlation(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return Pearson's r over layers between rho and ln(n_positive / n_negative)."""
+    return _by_trial(
+        tables,
+        network,
+        select,
+        lambda rows: correlation(rows["rho"].to_numpy(float), log_counts(rows)).mean,
+    )
+
+
+def _by_trial(
+    tables: Tables, network: Network, select: Select, value: Callable[[pd.DataFrame], float]
+) -> Measured | None:
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
+    return _of_each(tables.final_scales(), trials["trial_id"], value)
+
+
+def _of_each(
+    scales: pd.DataFrame, trials: Iterable[str], value: Callable[[pd.DataFrame], float]
+) -> Measured | None:
+    """Return the value of each trial that has one, from the rows of its layers that count."""
+    if scales.empty:
+        return None
+    found = {}
+    mine = dict(list(scales[scales["trial_id"].isin(list(trials))].groupby("trial_id")))
+    for trial in trials:
+        number = value(fed_layers(mine[trial])) if trial in mine else math.nan
+        if not math.isnan(number):
+            found[trial] = number
+    return Measured(tuple(found.values()), tuple(found)) if found else None
+
+
+def settling(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return how much more of their movement the scales keep than the shares do.
+
+    Movement in an epoch: half the sum of |change| of the three shares, and the mean |change| of
+    ln W_p and ln W_n. What is kept: the mean over the last third of the epochs over that of the
+    first third. Above zero the scales go on moving when the shares have settled (claim O1). A trial
+    with a scale that is not positive in either third has no value.
+    """
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
+    return _of_each(tables.scales, trials["trial_id"], _kept)
+
+
+def _kept(rows: pd.DataFrame) -> float:
+    """Return what ``settling`` says of one trial, NaN where nothing moved at first."""
+    shares, scales = _movements(rows)
+    third = len(shares) // 3
+    if third == 0 or not (shares[:third].mean() > 0 and scales[:third].mean() > 0):
+        return math.nan
+    kept = [moves[-third:].mean() / moves[:third].mean() for moves in (scales, shares)]
+    return float(kept[0] - kept[1])
+
+
+def _movements(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs]."""
+    layers = []
+    for _, layer in rows.sort_values("epoch").groupby("layer_index"):
+        scales = layer[SCALES].to_numpy(float)
+        logs = np.log(np.where(scales > 0, scales, np.nan))  # a negative scale has no logarithm
+        both = (layer[SHARES].to_numpy(float), logs)
+        layers.append([np.abs(np.diff(values, axis=0)).sum(axis=1) / 2 for values in both])
+    return np.asarray(np.mean(layers, axis=0), dtype=float)

@@ -1,0 +1,25 @@
+"""What it costs to set both scales of a layer to sqrt(W_p W_n): from the probes, in points."""
+
+from ttq_bench.analysis.measured import Measured, Network, Select, finished, one_recipe
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.records.probes import Probe
+
+
+def probes_of(tables: Tables, network: Network, select: Select) -> list[Probe]:
+    """Return the probes of one arm's finished trials, ordered by seed."""
+    by_trial = {probe.trial_id: probe for probe in tables.probes}
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
+    return [by_trial[trial] for trial in trials if trial in by_trial]
+
+
+def all_at_once(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return test error with all layers symmetrised minus that of the control, one value a seed.
+
+    The control has its scales as trained and batch normalisation estimated anew on the same images.
+    """
+    costs = {
+        probe.trial_id: probe.all_symmetrised_error_percent - probe.reestimated_error_percent
+        for probe in probes_of(tables, network, select)
+        if probe.all_symmetrised_error_percent is not None
+    }
+    return Measured(tuple(costs.values()), tuple(costs)) if costs else None

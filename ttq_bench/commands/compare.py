@@ -1,0 +1,125 @@
+"""``ttq-bench compare A B``: where the records of two results folders differ, with intervals."""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ttq_bench.analysis.folder_comparison import (
+    ArmDifference,
+    ChangedTrial,
+    FolderComparison,
+    compare_folders,
+)
+from ttq_bench.analysis.tables import Arm, Tables, load_tables
+from ttq_bench.errors import ResultsError
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.markdown import with_interval
+from ttq_bench.report.naming import heading
+
+HEADER = ("arm", "n A", "n B", "error A", "error B", "B - A", "pairing", "verdict")
+SHOWN = 20
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print the comparison and return 0, whatever it finds."""
+    found = compare_folders(_tables(options.first), _tables(options.second))
+    if options.json:
+        print(json.dumps(as_json(found), indent=2))
+    else:
+        print("\n".join(describe(found, options.first, options.second)))
+    return 0
+
+
+def _tables(root: Path) -> Tables:
+    results = ResultsPaths(root)
+    if not root.is_dir():
+        raise ResultsError(f"{root}: no such folder; name two results folders")
+    if not results.trials.is_dir():
+        raise ResultsError(f"{root}: is no results folder, it has no folder trials; name another")
+    return load_tables(results)
+
+
+def describe(found: FolderComparison, first: Path, second: Path) -> Iterator[str]:
+    """Yield the lines for readers: trials, changed ones, a table of arms, what else differs."""
+    yield f"A = {first}, B = {second}; errors in % of test images, intervals are 95 %"
+    yield (
+        f"trials: {len(found.repeated)} equal to the bit, {len(found.changed)} with other numbers,"
+        f" {len(found.only_a)} only in A, {len(found.only_b)} only in B"
+    )
+    yield from map(_changed, found.changed[:SHOWN])
+    if len(found.changed) > SHOWN:
+        yield f"  and {len(found.changed) - SHOWN} with smaller differences; --json lists all"
+    if not found.arms:
+        yield "no arm is in both: data, protocol, model, method, strategy and recipe must agree"
+        return
+    yield ""
+    names = [_name(difference.arm, found.arms) for difference in found.arms]
+    rows = [[n, *_cells(difference)] for n, difference in zip(names, found.arms, strict=True)]
+    yield from _aligned([HEADER, *rows])
+    for name, difference in zip(names, found.arms, strict=True):
+        if difference.sparsity and difference.verdict != "equal to the bit":
+            yield ""
+            yield name
+            yield from _scales(difference)
+
+
+def _changed(trial: ChangedTrial) -> str:
+    errors = ("diverged" if e is None else f"{e:.2f}" for e in (trial.error_a, trial.error_b))
+    by = "" if math.isnan(trial.difference) else f" ({trial.difference:+.2f})"
+    return f"  {trial.trial_id}: {' -> '.join(errors)}{by}"
+
+
+def _name(arm: Arm, others: Sequence[ArmDifference]) -> str:
+    """Return the heading of an arm, with its recipe where the heading does not tell it apart."""
+    twins = sum(heading(other.arm) == heading(arm) for other in others)
+    return f"{heading(arm)}, recipe {arm.recipe}" if twins > 1 else heading(arm)
+
+
+def _cells(found: ArmDifference) -> list[str]:
+    verdict = found.verdict
+    bound = f": at most {found.largest:.2f}" if verdict == "no difference shown" else ""
+    return [
+        str(found.error_a.n),
+        str(found.error_b.n),
+        with_interval(found.error_a),
+        with_interval(found.error_b),
+        with_interval(found.error, signed=True),
+        found.pairing,
+        f"{verdict}{bound}",
+    ]
+
+
+def _scales(found: ArmDifference) -> Iterator[str]:
+    """Yield the differences in the quantized weights of one arm."""
+    if found.rho_size:
+        yield f"  mean |rho|, B - A: {with_interval(found.rho_size, signed=True, digits=4)}"
+    yield f"  share of zeros, B - A: {with_interval(found.sparsity, signed=True, digits=4)}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+
+
+def as_json(found: FolderComparison) -> dict[str, Any]:
+    """Return the comparison as plain values; what is not a finite number is null."""
+    arms = [
+        {**asdict(a), "verdict": a.verdict, "largest_difference_allowed": a.largest}
+        for a in found.arms
+    ]
+    changed = [{**asdict(trial), "difference": trial.difference} for trial in found.changed]
+    content: dict[str, Any] = _finite({**asdict(found), "changed": changed, "arms": arms})
+    return content
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,59 @@
+"""Options of the commands, shared by several or too many for a line of ``cli.py``."""
+
+import argparse
+from pathlib import Path
+
+
+def add_suite_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to run, on which images, with what."""
+    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
+    parser.add_argument(
+        "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
+    )
+    add_results_option(parser)
+    add_data_option(parser)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
+    parser.add_argument("--threads", type=positive, help="CPU threads of one trial")
+    parser.add_argument("--trials-per-gpu", type=positive, default=4, metavar="N")
+
+
+def add_probe_options(parser: argparse.ArgumentParser) -> None:
+    """Add: which trials to probe, and with what."""
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART_OF_ID", help="only trials whose id has one of these parts"
+    )
+    add_results_option(parser)
+    add_data_option(parser)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads (all cores)")
+
+
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to time, and how."""
+    parser.add_argument("methods", nargs="*", default=["ttq"], help="methods beside full_precision")
+    parser.add_argument("--model", default="resnet20")
+    parser.add_argument("--strategy", default="max_fraction:0.05", metavar="NAME:NUMBER")
+    parser.add_argument("--batch-size", type=positive, default=128, metavar="N")
+    parser.add_argument("--rounds", type=positive, default=100, metavar="N")
+    parser.add_argument("--threads", type=positive, default=2, metavar="N")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
+def add_results_option(parser: argparse.ArgumentParser) -> None:
+    """Add: the results folder."""
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """Add: the folder of the images."""
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the images are")
+
+
+def positive(text: str) -> int:
+    """Return the whole number above 0 that ``text`` says."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)

@@ -1,0 +1,106 @@
+"""``ttq-bench probe``: measure on the weights of finished trials what training did not."""
+
+import argparse
+import os
+from collections.abc import Sequence
+
+import torch
+
+from ttq_bench.data.identity import cache_folder
+from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
+from ttq_bench.execution.probe import ProbeImages, probe_trial
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.execution.trained import RecordedTrial, recorded_spec
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import Probe, publish_probe, read_probes
+from ttq_bench.records.store import read_records
+from ttq_bench.suite.spec import TrialSpec
+
+
+def probe(options: argparse.Namespace) -> int:
+    """Probe what is missing, print a line for each trial and one in the end; return 0."""
+    settings = _settings(options)
+    results = ResultsPaths(options.results)
+    trials = chosen_trials(results, options.parts)
+    there = {found.trial_id for found in read_probes(results)}
+    missing = [trial for trial in trials if trial.paths.trial_id not in there]
+    pending = [trial for trial in missing if trial.paths.weights.exists()]
+    torch.set_num_threads(settings.threads)
+    images = {_images_key(trial.spec): trial.spec for trial in pending}
+    loaded = {key: ProbeImages(spec, settings) for key, spec in images.items()}
+    for trial in pending:
+        found = probe_trial(trial, loaded[_images_key(trial.spec)], settings)
+        try:
+            publish_probe(results, found)
+        except OSError as error:
+            raise unwritable(results.root, error) from error
+        print(describe(found), flush=True)
+    print(
+        f"{results.root}: {len(pending)} probed, {len(trials) - len(missing)} were there already,"
+        f" {len(missing) - len(pending)} lack their weights on this machine"
+    )
+    return 0
+
+
+def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedTrial]:
+    """Return the finished trials with learned pairs whose id contains one of ``parts`` (none: all).
+
+    Raises ``ResultsError`` for a part that no such trial's id contains.
+    """
+    if not results.root.is_dir():
+        raise ResultsError(f"{results.root}: no such folder; name one with --results")
+    trials = []
+    for record in read_records(results):
+        paths = results.trial(record.trial_id)
+        trial = RecordedTrial(recorded_spec(record, paths), record, paths)
+        if trial.learned_pairs:
+            trials.append(trial)
+    names = [trial.paths.trial_id for trial in trials]
+    for part in parts:
+        if not any(part in name for name in names):
+            some = f"there are {len(names)}, for example {names[0]}" if names else "there is none"
+            raise ResultsError(
+                f"{results.trials}: no finished trial with two learned scales a layer contains"
+                f" {part!r}; {some}"
+            )
+    return [
+        trial
+        for trial, name in zip(trials, names, strict=True)
+        if not parts or any(part in name for part in parts)
+    ]
+
+
+def _settings(options: argparse.Namespace) -> RunSettings:
+    has_gpu = torch.cuda.is_available()
+    if options.device == "cuda" and not has_gpu:
+        raise TtqBenchError("probe: --device cuda: no GPU is found; leave it out for the CPU")
+    cores = len(os.sched_getaffinity(0))
+    threads = options.threads or cores
+    if threads > cores:
+        raise TtqBenchError(f"probe: --threads: expected at most {cores}, got {threads}")
+    return RunSettings(
+        results=options.results.resolve(),
+        data_dir=options.data_dir.resolve(),
+        cache=cache_folder().resolve(),
+        device=options.device if options.device != "auto" else "cuda" if has_gpu else "cpu",
+        threads=threads,
+    )
+
+
+def _images_key(spec: TrialSpec) -> tuple[str, int, str]:
+    """Return what trials share that can be probed with the same images."""
+    return spec.data_fingerprint, spec.validation_count, spec.recipe.augmentation
+
+
+def describe(found: Probe) -> str:
+    """Return a probe as one line."""
+    together = found.all_symmetrised_error_percent
+    equal = (
+        f"{together:.2f} % with equal scales in all layers"
+        if together is not None
+        else f"not all layers with equal scales: not positive in {', '.join(found.not_symmetrised)}"
+    )
+    return (
+        f"{found.trial_id}: test error {found.as_trained_error_percent:.2f} % as trained,"
+        f" {found.reestimated_error_percent:.2f} % re-estimated, {equal} ({found.seconds:.0f} s)"
+    )

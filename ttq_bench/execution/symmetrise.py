@@ -1,0 +1,91 @@
+"""Both scales of a layer at their geometric mean, and batch normalisation estimated anew.
+
+sqrt(W_p W_n) keeps the product of the scales and makes rho = ln(W_p / W_n) zero. The statistics of
+batch normalisation belong to the scales as trained, so without new ones the network would be
+measured with wrong means, and the harm of these would be taken for that of the equal scales.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ttq_bench.batch_norm import NORMALISED
+from ttq_bench.ternary.conversion import quantizer_of
+from ttq_bench.training.evaluation import autocast
+
+
+@contextmanager
+def symmetrised(layers: Sequence[nn.Module]) -> Iterator[None]:
+    """Give each layer sqrt(W_p W_n) as both scales; on leaving, its own ones back to the bit.
+
+    All scales must be learned pairs and positive. By channel where the layer has a pair for each.
+    """
+    pairs = [_scales(layer) for layer in layers]
+    trained = [(positive.clone(), negative.clone()) for positive, negative in pairs]
+    try:
+        for positive, negative in pairs:
+            # The product of two float32 is exact in float64, so equal scales stay what they are.
+            mean = (positive.double() * negative.double()).sqrt()
+            positive.copy_(mean)
+            negative.copy_(mean)
+        yield
+    finally:
+        for now, before in zip(pairs, trained, strict=True):
+            now[0].copy_(before[0])
+            now[1].copy_(before[1])
+
+
+def _scales(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    quantizer = quantizer_of(layer)
+    assert quantizer.method.scales == "learned_pair", quantizer.method
+    assert quantizer.positive_scale is not None
+    assert quantizer.negative_scale is not None
+    return quantizer.positive_scale.detach(), quantizer.negative_scale.detach()
+
+
+def batch_norms(model: nn.Module) -> list[nn.Module]:
+    """Return the batch normalisations that keep running statistics."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, NORMALISED) and module.track_running_stats
+    ]
+
+
+@torch.no_grad()
+def reestimate_batch_norm_(model: nn.Module, batches: Iterable[Tensor], precision: str) -> None:
+    """Replace the running statistics by the averages of those of ``batches`` (B, C, H, W each).
+
+    Every batch counts the same, so they should be of one size. All other modules stay in
+    evaluation mode, and so does the whole network afterwards.
+    """
+    norms = batch_norms(model)
+    momenta = [norm.momentum for norm in norms]
+    model.eval()
+    for norm in norms:
+        norm.reset_running_stats()  # type: ignore[operator]
+        norm.momentum = None  # type: ignore[assignment]  # torch's way to say: plain average
+        norm.train()
+    try:
+        for images in batches:
+            with autocast(images.device, precision):
+                model(images)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        model.eval()
+
+
+@contextmanager
+def left_as_it_was(model: nn.Module) -> Iterator[None]:
+    """Restore parameters, buffers and modes of ``model`` on leaving, to the bit."""
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        yield
+    finally:
+        model.load_state_dict(state)
+        for module, training in modes:
+            module.training = training

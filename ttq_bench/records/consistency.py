@@ -1,0 +1,147 @@
+"""Whether a record agrees with its own tables: every number in it that they give again.
+
+What only the trained network could tell (parameters, alarms, the self-check) is taken as written.
+"""
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import file_digest
+from ttq_bench.records.paths import TrialPaths
+from ttq_bench.records.schema import TrialRecord, summarise_errors
+from ttq_bench.records.store import read_table
+
+# Python 3.12 sums floats with fewer rounding errors than 3.11: a mean may differ in its last bits.
+TOLERANCE = 1e-9
+
+Row = Mapping[str, Any]
+Compared = tuple[str, Any, Any]  # place, what stands there, what should
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as the records give it; ``place`` is empty for a whole file."""
+
+    file: str
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.file, self.place, self.what)))
+
+
+def unequal(file: str, place: str, found: Any, expected: Any) -> Difference:
+    """Return the difference between what stands in a place and what the records give for it."""
+    return Difference(file, place, f"{found!r} stands there, the records give {expected!r}")
+
+
+def record_differences(
+    paths: TrialPaths, record: TrialRecord, *, per_channel: bool = False
+) -> list[Difference]:
+    """Return all places where the record and its tables disagree.
+
+    ``per_channel`` says that the scales of output channels were averaged, each by itself: then rho
+    does not follow from the means of the scales, and is taken as written.
+    """
+    folder = f"trials/{paths.trial_id}"
+    if changed := list(_changed_files(paths, record, folder)):
+        return changed  # what stands in other files says nothing about this record
+    epochs, scales = (_rows(paths, record, name) for name in ("epochs.parquet", "scales.parquet"))
+    compared = {
+        "record.json": _record_values(record, epochs, scales),
+        "epochs.parquet": _epoch_values(epochs),
+        "scales.parquet": _scale_values(scales, len(epochs), per_channel=per_channel),
+    }
+    return [
+        unequal(f"{folder}/{name}", place, found, expected)
+        for name, values in compared.items()
+        for place, found, expected in values
+        if not _agree(found, expected)
+    ]
+
+
+def _changed_files(paths: TrialPaths, record: TrialRecord, folder: str) -> Iterator[Difference]:
+    for name, digest in record.table_sha256.items():
+        try:
+            read_table(paths, name, digest)
+        except ResultsError:
+            path = paths.folder / name
+            if path.is_file():
+                yield unequal(f"{folder}/{name}", "sha256", file_digest(path), digest)
+            else:
+                yield Difference(f"{folder}/{name}", "", "is missing")
+    for path in sorted(paths.folder.iterdir()):
+        if path.name not in ("record.json", *record.table_sha256):
+            yield Difference(f"{folder}/{path.name}", "", "should not be there")
+
+
+def _rows(paths: TrialPaths, record: TrialRecord, name: str) -> list[Row]:
+    import pyarrow.parquet  # 0.2 s that a plan over records does not need
+
+    if name not in record.table_sha256:
+        return []
+    content = read_table(paths, name, record.table_sha256[name])
+    # With threads, 9 of 55 processes that ended soon after this were killed by SIGABRT: the pool of
+    # threads is still at work when the interpreter ends (github.com/apache/arrow/issues/34314).
+    table = pyarrow.parquet.read_table(io.BytesIO(content), use_threads=False)
+    rows: list[Row] = table.to_pylist()
+    return rows
+
+
+def _record_values(
+    record: TrialRecord, epochs: Sequence[Row], scales: Sequence[Row]
+) -> Iterator[Compared]:
+    finished = record.outcome == "finished"
+    yield "epochs_done", record.epochs_done, len(epochs)
+    if finished:
+        yield "epochs_done", record.epochs_done, record.spec.get("recipe", {}).get("epochs")
+    yield "training_seconds", record.training_seconds, sum(row["epoch_seconds"] for row in epochs)
+    given = summarise_errors([dict(row) for row in epochs]) if finished else None
+    expected = given.model_dump() if given else {}
+    found = record.errors.model_dump() if record.errors else {}
+    for name in found | expected:
+        yield f"errors.{name}", found.get(name), expected.get(name)
+    if finished:  # a diverged network's was counted after the last row was written
+        yield "sparsity", record.sparsity, _sparsity(scales)
+
+
+def _sparsity(scales: Sequence[Row]) -> float | None:
+    """Return the share of zeros over all quantized weights at the last epoch, None without any."""
+    last = [row for row in scales if row["epoch"] == scales[-1]["epoch"]]
+    total = sum(row["weight_count"] for row in last)
+    return sum(row["zero_share"] * row["weight_count"] for row in last) / total if total else None
+
+
+def _epoch_values(epochs: Sequence[Row]) -> Iterator[Compared]:
+    for number, row in enumerate(epochs, start=1):
+        yield f"row {number}, epoch", row["epoch"], number
+
+
+def _scale_values(
+    scales: Sequence[Row], epochs_done: int, *, per_channel: bool
+) -> Iterator[Compared]:
+    if scales:
+        yield "last epoch", scales[-1]["epoch"], epochs_done
+    for row in scales:
+        place = f"epoch {row['epoch']}, layer {row['layer']}"
+        shares = row["positive_share"] + row["zero_share"] + row["negative_share"]
+        yield f"{place}, sum of shares", shares, 1.0
+        if not per_channel:
+            yield f"{place}, rho", row["rho"], _rho(row["positive_scale"], row["negative_scale"])
+
+
+def _rho(positive_scale: float, negative_scale: float) -> float:
+    both = positive_scale > 0 and negative_scale > 0
+    return math.log(positive_scale / negative_scale) if both else math.nan
+
+
+def _agree(found: Any, expected: Any) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    if math.isnan(expected):
+        return math.isnan(found)
+    return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -1,0 +1,110 @@
+"""The question, and its answer in three sentences made from the verdicts."""
+
+from collections import Counter
+
+from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
+from ttq_bench.analysis.claims import CLAIMS, CLOSE
+from ttq_bench.analysis.claims import MATTERS as POINTS
+from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.judges import Verdict
+from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.measured import Network
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.markdown import with_interval
+
+QUESTION = (
+    "**Do the learned scales W_p and W_n of Trained Ternary Quantization really become different,"
+    " and does it matter?**"
+)
+APART: dict[Verdict, str] = {
+    "supported": f"they become different by more than {MARGIN:.0%}",
+    "contradicted": f"they stay within {MARGIN:.0%} of each other",
+    "undecided": f"that they differ by more than {MARGIN:.0%} is neither shown nor excluded",
+}
+NEAR: dict[Verdict, str] = {
+    "supported": f", that they stay within {CLOSE:.0%} is shown",
+    "contradicted": f", and by more than {CLOSE:.0%}",
+    "undecided": "",
+}
+MATTERS: dict[Verdict, str] = {
+    "supported": "makes the error larger",
+    "contradicted": "makes the error smaller",
+    "undecided": "shows no effect",
+}
+
+
+def answer(contents: Contents) -> list[str]:
+    """Return the question and three sentences; fewer where nothing was measured."""
+    by_label = {row.claim.label: row for row in contents.ledger}
+    sentences = [
+        *_diverge(by_label["A1 different"], by_label["B1 close"], contents.asymmetries),
+        *_matter(by_label["A1 capacity"], by_label["B1 no value"], by_label["Q1"]),
+        _stands(contents.ledger),
+    ]
+    return [QUESTION, "", *[f"{i}. {text}" for i, text in enumerate(sentences, start=1)], ""]
+
+
+def _diverge(different: LedgerRow, close: LedgerRow, networks: list[NetworkAsymmetry]) -> list[str]:
+    if different.value is None or different.network is None:
+        return []
+    where = different.network
+    same = [
+        found
+        for found in networks
+        if Network(found.arm.dataset, found.arm.protocol, found.arm.model) == where
+    ]
+    ours = next(n for n in same if (n.arm.arm, n.arm.strategy) == TTQ)
+    printed = next((n for n in same if n.arm.arm == "ttq-as-printed"), None)
+    control = f"; with the sign that Eq. 7 prints it is {printed.size.mean:.4f}" if printed else ""
+    near = NEAR[close.stand_in]
+    systematic = sum(layer.systematic for layer in ours.layers)
+    return [
+        f"**{_sentence(APART[different.stand_in])}{near}:** the mean |ρ| = |ln(W_p/W_n)| over"
+        f" layers is {with_interval(different.value, digits=3)} (n = {different.value.n},"
+        f" {_standing(different)}), its sign agrees between seeds beyond chance in {systematic} of"
+        f" {len(ours.layers)} layers{control}."
+    ]
+
+
+def _matter(capacity: LedgerRow, no_value: LedgerRow, symmetrised: LedgerRow) -> list[str]:
+    parts = []
+    if capacity.value is not None:
+        points = f"{with_interval(capacity.value, signed=True)} points, n = {capacity.value.n}"
+        same = no_value.stand_in == "supported"
+        equal = f" and is shown to be as good within {POINTS:g} points" if same else ""
+        parts.append(
+            f"training one scale instead of two {MATTERS[capacity.stand_in]} ({points}){equal}"
+        )
+    if symmetrised.value is not None:
+        points = (
+            f"{with_interval(symmetrised.value, signed=True)} points, n = {symmetrised.value.n}"
+        )
+        parts.append(
+            f"making both scales equal after training {MATTERS[symmetrised.stand_in]} ({points})"
+        )
+    return [f"**Does it matter?** {_sentence('; '.join(parts))}."] if parts else []
+
+
+def _stands(ledger: list[LedgerRow]) -> str:
+    exact = Counter(row.verdict for row in ledger)
+    stand_ins = Counter(row.stand_in for row in ledger if not row.exact and row.network)
+    claims = len({claim.id for claim in CLAIMS.values()})
+    return (
+        f"**What stands of the paper?** Of {len(ledger)} parts of {claims} claims, on the paper's"
+        f" own data and schedule {_counted(exact)}; on stand-ins (other data, or a shorter"
+        f" schedule) {_counted(stand_ins)}."
+    )
+
+
+def _counted(counts: "Counter[Verdict]") -> str:
+    order: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not run")
+    return ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "none"
+
+
+def _standing(row: LedgerRow) -> str:
+    assert row.network is not None, "what was measured has a network"
+    return str(row.network) if row.exact else f"stand-in: {row.network}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,136 @@
+"""The first table of the summary: each claim, what was printed, what was found, the verdict."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.deciding import records_anchor, records_heading, what_would_decide
+from ttq_bench.report.markdown import table, with_interval
+
+HEADER = (
+    "claim", "what is claimed", "printed", "authors' log", "ours [95 %]", "n", "measured on",
+    "verdict", "what would decide it", "records",
+)  # fmt: skip
+
+
+def claims_table(rows: list[LedgerRow], tables: Tables) -> list[str]:
+    """Return the lines of the table."""
+    return table(HEADER, [_row(row, tables) for row in rows])
+
+
+def _row(row: LedgerRow, tables: Tables) -> list[str]:
+    claim, count = row.claim, len(row.measured.trials) if row.measured else 0
+    return [
+        claim.label,
+        f"{claim.statement} {claim.source}",
+        claim.printed,
+        row.log.words if row.log else "–",
+        ours(row),
+        n_of(row),
+        measured_on(row),
+        verdict(row),
+        what_would_decide(row, tables),
+        f"[{count}](#{records_anchor(row)})" if count else "–",
+    ]
+
+
+def ours(row: LedgerRow) -> str:
+    """Return the estimate with its interval and unit, or that nothing was measured."""
+    if row.value is None:
+        return "–"
+    signed = row.claim.unit.startswith(("points", "share", "r "))
+    digits = 3 if row.claim.unit == "|ρ|" else 2
+    if row.is_counted:
+        return f"{row.value.mean:.{digits}f} {row.claim.unit} (counted)"
+    return f"{with_interval(row.value, signed=signed, digits=digits)} {row.claim.unit}"
+
+
+def n_of(row: LedgerRow) -> str:
+    """Return the number of seeds; a counted value has none."""
+    return str(row.value.n) if row.value and not row.is_counted else "–"
+
+
+def measured_on(row: LedgerRow) -> str:
+    """Return network, data and protocol of the evidence."""
+    if row.network is None:
+        return "–"
+    return str(row.network)
+
+
+def verdict(row: LedgerRow) -> str:
+    """Return the verdict on the claim, and beside it that of a stand-in."""
+    if row.exact:
+        return f"**{row.verdict}**"
+    if row.network is None:
+        return "**not run**"
+    return f"**not run**; stand-in: *{row.stand_in}*"
+
+
+def other_evidence(evidence: list[LedgerRow], shown: list[LedgerRow]) -> Iterator[str]:
+    """Yield the same claims on the networks that the first table does not show."""
+    others = [row for row in evidence if row not in shown]
+    if others:
+        yield "## The same questions on other networks and data"
+        yield ""
+        header = ("claim", "what is claimed", "ours [95 %]", "n", "measured on", "it says")
+        yield from table(
+            header,
+            [
+                [
+                    row.claim.label,
+                    row.claim.statement,
+                    ours(row),
+                    n_of(row),
+                    measured_on(row),
+                    row.stand_in,
+                ]
+                for row in others
+            ],
+        )
+
+
+def records_behind(rows: list[LedgerRow]) -> Iterator[str]:
+    """Yield for each claim the links to its records."""
+    yield "## Records behind each claim"
+    yield ""
+    for row in rows:
+        if row.measured:
+            yield f"### {records_heading(row)}"
+            yield ""
+            yield ", ".join(f"[{name}](trials/{name}/record.json)" for name in row.measured.trials)
+            yield ""
+
+
+def evidence_table(evidence: list[LedgerRow], shown: list[LedgerRow]) -> pd.DataFrame:
+    """Return every claim with every network that answers it; ``best`` marks the summary's rows."""
+    rows = []
+    for row in [*evidence, *(row for row in shown if row.measured is None)]:
+        value, network, log = row.value, row.network, row.log
+        rows.append(
+            {
+                "claim": row.claim.label,
+                "statement": row.claim.statement,
+                "source": row.claim.source,
+                "unit": row.claim.unit,
+                "printed": row.claim.printed_value,
+                "authors_log": log.value if log else None,
+                "supported_from": row.claim.bound[0],
+                "supported_to": row.claim.bound[1],
+                "dataset": network.dataset if network else None,
+                "protocol": network.protocol if network else None,
+                "model": network.model if network else None,
+                "mean": value.mean if value else None,
+                "low": value.low if value else None,
+                "high": value.high if value else None,
+                "n": value.n if value else 0,
+                "exact": row.exact,
+                "best": row in shown,
+                "verdict": row.verdict,
+                "evidence_says": row.stand_in,
+                "seeds_needed": row.seeds,
+                "trials": " ".join(row.measured.trials) if row.measured else "",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,200 @@
+"""The tables of the experiments, each with intervals and n."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from ttq_bench.analysis.claims import MATTERS
+from ttq_bench.analysis.comparison import ArmResult
+from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.judges import within
+from ttq_bench.analysis.measured import networks, paired_errors
+from ttq_bench.analysis.scale_measures import counts_correlation, settling
+from ttq_bench.analysis.sparsity_curve import sweep
+from ttq_bench.analysis.statistics import equivalence_p, estimate
+from ttq_bench.analysis.symmetrised import all_at_once, probes_of
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.data.catalog import describe_dataset
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.findings import cost_sentence, error_table
+from ttq_bench.report.markdown import table, with_interval
+from ttq_bench.report.naming import arm_label
+from ttq_bench.ternary.methods import METHODS
+
+NOTHING = ("No record answers this yet.", "")
+PAIRED = [name for name, method in METHODS.items() if method.scales == "learned_pair"]
+
+
+def against_ttq(contents: Contents) -> Iterator[str]:
+    """Yield the error of each other arm minus that of TTQ, paired, with a test for equivalence."""
+    tables = contents.tables
+    rows = []
+    for network in networks(tables):
+        arms = tables.finished[["arm", "strategy"]].drop_duplicates().itertuples(index=False)
+        for arm, strategy in sorted(set(arms), key=lambda pair: _rank(str(pair[0]))):
+            measured = paired_errors(tables, network, (arm, strategy.split(", ")[0]), TTQ)
+            if measured is None or (arm, strategy.split(", ")[0]) == TTQ:
+                continue
+            value = measured.estimate
+            p = equivalence_p(measured.values, -MATTERS, MATTERS)
+            rows.append(
+                [
+                    str(network),
+                    arm_label(arm, strategy),
+                    with_interval(value, signed=True),
+                    str(value.n),
+                    f"{p:.3f}",
+                    _against(within(value, 0.0, float("inf"))),
+                ]
+            )
+    if rows:
+        yield f"Test error of each arm minus that of TTQ {TTQ[1]}, paired, in points; *equivalent*:"
+        yield f"p of two one-sided t tests that the difference is within {MATTERS:g} points."
+        yield ""
+        header = ["network", "arm", "minus TTQ [95 %]", "n", "equivalent: p", "TTQ is"]
+        yield from table(header, rows)
+
+
+def _rank(arm: str) -> int:
+    order = list(METHODS)
+    return order.index(arm) if arm in order else len(order)
+
+
+def _against(verdict: str) -> str:
+    return {"supported": "better", "contradicted": "worse"}.get(verdict, "undecided")
+
+
+def symmetrised_tables(contents: Contents) -> Iterator[str]:
+    """Yield for each arm with probes what equal scales cost, layer by layer and all at once."""
+    tables = contents.tables
+    for network in networks(tables):
+        for arm in PAIRED:
+            select = (arm, TTQ[1])
+            probes = probes_of(tables, network, select)
+            together = all_at_once(tables, network, select)
+            if not probes or together is None:
+                continue
+            images = f"{probes[0].reestimation_images:,} training images"
+            yield f"**{network}, {arm_label(*select)}:** change of test error in points when both"
+            yield "scales of a trained layer are set to √(W_p·W_n); batch normalisation is"
+            yield f"estimated anew on {images}, there as in the control."
+            yield ""
+            changes: dict[str, list[float]] = {}
+            for probe in probes:
+                for layer in probe.symmetrised:
+                    change = layer.test_error_percent - probe.reestimated_error_percent
+                    changes.setdefault(layer.layer, []).append(change)
+            rows = [
+                [name, with_interval(estimate(values), signed=True), str(len(values))]
+                for name, values in changes.items()
+            ]
+            total = together.estimate
+            rows.append(["**all layers at once**", with_interval(total, signed=True), str(total.n)])
+            yield from table(["layer", "change [95 %]", "n"], rows)
+
+
+def counts(contents: Contents) -> Iterator[str]:
+    """Yield how rho goes with the counts of each sign, over the layers of a seed."""
+    rows = []
+    for network in networks(contents.tables):
+        for arm in PAIRED:
+            measured = counts_correlation(contents.tables, network, (arm, TTQ[1]))
+            if measured is not None:
+                value = measured.estimate
+                label = arm_label(arm, TTQ[1])
+                interval = with_interval(value, signed=True)
+                rows.append([str(network), label, interval, str(value.n)])
+    if not rows:
+        yield from NOTHING
+        return
+    yield "Pearson's r between ρ and ln(n₊/n₋) over the layers of one network, mean over seeds (-1:"
+    yield "the larger scale stands on the rarer sign). By layer, over seeds: the tables at the end."
+    yield ""
+    yield from table(["network", "arm", "r over layers [95 %]", "n"], rows)
+
+
+def sparsity_table(contents: Contents) -> Iterator[str]:
+    """Yield error and zeros for each number of both delta strategies."""
+    tables = contents.tables
+    rows = []
+    for network in networks(tables):
+        for name in ("constant_sparsity", "max_fraction"):
+            curve = sweep(tables, network, name)
+            for strategy, mine in sorted(
+                curve.groupby("strategy"), key=lambda pair: _number(pair[0])
+            ):
+                rows.append(
+                    [
+                        str(network),
+                        str(strategy),
+                        f"{100 * mine['sparsity'].mean():.1f}",
+                        with_interval(estimate(list(mine["final_error_percent"]))),
+                        str(len(mine)),
+                    ]
+                )
+    if not rows:
+        yield from NOTHING
+        return
+    header = ["network", "TTQ with", "zeros %", "test error % [95 %]", "n"]
+    yield from table(header, rows)
+
+
+def _number(strategy: object) -> float:
+    return float(str(strategy).split("(")[1].split(")")[0])
+
+
+def error_tables(contents: Contents) -> Iterator[str]:
+    """Yield for each data set and protocol the errors of all arms, and what quantizing costs."""
+    for (dataset, protocol), group in groupby(
+        contents.results, key=lambda r: (r.arm.dataset, r.arm.protocol)
+    ):
+        results = list(group)
+        yield f"### {dataset}, protocol {protocol}"
+        yield ""
+        yield _data(contents.tables, dataset)
+        yield ""
+        yield "Test error at the last epoch, mean over n seeds with its 95 % interval:"
+        yield ""
+        yield from error_table(results)
+        quantized = [result for result in results if result.arm.is_quantized and result.error.n]
+        yield from map(cost_sentence, quantized)
+        yield ""
+        yield from _training(contents.tables, results)
+
+
+def _data(tables: Tables, dataset: str) -> str:
+    held_out = tables.trials.loc[tables.trials["dataset"] == dataset, "validation_count"].max()
+    return (
+        f"**Data: {dataset}** — {describe_dataset(dataset)}. {held_out:,} training images are held"
+        " out for validation and not trained on."
+    )
+
+
+def _training(tables: Tables, results: list[ArmResult]) -> Iterator[str]:
+    ways: dict[str, list[str]] = {}
+    for result in results:
+        arm = result.arm
+        for words in sorted(set(tables.trials_of(arm)["training"])):
+            ways.setdefault(f"{arm.model}: {words}", []).append(arm_label(arm.arm, arm.strategy))
+    yield "Training:"
+    yield ""
+    for words, arms in ways.items():
+        yield f"- {words} ({'; '.join(arms)})"
+    yield ""
+
+
+def kept_movement(contents: Contents) -> Iterator[str]:
+    """Yield how much longer the scales move than the shares (claim O1)."""
+    rows = []
+    for network in networks(contents.tables):
+        measured = settling(contents.tables, network, TTQ)
+        if measured is not None:
+            value = measured.estimate
+            interval = with_interval(value, signed=True)
+            rows.append([str(network), interval, str(value.n)])
+    if not rows:
+        yield from NOTHING
+        return
+    yield "Share of their first movement an epoch that the scales keep at the end, minus that of"
+    yield "the shares of +, 0, - (above zero: shares settle while scales move):"
+    yield ""
+    yield from table(["network, TTQ", "scales minus shares [95 %]", "n"], rows)

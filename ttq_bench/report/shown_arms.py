@@ -1,0 +1,52 @@
+"""Which arms of a network a figure shows where it has no room for all."""
+
+import re
+from collections.abc import Iterable
+
+from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.tables import Arm
+
+# Of several strengths of one delta strategy these stand for it: the paper's own.
+USUAL = (TTQ[1], "constant_sparsity(0.5)", "mean_fraction(0.7)")
+
+ONE_STRENGTH = " Of several strengths of one delta strategy one is shown."
+
+
+def is_usual(arm: Arm) -> bool:
+    """Whether the arm's delta strategy has the usual strength, however else it was converted."""
+    return arm.strategy.split(", ")[0] in USUAL
+
+
+def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
+    """Return the arm with the paper's threshold, else the first of ``ttq``, None without any."""
+    mine = [arm for arm in arms if arm.arm == TTQ[0]]
+    best = [arm for arm in mine if arm.strategy.split(", ")[0] == TTQ[1]]
+    return next(iter([*best, *mine]), None)
+
+
+def family(strategy: str) -> str:
+    """Return a delta strategy without its strength: ``max_fraction()``."""
+    return re.sub(r"\([^)]*\)", "()", strategy, count=1)
+
+
+def by_family(arms: Iterable[Arm]) -> list[list[Arm]]:
+    """Return the arms in groups that differ in the strength of their delta strategy alone."""
+    groups: dict[tuple[str, ...], list[Arm]] = {}
+    for arm in arms:
+        where = (arm.dataset, arm.protocol, arm.model, arm.recipe)
+        groups.setdefault((*where, arm.arm, family(arm.strategy)), []).append(arm)
+    return list(groups.values())
+
+
+def look_numbers(arms: Iterable[Arm]) -> dict[Arm, int]:
+    """Return the number of each arm's look in all figures of its network.
+
+    Strengths of one strategy share theirs, so that looks do not come back before they must.
+    """
+    return {arm: number for number, group in enumerate(by_family(arms)) for arm in group}
+
+
+def one_strength(arms: list[Arm]) -> list[Arm]:
+    """Return the arms, in their order, with one strength of each strategy: the usual, or first."""
+    kept = [next(filter(is_usual, group), group[0]) for group in by_family(arms)]
+    return [arm for arm in arms if arm in kept]

@@ -1,0 +1,148 @@
+"""Everything in a results folder that its records give, computed anew and compared."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.records.consistency import Difference, record_differences, unequal
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.store import read_record, record_files
+from ttq_bench.report.build import build_report
+from ttq_bench.report.cells import read_csv, table_differences, text_differences
+from ttq_bench.suite.spec import SPEC_VERSION, TRAINING_VERSION, TrialSpec
+from ttq_bench.ternary.methods import METHODS
+
+FIGURES = (".png", ".svg")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared, and each difference.
+
+    ``older`` counts records of older versions, whose ids cannot be computed any more; ``cells``
+    those of the CSV ``tables``; ``texts`` are the names of the other files. Where records are at
+    fault nothing else was compared: a report of wrong records says nothing.
+    """
+
+    records: int
+    older: int
+    tables: int
+    cells: int
+    texts: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def records_agree(self) -> bool:
+        """Whether all records agree with their own tables."""
+        return not any(difference.file.startswith("trials/") for difference in self.differences)
+
+
+def verify_results(root: Path, readme: Path | None = None) -> Verification:
+    """Return in what the records of ``root``, its report and the block in ``readme`` disagree.
+
+    Figures have to be there, and are not compared: they depend on the version of matplotlib.
+    Raises ResultsError for what cannot be read. The folder is left as it is.
+    """
+    results = ResultsPaths(root)
+    if not root.is_dir():
+        raise ResultsError(f"{root}: no such folder; name one with --results")
+    files = record_files(results)
+    wrong, older = [], 0
+    for path in files:
+        try:
+            record = read_record(path)
+        except ResultsError as error:
+            name = path.relative_to(root).as_posix()
+            wrong.append(Difference(name, "", str(error).removeprefix(f"{path}: ")))
+            continue
+        wrong += _of_record(results, record)
+        older += not _is_current(record)
+    if wrong:
+        return Verification(len(files), older, 0, 0, (), tuple(wrong))
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "results"
+        given.mkdir()
+        (given / "trials").symlink_to(results.trials.resolve())  # report.html links what is there
+        copy = _copied(readme, Path(folder)) if readme else None
+        build_report(root, copy, into=given)
+        return _compared(root, given, readme, copy, (len(files), older))
+
+
+def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Difference]:
+    paths = results.trial(record.trial_id)
+    if _is_current(record):
+        file = f"trials/{record.trial_id}/record.json"
+        try:
+            own_id = TrialSpec.from_record(record.spec).trial_id
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            yield Difference(file, "spec", f"is not one of its version ({reason})")
+        else:
+            if own_id != record.trial_id:
+                yield unequal(file, "trial_id", record.trial_id, own_id)
+    yield from record_differences(paths, record, per_channel=_per_channel(record.spec))
+
+
+def _is_current(record: TrialRecord) -> bool:
+    versions = record.spec.get("schema_version"), record.spec.get("training_version")
+    return versions == (SPEC_VERSION, TRAINING_VERSION)
+
+
+def _per_channel(spec: dict[str, Any]) -> bool:
+    """Return whether scales are averages; of a method that is not known here nobody can say."""
+    quantization = spec.get("quantization") or {}
+    granularity = (quantization.get("conversion") or {}).get("granularity", "published")
+    method = METHODS.get(str(quantization.get("method")))
+    if granularity != "published":
+        return bool(granularity == "channel")
+    return method is None or method.granularity == "channel"
+
+
+def _copied(readme: Path, folder: Path) -> Path:
+    copy = folder / readme.name
+    copy.write_text(_read(readme), encoding="utf-8")
+    return copy
+
+
+def _compared(
+    root: Path, given: Path, readme: Path | None, copy: Path | None, counts: tuple[int, int]
+) -> Verification:
+    """Compare every file of the report ``given`` with the one of ``root``."""
+    expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
+    expected = {name: p for name, p in expected.items() if not name.startswith("trials/")}
+    differences, texts, tables = _left_over(root, set(expected)), [], []
+    for name, path in sorted(expected.items()):
+        if not (root / name).is_file():
+            # The page for a browser may be left out: all that it says is in the other files.
+            if path.suffix != ".html":
+                differences.append(Difference(name, "", "is missing"))
+        elif path.suffix == ".csv":
+            text = _read(path)
+            tables.append(read_csv(text))
+            differences += table_differences(name, _read(root / name), text)
+        elif path.suffix not in FIGURES:
+            texts.append(name)
+            differences += text_differences(name, _read(root / name), _read(path))
+    if readme and copy:
+        texts.append(readme.name)
+        differences += text_differences(readme.name, _read(readme), _read(copy))
+    cells = sum(len(row) for _, *rows in filter(None, tables) for row in rows)
+    return Verification(*counts, len(tables), cells, tuple(texts), tuple(differences))
+
+
+def _left_over(root: Path, expected: set[str]) -> list[Difference]:
+    """Return the files in the folders of the report that it does not have."""
+    found = [p for folder in ("figures", "tables") for p in sorted((root / folder).glob("[!.]*"))]
+    names = [path.relative_to(root).as_posix() for path in found]
+    return [Difference(name, "", "should not be there") for name in names if name not in expected]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error})") from error
