@@ -61,7 +61,8 @@ class NetworkAsymmetry:
     The layers of that mean are those that feed batch normalisation, or all where none does.
 
     ``start`` is that mean before the first step: zero where both scales start at one.
-    ``undefined`` counts scales that are not positive, for which there is no rho.
+    ``undefined`` counts scales that are not positive, for which there is no rho; a seed without any
+    rho is in no mean.
     """
 
     arm: Arm
@@ -94,7 +95,7 @@ def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
     fed = fed_layers(final)
     return NetworkAsymmetry(
         arm=arm,
-        size=estimate(list(fed["rho"].abs().groupby(fed["trial_id"]).mean())),
+        size=estimate(list(fed["rho"].abs().groupby(fed["trial_id"]).mean().dropna())),
         start=float(fed_layers(first)["rho"].abs().mean()),
         largest=float(fed["rho"].abs().max()),
         undefined=int(final["rho"].isna().sum()),

@@ -72,6 +72,41 @@ def _table_1(depth: int) -> Claim:
 
 
 _CLAIMS = (
+    Claim(
+        "A1", "different", f"W_p and W_n become different: mean |ρ| above {MARGIN:g}",
+        "[P] figure", "|ρ|", of_ttq(mean_size), (MARGIN, math.inf), printed="curves",
+        log="resnet20 size of rho",
+    ),
+    Claim(
+        "A1", "capacity", "two scales give more capacity than one: one scale has a larger error",
+        "[P] text", "points", over(("ttq-tied", TTQ[1])), ABOVE_ZERO,
+    ),
+    Claim(
+        "B1", "close", f"W_p and W_n are very close: mean |ρ| below {CLOSE:g}", "[B]", "|ρ|",
+        of_ttq(mean_size), (-math.inf, CLOSE), printed="its curves", log="resnet20 size of rho",
+    ),
+    Claim(
+        "B1", "no value", f"one scale is as good as two, within {MATTERS:g} points", "[B]",
+        "points", over(("ttq-tied", TTQ[1])), (-MATTERS, MATTERS),
+    ),
+    Claim(
+        "Q1", "", "the trained difference matters: equal scales after training cost accuracy",
+        "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO,
+    ),
+    Claim(
+        "Q2", "", "unequal scales only undo unequal counts: ρ falls as ln(n₊/n₋) rises", "[Q]",
+        "r over layers", of_ttq(counts_correlation),
+        BELOW_ZERO,
+    ),
+    Claim(
+        "A2", "", "the scales as learning-rate multipliers (Eq. 8) help: without, a larger error",
+        "[P] text", "points", over(("ttq-ste", TTQ[1])), ABOVE_ZERO,
+    ),
+    Claim(
+        "O1", "", "shares of +, 0, - settle while the scales keep moving: they keep more of their"
+        " movement", "[P] figure", "share of movement",
+        of_ttq(settling), ABOVE_ZERO, printed="curves",
+    ),
     *map(_table_1, DEPTHS),
     Claim(
         "T1b", "", "the gain over full precision grows with depth", "[P] Table 1",
@@ -97,19 +132,6 @@ _CLAIMS = (
         datasets=("imagenet",), models=("resnet18b",), only_these_models=True,
     ),
     Claim(
-        "A1", "different", f"W_p and W_n become different: mean |ρ| above {MARGIN:g}",
-        "[P] figure", "|ρ|", of_ttq(mean_size), (MARGIN, math.inf), printed="curves",
-        log="resnet20 size of rho",
-    ),
-    Claim(
-        "A1", "capacity", "two scales give more capacity than one: one scale has a larger error",
-        "[P] text", "points", over(("ttq-tied", TTQ[1])), ABOVE_ZERO,
-    ),
-    Claim(
-        "A2", "", "the scales as learning-rate multipliers (Eq. 8) help: without, a larger error",
-        "[P] text", "points", over(("ttq-ste", TTQ[1])), ABOVE_ZERO,
-    ),
-    Claim(
         "S1", "falls", "error falls from no zeros to 30-50 %", "[P] figure", "points", fall,
         ABOVE_ZERO, printed="curve",
     ),
@@ -130,28 +152,6 @@ _CLAIMS = (
         "Z1", "network", f"the whole network gets nearly 16 times smaller (at least {NEARLY_16:g})",
         "[P] text", "times", network_compression, (NEARLY_16, math.inf), printed="16",
         printed_value=16.0, datasets=ANY,
-    ),
-    Claim(
-        "O1", "", "shares of +, 0, - settle while the scales keep moving: they keep more of their"
-        " movement", "[P] figure", "share of movement",
-        of_ttq(settling), ABOVE_ZERO, printed="curves",
-    ),
-    Claim(
-        "B1", "close", f"W_p and W_n are very close: mean |ρ| below {CLOSE:g}", "[B]", "|ρ|",
-        of_ttq(mean_size), (-math.inf, CLOSE), printed="its curves", log="resnet20 size of rho",
-    ),
-    Claim(
-        "B1", "no value", f"one scale is as good as two, within {MATTERS:g} points", "[B]",
-        "points", over(("ttq-tied", TTQ[1])), (-MATTERS, MATTERS),
-    ),
-    Claim(
-        "Q1", "", "the trained difference matters: equal scales after training cost accuracy",
-        "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO,
-    ),
-    Claim(
-        "Q2", "", "unequal scales only undo unequal counts: ρ falls as ln(n₊/n₋) rises", "[Q]",
-        "r over layers", of_ttq(counts_correlation),
-        BELOW_ZERO,
     ),
 )  # fmt: skip
 

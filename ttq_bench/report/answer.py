@@ -3,8 +3,7 @@
 from collections import Counter
 
 from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
-from ttq_bench.analysis.claims import CLAIMS, CLOSE
-from ttq_bench.analysis.claims import MATTERS as POINTS
+from ttq_bench.analysis.claims import CLAIMS, CLOSE, MATTERS
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
@@ -26,10 +25,10 @@ NEAR: dict[Verdict, str] = {
     "contradicted": f", and by more than {CLOSE:.0%}",
     "undecided": "",
 }
-MATTERS: dict[Verdict, str] = {
+EFFECT: dict[Verdict, str] = {
     "supported": "makes the error larger",
     "contradicted": "makes the error smaller",
-    "undecided": "shows no effect",
+    "undecided": "has an effect that is not told from zero",
 }
 
 
@@ -70,17 +69,15 @@ def _matter(capacity: LedgerRow, no_value: LedgerRow, symmetrised: LedgerRow) ->
     parts = []
     if capacity.value is not None:
         points = f"{with_interval(capacity.value, signed=True)} points, n = {capacity.value.n}"
-        same = no_value.stand_in == "supported"
-        equal = f" and is shown to be as good within {POINTS:g} points" if same else ""
-        parts.append(
-            f"training one scale instead of two {MATTERS[capacity.stand_in]} ({points}){equal}"
-        )
+        same = f"changes the error by less than {MATTERS:g} points"
+        effect = same if no_value.stand_in == "supported" else EFFECT[capacity.stand_in]
+        parts.append(f"training one scale instead of two {effect} ({points})")
     if symmetrised.value is not None:
         points = (
             f"{with_interval(symmetrised.value, signed=True)} points, n = {symmetrised.value.n}"
         )
         parts.append(
-            f"making both scales equal after training {MATTERS[symmetrised.stand_in]} ({points})"
+            f"making both scales equal after training {EFFECT[symmetrised.stand_in]} ({points})"
         )
     return [f"**Does it matter?** {_sentence('; '.join(parts))}."] if parts else []
 
