@@ -150,7 +150,7 @@ WRITERS: Mapping[str, Write] = {
     "A2": _paired("ttq-ste"),
     "S1 falls": _curves({0.0: 1, 0.4: 0}),
     "S1 rises": _curves({0.4: 0, 0.9: 1}),
-    "S2": _curves({0.2: 1, 0.6: 1}, {0.4: 0}),
+    "S2": _curves({0.2: 1, 0.6: 1}, {0.22: 0}),
     "Z1 layers": _counted,
     "Z1 network": _counted,
     "O1": _settlings,

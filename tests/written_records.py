@@ -77,7 +77,9 @@ def write_trial(
         _with_rho(_scale(epoch, index, layer, *pair) | changes(epoch, layer))
         for epoch in range(len(errors) + 1)
         for index, (layer, pair) in enumerate(
-            ((scales if epoch else at_start or scales) or {}).items()
+            (
+                (scales if epoch else at_start or dict.fromkeys(scales or {}, (1.0, 1.0))) or {}
+            ).items()
         )
     ]
     record = TrialRecord(

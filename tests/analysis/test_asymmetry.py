@@ -70,7 +70,7 @@ def test_layers_that_feed_no_batch_normalisation_do_not_count_but_are_shown(tmp_
     write_rhos(tmp_path, [[0.01, 0.9], [0.011, 0.8], [0.012, 0.7]], last_is_not_fed)
     network = network_of(tmp_path)
     assert network.size.mean == pytest.approx(0.011)
-    assert network.start == pytest.approx(0.011)
+    assert network.grown.mean == pytest.approx(0.011)
     assert network.largest == pytest.approx(0.012)
     assert network.verdict == "contradicted"
     assert [layer.feeds_batch_norm for layer in network.layers] == ["yes", "no"]

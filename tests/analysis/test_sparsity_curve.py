@@ -78,11 +78,10 @@ def test_the_trials_behind_a_value_are_its_end_and_its_middle(root):
     assert names == ("ttq-constant_sparsity0.0-0", "ttq-constant_sparsity0.4-0")
 
 
-def test_the_threshold_is_compared_with_the_curve_between_its_neighbours(root):
-    write_points(root, {0.2: 10.0, 0.6: 14.0, 0.8: 12.0})
-    write_thresholds(root, {0.3: 10.5, 0.7: 14.0})
-    # At 0.3 the curve stands at 11, at 0.7 at 13: (0.5 - 1.0) / 2.
-    assert measured(root, threshold_gain) == pytest.approx((-0.25,))
+def test_a_threshold_is_compared_with_the_nearest_point_of_about_as_many_zeros(root):
+    write_points(root, {0.2: 10.0, 0.26: 99.0, 0.6: 14.0})
+    write_thresholds(root, {0.22: 10.5, 0.63: 13.0})
+    assert measured(root, threshold_gain) == pytest.approx((0.25,))  # (-0.5 + 1.0) / 2
 
 
 def test_the_threshold_gain_is_positive_where_the_threshold_has_the_smaller_error(root):
@@ -91,22 +90,34 @@ def test_the_threshold_gain_is_positive_where_the_threshold_has_the_smaller_erro
     assert measured(root, threshold_gain) == pytest.approx((1.0,))
 
 
-def test_thresholds_beyond_the_curve_are_left_out(root):
+def test_thresholds_far_from_every_point_are_left_out_and_nothing_is_interpolated(root):
     write_points(root, {0.2: 10.0, 0.6: 14.0})
-    write_thresholds(root, {0.1: 0.0, 0.4: 11.0, 0.7: 0.0})
+    write_thresholds(root, {0.1: 0.0, 0.4: 0.0, 0.58: 13.0})
     found = threshold_gain(tables_of(root), SHORT)
     assert found.values == pytest.approx((1.0,))
-    assert found.trials == (
-        "ttq-max_fraction0.4-0", "ttq-constant_sparsity0.2-0", "ttq-constant_sparsity0.6-0"
-    )  # fmt: skip
+    assert found.trials == ("ttq-max_fraction0.58-0", "ttq-constant_sparsity0.6-0")
+
+
+def test_only_thresholds_that_every_seed_has_are_compared(root):
+    for seed in (0, 1):
+        write_points(root, {0.2: 10.0, 0.6: 14.0}, seed=seed)
+        write_thresholds(root, {0.2: 9.0}, seed=seed)
+    write_thresholds(root, {0.6: 99.0}, seed=0)
+    assert measured(root, threshold_gain) == pytest.approx((1.0, 1.0))
+
+
+def test_only_shares_that_every_seed_has_are_compared(root):
+    write_points(root, {0.0: 12.0, 0.3: 99.0, 0.5: 9.0}, seed=0)
+    write_points(root, {0.0: 12.0, 0.5: 10.0}, seed=1)
+    assert measured(root, fall) == (3.0, 2.0)
 
 
 def test_seeds_are_compared_with_their_own_curve(root):
     write_points(root, {0.2: 10.0, 0.6: 10.0}, seed=0)
     write_points(root, {0.2: 20.0, 0.6: 20.0}, seed=1)
-    write_points(root, {0.2: 20.0}, seed=2)  # no curve
-    for seed in range(3):
-        write_thresholds(root, {0.4: 9.0}, seed)
+    for seed in range(2):
+        write_thresholds(root, {0.6: 9.0}, seed)
+    write_thresholds(root, {0.6: 9.0}, seed=2)  # no curve
     assert measured(root, threshold_gain) == pytest.approx((1.0, 11.0))
 
 
@@ -127,9 +138,9 @@ def test_a_curve_is_of_one_recipe_the_one_with_the_most_points(root):
 
 def test_thresholds_of_another_recipe_than_the_curves_are_not_compared(root):
     write_points(root, {0.2: 10.0, 0.6: 10.0})
-    write_thresholds(root, {0.3: 1.0, 0.4: 1.0}, learning_rate=0.2)
+    write_thresholds(root, {0.2: 1.0, 0.6: 1.0}, learning_rate=0.2)
     assert measured(root, threshold_gain) is None
-    write_thresholds(root, {0.5: 9.0})
+    write_thresholds(root, {0.6: 9.0}, tag="again")
     assert measured(root, threshold_gain) == pytest.approx((1.0,))
 
 

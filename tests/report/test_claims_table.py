@@ -56,7 +56,7 @@ def test_exact_evidence_gives_the_verdict_in_bold(tables):
 def test_a_stand_in_never_decides_and_says_how_to_run_the_claim(tables):
     found = cells(row_of("A2", (0.5, 0.6, 0.55), SHORT), tables)
     assert found["verdict"] == "**not run**; stand-in: *supported*"
-    assert "suites/asymmetry.yaml --profile paper" in found["what would decide it"]
+    assert "make reproduce-asymmetry PROFILE=paper" in found["what would decide it"]
 
 
 def test_a_claim_without_evidence_is_not_run_and_has_no_number(tables):

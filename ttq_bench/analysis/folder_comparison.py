@@ -148,7 +148,8 @@ def _same(first: pd.DataFrame | None, second: pd.DataFrame | None) -> bool:
 def _arm(a: Tables, b: Tables, arm: Arm, repeated: set[str]) -> ArmDifference:
     trials = [tables.trials_of(arm).set_index("trial_id") for tables in (a, b)]
     seeds = [sorted(rows["seed"]) for rows in trials]
-    paired = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
+    once = all(len(set(mine)) == len(mine) for mine in seeds)
+    paired = once and bool(set(seeds[0]) & set(seeds[1]))
     pairing: Pairing = "by seed" if paired else "unpaired"
     sizes = [_rho_sizes(t, arm, rows) for t, rows in zip((a, b), trials, strict=True)]
     first, second = [rows.assign(rho=size) for rows, size in zip(trials, sizes, strict=True)]
@@ -173,7 +174,7 @@ def _rho_sizes(tables: Tables, arm: Arm, trials: pd.DataFrame) -> "pd.Series[flo
 
 
 def _difference(first: pd.DataFrame, second: pd.DataFrame, name: str, pairing: Pairing) -> Estimate:
-    """Return B - A over the seeds that have a number."""
+    """Return B - A over the seeds that have a number, in both folders where they are paired."""
     before, after = (rows.set_index("seed")[name].astype(float) for rows in (first, second))
     if pairing == "by seed":
         return estimate((after - before).dropna().to_numpy())

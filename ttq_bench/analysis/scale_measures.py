@@ -15,7 +15,6 @@ from ttq_bench.analysis.statistics import correlation
 from ttq_bench.analysis.tables import Tables
 
 SHARES = ["positive_share", "zero_share", "negative_share"]
-SCALES = ["positive_scale", "negative_scale"]
 
 
 def fed_layers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +34,21 @@ def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
 
 def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch."""
-    return _by_trial(tables, network, select, lambda rows: float(rows["rho"].abs().mean()))
+    return _by_trial(
+        tables, network, select, lambda rows: float(rows["rho"].abs().mean(skipna=False))
+    )
+
+
+def growth(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the mean of |rho| over layers at the last epoch minus that before the first step."""
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
+    return _of_each(tables.scales, trials["trial_id"], grown)
+
+
+def grown(rows: pd.DataFrame) -> float:
+    """Return the growth of the mean |rho| in one trial's rows, NaN where a layer has no rho."""
+    sizes = rows["rho"].abs().groupby(rows["epoch"]).mean(skipna=False).sort_index()
+    return float(sizes.iloc[-1] - sizes.iloc[0])
 
 
 def counts_correlation(tables: Tables, network: Network, select: Select) -> Measured | None:
@@ -71,12 +84,13 @@ def _of_each(
 
 
 def settling(tables: Tables, network: Network, select: Select) -> Measured | None:
-    """Return how much more of their movement the scales keep than the shares do.
+    """Return how much more of its movement the ratio of the scales keeps than the shares do.
 
-    Movement in an epoch: half the sum of |change| of the three shares, and the mean |change| of
-    ln W_p and ln W_n. What is kept: the mean over the last third of the epochs over that of the
-    first third. Above zero the scales go on moving when the shares have settled (claim O1). A trial
-    with a scale that is not positive in either third has no value.
+    Movement in an epoch: half the sum of |change| of the three shares, and |change| of rho, for
+    only the ratio of the scales acts where batch normalisation follows. What is kept: the mean
+    over the last third of the epochs over that of the first third. Above zero the scales go on
+    moving when the shares have settled (claim O1). A trial with a scale that is not positive in
+    either third has no value.
     """
     trials = one_recipe(finished(tables, network, select)).sort_values("seed")
     return _of_each(tables.scales, trials["trial_id"], _kept)
@@ -96,8 +110,6 @@ def _movements(rows: pd.DataFrame) -> NDArray[np.float64]:
     """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs]."""
     layers = []
     for _, layer in rows.sort_values("epoch").groupby("layer_index"):
-        scales = layer[SCALES].to_numpy(float)
-        logs = np.log(np.where(scales > 0, scales, np.nan))  # a negative scale has no logarithm
-        both = (layer[SHARES].to_numpy(float), logs)
-        layers.append([np.abs(np.diff(values, axis=0)).sum(axis=1) / 2 for values in both])
+        shares = np.abs(np.diff(layer[SHARES].to_numpy(float), axis=0)).sum(axis=1) / 2
+        layers.append([shares, np.abs(np.diff(layer["rho"].to_numpy(float)))])
     return np.asarray(np.mean(layers, axis=0), dtype=float)

@@ -1,12 +1,11 @@
 """Error against sparsity: what claims S1 and S2 say of its course, one value a seed.
 
 The sweep over shares of zeros (``constant_sparsity``) is the curve; trials under ``max_fraction``
-are compared with it at their own sparsity, between whose neighbours it is read off linearly.
+are compared with the point of that curve that has about as many zeros.
 """
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from ttq_bench.analysis.comparison import ERROR
@@ -17,7 +16,7 @@ DENSE = 0.05  # at most this share of zeros counts as none
 MIDDLE = (0.3, 0.5)  # where the paper sees the lowest error
 SPARSE = 0.8
 DIGITS = 2  # of a share beside these bounds: whole weights make 0.299995 of 0.3
-FEWEST_POINTS = 2
+MATCHED = 0.04  # of all weights; a threshold leaves as many zeros as it happens to
 
 
 def sweep(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
@@ -50,9 +49,19 @@ def rise(tables: Tables, network: Network) -> Measured | None:
 def _contrast(
     tables: Tables, network: Network, end: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> Measured | None:
-    values, trials = [], []
     points = sweep(tables, network, "constant_sparsity")
-    for _, curve in points.assign(share=points["sparsity"].round(DIGITS)).groupby("seed"):
+    points = points.assign(share=points["sparsity"].round(DIGITS))
+    curves = [
+        curve
+        for _, curve in points.groupby("seed")
+        if len(end(curve)) and curve["share"].between(*MIDDLE).any()
+    ]
+    if not curves:
+        return None
+    # Seeds of a sweep that is not whole have other points: only what all of them have is compared.
+    common = set.intersection(*(set(curve["share"]) for curve in curves))
+    values, trials = [], []
+    for curve in (curve[curve["share"].isin(common)] for curve in curves):
         ends, middles = end(curve), curve[curve["share"].between(*MIDDLE)]
         if len(ends) and len(middles):
             values.append(float(ends[ERROR].iloc[0] - middles[ERROR].mean()))
@@ -63,21 +72,20 @@ def _contrast(
 def threshold_gain(tables: Tables, network: Network) -> Measured | None:
     """Return the error at a fixed share of zeros minus that at a fixed threshold, in points.
 
-    For each seed the mean over its thresholds, each at its own sparsity within the curve's span.
-    Both are of one recipe, that of the curve.
+    For each seed the mean over its thresholds that have a share of zeros within ``MATCHED`` of
+    their own. Nothing is interpolated: between distant points a chord lies far above a bent
+    curve. Both are of one recipe, that of the curve.
     """
     points = sweep(tables, network, "constant_sparsity")
-    curves = dict(list(points.groupby("seed")))
     thresholds = _points(tables, network, "max_fraction")
-    values, trials = [], []
-    for seed, mine in thresholds[thresholds["recipe"].isin(points["recipe"])].groupby("seed"):
-        curve = curves.get(seed)
-        if curve is None or len(curve) < FEWEST_POINTS:
-            continue
-        shares = curve["sparsity"]
-        inside = mine[mine["sparsity"].between(shares.min(), shares.max())]
-        if len(inside):
-            there = np.interp(inside["sparsity"], shares, curve[ERROR])
-            values.append(float((there - inside[ERROR]).mean()))
-            trials += [*inside["trial_id"], *curve["trial_id"]]
-    return Measured(tuple(values), tuple(trials)) if values else None
+    thresholds = thresholds[thresholds["recipe"].isin(points["recipe"])]
+    near = thresholds.merge(points, on=["seed", "recipe"], suffixes=("", "_curve"))
+    near["distance"] = (near["sparsity"] - near["sparsity_curve"]).abs()
+    near = near[near["distance"] <= MATCHED].sort_values("distance").drop_duplicates("trial_id")
+    if near.empty:
+        return None
+    seeds = near["seed"].nunique()
+    matched = near.groupby("strategy").filter(lambda rows: len(rows) == seeds).sort_values("seed")
+    gains = (matched[f"{ERROR}_curve"] - matched[ERROR]).groupby(matched["seed"]).mean()
+    trials = (*matched["trial_id"], *dict.fromkeys(matched["trial_id_curve"]))
+    return Measured(tuple(map(float, gains)), tuple(map(str, trials))) if len(gains) else None

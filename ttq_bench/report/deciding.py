@@ -10,17 +10,21 @@ from ttq_bench.report.markdown import anchor
 from ttq_bench.suite.protocols import PROTOCOLS
 
 SECONDS_AN_HOUR = 3600
-USUAL_FINE_TUNED = 2  # TTQ and its control
 YARDSTICK = f"resnet{DEPTHS[0]}"
 COMMANDS = {
-    "S1": "`ttq-bench run suites/sparsity.yaml --profile paper`",
-    "S2": "`ttq-bench run suites/sparsity.yaml --profile paper`",
+    "sparsity": "`make reproduce-sparsity PROFILE=paper`",
     "imagenet": "the ImageNet suite, which is not built yet",
     "any": "any trial of TTQ",
     "cifar10": "`make reproduce-cifar PROFILE=paper`",
-    "asymmetry": "`ttq-bench run suites/asymmetry.yaml --profile paper`",
+    "asymmetry": "`make reproduce-asymmetry PROFILE=paper`",
 }
-SCALES = ("A1", "A2", "O1", "B1", "Q1", "Q2")
+SUITES = {
+    **dict.fromkeys(("A1", "A2", "O1", "B1", "Q1", "Q2", "TWN", "F2"), "asymmetry"),
+    **dict.fromkeys(("S1", "S2"), "sparsity"),
+}
+# Fine-tuned trials of a seed and model in these suites under protocol paper, the control with them.
+FINE_TUNED = {"asymmetry": 9, "sparsity": 18, "cifar10": 2}
+FEWEST = 3  # seeds below which a deviation is no ground for a number of seeds
 
 
 def what_would_decide(row: LedgerRow, tables: Tables) -> str:
@@ -36,21 +40,18 @@ def what_would_decide(row: LedgerRow, tables: Tables) -> str:
 
 
 def _command(row: LedgerRow) -> str:
-    if row.claim.id in COMMANDS:
-        return row.claim.id
-    if row.claim.id in SCALES:
-        return "asymmetry"
+    if row.claim.id in SUITES:
+        return SUITES[row.claim.id]
     return row.claim.datasets[0] if row.claim.datasets else "any"
 
 
 def _seeds(row: LedgerRow) -> str:
-    if row.seeds is None:
+    if row.seeds is None or (row.value is not None and row.value.n < FEWEST):
         return ""
     printed = row.claim.printed_value
     if printed is not None:
-        return (
-            f"; {row.seeds} seeds find {abs(printed):.2g} at the stand-in's noise, {row.noise:.2g}"
-        )
+        found = f"{row.seeds} seeds tell {abs(printed):.2g} from zero"
+        return f"; {found} at the stand-in's noise, {row.noise:.2g}"
     if row.stand_in != "undecided":
         return ""
     return f"; the stand-in itself would need {row.seeds} seeds at its noise, {row.noise:.2g}"
@@ -72,14 +73,15 @@ def _core_hours(tables: Tables, trials: tuple[str, ...]) -> float:
 
 
 def _published_hours(row: LedgerRow, tables: Tables) -> float | None:
-    """Return the core hours of one seed under protocol ``paper``, at the speed of the records.
+    """Return the core hours of one seed of the suite under protocol ``paper``.
 
-    From the median epoch of ResNet-20 here, by the counted operations of the claim's model.
+    At the speed of the records made on CPUs (bf16 there): the median epoch of ResNet-20, by the
+    counted operations of the claim's model.
     """
     if "cifar10" not in row.claim.datasets:
         return None
     model = row.claim.models[0] if row.claim.models else YARDSTICK
-    mine = tables.trials[(tables.trials["model"] == YARDSTICK) & (tables.trials["device"] != "")]
+    mine = tables.trials[(tables.trials["model"] == YARDSTICK) & (tables.trials["device"] == "cpu")]
     if mine.empty or model not in MODELS:
         return None
     seconds = mine["training_seconds"].astype(float) * mine["threads"].fillna(1).astype(float)
@@ -89,10 +91,8 @@ def _published_hours(row: LedgerRow, tables: Tables) -> float | None:
     depths = [f"resnet{depth}" for depth in DEPTHS] if row.claim.id == "T1b" else [model]
     work = sum(MODELS[name].multiply_adds for name in depths) / MODELS[YARDSTICK].multiply_adds
     protocol = PROTOCOLS["paper"]
-    fine_tuned = USUAL_FINE_TUNED
-    if row.measured and row.claim.id != "T1b":
-        fine_tuned = max(1, round(len(row.measured.trials) / len(row.measured.values)))
-    epochs = protocol.full_precision.epochs + fine_tuned * protocol.fine_tuned.epochs
+    fine_tuned = FINE_TUNED[_command(row)] * protocol.fine_tuned.epochs
+    epochs = protocol.full_precision.epochs + fine_tuned
     return epochs * epoch * work / SECONDS_AN_HOUR
 
 

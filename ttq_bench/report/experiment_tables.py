@@ -7,13 +7,14 @@ from ttq_bench.analysis.claims import MATTERS
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.judges import within
-from ttq_bench.analysis.measured import networks, paired_errors
+from ttq_bench.analysis.measured import Network, Select, finished, networks, paired_errors
 from ttq_bench.analysis.scale_measures import counts_correlation, settling
 from ttq_bench.analysis.sparsity_curve import sweep
-from ttq_bench.analysis.statistics import equivalence_p, estimate
+from ttq_bench.analysis.statistics import equivalence_p, estimate, holm, p_value
 from ttq_bench.analysis.symmetrised import all_at_once, probes_of
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.data.catalog import describe_dataset
+from ttq_bench.records.probes import Probe
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.findings import cost_sentence, error_table
 from ttq_bench.report.markdown import table, with_interval
@@ -21,6 +22,7 @@ from ttq_bench.report.naming import arm_label
 from ttq_bench.ternary.methods import METHODS
 
 NOTHING = ("No record answers this yet.", "")
+_YES_NO = {True: "yes", False: "no"}
 PAIRED = [name for name, method in METHODS.items() if method.scales == "learned_pair"]
 
 
@@ -29,17 +31,21 @@ def against_ttq(contents: Contents) -> Iterator[str]:
     tables = contents.tables
     rows = []
     for network in networks(tables):
-        arms = tables.finished[["arm", "strategy"]].drop_duplicates().itertuples(index=False)
-        for arm, strategy in sorted(set(arms), key=lambda pair: _rank(str(pair[0]))):
-            measured = paired_errors(tables, network, (arm, strategy.split(", ")[0]), TTQ)
-            if measured is None or (arm, strategy.split(", ")[0]) == TTQ:
+        mine = finished(tables, network)
+        selects = {
+            (str(arm), str(strategy).split(", ")[0])
+            for arm, strategy in mine[["arm", "strategy"]].itertuples(index=False)
+        }
+        for select in sorted(selects - {TTQ}, key=lambda pair: (_rank(pair[0]), pair)):
+            measured = paired_errors(tables, network, select, TTQ)
+            if measured is None:
                 continue
             value = measured.estimate
             p = equivalence_p(measured.values, -MATTERS, MATTERS)
             rows.append(
                 [
                     str(network),
-                    arm_label(arm, strategy),
+                    arm_label(*select),
                     with_interval(value, signed=True),
                     str(value.n),
                     f"{p:.3f}",
@@ -69,27 +75,38 @@ def symmetrised_tables(contents: Contents) -> Iterator[str]:
     for network in networks(tables):
         for arm in PAIRED:
             select = (arm, TTQ[1])
-            probes = probes_of(tables, network, select)
-            together = all_at_once(tables, network, select)
-            if not probes or together is None:
-                continue
-            images = f"{probes[0].reestimation_images:,} training images"
-            yield f"**{network}, {arm_label(*select)}:** change of test error in points when both"
-            yield "scales of a trained layer are set to √(W_p·W_n); batch normalisation is"
-            yield f"estimated anew on {images}, there as in the control."
-            yield ""
-            changes: dict[str, list[float]] = {}
-            for probe in probes:
-                for layer in probe.symmetrised:
-                    change = layer.test_error_percent - probe.reestimated_error_percent
-                    changes.setdefault(layer.layer, []).append(change)
-            rows = [
-                [name, with_interval(estimate(values), signed=True), str(len(values))]
-                for name, values in changes.items()
-            ]
-            total = together.estimate
-            rows.append(["**all layers at once**", with_interval(total, signed=True), str(total.n)])
-            yield from table(["layer", "change [95 %]", "n"], rows)
+            if probes := probes_of(tables, network, select):
+                yield from _symmetrised(contents, network, select, probes)
+
+
+def _symmetrised(
+    contents: Contents, network: Network, select: Select, probes: list[Probe]
+) -> Iterator[str]:
+    count = probes[0].reestimation_images
+    control = (
+        f"; batch normalisation is estimated anew on {count:,} training images, there as in the"
+    )
+    yield f"**{network}, {arm_label(*select)}:** change of test error in points when both scales of"
+    yield f"a trained layer are set to √(W_p·W_n){control + ' control' if count else ''}. *Shown*:"
+    yield "the change differs from zero (t tests, Holm over the layers)."
+    yield ""
+    changes: dict[str, list[float]] = {}
+    for probe in probes:
+        for layer in probe.symmetrised:
+            change = layer.test_error_percent - probe.reestimated_error_percent
+            changes.setdefault(layer.layer, []).append(change)
+    shown = holm([p_value(values, 0.0, "two-sided") for values in changes.values()])
+    rows = [
+        [name, with_interval(estimate(values), signed=True), str(len(values)), _YES_NO[differs]]
+        for (name, values), differs in zip(changes.items(), shown, strict=True)
+    ]
+    together = all_at_once(contents.tables, network, select)
+    if together is not None:
+        total = together.estimate
+        words = _YES_NO[total.excludes_zero]
+        interval = with_interval(total, signed=True)
+        rows.append(["**all layers at once**", interval, str(total.n), words])
+    yield from table(["layer", "change [95 %]", "n", "shown"], rows)
 
 
 def counts(contents: Contents) -> Iterator[str]:

@@ -54,7 +54,7 @@ def asymmetry_sentence(network: NetworkAsymmetry) -> str:
         f" n = {seeds_of(network.size.n, arm)}: one scale is {apart} larger than the other, at most"
         f" {_percent_apart(network.largest)}. Of {len(layers)}"
         f" layers {different} differ by more than {MARGIN:g}, {equal} by less,"
-        f" {len(layers) - different - equal} are undecided; the sign is systematic in"
+        f" {len(layers) - different - equal} are undecided; ρ differs from zero over seeds in"
         f" {systematic}.{alarm}"
     )
 

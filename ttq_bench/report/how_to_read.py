@@ -22,10 +22,12 @@ HOW_TO_READ = f"""\
 - Where a layer feeds batch normalisation (BN), only the ratio of the two scales has an effect, so
   asymmetry is read off ρ = ln(W_p/W_n), never off |W_p - W_n|; ρ = 0.05 is a ratio of 1.05.
 - A layer is *different* when its mean |ρ| over seeds is above {MARGIN:g}, *equal* when it is
-  below, *systematic* when the sign of ρ agrees between seeds beyond chance: t tests, each
-  corrected for the number of layers (Holm). The verdict on a network is that on the mean of |ρ|
-  over its layers.
+  below, *systematic* when its mean ρ differs from zero: t tests over seeds, each corrected for
+  the number of layers (Holm). The verdict on a network is that on the growth of the mean of |ρ|
+  over its layers since the start. An exact test of the signs alone needs six seeds or more.
 - In the tables of layers, *same sign* counts the seeds with the commoner sign of ρ, *r* is
   Pearson's between ρ and ln(n₊/n₋) over seeds, *noise* is the standard deviation of ρ between
-  seeds and that between the last epochs of one run.
+  seeds and that between the last epochs of one run, drift under a falling rate included.
+- The paper does not say whether its full-precision networks were trained on for the budget of
+  TTQ. T1 compares with those that were; the errors before that are under *minus its start*.
 """

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ttq_bench.analysis.ledger import PUBLISHED_PROTOCOLS
 from ttq_bench.data.catalog import describe_dataset
+from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.markdown import percent, table
@@ -16,11 +17,12 @@ from ttq_bench.text import duration
 FEW_SEEDS = 5
 
 
-def how_it_was_run(trials: pd.DataFrame, suites: tuple[str, ...]) -> Iterator[str]:
+def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterator[str]:
     """Yield suites, commits, data and hours of one experiment, then its caveats."""
     hours = duration(float(trials["training_seconds"].sum()))
+    suites = {plan.suite for plan in planned if set(plan.trial_ids) & set(trials["trial_id"])}
     facts = [
-        f"suites {', '.join(f'`suites/{name}.yaml`' for name in suites)}",
+        f"suites {', '.join(sorted(suites)) or 'not noted'}",
         f"{len(trials)} trials, {hours} of training",
         f"data {', '.join(sorted(set(trials['dataset'])))}",
         f"commits {', '.join(sorted({str(commit)[:10] for commit in trials['commit']}))}",
