@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from ttq_bench.analysis.power import power, seeds_needed, smallest_difference
+from ttq_bench.analysis.power import power, seeds_needed
 
 
 def test_without_an_effect_power_is_the_level_of_the_test():
@@ -76,20 +76,3 @@ def test_seeds_needed_falls_as_the_difference_grows():
     numbers = [seeds_needed(1.0, d) for d in (0.1, 0.3, 1.0, 3.0, 30.0, 1000.0)]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[-1] == 2
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 10, 100, 5000])
-def test_the_smallest_difference_is_found_with_80_percent_power(n):
-    difference = smallest_difference(0.25, n)
-    assert power(difference / 0.25, n) == pytest.approx(0.8, abs=1e-6)
-
-
-@given(st.floats(0.01, 10), st.integers(2, 200))
-def test_the_smallest_difference_needs_just_these_seeds(deviation, n):
-    difference = smallest_difference(deviation, n)
-    assert seeds_needed(deviation, 1.000001 * difference) == n
-
-
-@pytest.mark.parametrize(("deviation", "n"), [(0.0, 5), (math.nan, 5), (1.0, 1)])
-def test_the_smallest_difference_is_unknown_without_a_deviation(deviation, n):
-    assert smallest_difference(deviation, n) is None

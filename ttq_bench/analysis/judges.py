@@ -6,13 +6,11 @@ tests/analysis/test_coverage.py, where each public function here must have its s
 """
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 from ttq_bench.analysis.statistics import FEWEST, Estimate
 
 Verdict = Literal["supported", "contradicted", "undecided", "not run"]
-MOST_PARTS = 2
 
 
 def within(value: Estimate | None, low: float, high: float) -> Verdict:
@@ -35,27 +33,6 @@ def within(value: Estimate | None, low: float, high: float) -> Verdict:
 def above(value: Estimate | None, bound: float) -> Verdict:
     """Judge that the true value is above ``bound``: the whole interval must be."""
     return within(value, bound, math.inf)
-
-
-def below(value: Estimate | None, bound: float) -> Verdict:
-    """Judge that the true value is below ``bound``: the whole interval must be."""
-    return within(value, -math.inf, bound)
-
-
-def all_of(verdicts: Sequence[Verdict]) -> Verdict:
-    """Judge a claim of at most two parts: all must hold, and one that fails refutes it.
-
-    Falsely supported in at most 2.5 %, since the part that is false must pass. Falsely
-    contradicted in at most 2.5 % for each part, however they depend on each other: two parts keep
-    5 %, more would not. A claim with more parts needs a test of its own, for instance of their
-    worst one or with Holm's correction.
-    """
-    assert len(verdicts) <= MOST_PARTS, f"{len(verdicts)} parts contradict too often by chance"
-    if "contradicted" in verdicts:
-        return "contradicted"
-    if not verdicts or "not run" in verdicts:
-        return "not run"
-    return "undecided" if "undecided" in verdicts else "supported"
 
 
 def _has_no_width(value: Estimate) -> bool:

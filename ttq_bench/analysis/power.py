@@ -1,12 +1,12 @@
-"""How many seeds find a difference, and which difference so many seeds find.
+"""How many seeds find a difference.
 
-Both follow from the power of the two-sided one-sample t test at the 5 % level: the chance that
+That follows from the power of the two-sided one-sample t test at the 5 % level: the chance that
 the 95 % interval of paired differences excludes zero.
 """
 
 import math
 
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from ttq_bench.analysis.statistics import FEWEST, LEVEL
 
@@ -14,7 +14,6 @@ POWER = 0.8
 MOST_SEEDS = 10_000
 # Past 5 the far tail holds less than 1e-8 (and nct.cdf may be NaN); at 100 the near one holds all.
 FAR_TAIL_ENDS, CERTAIN = 5.0, 100.0
-LARGEST_EFFECT = 20.0  # two seeds find 11.5 deviations with 80 % power, more seeds less
 
 
 def power(effect: float, n: int) -> float:
@@ -48,14 +47,3 @@ def seeds_needed(deviation: float, difference: float, wanted: float = POWER) -> 
         middle = (low + high) // 2
         low, high = (low, middle) if power(effect, middle) >= wanted else (middle, high)
     return high
-
-
-def smallest_difference(deviation: float, n: int) -> float | None:
-    """Return the difference that ``n`` seeds find with 80 % power, in the unit of ``deviation``.
-
-    None where the deviation is not known (zero or NaN), or for fewer than two seeds.
-    """
-    if not deviation > 0 or n < FEWEST:
-        return None
-    effect = optimize.brentq(lambda size: power(size, n) - POWER, 0.0, LARGEST_EFFECT)
-    return deviation * float(effect)
