@@ -95,9 +95,10 @@ def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
     first = history[history["epoch"] == 0]
     trained = history[history["epoch"] > 0]
     fed = fed_layers(final)
-    late = tables.scales[tables.scales["trial_id"].isin(final["trial_id"])]
     sizes = fed["rho"].abs().groupby(fed["trial_id"])
-    growths = pd.Series({name: grown(fed_layers(rows)) for name, rows in late.groupby("trial_id")})
+    growths = pd.Series(
+        {name: grown(fed_layers(rows)) for name, rows in history.groupby("trial_id")}
+    )
     return NetworkAsymmetry(
         arm=arm,
         size=estimate(list(sizes.mean(skipna=False).dropna())),

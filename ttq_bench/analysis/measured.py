@@ -59,6 +59,11 @@ def networks(tables: Tables) -> list[Network]:
     return sorted(Network(*map(str, row)) for row in keys.itertuples(index=False))
 
 
+def delta_strategy(strategy: str) -> str:
+    """Return a trial's delta strategy without what is unusual about its conversion."""
+    return strategy.partition(", ")[0]
+
+
 def finished(tables: Tables, network: Network, select: Select | None = None) -> pd.DataFrame:
     """Return the finished trials of a network; with ``select``, those of one arm and strategy.
 
@@ -73,7 +78,7 @@ def finished(tables: Tables, network: Network, select: Select | None = None) -> 
     if select is None:
         return rows
     arm, strategy = select
-    begins = rows["strategy"].map(lambda text: not strategy or text.split(", ")[0] == strategy)
+    begins = rows["strategy"].map(lambda text: not strategy or delta_strategy(text) == strategy)
     return rows[(rows["arm"] == arm) & begins.astype(bool)]
 
 

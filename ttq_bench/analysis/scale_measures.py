@@ -4,7 +4,7 @@ One value a seed, over the layers that feed batch normalisation, or all layers w
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -35,14 +35,17 @@ def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
 def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch."""
     return _by_trial(
-        tables, network, select, lambda rows: float(rows["rho"].abs().mean(skipna=False))
+        tables,
+        network,
+        select,
+        lambda rows: float(rows["rho"].abs().mean(skipna=False)),
+        tables.final_scales(),
     )
 
 
 def growth(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch minus that before the first step."""
-    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
-    return _of_each(tables.scales, trials["trial_id"], grown)
+    return _by_trial(tables, network, select, grown, tables.scales)
 
 
 def grown(rows: pd.DataFrame) -> float:
@@ -58,24 +61,23 @@ def counts_correlation(tables: Tables, network: Network, select: Select) -> Meas
         network,
         select,
         lambda rows: correlation(rows["rho"].to_numpy(float), log_counts(rows)).mean,
+        tables.final_scales(),
     )
 
 
 def _by_trial(
-    tables: Tables, network: Network, select: Select, value: Callable[[pd.DataFrame], float]
-) -> Measured | None:
-    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
-    return _of_each(tables.final_scales(), trials["trial_id"], value)
-
-
-def _of_each(
-    scales: pd.DataFrame, trials: Iterable[str], value: Callable[[pd.DataFrame], float]
+    tables: Tables,
+    network: Network,
+    select: Select,
+    value: Callable[[pd.DataFrame], float],
+    scales: pd.DataFrame,
 ) -> Measured | None:
     """Return the value of each trial that has one, from the rows of its layers that count."""
     if scales.empty:
         return None
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
+    mine = dict(list(scales[scales["trial_id"].isin(trials)].groupby("trial_id")))
     found = {}
-    mine = dict(list(scales[scales["trial_id"].isin(list(trials))].groupby("trial_id")))
     for trial in trials:
         number = value(fed_layers(mine[trial])) if trial in mine else math.nan
         if not math.isnan(number):
@@ -92,8 +94,7 @@ def settling(tables: Tables, network: Network, select: Select) -> Measured | Non
     moving when the shares have settled (claim O1). A trial with a scale that is not positive in
     either third has no value.
     """
-    trials = one_recipe(finished(tables, network, select)).sort_values("seed")
-    return _of_each(tables.scales, trials["trial_id"], _kept)
+    return _by_trial(tables, network, select, _kept, tables.scales)
 
 
 def _kept(rows: pd.DataFrame) -> float:

@@ -7,7 +7,7 @@ from ttq_bench.analysis.claims import CLOSE, MATTERS
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
-from ttq_bench.analysis.measured import Network
+from ttq_bench.analysis.measured import Network, delta_strategy
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.markdown import with_interval
 
@@ -102,7 +102,7 @@ def _stands(ledger: list[LedgerRow]) -> str:
 
 
 def _is_usual(network: NetworkAsymmetry) -> bool:
-    return network.arm.strategy.split(", ")[0] == TTQ[1]
+    return delta_strategy(network.arm.strategy) == TTQ[1]
 
 
 def _counted(counts: "Counter[Verdict]") -> str:

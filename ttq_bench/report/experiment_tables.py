@@ -7,7 +7,14 @@ from ttq_bench.analysis.claims import MATTERS
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.judges import within
-from ttq_bench.analysis.measured import Network, Select, finished, networks, paired_errors
+from ttq_bench.analysis.measured import (
+    Network,
+    Select,
+    delta_strategy,
+    finished,
+    networks,
+    paired_errors,
+)
 from ttq_bench.analysis.scale_measures import counts_correlation, settling
 from ttq_bench.analysis.sparsity_curve import sweep
 from ttq_bench.analysis.statistics import equivalence_p, estimate, holm, p_value
@@ -33,7 +40,7 @@ def against_ttq(contents: Contents) -> Iterator[str]:
     for network in networks(tables):
         mine = finished(tables, network)
         selects = {
-            (str(arm), str(strategy).split(", ")[0])
+            (str(arm), delta_strategy(str(strategy)))
             for arm, strategy in mine[["arm", "strategy"]].itertuples(index=False)
         }
         for select in sorted(selects - {TTQ}, key=lambda pair: (_rank(pair[0]), pair)):

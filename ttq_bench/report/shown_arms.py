@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.measured import delta_strategy
 from ttq_bench.analysis.tables import Arm
 
 # Of several strengths of one delta strategy these stand for it: the paper's own.
@@ -14,13 +15,13 @@ ONE_STRENGTH = " Of several strengths of one delta strategy one is shown."
 
 def is_usual(arm: Arm) -> bool:
     """Whether the arm's delta strategy has the usual strength, however else it was converted."""
-    return arm.strategy.split(", ")[0] in USUAL
+    return delta_strategy(arm.strategy) in USUAL
 
 
 def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
     """Return the arm with the paper's threshold, else the first of ``ttq``, None without any."""
     mine = [arm for arm in arms if arm.arm == TTQ[0]]
-    best = [arm for arm in mine if arm.strategy.split(", ")[0] == TTQ[1]]
+    best = [arm for arm in mine if delta_strategy(arm.strategy) == TTQ[1]]
     return next(iter([*best, *mine]), None)
 
 
