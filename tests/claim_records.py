@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.paired_records import write_arm, write_parents
-from tests.written_records import write_probe, write_trial
+from tests.written_records import seal_anew, write_probe, write_trial
 from ttq_bench.analysis.claims import Claim
 from ttq_bench.analysis.gains import DEPTHS
 from ttq_bench.analysis.measured import Network
@@ -43,6 +43,7 @@ def write_beside_others(root: Path, claim: Claim, values: Values, network: Netwo
         text = text.replace(f'"trial_id": "{folder.name}"', f'"trial_id": "{target.name}"')
         text = text.replace('"parent": "', f'"parent": "{name}-')
         (target / "record.json").write_text(text)
+        seal_anew(target)
 
 
 def _paired(arm: str) -> Write:

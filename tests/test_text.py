@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.text import duration, seconds_in
+from ttq_bench.text import duration, one_line, printable, seconds_in, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,32 @@ def test_what_is_no_time_span_is_refused_with_examples(text):
 def test_any_text_gives_a_positive_number_or_an_error(text):
     with contextlib.suppress(TtqBenchError):
         assert 0 < seconds_in(text) < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://user:secret@host/path", "https://***@host/path"),
+        ("at https://secret@host:8080 and s3://a:b@c", "at https://***@host:8080 and s3://***@c"),
+        ("https:/user:secret@host/path", "https:/***@host/path"),
+        ("https://user:se@cret@host", "https://***@host"),
+        ("http://host/?a=1&access_token=secret&b=2", "http://host/?a=1&access_token=***&b=2"),
+        ("?X-Amz-Signature=secret&X-Amz-Date=1", "?X-Amz-Signature=***&X-Amz-Date=1"),
+        ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer ***"),
+        ("mail a@b.c, https://host/@team, 3 keys=4", "mail a@b.c, https://host/@team, 3 keys=4"),
+    ],
+)
+def test_credentials_are_taken_out_of_urls_and_headers(text, said):
+    assert without_credentials(text) == said
+    assert without_credentials(said) == said
+
+
+def test_control_characters_and_marks_of_direction_are_escaped():
+    assert printable("a\x1b[2J\u202e\x00\ud800 ρ – |\n") == r"a\x1b[2J\u202e\x00\ud800 ρ – |" + "\n"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_any_text_is_one_line_of_a_bounded_length(text, most):
+    line = one_line(text, most)
+    assert line.isprintable()
+    assert len(line) <= most + 3

@@ -28,6 +28,12 @@ class DataError(TtqBenchError):
     exit_code = 5
 
 
+class ClusterError(TtqBenchError):
+    """A Ray cluster that cannot be used, or is there no more (exit code 69, as in sysexits.h)."""
+
+    exit_code = 69
+
+
 class TrialsFailedError(TtqBenchError):
     """The grid ended, but some trials failed; the others have their records (exit code 3)."""
 

@@ -1,5 +1,6 @@
 """Writing files so that a reader sees the old state or the new one, never half of either."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -14,7 +15,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise
     sync_folder(path.parent)
 
@@ -37,7 +38,10 @@ def publish_once(path: Path, content: bytes) -> bool:
 
 
 def write_temporary(path: Path, content: bytes) -> Path:
-    """Write ``content`` to a new hidden file beside ``path``, flushed to the disk; return it."""
+    """Write ``content`` to a new hidden file beside ``path``, flushed to the disk; return it.
+
+    An ``OSError`` names ``path``: those of writing and flushing name nothing by themselves.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
@@ -49,10 +53,27 @@ def write_temporary(path: Path, content: bytes) -> Path:
         temporary.chmod(
             0o644
         )  # mkstemp gives 0600, which other users of shared results cannot read
+    except OSError as error:
+        _discard(temporary)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise
     return temporary
+
+
+def remove_temporaries(folder: Path, pattern: str = ".*.tmp") -> None:
+    """Delete what writers left in ``folder`` that were killed; call it when none is at work there.
+
+    One that is at work all the same fails with an ``OSError`` and has to write again.
+    """
+    for temporary in folder.glob(pattern):
+        _discard(temporary)
+
+
+def _discard(temporary: Path) -> None:
+    with contextlib.suppress(OSError):  # what failed before it is told
+        temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:

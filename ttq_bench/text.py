@@ -1,6 +1,46 @@
 """Numbers as people read them, the same in the terminal and in the summary."""
 
+import re
+
 from ttq_bench.errors import TtqBenchError
+
+# https://user:secret@host (a path of it has one slash), ?token=secret, Authorization: Bearer secret
+USER_INFORMATION = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{1,2})[^\s/?#'\"]*@", re.IGNORECASE)
+SECRET_FIELD = re.compile(
+    r"([?&;][\w.-]*(?:token|secret|signature|credential|password|key|sig)[\w.-]*=)[^&;\s'\"]+",
+    re.IGNORECASE,
+)
+AUTHORIZATION = re.compile(r"\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+HIDDEN = "***"
+
+
+def without_credentials(text: str) -> str:
+    """Return ``text`` with what opens a door taken out of its URLs and HTTP headers.
+
+    User and password before the ``@`` of a URL, fields of its query that are named after a token,
+    key, password or signature, and what follows ``Bearer`` or ``Basic`` become ``***``.
+    """
+    text = USER_INFORMATION.sub(rf"\g<1>{HIDDEN}@", text)
+    text = SECRET_FIELD.sub(rf"\g<1>{HIDDEN}", text)
+    return AUTHORIZATION.sub(rf"\g<1>{HIDDEN}", text)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with every character but line breaks that is not shown as itself escaped.
+
+    A terminal obeys control characters, and marks of writing direction change what is read.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+
+
+def one_line(text: str, most: int = 500) -> str:
+    """Return ``text`` as a line to print, ending in ``...`` where it is longer than ``most``."""
+    line = printable(" ".join(text[: 4 * most].split()))
+    return line if len(line) <= most and len(text) <= 4 * most else f"{line[:most]}..."
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def duration(seconds: float) -> str:

@@ -122,8 +122,8 @@ def test_a_cached_identity_is_used_and_a_changed_file_makes_a_new_one(tmp_path, 
     first = identify(source, cache)
     (kept,) = (cache / "identities").glob("*.json")
     answer = json.loads(kept.read_text())
-    kept.write_text(json.dumps(answer | {"name": "from the cache"}))
-    assert identify(source, cache).name == "from the cache"
+    kept.write_text(json.dumps(answer | {"name": "from-the-cache"}))
+    assert identify(source, cache).name == "from-the-cache"
     changed = identify(parquet_source(tmp_path, train=4), cache)
     assert changed.name == first.name
     assert (changed.train_count, changed.fingerprint == first.fingerprint) == (4, False)

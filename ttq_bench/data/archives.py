@@ -1,32 +1,29 @@
-"""Readers of the published archives: known members only, and no code from a pickle.
+"""Readers of the published archives: known members only, of at most their size, never extracted.
 
-The hash is verified before (``identity.py``); the checks here name a damaged file clearly.
+The hash is verified before (``identity.py``). The bounds and checks here hold for any bytes all the
+same: nothing that an archive says may cost more memory than the published one, or leave it.
 """
 
+import gzip
 import io
-import pickle
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ttq_bench.data.pickled_batches import read_batch
 from ttq_bench.errors import DataError
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 ROW_BYTES = 3 * 32 * 32
-# All that the published pickles name: a numpy array of bytes inside a dictionary.
-ALLOWED_GLOBALS = {
-    ("numpy.core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"): ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"): ("numpy", "ndarray"),
-    ("numpy", "dtype"): ("numpy", "dtype"),
-    ("_codecs", "encode"): ("_codecs", "encode"),
-}
+# The largest published member has 31,035,999 bytes, the larger archive unpacks to 186 million.
+MOST_MEMBER_BYTES = 32 << 20
+MOST_UNPACKED_BYTES = 256 << 20
+CHUNK_BYTES = 1 << 20
 
 
 def read_cifar_binary(path: Path, split: str) -> Arrays:
@@ -48,12 +45,9 @@ def read_cifar_pickles(path: Path, split: str) -> Arrays:
     members = [f"cifar-10-batches-py/{name}" for name in names]
     images, labels = [], []
     for member, content in _read_members(path, members):
-        batch = _restricted_load(content, f"{path}: {member}")
-        try:
-            images.append(np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, ROW_BYTES))
-            labels.append(np.asarray(batch[b"labels"], dtype=np.int64))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}: {member} is not a CIFAR batch ({error})") from error
+        rows, own_labels = read_batch(content, ROW_BYTES, f"{path}: {member}")
+        images.append(rows)
+        labels.append(own_labels)
     return _as_images(np.concatenate(images)), np.concatenate(labels)
 
 
@@ -67,30 +61,55 @@ def _as_images(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
+class _Unpacked(io.RawIOBase):
+    """The unpacked bytes of a gzip file, which end with an error at ``MOST_UNPACKED_BYTES``."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = gzip.open(path)  # noqa: SIM115 - closed below, with this
+        self._left = MOST_UNPACKED_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(size if size >= 0 else CHUNK_BYTES)
+        self._left -= len(content)
+        if self._left < 0:
+            raise OSError(f"unpacks to more than {MOST_UNPACKED_BYTES:,} bytes")
+        return content
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 def _read_members(path: Path, members: list[str]) -> list[tuple[str, bytes]]:
-    found = {}
+    found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            for entry in archive:  # one pass: a gzip stream cannot seek back cheaply
-                if entry.name in members and (stream := archive.extractfile(entry)):
-                    found[entry.name] = stream.read()
+        # A pure stream (``r|``): no entry, a link least of all, can make it seek or read again.
+        with _Unpacked(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
+            for entry in archive:
+                if entry.name in members:
+                    _take(archive, entry, found, path)
+            while unpacked.read(CHUNK_BYTES):  # to the end, where gzip checks what it unpacked
+                pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{path}: cannot be read as an archive ({error})") from error
+    except (ValueError, RecursionError) as error:  # numbers and chains of headers made by hand
+        raise DataError(f"{path}: cannot be read as an archive (malformed header)") from error
     missing = [member for member in members if member not in found]
     if missing:
         raise DataError(f"{path}: {missing[0]} is missing in the archive")
     return [(member, found[member]) for member in members]
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED_GLOBALS:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in an image file")
-        return super().find_class(*ALLOWED_GLOBALS[module, name])
-
-
-def _restricted_load(content: bytes, where: str) -> Any:
-    try:
-        return _RestrictedUnpickler(io.BytesIO(content), encoding="bytes").load()
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise DataError(f"{where} cannot be read ({error})") from error
+def _take(
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, found: dict[str, bytes], path: Path
+) -> None:
+    """Put the bytes of a known member into ``found``; a link or a device is no such member."""
+    if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.sparse:
+        raise DataError(f"{path}: {entry.name} is not a plain file in the archive")
+    if entry.name in found:
+        raise DataError(f"{path}: {entry.name} is in the archive twice")
+    stream = archive.extractfile(entry)
+    content = stream.read(MOST_MEMBER_BYTES + 1) if stream else b""
+    if len(content) > MOST_MEMBER_BYTES:
+        raise DataError(f"{path}: {entry.name} has more than {MOST_MEMBER_BYTES:,} bytes")
+    found[entry.name] = content

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from ttq_bench.errors import unknown_name
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -73,8 +75,14 @@ DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
 
 
 def catalog_name(dataset: str) -> str:
-    """Return the name in ``DATASETS`` of images called ``dataset``: ``cifar10-jpeg`` is cifar10."""
-    return next(name for name in DATASETS if dataset.partition("-")[0] == name)
+    """Return the name in ``DATASETS`` of images called ``dataset``: ``cifar10-jpeg`` is cifar10.
+
+    Raises ``TtqBenchError`` for images of no known dataset.
+    """
+    name = dataset.partition("-")[0]
+    if name not in DATASETS:
+        raise unknown_name("images", "dataset", dataset, DATASETS)
+    return name
 
 
 def describe_dataset(dataset: str) -> str:

@@ -15,9 +15,11 @@ from ttq_bench.data.archives import READERS, Arrays
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.digits import read_digits
 from ttq_bench.data.encoded import EncodedImage, encoded_images
+from ttq_bench.data.headers import read_header
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
+CHUNK_IMAGES = 1024
 MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
 
 
@@ -48,7 +50,7 @@ def _decode_all(source: Source, split: str) -> Arrays:
     channels, height, width = DATASETS[source.dataset].image_shape
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    for chunk in _chunks(encoded_images(source, split), 4096):
+    for chunk in _chunks(encoded_images(source, split), CHUNK_IMAGES):
         block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
         with warnings.catch_warnings():
             # torchvision 0.29 announces that its decoders will move to another package.
@@ -57,10 +59,18 @@ def _decode_all(source: Source, split: str) -> Arrays:
                 block[row] = _decode(image, channels, (height, width))
                 labels.append(image.label)
         images.append(block)
+    if not images:
+        raise DataError(f"{source.train[0].parent}: no images in {split}")
     return np.concatenate(images), np.asarray(labels, dtype=np.int64)
 
 
 def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the pixels of one image; its header is asked first: a decoder believes any size."""
+    header = read_header(image.content)
+    if header is None:
+        raise DataError(f"{image.where} cannot be decoded (neither JPEG nor PNG)")
+    if header[1:] != size:
+        raise DataError(f"{image.where} is {header[1:]} pixels, expected {size}")
     try:
         buffer = torch.frombuffer(bytearray(image.content), dtype=torch.uint8)
         pixels = decode_image(buffer, mode=MODES[channels])

@@ -8,6 +8,7 @@ from pathlib import Path
 from ttq_bench.data.catalog import Archive
 from ttq_bench.errors import DataError
 from ttq_bench.files import CHUNK_BYTES, file_digest
+from ttq_bench.text import without_credentials
 
 TIMEOUT_SECONDS = 30
 Progress = Callable[[int, int], None]
@@ -37,7 +38,7 @@ def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
                 part.unlink()
                 problems.append(f"{url}: md5 {given} instead of {archive.md5}, thrown away")
         except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
-            problems.append(f"{url}: {error}")
+            problems.append(f"{url}: {without_credentials(str(error))}")  # a proxy may have some
     raise DataError(_way_out(archive, folder, problems))
 
 

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from ttq_bench.data.headers import read_header
 from ttq_bench.data.sources import Source, class_folder_files
 from ttq_bench.errors import DataError
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
+# Decoded, an image of the table has 3,072 bytes at most; a file with many words in it, more.
+MOST_IMAGE_BYTES = 256 << 10
+MOST_COLUMN_BYTES = 2 << 30  # unpacked, of one file; all of CIFAR-10 has 0.14 billion
+BATCH_ROWS = 1024  # so that a batch has at most 0.27 billion bytes of images
+SHOWN_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,46 +83,85 @@ def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
 def _encoded_images(source: Source, path: Path, number: int) -> Iterator[EncodedImage]:
     if source.kind == "folders":
         for file in class_folder_files(path):
-            yield EncodedImage(file.read_bytes(), number, str(file))
+            yield EncodedImage(_file_bytes(file), number, str(file))
         return
     row = 0
     opened = _open(path)
     image, label = _columns(path, opened.schema_arrow)
+    opened = _open(path, f"{image}.bytes")
     try:
-        for batch in opened.iter_batches(columns=[image, label], batch_size=4096):
-            contents = batch.column(image).field("bytes").to_pylist()
-            labels = batch.column(label).to_pylist()
-            if None in contents or None in labels:
-                raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
-            for content, own_label in zip(contents, labels, strict=True):
+        for batch in opened.iter_batches(
+            columns=[f"{image}.bytes", label], batch_size=BATCH_ROWS, use_threads=False
+        ):
+            for content, own_label in _rows(batch, image, label, path):
                 yield EncodedImage(content, own_label, f"{path}: row {row}")
                 row += 1
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again") from error
 
 
-def _open(path: Path) -> parquet.ParquetFile:
+def _file_bytes(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        content = stream.read(MOST_IMAGE_BYTES + 1)
+    if len(content) > MOST_IMAGE_BYTES:
+        raise DataError(f"{file}: has more than {MOST_IMAGE_BYTES:,} bytes; no image of a set")
+    return content
+
+
+def _rows(
+    batch: pyarrow.RecordBatch, image: str, label: str, path: Path
+) -> Iterator[tuple[bytes, int]]:
+    contents = batch.column(image).field("bytes")
+    # Still a dictionary: a large value that stands in many rows is there once until it is measured.
+    longest = compute.max(compute.binary_length(contents.dictionary)).as_py() or 0
+    if longest > MOST_IMAGE_BYTES:
+        raise DataError(
+            f"{path}: an image has {longest:,} bytes, more than {MOST_IMAGE_BYTES:,}; no image of"
+            " a set"
+        )
+    labels = batch.column(label).cast(pyarrow.int64())
+    if contents.null_count or labels.null_count:
+        raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
+    for content, own_label in zip(contents, labels, strict=True):
+        yield content.as_py(), own_label.as_py()
+
+
+def _open(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
+    if not path.is_file():
+        raise DataError(f"{path}: is not a file")
     try:
-        return parquet.ParquetFile(path)
+        opened = parquet.ParquetFile(path, read_dictionary=[as_dictionary] * bool(as_dictionary))
     except (pyarrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again") from error
+    metadata = opened.metadata
+    sizes = (
+        metadata.row_group(group).column(column).total_uncompressed_size
+        for group in range(metadata.num_row_groups)
+        for column in range(metadata.num_columns)
+    )
+    if metadata.num_rows < 0 or not 0 <= sum(sizes) <= MOST_COLUMN_BYTES:
+        raise DataError(f"{path}: says that it holds more than {MOST_COLUMN_BYTES:,} bytes")
+    return opened
 
 
 def _columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
-    images = [
-        field.name
-        for field in schema
-        if pyarrow.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
-    ]
-    labels = [
-        name
-        for name in LABEL_COLUMNS
-        if name in schema.names and pyarrow.types.is_integer(schema.field(name).type)
-    ]
+    names = list(schema.names)
+    kinds = {field.name: field.type for field in schema if names.count(field.name) == 1}
+    images = [name for name, kind in kinds.items() if _holds_bytes(kind)]
+    labels = [n for n in LABEL_COLUMNS if n in kinds and pyarrow.types.is_integer(kinds[n])]
     if not images or not labels:
+        more = ", ..." if len(names) > SHOWN_COLUMNS else ""
         raise DataError(
-            f"{path}: columns are {', '.join(schema.names)}; expected an image column of structs"
-            f" with 'bytes' and whole numbers in one of {', '.join(LABEL_COLUMNS)}"
+            f"{path}: columns are {', '.join(names[:SHOWN_COLUMNS])}{more}; expected an image"
+            " column of structs with 'bytes' and whole numbers in one of"
+            f" {', '.join(LABEL_COLUMNS)}"
         )
     return images[0], labels[0]
+
+
+def _holds_bytes(kind: pyarrow.DataType) -> bool:
+    if not pyarrow.types.is_struct(kind):
+        return False
+    place = kind.get_field_index("bytes")
+    return place >= 0 and bool(pyarrow.types.is_binary(kind.field(place).type))

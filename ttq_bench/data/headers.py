@@ -1,31 +1,43 @@
-"""What the first bytes of an encoded image tell: its format and its size, without decoding it."""
+"""What the first bytes of an encoded image tell: its format and its size, without decoding it.
+
+Only what every decoder reads the same way counts as told: a header that could be taken for another
+size than the decoder takes it for is no header, so a size that is checked here is the one decoded.
+"""
 
 import struct
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER = b"\0\0\0\x0dIHDR"  # must be the first chunk, of 13 bytes
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 # Frame headers of JPEG are C0 to CF, but for the tables C4 and CC and the reserved C8.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers without a segment, and fill bytes: decoders pass over these each in its own way.
+JPEG_ALONE = frozenset(range(0xD0, 0xDA)) | {0x00, 0x01, 0xFF}
 
 
 def read_header(content: bytes) -> tuple[str, int, int] | None:
     """Return ``png`` or ``jpeg`` with height and width in pixels; None for anything else."""
     try:
-        if content.startswith(PNG_SIGNATURE):
+        if content.startswith(PNG_SIGNATURE + PNG_HEADER):
             width, height = struct.unpack(">II", content[16:24])
             return "png", height, width
         if content.startswith(JPEG_SIGNATURE):
-            return "jpeg", *_jpeg_size(content)
+            size = _jpeg_size(content)
+            return ("jpeg", *size) if size else None
     except (struct.error, IndexError):
         pass  # ends before it tells
     return None
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int]:
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     """Return height and width from the first frame header, passing over the segments before it."""
     place = 2
     while content[place + 1] not in JPEG_FRAMES:
         (length,) = struct.unpack(">H", content[place + 2 : place + 4])
+        if content[place] != 0xFF or content[place + 1] in JPEG_ALONE or length < 2:  # noqa: PLR2004
+            return None
         place += 2 + length
+    if content[place] != 0xFF:  # noqa: PLR2004
+        return None
     height, width = struct.unpack(">HH", content[place + 5 : place + 9])
     return height, width

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,6 +22,9 @@ from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, write_atomically
 
 FORMAT = "identity-2"  # raise it when the answers below change
+# What a kept answer may say: its name becomes the name of a folder.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,23 @@ def _remembered(source: Source, cache: Path, look: Callable[[], Identity]) -> Id
         + [f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats]
     )
     path = cache / "identities" / f"{key}.json"
-    try:
-        return Identity(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        pass  # not there, or not readable: look again
+    if (known := _kept(path)) is not None:
+        return known
     identity = look()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         write_atomically(path, json.dumps(asdict(identity)).encode())
     return identity
+
+
+def _kept(path: Path) -> Identity | None:
+    """Return the answer in a file of the cache; None if it is not there, or is not one."""
+    try:
+        found = Identity(**json.loads(path.read_text(encoding="utf-8")))
+        texts = NAME.fullmatch(found.name), FINGERPRINT.fullmatch(found.fingerprint)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    counts = (found.train_count, found.test_count)
+    return found if all(texts) and all(type(count) is int for count in counts) else None
 
 
 def _digest(lines: Iterable[str]) -> str:

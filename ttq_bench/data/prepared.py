@@ -26,6 +26,7 @@ from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
 
 SPLITS = ("train", "test")
+ARRAYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
             if (images := _loaded(folder, source, identity)) is not None:
                 return images
-            _prepare(folder, source)
+            _prepare(folder, source, identity)
     except OSError as error:
         raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
     return _load(folder, source, identity)
@@ -67,18 +68,18 @@ def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
 def _loaded(folder: Path, source: Source, identity: Identity) -> ImageSet | None:
     try:
         return _load(folder, source, identity)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # not prepared yet, or damaged: make it again
 
 
 def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for name, digest in manifest["sha256"].items():
-        if file_digest(folder / name) != digest:
+    for name in ARRAYS:
+        if file_digest(folder / f"{name}.npy") != manifest["sha256"][f"{name}.npy"]:
             raise ValueError(f"{folder / name} changed on disk")
+    # numpy reads no pickle here unless it is told to.
     arrays = {
-        name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
-        for name in ("train_images", "train_labels", "test_images", "test_labels")
+        name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ARRAYS
     }
     return ImageSet(
         identity=identity,
@@ -90,8 +91,13 @@ def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
     )
 
 
-def _prepare(folder: Path, source: Source) -> None:
+def _prepare(folder: Path, source: Source, identity: Identity) -> None:
     arrays = {split: read_split(source, split) for split in SPLITS}
+    found = tuple(len(labels) for _, labels in arrays.values())
+    told = (identity.train_count, identity.test_count)
+    # A file may say another number of rows than it has. Of an archive the hash says it.
+    if source.kind in ("parquet", "folders") and found != told:
+        raise DataError(f"{source.train[0].parent}: says {told} images, has {found}; fetch it anew")
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         _write(temporary, arrays)

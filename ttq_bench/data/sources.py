@@ -2,8 +2,13 @@
 
 Nothing is decoded here and no torch is needed. A source that is not the published archive gets
 a dataset name of its own (see ``identity.py``).
+
+Links: the data folder, its folders, ``train/`` and ``test/``, archives and Parquet files may be
+links (caches of the hub are made of them). What lies inside ``train/`` and ``test/`` may not lead
+out of them: class folders come from strangers, and a link there could name any file of the machine.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -133,5 +138,26 @@ def _first_match(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def class_folder_files(folder: Path) -> list[Path]:
-    """Return the image files of one class folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
+    """Return the image files of one class folder, sorted by name; ``DataError`` for other things.
+
+    Only plain files count as such: reading a pipe or a device may never end.
+    """
+    split = folder.parent.resolve()
+    _stay_inside(folder, split)
+    with os.scandir(folder) as entries:
+        found = [e for e in entries if Path(e.name).suffix.lower() in IMAGE_ENDINGS]
+    for entry in found:
+        if entry.is_symlink():
+            _stay_inside(Path(entry.path), split)
+        if not entry.is_file():
+            raise DataError(f"{entry.path}: is not a file")
+    return sorted(Path(entry.path) for entry in found)
+
+
+def _stay_inside(path: Path, split: Path) -> None:
+    try:
+        inside = not path.is_symlink() or path.resolve().is_relative_to(split)
+    except (OSError, RuntimeError):  # a ring of links
+        inside = False
+    if not inside:
+        raise DataError(f"{path}: is a link that leads out of {split.name}/; put the files there")

@@ -4,6 +4,7 @@ The rate comes from the records at hand where there are any (same model, same de
 from the figures below, which were measured on one machine and are rough elsewhere.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -43,7 +44,11 @@ def measured_rates(records: Iterable[TrialRecord], device: str, processor: str) 
         here = (run.get("device"), record.provenance.get("processor")) == (device, processor)
         if spec is not None and here and record.epochs_done:
             share = run.get("threads", 1) if device == "cpu" else run.get("gpu_share", 1.0)
+            if not isinstance(share, int | float):
+                continue  # nothing that was recorded here
             spent = record.training_seconds * share / record.epochs_done
+            if not 0 < spent < math.inf:
+                continue
             seen.setdefault(spec.model, []).append(spent / epoch_core_seconds(spec, device))
     return Rates(device, {model: median(ratios) for model, ratios in seen.items()})
 

@@ -73,11 +73,13 @@ def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
                 f"{where}: include.{number}: ({selection.describe()}) matches no trial of the axes;"
                 " include brings back what exclude took out"
             )
-        if all(point in kept for point in back):
+        present = set(kept)
+        if present.issuperset(back):
             raise SuiteError(
                 f"{where}: include.{number}: ({selection.describe()}) is in the grid already"
             )
-        kept = [point for point in points if point in kept or point in back]
+        present.update(back)
+        kept = [point for point in points if point in present]
     if not kept:
         raise SuiteError(f"{where}: exclude: the selections together leave no trial")
     return kept

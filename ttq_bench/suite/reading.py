@@ -1,6 +1,7 @@
 """From a YAML file to a checked suite: profiles merged, every problem named with its field."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +10,14 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
-from ttq_bench.suite.schema import Suite
+from ttq_bench.suite.schema import MOST_LETTERS, Suite
 from ttq_bench.suite.wording import reason
+from ttq_bench.suite.yaml_text import load_yaml
+from ttq_bench.text import one_line
 
 MOST_BYTES = 1_000_000
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, which refuses a key that is given twice instead of taking the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return node
+SHOWN = 30
+PROFILE = re.compile(rf"[a-z][a-z0-9_-]{{0,{MOST_LETTERS - 1}}}")
 
 
 def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
@@ -44,12 +34,14 @@ def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
 def read_document(path: Path) -> dict[str, Any]:
     """Return the YAML mapping in ``path``."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with path.open("rb") as stream:  # not by its size: a device or a pipe has none
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
             raise SuiteError(f"{path}: larger than {MOST_BYTES:,} bytes; not a suite")
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        document = load_yaml(content.decode("utf-8"))
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SuiteError(f"{path}: not valid YAML ({reason})") from error
     if not isinstance(document, dict):
@@ -64,6 +56,12 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
         isinstance(name, str) and isinstance(p, dict) for name, p in profiles.items()
     ):
         raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
+    for name in profiles:
+        if not PROFILE.fullmatch(name):  # it becomes a part of a file's name
+            raise SuiteError(
+                f"{where}: profiles: {one_line(name, 80)!r} is no name; write lower-case letters,"
+                " digits, '-' and '_', 64 at most"
+            )
     default = document.get("default_profile", "")
     if isinstance(default, dict):
         default = default.get(device, "")
@@ -107,9 +105,12 @@ def _explained(error: pydantic.ValidationError, where: str) -> str:
     places = {detail["loc"][:-1] for detail in details}
     # A list whose entries are refused counts as too short as well: that is no problem of its own.
     told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
-    problems = [f"  {_field(detail)}{reason(detail, _siblings(detail['loc']))}" for detail in told]
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{where}: {count}", *problems])
+    problems = [
+        f"  {_field(detail)}{reason(detail, _siblings(detail['loc']))}" for detail in told[:SHOWN]
+    ]
+    count = "1 problem" if len(told) == 1 else f"{len(told):,} problems"
+    shown = f", the first {SHOWN} are" if len(told) > SHOWN else ""
+    return "\n".join([f"{where}: {count}{shown}", *problems])
 
 
 def _field(detail: ErrorDetails) -> str:

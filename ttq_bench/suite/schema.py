@@ -3,6 +3,8 @@
 To add an axis: add a field here, a level in ``grid.expand``, and a field in ``TrialSpec``.
 """
 
+import math
+from collections import Counter
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -24,8 +26,11 @@ from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+MOST_LETTERS = 64
+# Names stand in tables, and the suite's in the name of a file.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=MOST_LETTERS)]
+MOST_TRIALS = 10_000
 T = TypeVar("T")
 
 
@@ -69,7 +74,7 @@ class Suite(Strict):
     """A grid of trials under one protocol."""
 
     name: Name
-    title: str
+    title: Annotated[str, Field(max_length=200)]
     protocol: Name
     datasets: Axis
     models: Axis
@@ -80,8 +85,16 @@ class Suite(Strict):
     conversion: Conversion = Conversion()
     continue_full_precision: bool = True
     histogram_epochs: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    exclude: tuple[Selection, ...] = ()
-    include: tuple[Selection, ...] = ()
+    exclude: Annotated[tuple[Selection, ...], Field(max_length=100)] = ()
+    include: Annotated[tuple[Selection, ...], Field(max_length=100)] = ()
+
+    @field_validator("title")
+    @classmethod
+    def check_title(cls, title: str) -> str:
+        """Refuse a title that a terminal would obey instead of showing it."""
+        if not title.isprintable():
+            raise ValueError("expected one line without control characters")
+        return title
 
     @field_validator("datasets")
     @classmethod
@@ -120,6 +133,15 @@ class Suite(Strict):
     def check_strategies(cls, entries: tuple[DeltaStrategy, ...]) -> tuple[DeltaStrategy, ...]:
         """Refuse a strategy given twice."""
         return _distinct(entries)
+
+    @model_validator(mode="after")
+    def check_size(self) -> Self:
+        """Refuse a grid that no machine could run before its product is made."""
+        axes = (self.datasets, self.models, self.seeds, (*self.methods, "continued"))
+        trials = math.prod(map(len, axes)) * max(len(self.delta_strategies), 1)
+        if trials > MOST_TRIALS:
+            raise ValueError(f"stands for {trials:,} trials, more than {MOST_TRIALS:,}; split it")
+        return self
 
     @model_validator(mode="after")
     def check_protocol(self) -> Self:
@@ -168,7 +190,7 @@ def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{value} stands there twice")
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands there twice")
     return values

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
-# Raised by hand when the same spec gives other numbers than before; the golden test in
-# tests/execution/test_trial.py says when. Records of older versions keep their ids.
-TRAINING_VERSION = 1
 # The meaning of the fields of a spec; a record's own version is another thing.
 SPEC_VERSION = 1
 # Fields that came later, with the value that every trial before them had. They are left out where
@@ -32,6 +30,10 @@ ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
 )
 
 
+# Names of layers have letters, digits, points and underscores; patterns are shown in tables.
+LayerPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$", max_length=100)]
+
+
 class Conversion(BaseModel):
     """Which layers become ternary and where they start (see ``ternary/conversion.py``)."""
 
@@ -39,7 +41,7 @@ class Conversion(BaseModel):
 
     keep_first: bool = True
     keep_last: bool = True
-    keep: tuple[str, ...] = ()
+    keep: tuple[LayerPattern, ...] = ()
     granularity: Literal["published", "layer", "channel"] = "published"
     initial_scales: Literal["ones", "least_squares"] = "ones"
     normalise_latent: Literal[False, "max", "tanh"] = False

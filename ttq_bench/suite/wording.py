@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import did_you_mean
+from ttq_bench.text import one_line
 
 WORDS = {
     "Input should be ": "",
@@ -32,7 +33,8 @@ def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
     message = detail["msg"]
     for word, plain in WORDS.items():
         message = message.replace(word, plain)
-    return f"expected {message}, got {given!r}{text_hint(given) if 'number' in message else ''}"
+    hint = text_hint(given) if "number" in message else ""
+    return f"expected {message}, got {one_line(repr(given), 200)}{hint}"
 
 
 def text_hint(given: Any) -> str:

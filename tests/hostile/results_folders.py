@@ -1,0 +1,163 @@
+"""Ways to change a folder of good records so that it attacks whoever reports it."""
+
+import json
+import os
+
+import numpy as np
+import pyarrow
+from pyarrow import parquet
+
+from tests.records.test_probes import make_probe
+from tests.written_records import write_grid
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import publish_probe
+from ttq_bench.records.seal import SEAL, seal_bytes, sha256
+
+TRIAL = "ttq-0"
+# Words that do harm where they are shown as they are.
+SCRIPT = "<script>alert(1)</script>"
+MARKDOWN = (
+    "x](javascript:alert(1)) | <img src=x onerror=alert(1)> `a` ![x](http://tracker.example/x)"
+)
+ESCAPES = "\x1b[2J\x1b]0;evil\x07\u202e\r"
+ALL = (SCRIPT, MARKDOWN, ESCAPES)
+
+
+def good(room):
+    write_grid(room.results, seeds=1)
+
+
+def trial(room, name=TRIAL):
+    return room.results / "trials" / name
+
+
+def seal(folder):
+    """Make a folder's seal that of its files: hostile records are as well sealed as others."""
+    names = [path for path in folder.iterdir() if path.name != SEAL and path.is_file()]
+    digests = {path.name: sha256(path.read_bytes()) for path in names}
+    (folder / SEAL).write_bytes(seal_bytes(digests))
+
+
+def with_record(change):
+    """Change the record by a function of its fields."""
+
+    def harm(room):
+        path = trial(room) / "record.json"
+        fields = json.loads(path.read_text())
+        path.write_text(json.dumps(change(fields) or fields))
+        seal(path.parent)
+
+    return harm
+
+
+def with_record_text(text):
+    def harm(room):
+        (trial(room) / "record.json").write_text(text)
+        seal(trial(room))
+
+    return harm
+
+
+def with_spec(**fields):
+    return with_record(lambda record: record["spec"].update(fields))
+
+
+def with_quantization(**fields):
+    return with_record(lambda record: record["spec"]["quantization"].update(fields))
+
+
+def with_recipe(**fields):
+    return with_record(lambda record: record["spec"]["recipe"].update(fields))
+
+
+def with_table(name, change):
+    """Change a table of the record by a function of an Arrow table (or bytes)."""
+
+    def harm(room):
+        path = trial(room) / name
+        made = change(parquet.read_table(path))
+        if isinstance(made, bytes):
+            path.write_bytes(made)
+        else:
+            parquet.write_table(made, path)
+        fields = json.loads((trial(room) / "record.json").read_text())
+        fields["table_sha256"][name] = sha256(path.read_bytes())
+        (trial(room) / "record.json").write_text(json.dumps(fields))
+        seal(trial(room))
+
+    return harm
+
+
+def with_text(name, *words):
+    """Write text as a file of the results folder."""
+
+    def harm(room):
+        path = room.results / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(words))
+
+    return harm
+
+
+def with_link(name, target):
+    """Put a link in place of a part of the folder that leads to a place outside."""
+
+    def harm(room):
+        path = room.results / name
+        if path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            path.rename(room.results.parent / "moved")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(room.root / target)
+
+    return harm
+
+
+def with_probe(change):
+    """Change a probe by a function of its fields."""
+
+    def harm(room):
+        probe = make_probe(TRIAL)
+        publish_probe(ResultsPaths(room.results), probe)
+        path = room.results / "probes" / f"{TRIAL}.json"
+        fields = json.loads(path.read_text())
+        change(fields)
+        path.write_text(json.dumps(fields))
+
+    return harm
+
+
+def pipe(room):
+    (trial(room) / "record.json").unlink()
+    os.mkfifo(trial(room) / "record.json")
+
+
+def hole(room):
+    """A record of 100 billion bytes that take no place on the disk."""
+    os.truncate(trial(room) / "record.json", 100 << 30)
+
+
+def renamed(name):
+    def harm(room):
+        trial(room).rename(trial(room, name))
+
+    return harm
+
+
+def set_column(name, values):
+    def change(table):
+        place = table.schema.get_field_index(name)
+        made = pyarrow.array([values] * len(table)) if np.isscalar(values) else values
+        return table.set_column(place, name, made)
+
+    return change
+
+
+def many_rows(table):
+    """A billion rows of one value, a few bytes each thousand."""
+    part = pyarrow.array(np.zeros(10_000_000))
+    columns = {name: pyarrow.chunked_array([part]) for name in table.schema.names}
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(columns), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()

@@ -1,0 +1,139 @@
+"""Suites that attack their reader, by name: text or bytes, the exit code, and what is said."""
+
+from itertools import pairwise
+
+import yaml
+
+from tests.tiny_suite import tiny_document
+
+TINY = yaml.safe_dump(tiny_document(), sort_keys=False)
+
+
+def with_fields(**fields):
+    return yaml.safe_dump(tiny_document() | fields)
+
+
+def with_recipe(**fields):
+    """The tiny suite with text in place of values of a recipe."""
+    text = yaml.safe_dump(tiny_document())
+    lines = "".join(f"    {name}: {value}\n" for name, value in fields.items())
+    kept = [line for line in text.splitlines(True) if line.strip().split(":")[0] not in fields]
+    return "".join(kept).replace("  fine_tuned:\n", "  fine_tuned:\n" + lines)
+
+
+def laughs(levels):
+    """9 times 9 times 9 ... words, by aliases of lists of aliases."""
+    names = "abcdefghijklm"[:levels]
+    lines = [f"a: &a [{', '.join(['ha'] * 9)}]"]
+    lines += [
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise(names)
+    ]
+    return "\n".join(lines) + "\n" + TINY
+
+
+def merges(levels):
+    """Each mapping takes in the one before it 10 times."""
+    lines = ["m0: &m0 {k: 1}"]
+    lines += [f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}]}}" for n in range(1, levels)]
+    return "\n".join(lines) + "\n" + TINY
+
+
+def nested_by_aliases():
+    lines = [f"a{n}: &a{n} {'[' * 20}*a{n - 1}{']' * 20}" for n in range(1, 100)]
+    return "a0: &a0 x\n" + "\n".join(lines)
+
+
+OTHER_KIND = "is no text, number, list or mapping"
+NO_YAML = "not valid YAML"
+SUITES = {
+    "a call by tag": ("name: !!python/object/apply:os.system ['touch harmed']", OTHER_KIND),
+    "a new object by tag": ("a: !!python/object/new:os.system [touch harmed]", OTHER_KIND),
+    "a module by tag": ("a: !!python/module:antigravity ''", OTHER_KIND),
+    "a name by long tag": ("a: !<tag:yaml.org,2002:python/name:os.system> ''", OTHER_KIND),
+    "a tag of its own": ("a: !evil {b: 1}", OTHER_KIND),
+    "bytes": ("a: !!binary aGFybQ==", OTHER_KIND),
+    "a day that does not exist": ("a: 2020-99-99", OTHER_KIND),
+    "billion laughs": (laughs(9), "stands for more than 20,000 values"),
+    "billions of merged keys": (merges(12), "stands for more than 20,000 values"),
+    "300 aliases": ("a: &a 1\nb: [" + "*a, " * 300 + "]", "more than 200 aliases"),
+    "a list in itself": ("a: &a [*a]", "has an alias of a value inside that value"),
+    "a mapping merged into itself": ("a: &a {<<: *a}", "has an alias of a value inside that value"),
+    "100,000 open lists": ("[" * 100_000, "nested deeper than 40"),
+    "100,000 open keys": ("? " * 100_000, "nested deeper than 40"),
+    "lists nested by aliases": (nested_by_aliases(), "nested deeper than 40|more than 20,000"),
+    "100,000 numbers": ("seeds: [" + "1, " * 100_000 + "]", "more than 20,000 values"),
+    "2 million bytes": (TINY + "#" * 2_000_000, "larger than 1,000,000 bytes"),
+    "a number of 5,000 digits": ("seeds: [" + "9" * 5_000 + "]", "more than 2,000 characters"),
+    "a number in base 60": ("a: 1" + ":59" * 100_000, "more than 2,000 characters"),
+    "a fraction in base 60": ("a: 1" + ":59" * 500 + ".5", "cannot be read"),
+    "a zero byte": (b"name: \0", NO_YAML),
+    "other bytes": (b"name: \xff\xfe\xfd", NO_YAML),
+    "an escape sequence": (b"name: \x1b[2J", NO_YAML),
+    "a key twice": (TINY + "name: other\n", "'name' is given twice"),
+    "a list as a key": ("? [a, b]\n: 1", NO_YAML),
+    "another merge": (TINY + "<<: 3\n", NO_YAML),
+    "two documents": (TINY + "---\n" + TINY, NO_YAML),
+    "9,000 unknown fields": (
+        "".join(f"k{n}: 1\n" for n in range(9_000)), "9,008 problems, the first 30",
+    ),
+    "a name that leads out": (with_fields(name="../outside/x"), "name: expected"),
+    "an absolute name": (with_fields(name="/etc/x"), "name: expected"),
+    "a name of 5 dots": (with_fields(name="....."), "name: expected"),
+    "a name with a line break": (with_fields(name="tiny\n"), "name: expected"),
+    "a name of 300 letters": (with_fields(name="a" * 300), "name: expected"),
+    "a script as a name": (with_fields(name="<script>alert(1)</script>"), "name: expected"),
+    "a script as a protocol": (with_fields(protocol="<img src=x onerror=alert(1)>"), "protocol: "),
+    "a table as a protocol": (with_fields(protocol="a | b"), "protocol: expected"),
+    "a title of escapes": (with_fields(title="\x1b]0;evil\x07\x1b[2J"), "title: expected one line"),
+    "a title that turns around": (with_fields(title="a\u202eb"), "title: expected one line"),
+    "a title of 2 lines": (with_fields(title="a\n# b"), "title: expected one line"),
+    "a title of 1,000 letters": (with_fields(title="a" * 1_000), "title: expected"),
+    "a path as a dataset": (with_fields(datasets=["../../etc/passwd"]), "unknown dataset"),
+    "escapes as a dataset": (with_fields(datasets=["\x1b[2Jdigits"]), r"\\x1b\[2Jdigits"),
+    "an import path as a method": (with_fields(methods=["os:system"]), "unknown method 'os:sys"),
+    "a module as a method": (with_fields(methods=["os.system"]), "unknown method 'os.system'"),
+    "an attribute as a model": (with_fields(models=["__class__"]), "unknown model '__class__'"),
+    "a call as a strategy": (
+        with_fields(delta_strategies=[{"__import__('os')": 1}]), "unknown delta strategy",
+    ),
+    "an optimizer of its own": (with_recipe(optimizer="os.system"), "optimizer: expected"),
+    "a script as a layer": (
+        with_fields(conversion={"keep": ["<script>alert(1)</script>"]}), "keep.0: expected",
+    ),
+    "a pattern of 1,000 stars": (
+        with_fields(conversion={"keep": ["*a" * 500]}), "conversion.keep.0: expected",
+    ),
+    "a learning rate that is no number": (with_recipe(learning_rate=".nan"), "learning_rate: exp"),
+    "an infinite learning rate": (with_recipe(learning_rate=".inf"), "learning_rate: expected"),
+    "warm-up that is no number": (with_recipe(warmup_epochs=".nan"), "warmup_epochs"),
+    "smoothing that is no number": (with_recipe(label_smoothing=".nan"), "label_smoothing: exp"),
+    "a threshold that is no number": (
+        with_fields(delta_strategies=[{"max_fraction": float("nan")}]), "delta_strategies: ",
+    ),
+    "a seed of 30 digits": (with_fields(seeds=[10**30]), "seeds.0: expected"),
+    "a batch of 10^18": (with_recipe(batch_size=10**18), "batch_size: expected"),
+    "10^9 epochs": (with_recipe(epochs=10**9), "epochs: expected"),
+    "a million trials": (
+        with_fields(seeds=list(range(9_000)),
+                    delta_strategies=[{"max_fraction": n / 1_000} for n in range(1, 200)]),
+        "stands for [0-9,]+ trials, more than 10,000",
+    ),
+    "1,000 selections": (
+        with_fields(exclude=[{"seed": n} for n in range(1_000)]), "exclude: expected",
+    ),
+    "a profile that leads out": (
+        with_fields(profiles={"x/../../../outside/evil": {}},
+                    default_profile="x/../../../outside/evil"),
+        "profiles: .* is no name",
+    ),
+    "an absolute profile": (
+        with_fields(profiles={"/tmp/evil": {}}, default_profile="/tmp/evil"), "is no name",
+    ),
+    "a profile of escapes": (
+        with_fields(profiles={"\x1b[2J": {}}, default_profile="\x1b[2J"), "is no name",
+    ),
+    "profiles in profiles": (
+        with_fields(profiles={"a": {"profiles": {"a": {}}}}, default_profile="a"), "unknown field",
+    ),
+    "a profile that is a list": (with_fields(profiles=[["a"]]), "profiles: expected a mapping"),
+}  # fmt: skip

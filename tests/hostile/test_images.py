@@ -1,0 +1,207 @@
+"""Images, Parquet files and class folders that attack whoever reads them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.data import builders
+from tests.hostile.image_files import CONTENTS, GOOD, READ, ROWS, TABLES
+from tests.hostile.room import refused, told, told_bounded
+from tests.tiny_suite import write_suite
+from ttq_bench.data.decoding import read_split
+from ttq_bench.data.identity import identify
+from ttq_bench.data.prepared import load_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError
+
+READ_ALL = """
+import resource, sys
+from pathlib import Path
+from ttq_bench.data.encoded import encoded_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30,) * 2)
+try:
+    for image in encoded_images(find_source("cifar10", Path(sys.argv[1])), "train"):
+        pass
+except DataError as error:
+    sys.exit(f"refused: {error}")
+"""
+
+
+def show(room, capsys):
+    return told(room, capsys, "data", "show", "cifar10", "--data-dir", room.data)
+
+
+def run(room, capsys):
+    suite = write_suite(room.data, datasets=["cifar10"], models=["resnet20"])
+    words = ["run", suite, "--data-dir", room.data, "--results", room.results]
+    return told(room, capsys, *words, "--backend", "inprocess")
+
+
+@pytest.mark.parametrize("case", sorted(CONTENTS))
+def test_an_image_among_many_is_refused_by_file_and_row_before_it_is_decoded(room, capsys, case):
+    content, said = CONTENTS[case]
+    builders.write_parquet(room.data / "train.parquet", [GOOD] * (ROWS - 1) + [content], [1] * ROWS)
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    done = run(room, capsys)
+    refused(done, 5, rf"train\.parquet: .*{said}")
+    assert not (room.results / "work").exists()
+
+
+@pytest.mark.parametrize("case", sorted(CONTENTS))
+def test_an_image_of_a_class_folder_is_refused_by_its_name(room, case):
+    for split in ("train", "test"):
+        builders.write_class_folders(room.data / split, builders.random_images(1), [0])
+    path = room.data / "train" / "3" / "a.png"
+    path.write_bytes(CONTENTS[case][0])
+    with pytest.raises(DataError, match=r"train/3/a\.png"):
+        read_split(find_source("cifar10", room.data), "train")
+
+
+@pytest.mark.parametrize("case", sorted(TABLES))
+def test_a_parquet_file_is_refused_at_the_first_look(room, capsys, case):
+    write, said = TABLES[case]
+    write(room.data / "train.parquet")
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    refused(show(room, capsys), 5, said)
+
+
+@pytest.mark.parametrize("case", sorted(READ))
+def test_a_parquet_file_is_refused_when_it_is_read_in_two_gigabytes(room, case):
+    write, said = READ[case]
+    write(room.data / "train.parquet")
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    with pytest.raises(DataError, match=said):
+        read_split(find_source("cifar10", room.data), "train")
+    if "labels run" not in said:  # checked once all are read
+        words = [sys.executable, "-c", READ_ALL, str(room.data)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert said in done.stderr
+
+
+def class_folders(room):
+    for split in ("train", "test"):
+        builders.write_class_folders(room.data / split, builders.random_images(10), range(10))
+    return room.data / "train" / "3"
+
+
+def link_of_a_file(folder, room):
+    (folder / "z.png").symlink_to(room.outside / "pictures" / "holiday.png")
+
+
+def link_of_a_folder(folder, room):
+    folder.rename(folder.with_name("away"))
+    folder.with_name("away").rename(room.outside / "away")
+    folder.symlink_to(room.outside / "away")
+
+
+def pipe(folder, room):
+    os.mkfifo(folder / "z.png")
+
+
+def device(folder, room):
+    (folder / "z.png").symlink_to("/dev/zero")
+
+
+def ring(folder, room):
+    (folder / "z.png").symlink_to(folder / "z.png")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (link_of_a_file, r"z\.png: is a link that leads out of train/"),
+        (link_of_a_folder, "train/3: is a link that leads out of train/"),
+        (pipe, r"z\.png: is not a file"),
+        (device, r"z\.png: is a link that leads out of train/"),
+        (ring, r"z\.png: "),
+    ],
+)
+def test_what_is_no_file_of_a_class_folder_is_refused(room, capsys, harm, said):
+    harm(class_folders(room), room)
+    refused(show(room, capsys), 5, said)
+
+
+def test_a_parquet_file_that_is_a_pipe_is_refused(room, capsys):
+    os.mkfifo(room.data / "train.parquet")
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    refused(show(room, capsys), 5, "is not a file")
+
+
+def test_names_of_escapes_are_shown_escaped(room, capsys):
+    folder = class_folders(room)
+    (folder / "\x1b[2J\u202egnp.png").symlink_to(room.outside / "secret.txt")
+    refused(show(room, capsys), 5, r"\\x1b\[2J\\u202egnp\.png: is a link")
+
+
+def test_class_folders_behind_links_of_the_user_are_read(room, capsys):
+    class_folders(room)
+    (room.root / "mine").mkdir()
+    for split in ("train", "test"):
+        (room.root / "mine" / split).symlink_to(room.data / split)
+    done = told(room, capsys, "data", "show", "cifar10", "--data-dir", room.root / "mine")
+    assert done.code == 0
+    assert "cifar10-png-subset: 10 training" in done.out
+
+
+RIGHT = {"name": "x", "fingerprint": f"md5:{'0' * 32}", "train_count": 1, "test_count": 1}
+HOSTILE_ANSWERS = [
+    RIGHT | {"name": "../../outside"},
+    RIGHT | {"fingerprint": "../../outside"},
+    RIGHT | {"train_count": "1", "test_count": []},
+    RIGHT | {"name": ["cifar10"], "fingerprint": {}},
+    [],
+    "__import__('os').system('touch harmed')",
+]
+
+
+@pytest.mark.parametrize("answer", [*map(json.dumps, HOSTILE_ANSWERS), "[" * 100_000, "\0"])
+def test_an_answer_in_the_cache_that_is_none_is_made_again(room, answer):
+    class_folders(room)
+    source = find_source("cifar10", room.data)
+    first = identify(source, room.cache)
+    (kept,) = (room.cache / "identities").glob("*.json")
+    kept.write_text(answer)
+    assert identify(source, room.cache) == first
+
+
+def objects(folder):
+    np.save(folder / "train_images.npy", np.array([{}], dtype=object), allow_pickle=True)
+
+
+def deep(folder):
+    (folder / "manifest.json").write_text("[" * 100_000)
+
+
+def other_names(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"] = {"../../../outside/secret.txt": "0" * 64}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("harm", [objects, deep, other_names])
+def test_prepared_images_in_the_cache_that_are_none_are_made_again(room, harm):
+    class_folders(room)
+    source = find_source("cifar10", room.data)
+    identity = identify(source, room.cache)
+    first = load_images(source, identity, room.cache)
+    (folder,) = (path for path in (room.cache / "prepared").iterdir() if path.is_dir())
+    harm(folder)
+    again = load_images(source, identity, room.cache)
+    assert again.pixels_sha256 == first.pixels_sha256
+
+
+def test_a_bomb_is_refused_by_a_whole_run_in_little_memory(room):
+    content, _ = CONTENTS["a PNG of 3.6 billion pixels"]
+    builders.write_parquet(room.data / "train.parquet", [content] + [GOOD] * ROWS, [1] * (ROWS + 1))
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    done = told_bounded(room, 2 << 30, "data", "show", "cifar10", "--data-dir", room.data)
+    assert done.code == 5
+    assert re.search("60000x60000 pixels", done.err)

@@ -1,0 +1,110 @@
+"""Results folders of strangers, shown to every command that reads one."""
+
+import csv
+import re
+
+import pytest
+
+from tests.hostile.results_cases import CASES
+from tests.hostile.results_folders import ESCAPES, SCRIPT, good, with_text
+from tests.hostile.room import CONTROL, SUMMARY_TAG, refused, told, told_bounded
+from tests.tiny_suite import write_suite
+
+# json.loads raises RecursionError, which ttq_bench/records does not expect yet.
+DEEP = {"100,000 open lists as a failure", "100,000 open lists as a plan"}
+REFUSED = sorted(name for name, case in CASES.items() if case.code)
+SHOWN = sorted(name for name, case in CASES.items() if not case.code)
+# What a page of ours never has, whatever the records say.
+PAGE_HARM = re.compile(r"<script>alert|<img|<iframe|javascript:|\son\w+=|<b>", re.IGNORECASE)
+
+
+def harmed(room, case):
+    if case in DEEP:
+        pytest.xfail("records/store.py and records/plans.py: except RecursionError, too")
+    good(room)
+    CASES[case].harm(room)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_report_of_it_is_refused_in_words(room, capsys, case):
+    harmed(room, case)
+    refused(told(room, capsys, "report", "--results", room.results), 2, CASES[case].said)
+    assert not (room.results / "report.html").exists()
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_what_is_shown_is_shown_as_text(room, capsys, case):
+    harmed(room, case)
+    done = told(room, capsys, "report", "--results", room.results)
+    assert done.code == 0, done.text
+    summary = (room.results / "summary.md").read_text()
+    assert not SUMMARY_TAG.search(summary)
+    assert not CONTROL.search(summary)
+    page = (room.results / "report.html").read_text()
+    words = re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.DOTALL)  # our own
+    drawn = re.sub(r"<svg\b.*?</svg>", "", words, flags=re.DOTALL)
+    assert not PAGE_HARM.search(re.sub(r"(?<=>)[^<]*", "", drawn)), "in tags"
+    assert "<script" not in drawn
+    for table in (room.results / "tables").iterdir():
+        rows = csv.reader(table.read_text().splitlines())
+        cells = [cell for row in rows for cell in row if not re.fullmatch(r"-(inf|[\d.e-]+)", cell)]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert not (room.results / "figures" / "evil.svg").exists()
+
+
+# Reports that are drawn to be compared take seconds: two stand for all that can be drawn.
+DRAWN = set(SHOWN) - {"words as an alarm", "words in a plan"}
+PAIRS = [
+    (command, case)
+    for command in ("status", "verify", "plan", "compare", "probe", "export")
+    for case in sorted(CASES)
+    if not (command == "verify" and case in DRAWN)
+]
+
+
+@pytest.mark.parametrize(("command", "case"), PAIRS)
+def test_every_command_that_reads_it_ends_in_words(room, capsys, case, command):
+    harmed(room, case)
+    words = {
+        "status": ["status", "--results", room.results],
+        "verify": ["verify", "--results", room.results],
+        "plan": ["plan", write_suite(room.data), "--results", room.results],
+        "compare": ["compare", room.results, room.results],
+        "probe": ["probe", "--results", room.results, "--threads", 1],
+        "export": ["export", "ttq-0", "--results", room.results, "--to", room.results / "out"],
+    }[command]
+    done = told(room, capsys, *words)
+    assert done.code in (0, 2, 6)
+    assert done.err.count("ttq-bench: ") == (done.code != 0)
+
+
+def test_the_status_shows_reasons_on_a_line_each(room, capsys):
+    good(room)
+    with_text("failures/a/failure.json", '{"reason": "one\\n\\u001b[2Jtwo\\u202e"}')(room)
+    out = told(room, capsys, "status", "--results", room.results).out
+    assert r"  failed  a: one \x1b[2Jtwo\u202e" in out.splitlines()
+
+
+def test_the_status_of_work_with_names_of_escapes_is_one_sentence(room, capsys):
+    (room.results / "work" / f"a{ESCAPES}").mkdir(parents=True)
+    refused(told(room, capsys, "status", "--results", room.results), 2, "is not a trial id")
+
+
+def test_a_stranger_s_page_is_replaced(room, capsys):
+    harmed(room, "a page of its own")
+    assert told(room, capsys, "report", "--results", room.results).code == 0
+    assert SCRIPT not in (room.results / "report.html").read_text()
+
+
+@pytest.mark.parametrize("case", ["a record behind an endless device", "10 million rows"])
+def test_a_bomb_is_refused_in_a_process_with_little_memory(room, case):
+    harmed(room, case)
+    done = told_bounded(room, 4 << 30, "report", "--results", room.results)
+    refused(done, 2, CASES[case].said)
+
+
+def test_a_run_into_a_folder_of_links_writes_nothing_through_them(room, capsys):
+    (room.results / "work").mkdir(parents=True)
+    (room.results / "work" / "driver.lock").symlink_to(room.outside / "secret.txt")
+    words = ["run", write_suite(room.data), "--results", room.results, "--backend", "inprocess"]
+    refused(told(room, capsys, *words), 2, r"driver\.lock: is a link that leads out")

@@ -1,0 +1,126 @@
+"""Secrets of the environment: in nothing that a run writes or says, whether it ends well or not."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.hostile.room import furnished
+from tests.tiny_suite import COMMAND, write_suite
+from ttq_bench.files import digest_path, file_digest
+
+CANARIES = {
+    "AWS_SECRET_ACCESS_KEY": "canary-of-a-cloud",
+    "AWS_SESSION_TOKEN": "canary-of-a-session",
+    "RAY_AUTH_TOKEN": "canaryofacluster0123456789abcdef",
+    "HF_TOKEN": "hf_canaryofahub",
+    "GITHUB_TOKEN": "ghp_canaryofarepository",
+    "WANDB_API_KEY": "canaryofatracker",
+    "SOMETHING_OF_OUR_OWN": "canary-of-our-own",
+    "HTTPS_PROXY": "http://user:canary-of-a-proxy@127.0.0.1:9",
+    "PIP_INDEX_URL": "https://user:canary-of-an-index@packages.example/simple",
+}
+VALUES = re.compile("|".join(re.findall(r"canary[\w-]*", " ".join(CANARIES.values()))))
+
+
+def ran(room, *words):
+    environment = os.environ | CANARIES | {"TTQ_BENCH_CACHE": str(room.cache)}
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        capture_output=True, text=True, timeout=300, check=False, env=environment, cwd=room.root,
+    )  # fmt: skip
+
+
+def holders(room):
+    """Every file of the room that holds a secret, by bytes: Parquet and checkpoints, too."""
+    pattern = re.compile(VALUES.pattern.encode())
+    files = (path for path in room.root.rglob("*") if path.is_file())
+    return [path for path in files if pattern.search(path.read_bytes())]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The tiny suite, run with secrets around, reported on."""
+    room = furnished(tmp_path_factory.mktemp("secrets") / "room")
+    suite = write_suite(room.data, epochs=1)
+    words = ["run", suite, "--results", room.results, "--backend", "inprocess", "--threads", 1]
+    done = ran(room, *words)
+    assert done.returncode == 0, done.stderr
+    assert (room.results / "report.html").exists()
+    return room, done
+
+
+@pytest.fixture
+def own(finished, tmp_path):
+    """The same results, free to be changed; one child has no record and its parent must do."""
+    room = furnished(tmp_path / "room")
+    shutil.copytree(finished[0].results, room.results)
+    shutil.copytree(finished[0].cache, room.cache, dirs_exist_ok=True)
+    shutil.rmtree(next(room.results.glob("trials/*-ttq-max*")))
+    for folder in room.results.glob("work/*-ttq-max*"):
+        shutil.rmtree(folder)
+    return room
+
+
+def again(room):
+    suite = write_suite(room.data, epochs=1)
+    words = ["run", suite, "--results", room.results, "--backend", "inprocess", "--threads", 1]
+    return ran(room, *words)
+
+
+def test_a_search_would_find_a_secret(tmp_path):
+    room = furnished(tmp_path / "room")
+    (room.cache / "x.bin").write_bytes(b"\0" + CANARIES["HF_TOKEN"].encode())
+    assert holders(room) == [room.cache / "x.bin"]
+
+
+def test_a_run_with_its_report_keeps_no_secret(finished):
+    room, done = finished
+    assert not VALUES.search(done.stdout + done.stderr)
+    assert holders(room) == []
+
+
+def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
+    """Weights that are a folder are an error nobody wrote a sentence for."""
+    for weights in own.results.glob("work/*-full_precision-*/weights.pt"):
+        weights.unlink()
+        digest_path(weights).unlink()
+        weights.mkdir()
+    done = again(own)
+    assert done.returncode == 3, done.stderr
+    assert list(own.results.glob("failures/*/failure.json"))
+    assert not VALUES.search(done.stdout + done.stderr)
+    assert holders(own) == []
+
+
+def test_a_command_that_is_refused_tells_no_secret(own):
+    url = "https://user:canary-of-our-own@host.example/results?token=canary-of-our-own"
+    for words in (["status", "--results", url], ["plan", url], ["report", "--results", url]):
+        done = ran(own, *words)
+        assert done.returncode == 2
+        assert "***@host.example" in done.stderr
+        assert not VALUES.search(done.stdout + done.stderr), done.stderr
+
+
+def test_weights_that_are_a_program_are_not_run(own):
+    """A checkpoint of a stranger with the right digest beside it, as the parent of a trial."""
+    (weights,) = own.results.glob("work/*-full_precision-*/weights.pt")
+    script = (
+        "import os, sys, torch\n"
+        "class Evil:\n"
+        "    def __reduce__(self): return os.system, (f'touch {sys.argv[2]}',)\n"
+        "torch.save({'model': Evil()}, sys.argv[1])\n"
+    )
+    words = [sys.executable, "-c", script, str(weights), str(own.marker)]
+    subprocess.run(words, check=True, timeout=60)
+    digest_path(weights).write_text(file_digest(weights))
+    exported = ran(
+        own, "export", "constant_sparsity", "--results", own.results, "--to", own.results / "out"
+    )
+    done = again(own)
+    assert done.returncode == 3, done.stderr
+    assert not own.marker.exists()
+    assert "Traceback" not in done.stderr + exported.stderr
