@@ -16,7 +16,9 @@ from ttq_bench.records.schema import (
     TrialRecord,
     summarise_errors,
 )
+from ttq_bench.records.seal import SEAL, seal_bytes, sha256
 from ttq_bench.records.store import publish_record
+from ttq_bench.records.training_version import TRAINING_VERSION
 
 RECIPE = {"epochs": 2, "learning_rate": 0.1}
 CONVERSION = {"keep_first": True}
@@ -52,6 +54,7 @@ def write_trial(
     parameter_count: int = 100,
     changes: Callable[[int, str], dict[str, Any]] = no_changes,
     histograms: list[dict[str, Any]] | None = None,
+    training_version: int = TRAINING_VERSION,
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``.
 
@@ -70,7 +73,7 @@ def write_trial(
         "recipe": {**RECIPE, "epochs": len(errors), "learning_rate": learning_rate},
         "quantization": quantization,
         "parent": parent, "validation_count": 5000, "data_fingerprint": "sha256:00",
-        "training_version": 1,
+        "training_version": training_version,
     }  # fmt: skip
     epochs = [_epoch(number, error) for number, error in enumerate(errors, start=1)]
     rows = [
@@ -109,6 +112,13 @@ def write_trial(
         "epochs.parquet": epochs, "scales.parquet": rows, "histograms.parquet": histograms or []
     }  # fmt: skip
     assert publish_record(ResultsPaths(root).trial(name), record, tables)
+
+
+def seal_anew(folder: Path) -> None:
+    """Seal a record that was changed by hand, as if it had been published so."""
+    files = [path for path in folder.iterdir() if path.name != SEAL]
+    seal = seal_bytes({path.name: sha256(path.read_bytes()) for path in files})
+    (folder / SEAL).write_bytes(seal)
 
 
 def write_grid(root: Path, seeds: int = 3) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ttq_bench import __version__
 from ttq_bench.commands.options import (
+    add_cluster_options,
     add_data_option,
     add_probe_options,
     add_results_option,
@@ -14,6 +15,9 @@ from ttq_bench.commands.options import (
     add_suite_options,
 )
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.text import printable, without_credentials
+
+EXIT_IO = 74  # as in sysexits.h
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +26,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except TtqBenchError as error:
-        print(f"ttq-bench: {error}", file=sys.stderr)
+        # Messages quote what suites, data and records of strangers say.
+        print(f"ttq-bench: {printable(without_credentials(str(error)))}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe left, for example `head`
         return 141
+    except OSError as error:  # a disk that is full, broken or closed to us, wherever it is met
+        where = error.filename or getattr(options, "results", "the output")
+        print(
+            f"ttq-bench: {printable(str(where))}: cannot be read or written"
+            f" ({error.strerror or repr(error)}); mend that, then run the same command again",
+            file=sys.stderr,
+        )
+        return EXIT_IO
     except KeyboardInterrupt:
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
         return 130
@@ -38,8 +51,9 @@ def make_parser() -> argparse.ArgumentParser:
         prog="ttq-bench",
         description="Reproduce 'Trained Ternary Quantization' and judge its claims.",
         epilog="Exit codes: 0 done; 2 bad input; 3 some trials failed; 4 stopped by --time-limit;"
-        " 5 bad data; 6 verify found a difference; 75 another run holds the results folder;"
-        " 130 Ctrl-C; 143 SIGTERM.",
+        " 5 bad data; 6 verify found a difference; 69 no Ray cluster, or it is gone; 74 a file"
+        " cannot be read or written; 75 another run holds the results folder; 130 Ctrl-C;"
+        " 143 SIGTERM.",
     )
     parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -52,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run what is missing of a suite, then report")
     add_suite_options(run)
     run.add_argument("--time-limit", metavar="TIME", help="stop cleanly before this: 90s, 30m, 2h")
+    add_cluster_options(run)
     run.add_argument("--no-report", action="store_true", help="leave out tables, figures, summary")
     run.set_defaults(command=_run)
 

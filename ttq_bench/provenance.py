@@ -1,11 +1,18 @@
 """Where a record comes from: versions, commit, machine, by allow-list; never the environment."""
 
+import hashlib
 import platform
 import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+# The files whose code can move a number of a trial; the others only carry it about.
+ARITHMETIC = (
+    "batch_norm.py", "seeding.py", "ternary/*.py", "models/*.py", "training/*.py",
+    "data/augmentation.py", "data/batches.py", "data/decoding.py", "data/prepared.py",
+    "execution/start.py", "execution/epochs.py", "execution/observation.py",
+)  # fmt: skip
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 
 
@@ -15,6 +22,7 @@ def collect_provenance() -> dict[str, str]:
     return {
         "ttq_bench": _version("ttq-bench"),
         "commit": source_commit(),
+        "arithmetic": arithmetic(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),
@@ -40,6 +48,19 @@ def source_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return f"{commit}+dirty" if changed else commit
+
+
+def arithmetic() -> str:
+    """Return what stands for the code that computes a trial as it lies on disk, and its torch.
+
+    Twelve hexadecimal digits. Other than the training version, which promises the same numbers,
+    it changes with any edit: an unfinished trial is not carried on by other code.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256(_version("torch").encode())
+    for path in sorted(path for pattern in ARITHMETIC for path in package.glob(pattern)):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -110,5 +110,5 @@ def test_a_table_that_changed_on_disk_is_refused(tmp_path):
     write_grid(tmp_path, seeds=1)
     path = tmp_path / "trials" / "fp-0" / "epochs.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(ResultsError, match="changed since it was recorded"):
+    with pytest.raises(ResultsError, match="does not agree with SHA256SUMS"):
         tables_of(tmp_path)

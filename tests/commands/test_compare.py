@@ -87,6 +87,29 @@ def test_the_json_has_everything_and_no_number_that_json_lacks(folders, capsys):
     assert ttq["largest_difference_allowed"] == pytest.approx(0.7484, abs=1e-4)
 
 
+def test_only_records_of_the_codes_training_version_are_compared(folders, capsys):
+    a, b = folders
+    assert main(["compare", str(a), str(b)]) == 0
+    alone = capsys.readouterr().out.splitlines()
+    for root, name in ((a, "ttq-7"), (a, "ttq-8"), (b, "ttq-7")):
+        write_trial(root, name, seed=7, errors=(90.0, 80.0), scales=LAYERS, training_version=0)
+    assert main(["compare", str(a), str(b)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.pop(2) == (
+        "left out: 2 of A, 1 of B, made under another training version than 1, the code's"
+    )
+    assert lines == alone
+    assert main(["compare", str(a), str(b), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["left_out_a"], found["left_out_b"]) == (["ttq-7", "ttq-8"], ["ttq-7"])
+
+
+def test_folders_of_stale_records_alone_have_nothing_to_compare(tmp_path, capsys):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,), training_version=0)
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 0
+    assert "left out: 1 of A, 1 of B, " in capsys.readouterr().out
+
+
 def test_folders_without_a_common_arm_say_so(tmp_path, capsys):
     write_trial(tmp_path / "a", "fp-0", seed=0, errors=(20.0,))
     write_trial(tmp_path / "b", "fp-0", seed=0, errors=(20.0,), dataset="mnist-png")

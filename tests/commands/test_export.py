@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.tiny_suite import command_line, settings_for, tiny_specs
+from tests.written_records import seal_anew
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.export.packed_file import load_packed
@@ -93,10 +94,12 @@ def test_a_diverged_trial_has_no_network_to_export(trained, tmp_path, capsys):
     paths = ResultsPaths(results).trial(specs[2].trial_id)
     content = paths.record.read_text()
     paths.record.write_text(content.replace('"outcome": "finished"', '"outcome": "diverged"'))
+    seal_anew(paths.folder)
 
     code = main(["export", specs[2].trial_id, "--to", str(tmp_path), "--results", str(results)])
 
     paths.record.write_text(content)
+    seal_anew(paths.folder)
     assert code == 2
     assert "diverged, there is no network to export" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -56,6 +56,16 @@ def test_a_plan_knows_what_is_done_and_what_failed(tmp_path, cache, capsys):
     assert plan["estimate_from_records"] is True
 
 
+def test_a_trial_whose_record_is_stale_is_new_and_readers_are_told_why(tmp_path, cache, capsys):
+    results = tmp_path / "results"
+    stale = tiny_specs(cache)[0].model_copy(update={"training_version": 0})
+    assert attempt(stale, settings_for(results, cache), bool).outcome == "finished"
+    assert main(["plan", str(write_suite(tmp_path)), "--results", str(results)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].endswith("2 of 2 epochs (has a stale record (training version 0))")
+    assert lines[5].startswith("3 trials: 0 done, 3 to run")
+
+
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_gpu_that_is_not_there_is_refused(tmp_path, monkeypatch, capsys, command):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

@@ -7,6 +7,7 @@ import torch
 
 from tests.data.builders import random_images, random_labels, write_class_folders
 from tests.tiny_suite import command_line, settings_for, tiny_document, tiny_specs
+from tests.written_records import seal_anew
 from ttq_bench.cli import main
 from ttq_bench.commands.probe import describe
 from ttq_bench.data.identity import identify
@@ -105,6 +106,16 @@ def test_trials_whose_weights_are_elsewhere_are_counted(results, names, capsys):
 def test_a_diverged_trial_is_no_candidate(results, names, capsys):
     path = results.trial(names[0]).record
     path.write_text(path.read_text().replace('"outcome": "finished"', '"outcome": "diverged"'))
+    seal_anew(path.parent)
+    assert probe(results) == 0
+    assert [found.trial_id for found in read_probes(results)] == [names[1]]
+
+
+def test_a_trial_of_another_training_version_is_no_candidate_and_said_to_be_one(results, names):
+    path = results.trial(names[0]).record
+    path.write_text(path.read_text().replace('"training_version": 1', '"training_version": 0'))
+    seal_anew(path.parent)
+    assert "only one of another training version than 1 does" in refused(results, names[0])
     assert probe(results) == 0
     assert [found.trial_id for found in read_probes(results)] == [names[1]]
 

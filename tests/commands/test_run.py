@@ -34,13 +34,13 @@ def test_failed_trials_give_exit_code_3_and_the_next_run_tries_them_again(
 ):
     parent = ResultsPaths(tmp_path / "results").trial(tiny_specs(cache, epochs=1)[0].trial_id)
     parent.work.mkdir(parents=True)
-    parent.checkpoints.write_text("in the way")
+    parent.attempts.write_text("in the way")
     assert main(words) == 3
     told = capsys.readouterr()
     assert "3 trials failed (see" in told.err
     assert told.err.count("\n") == 1
     assert told.out.count(f"its parent {parent.trial_id} failed") == 2
-    parent.checkpoints.unlink()
+    parent.attempts.unlink()
     assert main(words) == 0
     assert not parent.failure.exists()
 

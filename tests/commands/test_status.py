@@ -3,11 +3,13 @@ import time
 
 import pytest
 
+from tests.claimed import claimed_progress
 from tests.tiny_suite import settings_for, tiny_specs
+from tests.written_records import write_trial
 from ttq_bench.cli import main
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress, write_progress
+from ttq_bench.records.progress import Progress
 
 
 @pytest.fixture
@@ -20,15 +22,18 @@ def results(tmp_path, cache):
     assert attempt(parent, settings, bool).outcome == "finished"
     for name, age in (("a-running", 0), ("b-started", 60)):
         progress = Progress(3, 9, 0.5, 1.0, 1.0, time.time() - age)
-        write_progress(results.trial(name), progress)
+        claimed_progress(results.trial(name), progress)
     return results
 
 
 def test_the_status_as_json_counts_and_names(results, cache, capsys):
     assert main(["status", "--results", str(results.root), "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
-    counts = {"finished": 1, "diverged": 0, "running": 1, "started": 1, "failed": 1}
-    assert status.keys() == {"counts", "unfinished", "failures"}
+    counts = {
+        "finished": 1, "diverged": 0, "stale": 0, "newer": 0,
+        "running": 1, "started": 1, "failed": 1,
+    }  # fmt: skip
+    assert status.keys() == {"counts", "left_out", "unfinished", "failures"}
     assert status["counts"] == counts
     assert status["unfinished"] == [
         {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9},
@@ -42,12 +47,24 @@ def test_the_status_as_json_counts_and_names(results, cache, capsys):
 def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(results, capsys):
     assert main(["status", "--results", str(results.root)]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first == (f"{results.root}: 1 finished, 0 diverged, 1 running, 1 started, 1 failed")
+    assert first == (
+        f"{results.root}: 1 finished, 0 diverged, 0 stale, 0 newer, 1 running, 1 started, 1 failed"
+    )
     assert rest[:2] == [
         "  running a-running: epoch 3 of 9",
         "  started b-started: epoch 3 of 9",
     ]
     assert rest[2].startswith("  failed  digits-lenet5-ttq")
+
+
+def test_records_of_other_training_versions_are_counted_apart_with_what_to_do(tmp_path, capsys):
+    for name, version in (("a", 0), ("b", 0), ("c", 1), ("d", 2)):
+        write_trial(tmp_path, name, seed=0, errors=(20.0,), training_version=version)
+    assert main(["status", "--results", str(tmp_path)]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{tmp_path}: 1 finished, 0 diverged, 2 stale, 1 newer, ")
+    assert rest[0].startswith("  2 records are stale: made under training version 0, the code has")
+    assert rest[1].startswith("  1 record is newer: made under training version 2, the code has")
 
 
 def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path, capsys):

@@ -14,9 +14,9 @@ def failure_of(results, spec):
 
 def test_an_unforeseen_error_leaves_its_traceback_and_does_not_raise(cache, tmp_path):
     spec = tiny_specs(cache)[0]
-    checkpoints = ResultsPaths(tmp_path).trial(spec.trial_id).checkpoints
-    checkpoints.parent.mkdir(parents=True)
-    checkpoints.write_text("a file where a folder has to be")
+    attempts = ResultsPaths(tmp_path).trial(spec.trial_id).attempts
+    attempts.parent.mkdir(parents=True)
+    attempts.write_text("a file where a folder has to be")
     ended = attempt(spec, settings_for(tmp_path, cache), NEVER)
     assert (ended.trial_id, ended.outcome) == (spec.trial_id, "failed")
     failure = failure_of(tmp_path, spec)
@@ -59,8 +59,8 @@ def test_a_success_takes_the_failure_of_the_attempt_before_away(cache, tmp_path)
     spec, settings = tiny_specs(cache, epochs=1)[0], settings_for(tmp_path, cache)
     paths = ResultsPaths(tmp_path).trial(spec.trial_id)
     paths.work.mkdir(parents=True)
-    paths.checkpoints.write_text("")
+    paths.attempts.write_text("")
     assert attempt(spec, settings, NEVER).outcome == "failed"
-    paths.checkpoints.unlink()
+    paths.attempts.unlink()
     assert attempt(spec, settings, NEVER).outcome == "finished"
     assert not paths.failure.exists()

@@ -85,7 +85,7 @@ def test_a_resumed_trial_has_the_same_gauge(gauged, cache, tmp_path):
     )
     paths = ResultsPaths(root / "results").trial(spec.trial_id)
     settings = settings_for(root / "results", cache)
-    first = paths.checkpoints / "epoch-000001.pt"
+    first = paths.attempt(1).checkpoints / "epoch-000001.pt"
 
     assert run_trial(spec, settings, first.exists) == "stopped"
     assert run_trial(spec, settings, lambda: False) == "finished"

@@ -23,7 +23,7 @@ for text in sys.argv[3:]:
     paths = ResultsPaths(results).trial(spec.trial_id)
     done = lambda: getattr(read_progress(paths), "epoch", -1)
     moments = {
-        "writing a checkpoint": lambda: any(paths.checkpoints.glob(".*.tmp")),
+        "writing a checkpoint": lambda: any(paths.attempts.glob("*/checkpoints/.*.tmp")),
         "training": lambda: done() == 2,
         "publishing": lambda: any(paths.results.trials.glob(".*")),
         "": lambda: False,

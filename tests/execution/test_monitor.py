@@ -4,10 +4,11 @@ import time
 import pytest
 from rich.console import Console
 
+from tests.claimed import claimed_progress
 from tests.tiny_suite import tiny_plan
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress, write_progress
+from ttq_bench.records.progress import Progress
 from ttq_bench.suite.costs import Rates
 from ttq_bench.suite.plan import Plan, PlannedTrial
 
@@ -26,7 +27,7 @@ def plan(tmp_path, cache):
 
 def tell(results, trial, epoch, share=0.0, age=0.0):
     progress = Progress(epoch, 10, share, 12.345, 3.21, time.time() - age)
-    write_progress(results.trial(trial.spec.trial_id), progress)
+    claimed_progress(results.trial(trial.spec.trial_id), progress)
 
 
 def lines(terminal=False):
@@ -102,6 +103,7 @@ def test_on_a_terminal_the_table_shows_the_trials_at_work(plan, results):
 
 def test_a_damaged_progress_file_counts_as_none(plan, results):
     paths = results.trial(plan.trials[0].spec.trial_id)
-    paths.work.mkdir(parents=True)
-    paths.progress.write_text('{"epoch": 5')
+    claimed_progress(paths, Progress(5, 10, 0.0, None, None, 0.0)).progress.write_text(
+        '{"epoch": 5'
+    )
     assert "0/20 epochs" in Monitor(plan, results, 1, lines()).headline()

@@ -9,8 +9,10 @@ import pytest
 
 from tests.execution.same_trial import assert_same_trial
 from tests.tiny_suite import settings_for, tiny_plan, tiny_specs, wait_until
+from ttq_bench.execution import ray_security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
+from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_record
@@ -20,15 +22,17 @@ pytestmark = pytest.mark.ray
 
 @pytest.fixture(scope="module")
 def backend():
+    ray_security.prepare(None, None)
     from ttq_bench.execution.ray_backend import RayBackend
 
-    backend = RayBackend(cores=2, gpus=0)
+    backend = RayBackend(ClusterOptions(cores=2, gpus=0), ResultsPaths(Path("nowhere")))
     yield backend
     backend.close()
 
 
 def schedule(plan, backend, results, cache):
     told = []
+    backend.results = backend.watchdog.results = ResultsPaths(results)
     settings = settings_for(results, cache)
     return Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run(), told
 
@@ -72,5 +76,5 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
     assert len(killed) == 1
     assert tally.finished == {name}
     assert len(told) == 1
-    assert f"{name}: worker died (WorkerCrashedError" in told[0]
+    assert f"{name}: its worker died (WorkerCrashedError" in told[0]
     assert read_record(paths.record).epochs_done == 6

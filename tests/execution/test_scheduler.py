@@ -1,14 +1,16 @@
 """The scheduler on the real in-process backend, and on backends that end trials as told."""
 
 import dataclasses
+import time
 
 import pytest
 
 from tests.tiny_suite import settings_for, tiny_plan
+from ttq_bench.execution import scheduler
 from ttq_bench.execution.backends import InProcessBackend
-from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.outcome import MOST_ATTEMPTS, Ended
 from ttq_bench.execution.resources import Shares
-from ttq_bench.execution.scheduler import MOST_CRASHES, Scheduler
+from ttq_bench.execution.scheduler import Scheduler
 from ttq_bench.records.paths import ResultsPaths
 
 
@@ -29,7 +31,14 @@ class Told:
             return []
         name = self.open.pop(0).spec.trial_id
         left = self.outcomes.get(name) or ["finished"]
-        return [Ended(name, left.pop(0), "as told")]
+        outcome, _, cause = left.pop(0).partition(" ")
+        return [Ended(name, outcome, "as told", cause)]
+
+    def slots(self, shares):
+        return shares.slots
+
+    def news(self):
+        return []
 
     def close(self):
         self.closed = True
@@ -39,8 +48,7 @@ def schedule(plan, backend, tmp_path, *, should_stop=bool, slots=1, cache=None):
     told = []
     settings = settings_for(tmp_path, cache or tmp_path)
     shares = Shares(slots, 1, 0.0)
-    scheduler = Scheduler(plan, backend, settings, shares, should_stop, told.append)
-    return scheduler.run(), told
+    return Scheduler(plan, backend, settings, shares, should_stop, told.append).run(), told
 
 
 def ids(plan):
@@ -120,17 +128,52 @@ def test_a_plain_failure_is_not_tried_again_in_the_same_run(plan, tmp_path):
     assert tally.failed == {child: "as told"}
 
 
-@pytest.mark.parametrize("crashes", range(1, MOST_CRASHES + 1))
-def test_a_trial_may_crash_twice_and_is_given_up_after_the_third_time(plan, tmp_path, crashes):
-    name = ids(plan)[0]
-    backend = Told({name: ["crashed"] * crashes})
-    tally, told = schedule(plan, backend, tmp_path)
-    assert backend.submitted.count(name) == min(crashes + 1, 3)
-    assert (name in tally.failed) == (crashes == 3)
-    assert sum("as told" in line for line in told) == crashes
-    failure = ResultsPaths(tmp_path).trial(name).failure
-    assert failure.exists() == (crashes == 3)
-    assert len(tally.finished) == (3 if crashes == 3 else 6)
+@pytest.mark.parametrize("cause", sorted(set(MOST_ATTEMPTS) - {"system"}))
+def test_each_class_of_failure_is_tried_as_often_as_the_table_says(plan, tmp_path, cause):
+    name, most = ids(plan)[0], MOST_ATTEMPTS[cause]
+    for failures in (most - 1, most):
+        backend = Told({name: [f"failed {cause}"] * failures})
+        tally, told = schedule(plan, backend, tmp_path / str(failures))
+        assert backend.submitted.count(name) == min(failures + 1, most)
+        assert (name in tally.failed) == (failures == most)
+        assert sum("as told" in line for line in told) == failures
+        failure = ResultsPaths(tmp_path / str(failures)).trial(name).failure
+        assert failure.exists() == (failures == most and cause != "error")  # the worker leaves that
+        assert len(tally.finished) == (3 if failures == most else 6)
+
+
+def test_an_error_of_the_system_is_tried_again_after_a_pause(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler, "PAUSE_SECONDS", 0.2)
+    name, starts = ids(plan)[-1], []
+
+    class Timed(Told):
+        def submit(self, task):
+            if task.spec.trial_id == name:
+                starts.append(time.monotonic())
+            super().submit(task)
+
+    tally, _ = schedule(plan, Timed({name: ["failed system"] * 2}), tmp_path)
+    assert name in tally.finished
+    assert starts[1] - starts[0] >= 0.2
+    assert starts[2] - starts[1] >= 0.4
+
+
+def test_a_trial_that_ran_out_of_memory_is_tried_again_alone_after_all_others(plan, tmp_path):
+    name, beside = ids(plan)[0], []
+
+    class Watching(Told):
+        def submit(self, task):
+            super().submit(task)
+            beside.append(sorted(one.spec.trial_id for one in self.open))
+
+    backend = Watching({name: ["failed memory"]})
+    tally, told = schedule(plan, backend, tmp_path, slots=2)
+    children = {t.spec.trial_id for t in plan.trials if t.spec.parent == name}
+    again = len(backend.submitted) - 1 - backend.submitted[::-1].index(name)
+    assert beside[again] == [name]
+    assert set(backend.submitted[again + 1 :]) == children
+    assert len(tally.finished) == 6
+    assert told == [f"{name}: oom: memory ran out (as told); is tried once more, alone"]
 
 
 def test_a_stop_leaves_what_did_not_start_and_waits_for_what_runs(plan, tmp_path):

@@ -124,7 +124,7 @@ def test_a_resumed_trial_with_a_moving_threshold_equals_an_undisturbed_one(movin
     outcomes = []
     for epoch in (1, 2):
         paths = ResultsPaths(tmp_path).trial(spec.trial_id)
-        done = paths.checkpoints / f"epoch-{epoch:06d}.pt"
+        done = paths.attempt(epoch).checkpoints / f"epoch-{epoch:06d}.pt"
         outcomes.append(run_trial(spec, settings, done.exists))
     outcomes.append(run_trial(spec, settings, lambda: False))
 

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
+from tests.claimed import LEASE, claimed_progress
 from tests.records.conftest import make_epochs, make_record
 from tests.suite.conftest import trials_of
 from ttq_bench.files import digest_path, file_digest
+from ttq_bench.records.attempts import claim
 from ttq_bench.records.progress import Progress, write_progress
 from ttq_bench.records.store import publish_record, write_failure
+from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.suite.costs import STARTUP_SECONDS
 from ttq_bench.suite.plan import make_plan
 
@@ -31,7 +36,7 @@ def keep_weights(results, spec):
 
 
 def progress(results, spec, epoch):
-    write_progress(
+    claimed_progress(
         results.trial(spec.trial_id), Progress(epoch, spec.recipe.epochs, 0.0, 9.0, 1.0, 0.0)
     )
 
@@ -109,6 +114,44 @@ def test_weights_that_no_child_needs_any_more_may_be_gone(specs, results):
     assert states(specs, results) == ["done"] * 3
 
 
+def of_version(spec, version, parent=None):
+    return spec.model_copy(update={"training_version": version, "parent": parent})
+
+
+@pytest.mark.parametrize(
+    ("version", "state"), [(TRAINING_VERSION - 1, "stale"), (TRAINING_VERSION + 1, "newer")]
+)
+def test_a_trial_with_a_record_of_another_version_is_new_and_told_why(
+    specs, results, version, state
+):
+    parent, *children = specs
+    publish(results, of_version(parent, version))
+    for child in children:
+        other = of_version(child, version, of_version(parent, version).trial_id)
+        assert other.trial_id != child.trial_id
+        publish(results, other)
+    plan = make_plan(specs, results, "cpu")
+    assert [trial.state for trial in plan.trials] == ["new"] * 3
+    assert {trial.reason for trial in plan.trials} == {
+        f"has a {state} record (training version {version})"
+    }
+    assert [trial.epochs_left for trial in plan.trials] == [8, 3, 3]
+
+
+def test_the_stale_record_of_another_spec_is_no_reason(specs, results):
+    other = specs[0].model_copy(update={"seed": 7, "training_version": TRAINING_VERSION - 1})
+    publish(results, other)
+    assert [trial.reason for trial in make_plan(specs, results, "cpu").trials] == [""] * 3
+
+
+def test_a_stale_record_does_not_hide_where_a_trial_stands(specs, results):
+    publish(results, of_version(specs[0], TRAINING_VERSION - 1))
+    progress(results, specs[0], 5)
+    assert make_plan(specs, results, "cpu").trials[0].reason == "goes on after epoch 5"
+    publish(results, specs[0], outcome="diverged")
+    assert make_plan(specs, results, "cpu").trials[1].reason == "its parent diverged"
+
+
 def test_time_is_work_and_starts_over_workers(specs, results):
     plan = make_plan(specs, results, "cpu")
     work = sum(trial.core_seconds for trial in plan.trials) + 3 * STARTUP_SECONDS
@@ -126,3 +169,12 @@ def test_a_plan_as_json_names_every_trial_with_its_state(specs, results):
     assert [entry["trial_id"] for entry in entries] == [spec.trial_id for spec in specs]
     assert {entry["state"] for entry in entries} == {"new"}
     assert entries[1]["parent"] == specs[0].trial_id
+
+
+def test_a_trial_that_other_code_began_is_begun_anew_and_that_is_said(specs, results):
+    paths = results.trial(specs[0].trial_id)
+    attempt = claim(paths, replace(LEASE, arithmetic="0123456789ab"))
+    write_progress(attempt, Progress(5, 8, 0.0, 9.0, 1.0, 0.0))
+    trial = make_plan(specs, results, "cpu").trials[0]
+    assert (trial.state, trial.epochs_left) == ("started", 8)
+    assert trial.reason == "begins anew: the code that trains changed after epoch 5"

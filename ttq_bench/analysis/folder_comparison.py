@@ -7,6 +7,7 @@ Nothing is ever shown to be the same by an interval: one that holds zero bounds 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import pandas as pd
@@ -72,12 +73,17 @@ class ArmDifference:
 
 @dataclass(frozen=True, slots=True)
 class FolderComparison:
-    """Ids of trials by what became of them, largest change first, and the arms of both folders."""
+    """Ids of trials by what became of them, largest change first, and the arms of both folders.
+
+    ``left_out_a`` and ``left_out_b`` are of another training version, and compared with nothing.
+    """
 
     repeated: tuple[str, ...]
     changed: tuple[ChangedTrial, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+    left_out_a: tuple[str, ...]
+    left_out_b: tuple[str, ...]
     arms: tuple[ArmDifference, ...]
 
 
@@ -93,6 +99,8 @@ def compare_folders(a: Tables, b: Tables) -> FolderComparison:
         changed=tuple(reversed(changed)),
         only_a=tuple(sorted(a.trial_ids() - b.trial_ids())),
         only_b=tuple(sorted(b.trial_ids() - a.trial_ids())),
+        left_out_a=tuple(chain.from_iterable(a.left_out.values())),
+        left_out_b=tuple(chain.from_iterable(b.left_out.values())),
         arms=tuple(_arm(a, b, arm, repeated) for arm in a.arms() if _key(arm) in others),
     )
 

@@ -3,17 +3,19 @@
 Rows are averaged over seeds only within one dataset, protocol, model, arm, strategy and recipe.
 """
 
-import io
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import pandas as pd
 
+from ttq_bench.analysis.recorded import checked_probes, checked_records
+from ttq_bench.analysis.recorded_tables import checked_table
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.store import read_failures, read_records, read_table
+from ttq_bench.records.store import read_failures
+from ttq_bench.records.training_version import LeftOut, split_by_version
 from ttq_bench.ternary.methods import METHODS
 
 
@@ -57,7 +59,8 @@ GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
 class Tables:
     """All that a report reads. ``failures`` are trials whose last attempt failed.
 
-    ``histograms`` holds the rows of newer records; ``probes`` what was measured on trained weights.
+    ``histograms`` holds the rows of newer records; ``probes`` what was measured on trained weights;
+    ``left_out`` names the records of other training versions, which are in none of these.
     """
 
     trials: pd.DataFrame
@@ -66,6 +69,7 @@ class Tables:
     histograms: pd.DataFrame
     probes: list[Probe]
     failures: list[dict[str, str]]
+    left_out: LeftOut
     _final_scales: list[pd.DataFrame] = field(default_factory=list, init=False)
 
     @property
@@ -140,23 +144,22 @@ def _arm_of(rows: pd.DataFrame) -> Arm:
 
 
 def load_tables(results: ResultsPaths) -> Tables:
-    """Return the tables of every record in a results folder."""
-    records = {record.trial_id: record for record in read_records(results)}
+    """Return the tables of every record in a results folder that is of the training version."""
+    current, left_out = split_by_version(checked_records(results))
+    records = {record.trial_id: record for record in current}
     trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
     epochs = _joined(results, records, "epochs.parquet")
     scales = _joined(results, records, "scales.parquet")
     histograms = _joined(results, records, "histograms.parquet")
-    probes = [probe for probe in read_probes(results) if probe.trial_id in records]
-    return Tables(trials, epochs, scales, histograms, probes, read_failures(results))
+    probes = checked_probes(results, (p for p in read_probes(results) if p.trial_id in records))
+    return Tables(trials, epochs, scales, histograms, probes, read_failures(results), left_out)
 
 
 def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -> pd.DataFrame:
     frames = []
     for trial_id, record in records.items():
         if name in record.table_sha256:
-            content = read_table(results.trial(trial_id), name, record.table_sha256[name])
-            # Threads of pyarrow abort some short processes at their end (apache/arrow#34314).
-            frame = pd.read_parquet(io.BytesIO(content), use_threads=False)
+            frame = checked_table(results.trial(trial_id), name)
             frame.insert(0, "trial_id", trial_id)
             if len(frame):  # a trial that diverged in its first epoch has rows of no type
                 frames.append(frame)

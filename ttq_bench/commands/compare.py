@@ -17,6 +17,7 @@ from ttq_bench.analysis.folder_comparison import (
 from ttq_bench.analysis.tables import Arm, Tables, load_tables
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.report.markdown import with_interval
 from ttq_bench.report.naming import heading
 
@@ -50,6 +51,11 @@ def describe(found: FolderComparison, first: Path, second: Path) -> Iterator[str
         f"trials: {len(found.repeated)} equal to the bit, {len(found.changed)} with other numbers,"
         f" {len(found.only_a)} only in A, {len(found.only_b)} only in B"
     )
+    if found.left_out_a or found.left_out_b:
+        yield (
+            f"left out: {len(found.left_out_a)} of A, {len(found.left_out_b)} of B, made under"
+            f" another training version than {TRAINING_VERSION}, the code's"
+        )
     yield from map(_changed, found.changed[:SHOWN])
     if len(found.changed) > SHOWN:
         yield f"  and {len(found.changed) - SHOWN} with smaller differences; --json lists all"

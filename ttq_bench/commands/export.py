@@ -14,6 +14,7 @@ from ttq_bench.export.onnx_file import missing_packages, save_onnx
 from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
 from ttq_bench.files import write_atomically
+from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.suite.spec import TrialSpec
@@ -23,6 +24,7 @@ TRIED_IMAGES = 64
 
 def export(options: argparse.Namespace) -> int:
     """Check the files against the trained network, write them, print the sizes; return 0."""
+    look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
     spec = exportable_spec(paths)
     card = DATASETS[catalog_name(spec.dataset)]

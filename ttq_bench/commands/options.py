@@ -18,6 +18,17 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials-per-gpu", type=positive, default=4, metavar="N")
 
 
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Add: which Ray cluster, and when a worker counts as lost."""
+    parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster (default: our own)")
+    parser.add_argument(
+        "--dashboard", nargs="?", const="127.0.0.1", metavar="HOST", help="start Ray's dashboard"
+    )
+    parser.add_argument(
+        "--silence", default="60s", metavar="TIME", help="replace a worker without a sign of life"
+    )
+
+
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
     """Add: which trials to probe, and with what."""
     parser.add_argument(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
@@ -16,7 +17,7 @@ from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
-from ttq_bench.text import duration
+from ttq_bench.text import duration, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
     identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
     _check_counts(identities)
     specs = expand(suite, identities, str(options.suite))
+    for _ in checked_records(ResultsPaths(options.results)):
+        pass  # what a report would refuse is refused before anything is trained
     plan = make_plan(specs, ResultsPaths(options.results), device)
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
@@ -75,7 +78,7 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_as_json(prepared), indent=2))
     else:
-        print("\n".join(describe(prepared, options.results)))
+        print(printable("\n".join(describe(prepared, options.results))))
     return 0
 
 

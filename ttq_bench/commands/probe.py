@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.probe import ProbeImages, probe_trial
@@ -13,7 +14,7 @@ from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.trained import RecordedTrial, recorded_spec
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, publish_probe, read_probes
-from ttq_bench.records.store import read_records
+from ttq_bench.records.training_version import TRAINING_VERSION, split_by_version
 from ttq_bench.suite.spec import TrialSpec
 
 
@@ -45,12 +46,14 @@ def probe(options: argparse.Namespace) -> int:
 def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedTrial]:
     """Return the finished trials with learned pairs whose id contains one of ``parts`` (none: all).
 
+    Those of another training version are left out: no report would show what is measured on them.
     Raises ``ResultsError`` for a part that no such trial's id contains.
     """
     if not results.root.is_dir():
         raise ResultsError(f"{results.root}: no such folder; name one with --results")
     trials = []
-    for record in read_records(results):
+    current, left_out = split_by_version(checked_records(results))
+    for record in current:
         paths = results.trial(record.trial_id)
         trial = RecordedTrial(recorded_spec(record, paths), record, paths)
         if trial.learned_pairs:
@@ -59,6 +62,8 @@ def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedT
     for part in parts:
         if not any(part in name for name in names):
             some = f"there are {len(names)}, for example {names[0]}" if names else "there is none"
+            if any(part in name for ids in left_out.values() for name in ids):
+                some = f"only one of another training version than {TRAINING_VERSION} does"
             raise ResultsError(
                 f"{results.trials}: no finished trial with two learned scales a layer contains"
                 f" {part!r}; {some}"

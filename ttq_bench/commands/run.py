@@ -17,7 +17,9 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.errors import TrialsFailedError
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.scheduler import Tally
-from ttq_bench.execution.settings import RunSettings
+from ttq_bench.execution.settings import ClusterOptions, RunSettings
+from ttq_bench.execution.surroundings import notes
+from ttq_bench.provenance import arithmetic
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.text import seconds_in
@@ -33,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
         stop.deadline = time.monotonic() + max(limit, 0.0)
     console = Console()
     prepared = prepare(options)
-    for line in describe(prepared, options.results):
+    told = notes(options.address) if options.backend == "ray" and prepared.plan.pending else []
+    for line in (*describe(prepared, options.results), *told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, options.data_dir, console)
     _decode_once(prepared, options.data_dir)
@@ -77,9 +80,24 @@ def _run_pending(
         PlannedSuite(suite.name, prepared.profile, suite.title, names),
         settings=_settings(prepared, options),
         shares=prepared.shares,
-        make_backend=backend_maker(options.backend, prepared.machine, stop),
+        make_backend=backend_maker(
+            options.backend,
+            _cluster(prepared, options),
+            ResultsPaths(options.results.resolve()),
+            stop,
+        ),
         stop=stop,
         console=console,
+    )
+
+
+def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:
+    return ClusterOptions(
+        cores=prepared.machine.cores,
+        gpus=prepared.machine.gpus,
+        address=options.address,
+        dashboard=options.dashboard,
+        silence_seconds=seconds_in(options.silence),
     )
 
 
@@ -92,6 +110,7 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
         threads=prepared.shares.threads,
         backend=options.backend,
         histogram_epochs=prepared.suite.histogram_epochs,
+        arithmetic=arithmetic(),
     )
 
 

@@ -6,10 +6,17 @@ import time
 from collections import Counter
 from typing import Any
 
+from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
-from ttq_bench.records.store import read_failures, read_records
+from ttq_bench.records.store import read_failures
+from ttq_bench.records.training_version import (
+    count_left_out,
+    left_out_sentences,
+    split_by_version,
+)
+from ttq_bench.text import one_line
 
 RUNNING_SECONDS = 15.0
 
@@ -24,23 +31,27 @@ def show(options: argparse.Namespace) -> int:
         print(json.dumps(status, indent=2))
         return 0
     print(f"{results.root}: " + ", ".join(f"{n} {kind}" for kind, n in status["counts"].items()))
+    for sentence in status["left_out"]:
+        print(f"  {sentence}")
     for row in status["unfinished"]:
-        print(f"  {row['state']:8}{row['trial_id']}: epoch {row['epoch']} of {row['epochs']}")
+        epochs = f"epoch {row['epoch']} of {row['epochs']}"
+        print(f"  {row['state']:8}{one_line(row['trial_id'])}: {one_line(epochs)}")
     for row in status["failures"]:
-        print(f"  failed  {row['trial_id']}: {row['reason']}")
+        print(f"  failed  {one_line(row['trial_id'])}: {one_line(row['reason'])}")
     return 0
 
 
 def collect(results: ResultsPaths) -> dict[str, Any]:
-    """Return counts by state, unfinished trials with their epochs, and failures with reasons."""
-    outcomes = Counter(record.outcome for record in read_records(results))
+    """Return counts by state, what is left out, unfinished trials with their epochs, failures."""
+    current, left_out = split_by_version(checked_records(results))
+    outcomes = Counter(record.outcome for record in current)
     unfinished = []
     for folder in sorted((results.root / "work").glob("*/")):
         paths = results.trial(folder.name)
         progress = read_progress(paths)
-        if progress is None or paths.record.exists():
+        if progress is None or paths.record.exists() or paths.failure.exists():
             continue
-        fresh = time.time() - progress.updated < RUNNING_SECONDS
+        fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
         unfinished.append(
             {
                 "trial_id": folder.name,
@@ -53,8 +64,15 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
     counts = {
         "finished": outcomes["finished"],
         "diverged": outcomes["diverged"],
+        "stale": count_left_out(left_out, "stale"),
+        "newer": count_left_out(left_out, "newer"),
         "running": sum(row["state"] == "running" for row in unfinished),
         "started": sum(row["state"] == "started" for row in unfinished),
         "failed": len(failures),
     }
-    return {"counts": counts, "unfinished": unfinished, "failures": failures}
+    return {
+        "counts": counts,
+        "left_out": list(left_out_sentences(left_out)),
+        "unfinished": unfinished,
+        "failures": failures,
+    }

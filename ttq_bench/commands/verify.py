@@ -4,6 +4,7 @@ import argparse
 
 from ttq_bench.errors import VerificationError
 from ttq_bench.report.verification import Verification, verify_results
+from ttq_bench.text import one_line
 
 SHOWN = 20
 
@@ -12,7 +13,7 @@ def verify(options: argparse.Namespace) -> int:
     """Print what was compared and return 0, or the differences and raise ``VerificationError``."""
     found = verify_results(options.results, options.readme)
     for difference in found.differences[:SHOWN]:
-        print(difference)
+        print(one_line(str(difference), 1_000))
     if number := len(found.differences):
         shown = f", the first {SHOWN} are shown" if number > SHOWN else ""
         raise VerificationError(

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.outcome import Ended, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
@@ -15,19 +15,22 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     """Run the trial once; a failure is written to ``failure.json`` with its traceback.
 
     ``interrupted`` is asked about once a second and between epochs, beside the stop file of the
-    results folder.
+    results folder. A superseded attempt leaves nothing: the trial is in other hands.
     """
     from ttq_bench.execution.trial import run_trial  # torch: in the worker, not in the driver
 
     results = ResultsPaths(settings.results)
     try:
         outcome = run_trial(spec, settings, lambda: interrupted() or results.stop_file.exists())
+    except SupersededError as error:
+        return Ended(spec.trial_id, "failed", str(error), "silence")
     except Exception as error:  # whatever a trial raises, the others go on
         trace = "" if isinstance(error, TtqBenchError) else traceback.format_exc()
         reason = str(error) if isinstance(error, TtqBenchError) else repr(error)
+        cause = cause_of(error)
         try:
             write_failure(results.trial(spec.trial_id), reason, trace, spec.resolved())
         except OSError as unwritable:
             reason += f" (and failure.json could not be written: {unwritable})"
-        return Ended(spec.trial_id, "failed", reason)
+        return Ended(spec.trial_id, "failed", reason, cause)
     return Ended(spec.trial_id, outcome)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.suite.spec import TrialSpec
 
@@ -21,10 +22,15 @@ class Task:
 
 
 class Backend(Protocol):
-    """A place to run trials. ``wait`` returns what ended since, after ``seconds`` at the latest."""
+    """A place to run trials. ``wait`` returns what ended since, after ``seconds`` at the latest.
+
+    ``slots`` says how many trials it takes at once now, ``news`` what the user should hear of it.
+    """
 
     def submit(self, task: Task) -> None: ...  # noqa: D102
     def wait(self, seconds: float) -> list[Ended]: ...  # noqa: D102
+    def slots(self, shares: Shares) -> int: ...  # noqa: D102
+    def news(self) -> list[str]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
 
 
@@ -46,6 +52,14 @@ class InProcessBackend:
             return []
         task = self.queue.pop(0)
         return [attempt(task.spec, task.settings, self.interrupted)]
+
+    def slots(self, shares: Shares) -> int:
+        """Return what was planned."""
+        return shares.slots
+
+    def news(self) -> list[str]:
+        """Return nothing: this process is all there is."""
+        return []
 
     def close(self) -> None:
         """Nothing to give back."""

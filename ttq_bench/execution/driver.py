@@ -14,17 +14,20 @@ from types import FrameType
 from rich.console import Console
 
 from ttq_bench.errors import BusyError, ResultsError, unwritable
+from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.monitor import Monitor
-from ttq_bench.execution.resources import Machine, Shares
+from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
-from ttq_bench.execution.settings import RunSettings
+from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
+from ttq_bench.text import duration
 
 # For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
+CLOCK_SECONDS = 60.0  # machines that share a folder differ by less
 TIME_LIMIT_MARGIN_SECONDS = FAREWELL_SECONDS + 5.0
 
 
@@ -56,14 +59,21 @@ def run_plan(
 ) -> Tally:
     """Note the plan, run what is pending, return the tally; one driver a folder at a time."""
     results = ResultsPaths(settings.results)
-    with _locked(results), _signals(stop):
+    with _locked(results) as ahead, _signals(stop):
+        if ahead > CLOCK_SECONDS:
+            console.print(
+                f"{results.root}: was last used {duration(ahead)} from now, so the clock went back;"
+                " dates in records will be out of order, nothing else depends on them",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
         results.stop_file.unlink(missing_ok=True)
         remove_leftovers(results)
         write_planned(results, planned)
         if not plan.pending:
             return Tally()
         backend = make_backend()
-        with Monitor(plan, results, shares.workers, console) as monitor, _watch(stop, results):
+        monitor = Monitor(plan, results, shares.workers, console)
+        with _signals(stop), monitor, _watch(stop, results):  # Ray takes SIGTERM when it starts
             scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
             try:
                 return scheduler.run()
@@ -72,12 +82,15 @@ def run_plan(
                 results.stop_file.unlink(missing_ok=True)
 
 
-def backend_maker(name: str, machine: Machine, stop: Stop) -> Callable[[], Backend]:
+def backend_maker(
+    name: str, options: ClusterOptions, results: ResultsPaths, stop: Stop
+) -> Callable[[], Backend]:
     """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
 
     def make() -> Backend:
         if name == "inprocess":
             return InProcessBackend(stop.requested)
+        ray_security.prepare(options.address, options.dashboard)
         try:
             from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
         except ImportError as error:
@@ -85,14 +98,17 @@ def backend_maker(name: str, machine: Machine, stop: Stop) -> Callable[[], Backe
                 f"--backend ray: Ray cannot be imported ({error});"
                 " run `make install`, or use --backend inprocess"
             ) from error
-        return RayBackend(machine.cores, machine.gpus)
+        return RayBackend(options, results)
 
     return make
 
 
 @contextmanager
-def _locked(results: ResultsPaths) -> Iterator[None]:
-    """Hold the folder's lock; the system drops it when this process dies, however it dies."""
+def _locked(results: ResultsPaths) -> Iterator[float]:
+    """Hold the folder's lock; the system drops it when this process dies, however it dies.
+
+    Yields how many seconds from now, by this machine's clock, the lock was last taken.
+    """
     try:
         results.lock.parent.mkdir(parents=True, exist_ok=True)
         stream = results.lock.open("a+", encoding="utf-8")
@@ -112,10 +128,11 @@ def _locked(results: ResultsPaths) -> Iterator[None]:
                 f"{results.root}: this file system has no locks ({error.strerror}), so two runs"
                 " could write there at once; name a folder on another one with --results"
             ) from error
+        ahead = os.fstat(stream.fileno()).st_mtime - time.time()
         stream.truncate(0)
         stream.write(f"process {os.getpid()} on {socket.gethostname()}")
         stream.flush()
-        yield
+        yield ahead
 
 
 @contextmanager

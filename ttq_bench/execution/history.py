@@ -43,10 +43,15 @@ def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
     }
 
 
-def attempt_entry(epoch: int, settings: RunSettings) -> dict[str, Any]:
-    """Return the entry of a process that takes the trial up after ``epoch``: by what, with what."""
+def attempt_entry(epoch: int, number: int, settings: RunSettings, *, anew: bool) -> dict[str, Any]:
+    """Return the entry of an attempt that takes the trial up after ``epoch``: with what.
+
+    ``anew`` says that there were checkpoints, made by other code or from other pixels.
+    """
     attempt = {
+        "attempt": number,
         "after_epoch": epoch,
+        "anew": anew,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": settings.device,
         "device_name": _device_name(settings.device),
@@ -134,6 +139,7 @@ def make_record(
     settings: RunSettings,
     images: ImageSet,
     steps_per_epoch: int,
+    earlier_ends: dict[str, str],
 ) -> TrialRecord:
     """Return the record of a trial that finished or diverged."""
     rows = epoch_rows(state)
@@ -160,6 +166,7 @@ def make_record(
             "gpu_share": settings.gpu_share,
             "backend": settings.backend,
             "attempts": attempts,
+            "earlier_attempts_ended": earlier_ends,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "pixels_sha256": images.pixels_sha256,
             "pixel_mean": images.mean,

@@ -1,15 +1,41 @@
-"""How an attempt at a trial can end."""
+"""How an attempt at a trial can end, and how often each kind of failure is tried again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
-Outcome = Literal["finished", "diverged", "stopped", "failed", "crashed"]
+Outcome = Literal["finished", "diverged", "stopped", "failed"]
+Cause = Literal["", "node", "crash", "silence", "memory", "system", "error"]
+
+# Attempts in one run until a trial is given up. A node that goes is no fault of the trial; memory
+# that ran out once may have been taken by a neighbour, so the second attempt runs alone; an error
+# of the code or of the input comes again.
+MOST_ATTEMPTS: Mapping[Cause, int] = MappingProxyType(
+    {"node": 20, "crash": 3, "silence": 3, "memory": 2, "system": 3, "error": 1}
+)
+NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended; ``crashed`` (the process died) comes from the backend alone."""
+    """How an attempt ended; ``cause`` is the class of a failure, empty for everything else."""
 
     trial_id: str
     outcome: Outcome
     message: str = ""
+    cause: Cause = ""
+
+
+class SupersededError(Exception):
+    """A newer attempt has the trial, or the lease is damaged: this one writes nothing more."""
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Return the class of a failure within a worker."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    # Both of torch's are RuntimeErrors: OutOfMemoryError of a GPU, and the host's with this text.
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
+        return "memory"
+    return "system" if isinstance(error, OSError) else "error"

@@ -1,72 +1,219 @@
 """Trials as Ray core tasks: one fresh worker process each. The only file that imports Ray.
 
 Ray retries nothing here (``max_retries=0``): it would repeat trials that ran out of memory without
-limit. The scheduler decides what is tried again.
+limit. The scheduler decides what is tried again. Nothing here waits for Ray without a limit: a
+task on a node that is cut off never returns, so nodes and signs of life are watched beside it.
 """
 
 import logging
 import os
-
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # on by default; set before ray is imported
-os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+import signal
+import threading
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import ray
-from ray.exceptions import RayError
+from ray import exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from ttq_bench.errors import ClusterError
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
-from ttq_bench.execution.outcome import Ended
-from ttq_bench.execution.settings import RunSettings
+from ttq_bench.execution.nodes import Node, NodeWatch
+from ttq_bench.execution.outcome import Cause, Ended
+from ttq_bench.execution.resources import Shares
+from ttq_bench.execution.settings import ClusterOptions, RunSettings
+from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
+from ttq_bench.execution.watchdog import Watchdog
+from ttq_bench.records.attempts import End, Lease, note_end, read_lease, this_host
+from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 
-OBJECT_STORE_BYTES = 100_000_000  # nothing large passes through it: images are mapped from files
+SHUTDOWN_SECONDS = 5.0
+NODE_LOST = (
+    exceptions.NodeDiedError,
+    exceptions.ObjectLostError,
+    exceptions.LocalRayletDiedError,
+    exceptions.GetTimeoutError,
+)
 
 
 @ray.remote(max_calls=1, max_retries=0)
 def _run(spec: TrialSpec, settings: RunSettings) -> Ended:
-    return attempt(spec, settings, lambda: False)
+    node = ray.get_runtime_context().get_node_id()
+    return attempt(spec, replace(settings, node=node), lambda: False)
+
+
+@ray.remote(num_cpus=0, max_calls=1, max_retries=0)
+def _kill(process: int, trial_id: str) -> None:
+    _kill_here(process, trial_id)
 
 
 class RayBackend:
-    """Runs trials on a Ray cluster of its own on this machine."""
+    """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
-    def __init__(self, cores: int, gpus: int) -> None:
-        ray.init(
-            address="local",  # never a cluster that happens to run: its nodes may lack the results
-            num_cpus=cores,
-            num_gpus=gpus,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+    def __init__(self, options: ClusterOptions, results: ResultsPaths) -> None:
+        _connect(options)
+        self.options = options
+        self.results = results
+        self.watchdog = Watchdog(results, options.silence_seconds)
+        self.nodes = NodeWatch(_list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
+        self.waits_for_nodes = False
 
     def submit(self, task: Task) -> None:
         """Start the task as soon as its cores and share of a GPU are free."""
-        remote = _run.options(
-            num_cpus=task.cores, num_gpus=task.gpus, name=task.spec.trial_id
-        ).remote(task.spec, task.settings)
-        self.running[remote] = task.spec.trial_id
+        trial_id = task.spec.trial_id
+        self.watchdog.begin(trial_id)
+        reference = _run.options(num_cpus=task.cores, num_gpus=task.gpus, name=trial_id).remote(
+            task.spec, task.settings
+        )
+        self.running[reference] = trial_id
+
+    def slots(self, shares: Shares) -> int:
+        """Return how many trials may be submitted at once, at least one: Ray lets it wait."""
+        if self.options.address is None:
+            return shares.slots
+        return max(1, self.nodes.slots(shares.threads, shares.gpus))
+
+    def news(self) -> list[str]:
+        """Return what the user should hear of the cluster since the last call."""
+        lines = self.nodes.news()
+        waits = not any(node.alive and node.cores for node in self.nodes.nodes.values())
+        if waits and not self.waits_for_nodes:
+            lines.append("no node is left to run trials on; waiting for one to join (Ctrl-C ends)")
+        self.waits_for_nodes = waits
+        return lines
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Return the tasks that ended, those whose worker died among them."""
+        """Return the tasks that ended or were given up. ``ClusterError`` when the head is gone."""
+        if self.nodes.head_is_lost():
+            raise ClusterError("Ray's head does not answer any more; run the same command again")
         if not self.running:
             return []
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
-        return [self._ended(reference) for reference in ready]
-
-    def _ended(self, reference: "ray.ObjectRef[Ended]") -> Ended:
-        trial_id = self.running.pop(reference)
-        try:
-            return ray.get(reference, timeout=10)
-        except RayError as error:
-            return Ended(trial_id, "crashed", f"{type(error).__name__}: {_first_line(error)}")
+        ended = [self._ended(reference) for reference in ready]
+        silent = self.watchdog.silent()
+        for reference, trial_id in list(self.running.items()):
+            number = self.watchdog.attempt_number(trial_id)
+            lease = read_lease(self.results.trial(trial_id).attempt(number)) if number else None
+            if lease and self.nodes.is_gone(lease.node):
+                ended.append(self._given_up(reference, "node", f"its node {lease.host} is gone"))
+            elif trial_id in silent:
+                _end_process(lease, trial_id)
+                ended.append(self._given_up(reference, "silence", silent[trial_id]))
+        return ended
 
     def close(self) -> None:
-        """End the cluster, with every worker in it."""
-        ray.shutdown()
+        """End our cluster, or leave the other one; no worker of ours stays behind here."""
+        self.nodes.close()
+        for trial_id in self.running.values():
+            number = self.watchdog.attempt_number(trial_id)
+            lease = read_lease(self.results.trial(trial_id).attempt(number)) if number else None
+            if lease and lease.host == this_host():
+                _kill_here(lease.process, trial_id)
+        ending = threading.Thread(target=ray.shutdown, daemon=True)
+        ending.start()
+        ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
+
+    def _ended(self, reference: "ray.ObjectRef[Ended]") -> Ended:
+        trial_id = self.running[reference]
+        try:
+            ended = ray.get(reference, timeout=10)
+        except exceptions.RayError as error:
+            return self._given_up(reference, _cause(error), _first_line(error))
+        del self.running[reference]
+        self.watchdog.end(trial_id)
+        written = ended.outcome not in ("finished", "diverged")
+        if written or self.results.trial(trial_id).record.exists():
+            return ended
+        return Ended(
+            trial_id, "failed",
+            f"its record is not to be seen in {self.results.root} here: results must lie on"
+            " storage that all nodes share", "error",
+        )  # fmt: skip
+
+    def _given_up(self, reference: "ray.ObjectRef[Ended]", cause: Cause, message: str) -> Ended:
+        """Note how the attempt ended, forget its task, and tell the scheduler."""
+        trial_id = self.running.pop(reference)
+        number = self.watchdog.attempt_number(trial_id)
+        self.watchdog.end(trial_id)
+        if number:
+            note_end(self.results.trial(trial_id).attempt(number), End(cause, message))
+        cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
+        cancel.start()
+        return Ended(trial_id, "failed", message, cause)
+
+
+def _connect(options: ClusterOptions) -> None:
+    # "local": never a cluster that happens to run, its nodes may lack the results.
+    start = partial(ray.init, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        if options.address is not None:
+            start(address=options.address)
+            return
+        start(
+            address="local",
+            num_cpus=options.cores,
+            num_gpus=options.gpus,
+            include_dashboard=options.dashboard is not None,
+            dashboard_host=options.dashboard or "127.0.0.1",
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
+    except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {options.address}" if options.address else "Ray here"
+        raise ClusterError(
+            f"{where} cannot be used ({_first_line(error)}); --backend inprocess runs without Ray"
+        ) from error
+
+
+def _list_nodes() -> list[Node]:
+    return [
+        Node(
+            node["NodeID"],
+            node["NodeManagerAddress"],
+            node["Resources"].get("CPU", 0.0),
+            node["Resources"].get("GPU", 0.0),
+            node["Alive"],
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+    ]
+
+
+def _end_process(lease: Lease | None, trial_id: str) -> None:
+    """Kill a silent worker where it is, so that it holds its cores no longer."""
+    if lease is not None:
+        where = NodeAffinitySchedulingStrategy(lease.node, soft=False)
+        _kill.options(scheduling_strategy=where).remote(lease.process, trial_id)
+
+
+def _kill_here(process: int, trial_id: str) -> None:
+    try:
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+        if title.startswith(f"ray::{trial_id}".encode()):  # not another one with its number
+            os.kill(process, signal.SIGKILL)
+    except OSError:
+        pass  # it is gone already
+
+
+def _cancel(reference: "ray.ObjectRef[Ended]") -> None:
+    try:
+        ray.cancel(reference, force=True)
+    except Exception:  # it ended, or its node is gone: nothing is left to cancel
+        return
+
+
+def _cause(error: Exception) -> Cause:
+    if isinstance(error, exceptions.OutOfMemoryError):
+        return "memory"
+    if isinstance(error, exceptions.OutOfDiskError):
+        return "system"
+    if isinstance(error, NODE_LOST):
+        return "node"
+    return "crash" if isinstance(error, exceptions.WorkerCrashedError) else "error"
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

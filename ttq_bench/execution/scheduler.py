@@ -1,21 +1,33 @@
 """Which trial starts when: parents before children, long work first, failures counted."""
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from ttq_bench.execution.backends import Backend, Task
-from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.outcome import MOST_ATTEMPTS, Cause, Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
 
-MOST_CRASHES = 3  # a worker that dies may have been unlucky; one that dies three times was not
 POLL_SECONDS = 0.5
-FAREWELL_SECONDS = 15.0
+FAREWELL_SECONDS = 5.0
+PAUSE_SECONDS = 2.0  # before a trial that met an error of the system is tried again; then twice it
+WORDS: Mapping[Cause, str] = MappingProxyType(
+    {
+        "node": "its node was lost",
+        "crash": "its worker died",
+        "silence": "its worker was replaced",
+        "memory": "oom: memory ran out",
+        "system": "the system refused",
+        "error": "failed",
+    }
+)
 
 
 @dataclass
@@ -40,7 +52,9 @@ class Scheduler:
     should_stop: Callable[[], bool]
     tell: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
-    crashes: Counter[str] = field(default_factory=Counter)
+    failures: Counter[tuple[str, Cause]] = field(default_factory=Counter)
+    alone: set[str] = field(default_factory=set)
+    not_before: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> Tally:
         """Return the tally at the end; trials that were not finished are in ``left``."""
@@ -50,6 +64,8 @@ class Scheduler:
         while (waiting or self.tally.running) and not self.should_stop():
             waiting = self._give_up_orphans(waiting)
             waiting = self._start_ready(waiting)
+            for line in self.backend.news():
+                self.tell(line)
             for ended in self.backend.wait(POLL_SECONDS):
                 waiting += self._handle(ended)
         self._farewell()
@@ -77,14 +93,27 @@ class Scheduler:
 
     def _start_ready(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
         rest = []
+        slots = self.backend.slots(self.shares)
         for trial in waiting:
-            parent = trial.spec.parent
-            ready = parent is None or parent in self.tally.finished
-            if ready and len(self.tally.running) < self.shares.slots:
+            if len(self.tally.running) < slots and self._may_start(trial, waiting):
                 self._start(trial)
             else:
                 rest.append(trial)
         return rest
+
+    def _may_start(self, trial: PlannedTrial, waiting: list[PlannedTrial]) -> bool:
+        """Whether its parent is done, its pause over; one that ran out of memory runs alone."""
+        name, running = trial.spec.trial_id, self.tally.running
+        paused = time.monotonic() < self.not_before.get(name, 0.0)
+        if paused or self.alone & running or not self._has_parent(trial):
+            return False
+        if name not in self.alone:
+            return True
+        others = (other for other in waiting if other.spec.trial_id not in self.alone)
+        return not running and not any(map(self._has_parent, others))
+
+    def _has_parent(self, trial: PlannedTrial) -> bool:
+        return trial.spec.parent is None or trial.spec.parent in self.tally.finished
 
     def _start(self, trial: PlannedTrial) -> None:
         self.tally.running.add(trial.spec.trial_id)
@@ -107,19 +136,27 @@ class Scheduler:
         return []
 
     def _failed(self, ended: Ended) -> list[PlannedTrial]:
-        name = ended.trial_id
-        self.crashes[name] += 1
+        """Try the trial again if its class of failure may be tried again, else give it up."""
+        name, cause = ended.trial_id, ended.cause or "error"
+        self.failures[name, cause] += 1
+        count, most = self.failures[name, cause], MOST_ATTEMPTS[cause]
         trial = next(trial for trial in self.plan.trials if trial.spec.trial_id == name)
-        if ended.outcome == "crashed":
-            if self.crashes[name] < MOST_CRASHES:
-                self.tell(f"{name}: worker died ({ended.message}); goes on at its last epoch")
-                return [trial]
-            # The worker could not leave this itself.
-            paths = ResultsPaths(self.settings.results).trial(name)
-            reason = f"worker died {MOST_CRASHES} times; at last: {ended.message}"
-            write_failure(paths, reason, "", trial.spec.resolved())
-        self.tally.failed[name] = ended.message
-        self.tell(f"{name}: failed: {ended.message}")
+        if count < most:
+            if cause == "memory":
+                self.alone.add(name)
+            if cause == "system":
+                self.not_before[name] = time.monotonic() + PAUSE_SECONDS * 2 ** (count - 1)
+            how = "is tried once more, alone" if cause == "memory" else "goes on at its last epoch"
+            self.tell(f"{name}: {WORDS[cause]} ({ended.message}); {how}")
+            return [trial]
+        reason = ended.message
+        if cause != "error":
+            reason = f"{WORDS[cause]} {count} times; at last: {ended.message}"
+            with contextlib.suppress(OSError):  # told below all the same
+                paths = ResultsPaths(self.settings.results).trial(name)
+                write_failure(paths, reason, "", trial.spec.resolved())
+        self.tally.failed[name] = reason
+        self.tell(f"{name}: failed: {reason}")
         return []
 
     def _farewell(self) -> None:

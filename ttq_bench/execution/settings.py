@@ -12,6 +12,8 @@ class RunSettings:
     """Absolute folders, the device kind (``cpu`` or ``cuda``), one trial's threads and GPU.
 
     Histograms of latent weights are kept for ``histogram_epochs``, beside the first and the last.
+    ``arithmetic`` is that of the driver's code (empty: not compared), ``node`` is where Ray runs
+    the trial.
     """
 
     results: Path
@@ -22,3 +24,20 @@ class RunSettings:
     gpu_share: float = 0.0
     backend: str = "inprocess"
     histogram_epochs: tuple[int, ...] = ()
+    arithmetic: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """Ray's cluster: one of our own on this machine (``address`` None), or the one at ``address``.
+
+    ``dashboard`` is the host that Ray's dashboard listens on, None for no dashboard. A worker that
+    gives no sign of life for ``silence_seconds`` is replaced.
+    """
+
+    cores: int
+    gpus: int
+    address: str | None = None
+    dashboard: str | None = None
+    silence_seconds: float = 60.0

@@ -5,14 +5,14 @@ What only the trained network could tell (parameters, alarms, the self-check) is
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import file_digest
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord, summarise_errors
+from ttq_bench.records.seal import SEAL
 from ttq_bench.records.store import read_table
 
 # Python 3.12 sums floats with fewer rounding errors than 3.11: a mean may differ in its last bits.
@@ -48,9 +48,10 @@ def record_differences(
     does not follow from the means of the scales, and is taken as written.
     """
     folder = f"trials/{paths.trial_id}"
-    if changed := list(_changed_files(paths, record, folder)):
+    contents, changed = _read_tables(paths, record.table_sha256)
+    if changed:
         return changed  # what stands in other files says nothing about this record
-    epochs, scales = (_rows(paths, record, name) for name in ("epochs.parquet", "scales.parquet"))
+    epochs, scales = (_rows(contents.get(name)) for name in ("epochs.parquet", "scales.parquet"))
     compared = {
         "record.json": _record_values(record, epochs, scales),
         "epochs.parquet": _epoch_values(epochs),
@@ -64,27 +65,29 @@ def record_differences(
     ]
 
 
-def _changed_files(paths: TrialPaths, record: TrialRecord, folder: str) -> Iterator[Difference]:
-    for name, digest in record.table_sha256.items():
+def _read_tables(
+    paths: TrialPaths, names: Collection[str]
+) -> tuple[dict[str, bytes], list[Difference]]:
+    """Return the tables by name, and the files that the seal does not vouch for."""
+    folder = f"trials/{paths.trial_id}"
+    contents, changed = {}, []
+    for name in names:
         try:
-            read_table(paths, name, digest)
-        except ResultsError:
-            path = paths.folder / name
-            if path.is_file():
-                yield unequal(f"{folder}/{name}", "sha256", file_digest(path), digest)
-            else:
-                yield Difference(f"{folder}/{name}", "", "is missing")
+            contents[name] = read_table(paths, name)
+        except ResultsError as error:
+            what = str(error).removeprefix(f"{paths.folder / name}: ")
+            changed.append(Difference(f"{folder}/{name}", "", what))
     for path in sorted(paths.folder.iterdir()):
-        if path.name not in ("record.json", *record.table_sha256):
-            yield Difference(f"{folder}/{path.name}", "", "should not be there")
+        if path.name not in (SEAL, "record.json", *names):
+            changed.append(Difference(f"{folder}/{path.name}", "", "should not be there"))
+    return contents, changed
 
 
-def _rows(paths: TrialPaths, record: TrialRecord, name: str) -> list[Row]:
+def _rows(content: bytes | None) -> list[Row]:
     import pyarrow.parquet  # 0.2 s that a plan over records does not need
 
-    if name not in record.table_sha256:
+    if content is None:
         return []
-    content = read_table(paths, name, record.table_sha256[name])
     # With threads, 9 of 55 processes that ended soon after this were killed by SIGABRT: the pool of
     # threads is still at work when the interpreter ends (github.com/apache/arrow/issues/34314).
     table = pyarrow.parquet.read_table(io.BytesIO(content), use_threads=False)

@@ -81,20 +81,52 @@ class TrialPaths:
 
     @property
     def work(self) -> Path:
-        """Checkpoints and progress of an unfinished trial."""
+        """Attempts and weights: what can be made again at the price of time."""
         return self.results.root / "work" / self.trial_id
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.work / "checkpoints"
+    def attempts(self) -> Path:
+        """Folder of the numbered attempts."""
+        return self.work / "attempts"
+
+    def attempt(self, number: int) -> "AttemptPaths":
+        """Return the paths of one attempt, counted from 1."""
+        return AttemptPaths(self, number)
 
     @property
     def weights(self) -> Path:
         """Final weights, for fine-tuning and export."""
         return self.work / "weights.pt"
 
+
+@dataclass(frozen=True, slots=True)
+class AttemptPaths:
+    """Files of one attempt: nobody but the process that holds its lease writes to its folder."""
+
+    trial: TrialPaths
+    number: int
+
+    @property
+    def lease(self) -> Path:
+        """Who works on it; appears once, by link, and never changes."""
+        return self.trial.attempts / f"{self.number:06d}.lease.json"
+
+    @property
+    def end(self) -> Path:
+        """How it ended, where it could not say so in a record."""
+        return self.trial.attempts / f"{self.number:06d}.end.json"
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its own files."""
+        return self.trial.attempts / f"{self.number:06d}"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of its checkpoints."""
+        return self.folder / "checkpoints"
+
     @property
     def progress(self) -> Path:
-        """Where the trial is: epoch, step, error so far."""
-        return self.work / "progress.json"
+        """Where it is, rewritten every second: its sign of life."""
+        return self.folder / "progress.json"

@@ -4,12 +4,17 @@ import json
 from dataclasses import asdict, dataclass
 
 from ttq_bench.files import write_atomically
-from ttq_bench.records.paths import TrialPaths
+from ttq_bench.records.attempts import attempt_numbers
+from ttq_bench.records.paths import AttemptPaths, TrialPaths
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Epochs done and in all, the share of the running epoch, and the last validation error."""
+    """Epochs done and in all, the share of the running epoch, and the last validation error.
+
+    ``updated`` is the worker's clock (0: it ended), for display alone. ``beat`` counts the signs
+    of life: who watches looks whether it changes, so that no clock but his own matters.
+    """
 
     epoch: int
     epochs: int
@@ -17,16 +22,23 @@ class Progress:
     validation_error_percent: float | None
     epoch_seconds: float | None
     updated: float
+    beat: int = 0
 
 
-def write_progress(paths: TrialPaths, progress: Progress) -> None:
-    """Rewrite the progress file."""
-    write_atomically(paths.progress, json.dumps(asdict(progress)).encode())
+def write_progress(attempt: AttemptPaths, progress: Progress) -> None:
+    """Rewrite the progress file of an attempt."""
+    write_atomically(attempt.progress, json.dumps(asdict(progress)).encode())
 
 
 def read_progress(paths: TrialPaths) -> Progress | None:
-    """Return the last progress, or None where there is none (or none that can be read)."""
+    """Return where the newest attempt is that says so, or None where none does."""
+    found = (progress_of(paths.attempt(n)) for n in reversed(attempt_numbers(paths)))
+    return next((progress for progress in found if progress is not None), None)
+
+
+def progress_of(attempt: AttemptPaths) -> Progress | None:
+    """Return where an attempt is, or None where it does not say so (or cannot be read)."""
     try:
-        return Progress(**json.loads(paths.progress.read_text(encoding="utf-8")))
+        return Progress(**json.loads(attempt.progress.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None

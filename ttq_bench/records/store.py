@@ -1,7 +1,6 @@
 """Publishing and reading records: a trial's folder appears whole, once."""
 
 import errno
-import hashlib
 import io
 import json
 import shutil
@@ -13,9 +12,10 @@ from typing import Any
 import pydantic
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import sync_folder, write_atomically
+from ttq_bench.files import remove_temporaries, sync_folder, write_atomically
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
+from ttq_bench.records.seal import SEAL, check_seal, read_sealed, seal_bytes, sha256
 
 Rows = Sequence[dict[str, Any]]
 
@@ -25,21 +25,22 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
 
     All files are written to a hidden folder first. Renaming a folder onto one that holds files is
     refused by the system, so of several writers exactly one publishes. ``tables`` are rows by the
-    names in ``TABLES``; one without rows is left out, but for the epochs.
+    names in ``TABLES``; one without rows is left out, but for the epochs. ``SHA256SUMS`` seals it.
     """
     contents = {
         name: table_bytes(rows, TABLES[name])
         for name, rows in tables.items()
         if rows or name == "epochs.parquet"
     }
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    record = record.model_copy(update={"table_sha256": digests})
+    digests = {name: sha256(content) for name, content in contents.items()}
+    contents["record.json"] = record_bytes(record.model_copy(update={"table_sha256": digests}))
+    digests |= {"record.json": sha256(contents["record.json"])}
+    contents[SEAL] = seal_bytes(digests)
     paths.results.trials.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=f".{paths.trial_id}.", dir=paths.results.trials))
     try:
         for name, content in contents.items():
             write_atomically(hidden / name, content)
-        write_atomically(hidden / "record.json", record_bytes(record))
         hidden.chmod(0o755)
         hidden.rename(paths.folder)
     except OSError as error:
@@ -59,9 +60,11 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
 
 
 def remove_leftovers(results: ResultsPaths) -> None:
-    """Delete what a writer left that was killed while publishing; call it when no trial runs."""
+    """Delete what writers left that were killed; call it when no trial runs."""
     for hidden in results.trials.glob(".*"):
         shutil.rmtree(hidden, ignore_errors=True)
+    for name in ("work", "plans", "failures", "probes"):
+        remove_temporaries(results.root / name, "**/.*.tmp")
 
 
 def record_bytes(record: TrialRecord) -> bytes:
@@ -81,10 +84,14 @@ def table_bytes(rows: Rows, columns: Sequence[str]) -> bytes:
 
 
 def read_record(path: Path) -> TrialRecord:
-    """Return the record in ``path``; ``ResultsError`` if it is none, or not of its folder."""
+    """Return the record in ``path``; ``ResultsError`` if it is none, or not as it was sealed.
+
+    Its tables are checked when they are read.
+    """
+    content = read_sealed(path)
     try:
-        record = TrialRecord.model_validate_json(path.read_bytes())
-    except (OSError, pydantic.ValidationError) as error:
+        record = TrialRecord.model_validate_json(content)
+    except pydantic.ValidationError as error:
         reason = str(error).splitlines()[0]
         raise ResultsError(
             f"{path}: not a record ({reason}); delete its folder to run the trial again"
@@ -96,6 +103,7 @@ def read_record(path: Path) -> TrialRecord:
         )
     if record.trial_id != path.parent.name:
         raise ResultsError(f"{path}: is the record of {record.trial_id}, not of its folder's name")
+    check_seal(path.parent, {**record.table_sha256, path.name: sha256(content)})
     return record
 
 
@@ -110,16 +118,9 @@ def record_files(results: ResultsPaths) -> list[Path]:
     return [path for path in found if not path.parent.name.startswith(".")]
 
 
-def read_table(paths: TrialPaths, name: str, expected_sha256: str) -> bytes:
-    """Return the bytes of a record's Parquet file; ``ResultsError`` if they changed on disk."""
-    path = paths.folder / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != expected_sha256:
-        raise ResultsError(f"{path}: changed since it was recorded; delete its folder to run again")
-    return content
+def read_table(paths: TrialPaths, name: str) -> bytes:
+    """Return the bytes of a record's Parquet file; ``ResultsError`` if they are not as sealed."""
+    return read_sealed(paths.folder / name)
 
 
 def write_failure(paths: TrialPaths, reason: str, trace: str, spec: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from ttq_bench.report.html_page import html_page
 from ttq_bench.report.readme import findings_block, replace_block
 from ttq_bench.report.summary import summary_page
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
 
@@ -44,12 +45,17 @@ def _write(contents: Contents, out: ResultsPaths) -> None:
     _remove_stale(out.root / "figures", {figure.path.stem for figure in figures})
     tables = csv_tables(contents)
     for name, table in tables.items():
-        text = table.to_csv(index=False, float_format="%.6g")
+        text = table.map(_no_formula).to_csv(index=False, float_format="%.6g")
         write_atomically(out.root / "tables" / f"{name}.csv", text.encode())
     summary = summary_page(out.summary, contents, figures)
     write_atomically(out.summary, summary.encode())
     page = html_page(summary, out.root, {name: tables[name] for name in ON_THE_PAGE})
     write_atomically(out.page, page.encode())
+
+
+def _no_formula(value: object) -> object:
+    """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _remove_stale(folder: Path, current: set[str]) -> None:

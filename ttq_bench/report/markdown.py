@@ -5,7 +5,9 @@ import re
 from collections.abc import Sequence
 
 from ttq_bench.analysis.statistics import Estimate
+from ttq_bench.text import one_line
 
+SPECIAL = re.compile(r"[\\`*<>&\[\]]")  # a table escapes its bars itself
 NUMBER = re.compile(r"[+−-]?\d|–$|undefined$|diverged$")
 
 
@@ -23,6 +25,11 @@ def _row(cells: Sequence[str]) -> str:
 def escape(text: str) -> str:
     """Return ``text`` with the bars escaped that would end a table's cell."""
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def plain(text: object) -> str:
+    """Return what somebody else wrote as Markdown that shows it as it is: no tags, no links."""
+    return SPECIAL.sub(r"\\\g<0>", one_line(str(text)))
 
 
 def with_interval(value: Estimate | None, *, signed: bool = False, digits: int = 2) -> str:

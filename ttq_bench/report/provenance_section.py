@@ -10,7 +10,7 @@ from ttq_bench.data.catalog import describe_dataset
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.markdown import percent, table
+from ttq_bench.report.markdown import percent, plain, table
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.text import duration
 
@@ -20,12 +20,14 @@ FEW_SEEDS = 5
 def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterator[str]:
     """Yield suites, commits, data and hours of one experiment, then its caveats."""
     hours = duration(float(trials["training_seconds"].sum()))
-    suites = {plan.suite for plan in planned if set(plan.trial_ids) & set(trials["trial_id"])}
+    suites = {
+        plain(plan.suite) for plan in planned if set(plan.trial_ids) & set(trials["trial_id"])
+    }
     facts = [
         f"suites {', '.join(sorted(suites)) or 'not noted'}",
         f"{len(trials)} trials, {hours} of training",
         f"data {', '.join(sorted(set(trials['dataset'])))}",
-        f"commits {', '.join(sorted({str(commit)[:10] for commit in trials['commit']}))}",
+        f"commits {', '.join(sorted({plain(str(commit)[:10]) for commit in trials['commit']}))}",
     ]
     yield f"**How it was run.** {'; '.join(facts)}."
     yield ""
@@ -82,7 +84,7 @@ def provenance(trials: pd.DataFrame) -> Iterator[str]:
     yield "## Where each number comes from"
     yield ""
     for column in ("processor", "device", "torch", "commit", "backend", "threads"):
-        values = sorted({str(value) for value in trials[column]})
+        values = sorted({plain(value) for value in trials[column]})
         yield f"- {column}: {', '.join(values)}"
     yield ""
     rows = [

@@ -1,5 +1,6 @@
 """One look for every figure: colour-blind safe, told apart in grey by line style, small files."""
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from ttq_bench.files import write_atomically
 
 COLOURS = sns.color_palette("colorblind", 8)
 DASHES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
@@ -105,7 +108,14 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> S
     figure.set_layout_engine("none")
     for axis in figure.axes:
         axis.set_position(tuple(round(value, 6) for value in axis.get_position().bounds))
-    figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    # Not onto the files themselves: one of them may be a link.
+    _write(figure, path, dpi=DOTS_PER_INCH, metadata={"Software": None})
+    _write(figure, path.with_suffix(".svg"), metadata={"Date": None})
     plt.close(figure)
     return SavedFigure(path, title, caption)
+
+
+def _write(figure: Figure, path: Path, **settings: Any) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:], **settings)
+    write_atomically(path, buffer.getvalue())

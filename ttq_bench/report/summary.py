@@ -6,12 +6,13 @@ from pathlib import Path
 from ttq_bench.analysis.asymmetry import NetworkAsymmetry
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.training_version import left_out_sentences, origin, state_of
 from ttq_bench.report.answer import answer
 from ttq_bench.report.claims_table import claims_table, other_evidence, records_behind
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.experiments import experiment_lines
 from ttq_bench.report.how_to_read import HOW_TO_READ
-from ttq_bench.report.markdown import escape, table, with_interval
+from ttq_bench.report.markdown import escape, plain, table, with_interval
 from ttq_bench.report.naming import heading
 from ttq_bench.report.provenance_section import caveats, provenance, what_was_run
 from ttq_bench.report.selfchecks import self_checks
@@ -24,10 +25,11 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
     tables, planned = contents.tables, contents.planned
     lines = ["# Trained Ternary Quantization: what the records say", ""]
     if tables.trials.empty:
-        lines += ["There are no finished trials here yet.", ""]
+        lines += ["There are no finished trials here yet.", "", *_left_out(tables)]
         return "\n".join([*lines, *_problems(tables, planned)])
     lines += answer(contents)
     lines += [f"**Read with this in mind.** {' '.join(caveats(tables.trials))}", ""]
+    lines += _left_out(tables)
     lines += claims_table(contents.ledger, tables)
     lines += [line for f in figures if f.path.stem == "claims" for line in _figure(f, path.parent)]
     lines += what_was_run(contents)
@@ -57,8 +59,14 @@ def _counts(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
     ]
 
 
+def _left_out(tables: Tables) -> list[str]:
+    sentences = " ".join(left_out_sentences(tables.left_out))
+    return [f"**Left out.** {sentences}", ""] if sentences else []
+
+
 def _missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
     there = tables.trial_ids() | {str(f["trial_id"]) for f in tables.failures}
+    there = there.union(*tables.left_out.values())
     # Profiles of one suite share trials: each is missing once.
     expected = dict.fromkeys(name for plan in planned for name in plan.trial_ids)
     return [name for name in expected if name not in there]
@@ -79,11 +87,16 @@ def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
         if trial["budget_epochs"].startswith("?")
     ]
     rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
+    rows += [
+        (name, f"{state_of(version)}: {origin(version)}")
+        for version, names in tables.left_out.items()
+        for name in names
+    ]
     rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
     if rows:
         yield "## Trials that need a look"
         yield ""
-        yield from table(["trial", "what"], rows)
+        yield from table(["trial", "what"], [tuple(map(plain, row)) for row in rows])
 
 
 def _layer_table(tables: Tables, network: NetworkAsymmetry) -> Iterator[str]:

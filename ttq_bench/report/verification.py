@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ttq_bench.analysis.recorded import check_record
+from ttq_bench.analysis.recorded_tables import checked_table
 from ttq_bench.errors import ResultsError
+from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.consistency import Difference, record_differences, unequal
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
+from ttq_bench.records.training_version import is_current
 from ttq_bench.report.build import build_report
 from ttq_bench.report.cells import read_csv, table_differences, text_differences
-from ttq_bench.suite.spec import SPEC_VERSION, TRAINING_VERSION, TrialSpec
+from ttq_bench.suite.spec import SPEC_VERSION, TrialSpec
 from ttq_bench.ternary.methods import METHODS
 
 FIGURES = (".png", ".svg")
@@ -50,17 +54,19 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
     results = ResultsPaths(root)
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
+    look_over(root)
     files = record_files(results)
     wrong, older = [], 0
     for path in files:
         try:
             record = read_record(path)
+            check_record(results, record)
         except ResultsError as error:
             name = path.relative_to(root).as_posix()
             wrong.append(Difference(name, "", str(error).removeprefix(f"{path}: ")))
             continue
         wrong += _of_record(results, record)
-        older += not _is_current(record)
+        older += not _can_name(record)
     if wrong:
         return Verification(len(files), older, 0, 0, (), tuple(wrong))
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +80,7 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
 
 def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Difference]:
     paths = results.trial(record.trial_id)
-    if _is_current(record):
+    if _can_name(record):
         file = f"trials/{record.trial_id}/record.json"
         try:
             own_id = TrialSpec.from_record(record.spec).trial_id
@@ -84,12 +90,22 @@ def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Differenc
         else:
             if own_id != record.trial_id:
                 yield unequal(file, "trial_id", record.trial_id, own_id)
-    yield from record_differences(paths, record, per_channel=_per_channel(record.spec))
+    unfit = list(_unfit_tables(paths, record))
+    yield from unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
 
 
-def _is_current(record: TrialRecord) -> bool:
-    versions = record.spec.get("schema_version"), record.spec.get("training_version")
-    return versions == (SPEC_VERSION, TRAINING_VERSION)
+def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
+    for name in record.table_sha256:
+        try:
+            checked_table(paths, name)
+        except ResultsError as error:
+            what = str(error).removeprefix(f"{paths.folder / name}: ")
+            yield Difference(f"trials/{paths.trial_id}/{name}", "", what)
+
+
+def _can_name(record: TrialRecord) -> bool:
+    """Return whether this version computes the ids of such specs."""
+    return is_current(record) and record.spec.get("schema_version") == SPEC_VERSION
 
 
 def _per_channel(spec: dict[str, Any]) -> bool:

@@ -1,15 +1,22 @@
 """What a run would do: each trial with its state, the reason, and what is left of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ttq_bench.files import is_intact
-from ttq_bench.provenance import processor_name
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.provenance import arithmetic, processor_name
+from ttq_bench.records.attempts import newest_number, read_lease
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_records
+from ttq_bench.records.training_version import (
+    is_current,
+    spec_apart_from_version,
+    state_of,
+    training_version,
+)
 from ttq_bench.suite.costs import (
     STARTUP_SECONDS,
     Rates,
@@ -82,10 +89,14 @@ def make_plan(specs: Sequence[TrialSpec], results: ResultsPaths, device: str) ->
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes."""
     records = {record.trial_id: record for record in read_records(results)}
     rates = measured_rates(records.values(), device, processor_name())
+    reasons = _reasons_to_train_anew(records.values())
     trials: dict[str, PlannedTrial] = {}
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
         children = [t for t in trials.values() if t.spec.parent == spec.trial_id]
-        trials[spec.trial_id] = _planned(spec, results, records, children, rates)
+        trial = _planned(spec, results, records, children, rates)
+        if trial.state == "new" and not trial.reason:
+            trial = replace(trial, reason=reasons.get(spec_apart_from_version(spec.resolved()), ""))
+        trials[spec.trial_id] = trial
     return Plan(tuple(trials[spec.trial_id] for spec in specs), rates)
 
 
@@ -102,6 +113,9 @@ def _planned(
     if progress is not None and progress.epoch:
         state, left = "started", max(spec.recipe.epochs - progress.epoch, 0)
         reason = f"goes on after epoch {progress.epoch}"
+        if _by_other_code(paths):
+            left = spec.recipe.epochs
+            reason = f"begins anew: the code that trains changed after epoch {progress.epoch}"
     if paths.failure.exists():
         state, reason = "failed", f"failed before, will be tried again; see {paths.failure}"
     record = records.get(spec.trial_id)
@@ -117,6 +131,23 @@ def _planned(
         state, reason = "new", "its parent diverged"
     seconds = trial_core_seconds(spec, left, rates)
     return PlannedTrial(spec, state, reason, left, seconds)  # type: ignore[arg-type]
+
+
+def _reasons_to_train_anew(records: Iterable[TrialRecord]) -> dict[str, str]:
+    """Return for specs, apart from their version, the record of another version that they have."""
+    others = sorted((r for r in records if not is_current(r)), key=training_version)
+    return {
+        spec_apart_from_version(record.spec): (
+            f"has a {state_of(version)} record (training version {version})"
+        )
+        for record in others
+        for version in (training_version(record),)
+    }
+
+
+def _by_other_code(paths: TrialPaths) -> bool:
+    lease = read_lease(paths.attempt(newest_number(paths)))
+    return lease is not None and lease.arithmetic != arithmetic()
 
 
 def _diverged(record: TrialRecord | None) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import pickle
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,35 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 class Checkpoints:
-    """The checkpoints of one trial in one folder, one file an epoch."""
+    """The checkpoints of one attempt in its folder, one file an epoch."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, epoch: int, state: dict[str, Any]) -> None:
-        """Save the state at the end of ``epoch`` and drop all but the last two."""
+    def save(self, epoch: int, state: dict[str, Any]) -> int:
+        """Save the state at the end of ``epoch``, drop all but the last two, return how many."""
         save_state(self.folder / f"epoch-{epoch:06d}.pt", state)
-        for path in self._paths()[KEEP:]:
+        paths = _newest_first([self.folder])
+        for path in paths[KEEP:]:
             digest_path(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+        return min(len(paths), KEEP)
 
     def load_latest(self) -> dict[str, Any] | None:
         """Return the newest state that is whole, or None."""
-        states = (load_state(path) for path in self._paths())
-        return next((state for state in states if state is not None), None)
+        return load_latest([self.folder])
 
-    def _paths(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return sorted((p for p in self.folder.iterdir() if NAME.fullmatch(p.name)), reverse=True)
+
+def load_latest(folders: Iterable[Path]) -> dict[str, Any] | None:
+    """Return the state of the latest epoch in any of ``folders`` that is whole, or None."""
+    states = (load_state(path) for path in _newest_first(folders))
+    return next((state for state in states if state is not None), None)
+
+
+def _newest_first(folders: Iterable[Path]) -> list[Path]:
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    return sorted(filter(_is_state, found), key=lambda path: path.name, reverse=True)
+
+
+def _is_state(path: Path) -> bool:
+    return NAME.fullmatch(path.name) is not None

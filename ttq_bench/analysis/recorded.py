@@ -1,0 +1,167 @@
+"""Records and probes as they may be read: of the right form, whoever wrote them.
+
+A record's spec is kept as plain JSON, so that records of older versions stay readable. What is
+needed of it is checked here: names are names (they go into Markdown, HTML, figures and the names of
+files), numbers are numbers.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.foreign_folders import look_over
+from ttq_bench.records.paths import SAFE_ID, ResultsPaths
+from ttq_bench.records.probes import Probe
+from ttq_bench.records.schema import TABLES, TrialRecord
+from ttq_bench.records.store import read_records
+from ttq_bench.records.training_version import is_current
+from ttq_bench.text import one_line
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$", max_length=64)]
+Layer = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$", max_length=100)]
+Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$", max_length=100)]
+Id = Annotated[str, Field(pattern=f"^{SAFE_ID.pattern}$")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Words = Annotated[str, Field(max_length=200)]
+Plain = bool | int | Number | Name | None
+MOST = 2**53  # whole numbers up to here are exact in every table
+KERNEL_SIDES = 4
+
+
+class Shown(BaseModel):
+    """Fields that the report shows; any other field holds a name, a number or some of them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Plain | list[Plain]]
+
+
+class ShownRecipe(Shown):
+    """Budget and rate; older recipes lack most other fields."""
+
+    epochs: Annotated[int, Field(ge=0, lt=MOST)]
+    learning_rate: Number
+
+
+class ShownStrategy(BaseModel):
+    """A delta strategy, as ``ternary/strategies.py`` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    number: Number
+    start: Number | None = None
+    ramp_epochs: Number = 0.0
+    update: Name = "step"
+
+
+class ShownConversion(Shown):
+    """Which layers are quantized how."""
+
+    keep: list[Pattern] = []
+
+
+class ShownQuantization(BaseModel):
+    """Method and strategy."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    method: Name
+    strategy: ShownStrategy | None = None
+    conversion: ShownConversion | None = None
+
+
+class ShownSpec(BaseModel):
+    """What the report reads of a spec."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    dataset: Name
+    protocol: Name
+    model: Name
+    seed: Annotated[int, Field(ge=0, lt=MOST)]
+    recipe: ShownRecipe
+    quantization: ShownQuantization | None
+    parent: Id | None
+    data_fingerprint: str
+    training_version: int
+    validation_count: Annotated[int, Field(ge=0, lt=MOST)] | None = None
+
+
+class ShownRun(BaseModel):
+    """What the report reads of how a trial was run."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    device_name: Words | None = None
+    threads: Number | None = None
+    backend: Words | None = None
+    pixels_sha256: Words | None = None
+
+
+def checked_records(results: ResultsPaths) -> Iterator[TrialRecord]:
+    """Yield every record of a results folder; ``ResultsError`` for one of another form."""
+    look_over(results.root)
+    for record in read_records(results):
+        check_record(results, record)
+        yield record
+
+
+def check_record(results: ResultsPaths, record: TrialRecord) -> None:
+    """Raise ``ResultsError`` for a record that the report cannot show."""
+    path = results.trial(record.trial_id).record
+    version = record.spec.get("training_version", 0)
+    if type(version) is not int:
+        raise ResultsError(f"{path}: not a record (training_version is no whole number)")
+    if not is_current(record):
+        return  # left out of everything
+    try:
+        ShownSpec.model_validate(record.spec)
+        ShownRun.model_validate(record.run)
+        for alarm in record.alarms:
+            layer_name(alarm.layer or "none")
+    except pydantic.ValidationError as error:
+        raise ResultsError(f"{path}: not a record ({first_problem(error)})") from error
+    counts = (record.epochs_done, record.parameter_count)
+    if not all(0 <= count < MOST for count in counts) or not math.isfinite(record.training_seconds):
+        raise ResultsError(f"{path}: not a record (a count or a time that cannot be)")
+    if unknown := set(record.table_sha256) - set(TABLES):
+        raise ResultsError(f"{path}: not a record (unknown table {one_line(min(unknown), 80)!r})")
+
+
+def checked_probes(results: ResultsPaths, probes: Iterable[Probe]) -> list[Probe]:
+    """Return the probes; ``ResultsError`` for one whose layers or kernels cannot be shown."""
+    probes = list(probes)
+    for probe in probes:
+        path = results.trial(probe.trial_id).probe
+        names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
+        try:
+            for name in names:
+                layer_name(name)
+        except pydantic.ValidationError as error:
+            raise ResultsError(f"{path}: not a probe ({first_problem(error)})") from error
+        kernels = probe.kernels
+        if kernels is not None and not (
+            len(kernels.shape) == KERNEL_SIDES
+            and min(kernels.shape) > 0
+            and math.prod(kernels.shape) == len(kernels.codes)
+            and set(kernels.codes) <= set("+0-")
+            and pydantic.TypeAdapter(Layer).validate_python(kernels.layer)
+        ):
+            raise ResultsError(f"{path}: not a probe (kernels that are not of their shape)")
+    return probes
+
+
+def layer_name(name: object) -> str:
+    """Return the name of a layer; ``pydantic.ValidationError`` if it is none."""
+    return str(pydantic.TypeAdapter(Layer).validate_python(name))
+
+
+def first_problem(error: pydantic.ValidationError) -> str:
+    """Return the first problem with its field, on one line."""
+    detail: Any = error.errors()[0]
+    place = ".".join(map(str, detail["loc"]))
+    return one_line(f"{place + ': ' if place else ''}{detail['msg']}, got {detail['input']!r}", 200)

@@ -1,0 +1,158 @@
+"""The epochs of a trial: from its last checkpoint on, watched, saved after each."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import torch
+
+from ttq_bench.data.batches import TrialBatches
+from ttq_bench.execution.heartbeat import Heartbeat
+from ttq_bench.execution.history import (
+    attempt_entry,
+    diverged_entry,
+    epoch_entry,
+    epoch_rows,
+    start_entry,
+)
+from ttq_bench.execution.observation import Observation
+from ttq_bench.execution.outcome import Outcome
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.execution.start import convert_, is_scale, starting_model
+from ttq_bench.records.attempts import attempt_numbers
+from ttq_bench.records.paths import AttemptPaths
+from ttq_bench.records.progress import Progress
+from ttq_bench.records.schema import Start
+from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.conversion import set_epoch_
+from ttq_bench.training.checkpoints import KEEP, Checkpoints, load_latest
+from ttq_bench.training.evaluation import evaluate
+from ttq_bench.training.loop import (
+    EVALUATION_BATCH,
+    DivergedError,
+    StoppedError,
+    TrainingState,
+    start,
+    train,
+)
+
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """What a checkpoint has to agree in to be carried on: the code, and the decoded images."""
+
+    arithmetic: str
+    pixels: str
+
+
+def state_at_start(
+    spec: TrialSpec,
+    settings: RunSettings,
+    classes: int,
+    batches: TrialBatches,
+    *,
+    attempt: AttemptPaths,
+    made_by: MadeBy,
+) -> TrainingState:
+    """Return the state of the last checkpoint of any attempt, or the one before the first step.
+
+    One that other code wrote, or that was trained on other pixels, is left alone.
+    """
+    paths = attempt.trial
+    device = torch.device(settings.device)
+    last = load_latest(paths.attempt(number).checkpoints for number in attempt_numbers(paths))
+    saved = last if last is not None and last.get("made_by") == asdict(made_by) else None
+    model, weights_sha256 = starting_model(spec, classes, paths.results, device)
+    begun = None
+    if saved is None and weights_sha256 is not None:
+        # Measured here and not taken from the parent's record: a parent that was trained anew, say
+        # on another machine, may differ from its record in the last bits.
+        test = evaluate(model, batches.held_out("test", EVALUATION_BATCH), spec.recipe.precision)
+        begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
+    convert_(model, spec)
+    state = start(model, spec.recipe, is_scale)
+    if saved is not None:
+        state.load_state_dict(saved)
+    else:
+        state.history.append(start_entry(model, begun))
+    anew = last is not None and saved is None
+    state.history.append(attempt_entry(state.epoch, attempt.number, settings, anew=anew))
+    return state
+
+
+@dataclass
+class EpochLoop:
+    """The loop around the epochs: observe, checkpoint, tell where it is, look whether to end."""
+
+    spec: TrialSpec
+    settings: RunSettings
+    should_stop: Callable[[], bool]
+    heartbeat: Heartbeat
+    made_by: MadeBy
+    last_look: float = 0.0
+
+    def train(self, state: TrainingState, batches: TrialBatches) -> Outcome:
+        """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
+        recipe = self.spec.recipe
+        set_epoch_(state.model, state.epoch)
+        observation = Observation(state.model)
+        self.heartbeat.write(self.progress(state, 0.0))
+        try:
+            for result in train(
+                state,
+                batches,
+                recipe,
+                lambda s, n: self.on_step(state, s, n),
+                observation.after_backward,
+            ):
+                kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
+                state.history.append(epoch_entry(result, observation, with_histograms=kept))
+                self.save(state)
+                self.heartbeat.write(self.progress(state, 0.0))
+        except StoppedError:
+            return "stopped"
+        except DivergedError as error:
+            state.history.append(diverged_entry(error.epoch, str(error)))
+            return "diverged"
+        return "finished"
+
+    def on_step(self, state: TrainingState, step: int, steps: int) -> None:
+        """Look whether to end, move the threshold, note how far the epoch is."""
+        due = time.monotonic() - self.last_look >= LOOK_SECONDS
+        # Between epochs too: one may take less than a second.
+        if (due or step == 0) and self.should_stop():
+            raise StoppedError
+        if step == 0 or self.spec.strategy_moves:
+            set_epoch_(state.model, state.epoch + step / steps, begins=step == 0)
+        if due:
+            self.heartbeat.check()
+            self.heartbeat.progress = self.progress(state, step / steps)
+            self.last_look = time.monotonic()
+
+    def save(self, state: TrainingState) -> None:
+        """Write the checkpoint of the epoch, unless a newer attempt has taken over."""
+        self.heartbeat.check()
+        attempt = self.heartbeat.attempt
+        kept = Checkpoints(attempt.checkpoints).save(
+            state.epoch, {**state.state_dict(), "made_by": asdict(self.made_by)}
+        )
+        if kept == KEEP:  # those of older attempts are of no use any more
+            for number in attempt_numbers(attempt.trial):
+                if number < attempt.number:
+                    shutil.rmtree(attempt.trial.attempt(number).folder, ignore_errors=True)
+
+    def progress(self, state: TrainingState, share: float) -> Progress:
+        """Return where the trial is, ``share`` of an epoch after its last whole one."""
+        last = (epoch_rows(state) or [{}])[-1]
+        return Progress(
+            epoch=state.epoch,
+            epochs=self.spec.recipe.epochs,
+            share_of_epoch=share,
+            validation_error_percent=last.get("validation_error_percent"),
+            epoch_seconds=last.get("epoch_seconds"),
+            updated=0.0,
+            beat=self.heartbeat.progress.beat,
+        )

@@ -1,0 +1,70 @@
+"""How Ray is started so that nobody else can use it. Decided before Ray is imported.
+
+Ray runs whatever code reaches its ports (CVE-2023-48022, CVE-2025-62593). So a cluster of our own
+asks for a token that only this user can read, and listens on the loopback interface alone; its
+dashboard is off. Ray 2.60 writes its token file with mode 0644; here it is made first, with 0600.
+"""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from ttq_bench.errors import TtqBenchError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def prepare(address: str | None, dashboard: str | None) -> None:
+    """Set the environment of Ray before it is imported, and make the token of a local cluster.
+
+    ``RAY_AUTH_MODE`` given by the user stands. Raises ``TtqBenchError`` for a dashboard that others
+    could reach without a token, and for a cluster whose token is not here.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    mode = os.environ.setdefault("RAY_AUTH_MODE", "token").lower()
+    if dashboard and dashboard not in LOOPBACK and mode != "token":
+        raise TtqBenchError(
+            f"--dashboard {dashboard}: whoever reaches it could run code here, and RAY_AUTH_MODE is"
+            f" {mode!r}; unset RAY_AUTH_MODE, or leave out the host to stay on 127.0.0.1"
+        )
+    if address is None and (dashboard is None or dashboard in LOOPBACK):
+        # Ray on Linux replaces 127.0.0.1 by the address that others see, and then listens on every
+        # interface; this variable, meant for other systems, is what keeps it from that.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if mode == "token" and not os.environ.get("RAY_AUTH_TOKEN"):
+        _need_token(address)
+
+
+def _need_token(address: str | None) -> None:
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    try:
+        if address is None and not path.exists():
+            _make_token(path)
+        if not path.read_text(encoding="ascii").strip():
+            raise OSError("it is empty")
+        if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
+            path.chmod(0o600)
+    except (OSError, ValueError) as error:
+        whose = f"the cluster at {address} asks for a token" if address else "Ray needs a token"
+        raise TtqBenchError(
+            f"{path}: {whose}, and this file cannot be used"
+            f" ({getattr(error, 'strerror', None) or error}); put the token there with mode 600,"
+            " name the file in RAY_AUTH_TOKEN_PATH, or set RAY_AUTH_MODE=disabled for a cluster"
+            " without tokens"
+        ) from error
+
+
+def _make_token(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(prefix=".auth_token.", dir=path.parent)  # with mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):  # another run made it in this moment
+            os.link(name, path)
+    finally:
+        Path(name).unlink()

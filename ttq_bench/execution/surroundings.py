@@ -1,0 +1,30 @@
+"""What a user should hear of this machine before Ray starts on it: one sentence each."""
+
+import os
+import shutil
+
+OBJECT_STORE_BYTES = 100_000_000  # nothing large passes through it: images are mapped from files
+
+
+def notes(address: str | None) -> list[str]:
+    """Return what is unusual here and does not keep a run from going on."""
+    if address is not None:
+        return []
+    lines = []
+    if os.environ.get("RAY_ADDRESS"):
+        lines.append("RAY_ADDRESS is set and not used: this run starts Ray for itself; --address"
+                     " names a cluster")  # fmt: skip
+    free = _free_shared_memory()
+    if free is not None and free < OBJECT_STORE_BYTES:
+        lines.append(
+            f"/dev/shm has {free / 1e6:.0f} MB free, fewer than the {OBJECT_STORE_BYTES / 1e6:.0f}"
+            " that Ray wants: it uses /tmp, which costs little here"
+        )
+    return lines
+
+
+def _free_shared_memory() -> int | None:
+    try:
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108 - it is asked, not written
+    except OSError:
+        return None

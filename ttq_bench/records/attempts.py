@@ -1,0 +1,117 @@
+"""Numbered attempts at a trial, each with a lease, so that of two writers the older one stops.
+
+Whoever takes up a trial claims the next number by linking its lease into place: the file system
+lets one process have it. From then on every older attempt is superseded: it finds the newer lease
+before it writes a checkpoint, weights or a record, and ends. No clock decides anything here.
+"""
+
+import hashlib
+import json
+import re
+import socket
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ttq_bench.files import publish_once
+from ttq_bench.records.paths import AttemptPaths, TrialPaths
+
+LEASE = re.compile(r"(\d{6})\.lease\.json")
+MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not do as it is told
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds an attempt: process on host (and Ray's node), with which code, since when."""
+
+    host: str
+    process: int
+    node: str
+    arithmetic: str
+    claimed: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended that left no record: the class of its failure, and in words."""
+
+    cause: str
+    message: str
+
+
+def claim(paths: TrialPaths, lease: Lease) -> AttemptPaths:
+    """Return a new attempt, the newest of all: every other one is superseded from now on."""
+    for _ in range(MOST_CLAIMS):
+        attempt = paths.attempt(newest_number(paths) + 1)
+        if publish_once(attempt.lease, _sealed(asdict(lease))):
+            return attempt
+    raise OSError(f"{paths.attempts}: no attempt can be claimed there")
+
+
+def newest_number(paths: TrialPaths) -> int:
+    """Return the number of the newest attempt, 0 without any. A damaged lease counts, too."""
+    return max(attempt_numbers(paths), default=0)
+
+
+def attempt_numbers(paths: TrialPaths) -> list[int]:
+    """Return the numbers of all attempts, oldest first."""
+    try:
+        names = [path.name for path in paths.attempts.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(match[1]) for name in names if (match := LEASE.fullmatch(name)))
+
+
+def why_over(attempt: AttemptPaths) -> str:
+    """Return why an attempt may write nothing more, empty as long as it may."""
+    newest = newest_number(attempt.trial)
+    if newest > attempt.number:
+        return f"attempt {newest} has taken over from attempt {attempt.number}"
+    return "" if read_lease(attempt) else f"{attempt.lease}: the lease is missing or damaged"
+
+
+def read_lease(attempt: AttemptPaths) -> Lease | None:
+    """Return the lease of an attempt; None where it is missing or damaged."""
+    fields = _unsealed(attempt.lease.read_bytes) if attempt.lease.exists() else None
+    return Lease(**fields) if fields else None
+
+
+def note_end(attempt: AttemptPaths, end: End) -> None:
+    """Note how an attempt ended; the first note stands."""
+    publish_once(attempt.end, _sealed(asdict(end)))
+
+
+def earlier_ends(attempt: AttemptPaths) -> dict[str, str]:
+    """Return how each attempt before this one ended, by its number."""
+    ends = {}
+    for number in attempt_numbers(attempt.trial):
+        if number < attempt.number:
+            ends[str(number)] = _end_of(attempt.trial.attempt(number))
+    return ends
+
+
+def _end_of(attempt: AttemptPaths) -> str:
+    if read_lease(attempt) is None:
+        return "its lease is damaged"
+    fields = _unsealed(attempt.end.read_bytes) if attempt.end.exists() else None
+    return "{cause}: {message}".format(**fields) if fields else "unknown: its driver ended, too"
+
+
+def this_host() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+def _sealed(fields: dict[str, Any]) -> bytes:
+    content = json.dumps(fields, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return f"{digest}\n{content}\n".encode()
+
+
+def _unsealed(read: Any) -> dict[str, Any] | None:
+    try:
+        digest, content, rest = read().decode().split("\n", 2)
+        if rest or hashlib.sha256(content.encode()).hexdigest() != digest:
+            return None
+        return dict(json.loads(content))
+    except (OSError, ValueError):
+        return None

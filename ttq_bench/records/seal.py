@@ -1,0 +1,58 @@
+"""The seal of a record: ``SHA256SUMS``, a digest of every other file of its folder.
+
+Nothing is read from a record that its seal does not vouch for. The format is that of coreutils:
+``cd results/trials/ID && sha256sum -c SHA256SUMS``.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from ttq_bench.errors import ResultsError
+
+SEAL = "SHA256SUMS"
+REMEDY = "restore it from version control, or delete its folder to run the trial again"
+
+
+def seal_bytes(digests: Mapping[str, str]) -> bytes:
+    """Return the seal of the files with these sha256 digests, ordered by name."""
+    return "".join(_line(digest, name) for name, digest in sorted(digests.items())).encode()
+
+
+def sha256(content: bytes) -> str:
+    """Return the hexadecimal digest that stands in a seal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_sealed(path: Path) -> bytes:
+    """Return the bytes of ``path``; ``ResultsError`` unless the seal beside it has their digest."""
+    lines = _read_seal(path.parent, path.name).splitlines(keepends=True)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    if _line(sha256(content), path.name).encode() not in lines:
+        raise ResultsError(f"{path}: does not agree with {SEAL}, one of them changed; {REMEDY}")
+    return content
+
+
+def check_seal(folder: Path, digests: Mapping[str, str]) -> None:
+    """Raise ``ResultsError`` unless the folder's seal is, to the byte, that of ``digests``."""
+    if _read_seal(folder, "record.json") != seal_bytes(digests):
+        raise ResultsError(
+            f"{folder / SEAL}: is not the list of files that record.json gives; {REMEDY}"
+        )
+
+
+def _line(digest: str, name: str) -> str:
+    return f"{digest}  {name}\n"
+
+
+def _read_seal(folder: Path, asked: str) -> bytes:
+    path = folder / SEAL
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ResultsError(
+            f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked}; {REMEDY}"
+        ) from error
