@@ -78,6 +78,11 @@ report: $(READY) ## Redraw tables, figures, summary and the README's table from 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: faults
+faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
+	TTQ_BENCH_FAULTS=full TTQ_BENCH_ROBUSTNESS=$(RESULTS)/robustness.md \
+	  $(BIN)/python -m pytest tests/faults $(ARGS)
+
 .PHONY: check
 check: $(READY) ## Lint, types, import contracts
 	$(BIN)/ruff format --check ttq_bench tests

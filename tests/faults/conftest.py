@@ -1,0 +1,59 @@
+"""Fault injection with real processes. ``make faults`` runs all of it and writes what was measured.
+
+A test names its fault (``@pytest.mark.fault("F4")``) and records what it saw with the fixture
+``record_property("measured", "20 kills, 0 records lost")``. Without ``TTQ_BENCH_FAULTS=full`` the
+counts are the short ones of ``.ci/run``.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.robustness import Seen, write_table
+
+FULL = os.environ.get("TTQ_BENCH_FAULTS") == "full"
+TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")
+SEEN = pytest.StashKey[list[Seen]]()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """A cache that all tests of a session share, so that digits are decoded once."""
+    return tmp_path_factory.getbasetemp() / "ttq-bench-cache"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, cache):
+    monkeypatch.setenv("TTQ_BENCH_CACHE", str(cache))
+
+
+@pytest.fixture
+def times():
+    """Return how often to do something: ``times(20, full=200)``."""
+    return lambda short, full: full if FULL else short
+
+
+def pytest_configure(config):
+    config.stash[SEEN] = []
+    global _config  # noqa: PLW0603 - pytest gives reports no way to their configuration
+    _config = config
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if (marker := item.get_closest_marker("fault")) is not None:
+            item.user_properties.append(("fault", marker.args[0]))
+
+
+def pytest_runtest_logreport(report):
+    fault = dict(report.user_properties).get("fault")
+    if fault and (report.when == "call" or not report.passed):
+        measured = [text for name, text in report.user_properties if name == "measured"]
+        reason = report.longrepr[2] if report.skipped else ""
+        _config.stash[SEEN].append(Seen(fault, report.outcome, tuple(measured), str(reason)))
+
+
+def pytest_sessionfinish(session):
+    if TABLE:
+        write_table(Path(TABLE), session.config.stash[SEEN], full=FULL)

@@ -1,0 +1,115 @@
+"""The table of faults, their bars, and ``results/robustness.md`` made from what tests measured."""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+import torch
+
+from ttq_bench.files import write_atomically
+from ttq_bench.provenance import processor_name, source_commit
+
+FAULTS = {
+    "F1": (
+        "an exception, and a kill, at the k-th file operation of saving, publishing and table"
+        " writing, for every k",
+        "old or new state, never neither; resume works",
+    ),
+    "F2": (
+        "the same with no space, I/O error, no permission, short write",
+        "one clear sentence, exit code not 0, clean resume",
+    ),
+    "F3": (
+        "truncation at 50 offsets, 200 random bit flips in checkpoint, record and lease",
+        "all noticed; none accepted silently",
+    ),
+    "F4": (
+        "driver killed (SIGKILL) at random times on a small grid",
+        "records identical to an undisturbed run apart from times; none lost, none twice",
+    ),
+    "F5": (
+        "worker ended by SIGKILL, SIGTERM, os._exit, segmentation fault",
+        "the same; cause recorded",
+    ),
+    "F6": (
+        "3 Ray nodes: a raylet killed, a node removed, all lost and one added",
+        "goes on within 5 s; waits and says so",
+    ),
+    "F7": (
+        "head killed; a new cluster and driver at once while the old worker lives",
+        "one published record; the old attempt fenced off",
+    ),
+    "F8": (
+        "network partition between namespaces, down and up",
+        "new attempt within 90 s; no hang; late attempt rejected",
+    ),
+    "F9": (
+        "memory exhausted (host; simulated on CUDA)",
+        "ends as failed: oom after 2 attempts; the others finish; exit code 3",
+    ),
+    "F10": (
+        "a task that hangs (SIGSTOP, then SIGCONT)",
+        "replaced at the deadline; publishes nothing late",
+    ),
+    "F11": (
+        "two drivers on one folder; 8 processes publish one id, 100 rounds",
+        "one wins, 0 violations",
+    ),
+    "F12": ("stop and resume at every epoch, every method and strategy", "weights torch.equal"),
+    "F13": ("code, suite or data change between kill and resume", "noticed; never mixed"),
+    "F14": (
+        "Ctrl-C once, twice, SIGTERM, SIGHUP",
+        "exit 130/143 (129 for SIGHUP), no process left after 10 s, resume line printed",
+    ),
+    "F15": (
+        "read-only results, clock an hour back, full /dev/shm, Ray already running, missing token",
+        "one clear sentence each",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How one test of a fault ended, and what it measured."""
+
+    fault: str
+    outcome: str
+    measured: tuple[str, ...]
+    reason: str = ""
+
+
+def write_table(path: Path, seen: Iterable[Seen], *, full: bool) -> None:
+    """Write the table of all faults; one that no test met stands there as not run."""
+    seen = list(seen)
+    lines = [
+        "# Robustness",
+        "",
+        "Kill anything, rerun the same command, lose at most one epoch, get the same numbers: what"
+        " `make faults` measured. Every fault is injected into real processes; nothing is mocked.",
+        "",
+        f"Counts: {'full' if full else 'short, as in .ci/run'}. Commit {source_commit()}, Python"
+        f" {platform.python_version()}, torch {torch.__version__.partition('+')[0]}, Ray"
+        f" {ray.__version__}, {processor_name()}, {len(os.sched_getaffinity(0))} cores.",
+        "",
+        "| # | fault | bar | measured | verdict |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, (fault, bar) in FAULTS.items():
+        mine = [one for one in seen if one.fault == name]
+        measured = "<br>".join(text for one in mine for text in (*one.measured, one.reason) if text)
+        lines.append(f"| {name} | {fault} | {bar} | {measured or '-'} | {_verdict(mine)} |")
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _verdict(mine: list[Seen]) -> str:
+    counts = {name: sum(one.outcome == name for one in mine) for name in ("failed", "skipped")}
+    if not mine:
+        return "**not run**"
+    if counts["failed"]:
+        return f"**failed** ({counts['failed']} of {len(mine)} tests)"
+    if counts["skipped"]:
+        return f"held, but {counts['skipped']} of {len(mine)} tests not run"
+    return f"held ({len(mine)} tests)" if len(mine) > 1 else "held"

@@ -1,0 +1,48 @@
+"""F4: the driver is killed at random times; the same command is given again and again."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.faults.grid import UNDISTURBED, Grid, processes_of
+from tests.tiny_suite import tiny_document, wait_until
+
+SOONEST, LATEST = 0.5, 7.0  # seconds after its start: before, within and after that of Ray
+
+
+@pytest.mark.fault("F4")
+@pytest.mark.ray
+def test_a_grid_whose_drivers_are_killed_ends_like_an_undisturbed_one(
+    cache, tmp_path, times, record_property
+):
+    kills = times(20, full=200)
+    document = tiny_document(epochs=40 if kills < 100 else 200, seeds=[0, 1])
+    grid, other = (
+        Grid(tmp_path / "killed", document),
+        Grid(tmp_path / "whole", document, UNDISTURBED),
+    )
+    whole, output = other.finish(seconds=1800)
+    assert whole == 0, output
+    chance = random.Random(4)
+    done, late = 0, 0
+    while done < kills:
+        driver = grid.start()
+        time.sleep(chance.uniform(SOONEST, LATEST))
+        late += driver.poll() is not None
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.communicate()
+        wait_until(lambda: not processes_of(grid.folder), 30)
+        done += 1
+    code, output = grid.finish(seconds=1800)
+    assert code == 0, output
+    assert grid.records() == other.records()
+    assert len(grid.records()) == 6
+    assert late == 0, "the grid was finished before the last kill: it is too small"
+    record_property(
+        "measured",
+        f"{kills} kills {SOONEST} to {LATEST:.0f} s after the start of a driver: 6 of 6 records"
+        " identical apart from times, 0 lost, 0 twice",
+    )

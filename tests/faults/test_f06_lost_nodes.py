@@ -1,0 +1,83 @@
+"""F6: nodes of a cluster go, by SIGKILL and by removal, at last all of them; then one comes."""
+
+import time
+
+import pytest
+
+from tests.faults.clusters import Listener, cluster_of
+from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.tiny_suite import wait_until
+from ttq_bench.records.attempts import newest_number, read_lease
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_record
+
+EPOCHS = 150
+SECONDS = 5.0
+LOSSES = ((0, "kill"), (1, "remove"))
+
+
+def running_on(results: ResultsPaths, node: str) -> str:
+    """Return the trial whose newest attempt runs on ``node``, empty if there is none."""
+    for folder in (results.root / "work").glob("*-*/"):
+        paths = results.trial(folder.name)
+        number = newest_number(paths)
+        lease = read_lease(paths.attempt(number)) if number else None
+        if lease and lease.node == node and not paths.record.exists():
+            return folder.name
+    return ""
+
+
+def lose(grid, cluster, said, nodes, number, how):
+    """Let a node go; return after how many seconds its trial was taken up (0: it had none)."""
+    if number == 0:
+        wait_until(lambda: running_on(grid.results, nodes[0]), 60)
+    trial = running_on(grid.results, nodes[number])
+    begun = time.monotonic()
+    cluster.do(how, number)
+    if not trial:
+        return 0.0
+    before = newest_number(grid.results.trial(trial))
+    delay = said.wait_for(f"{trial}: its node was lost", begun) - begun
+    wait_until(lambda: newest_number(grid.results.trial(trial)) > before, 60)
+    return delay
+
+
+@pytest.mark.fault("F6")
+@pytest.mark.ray
+def test_a_grid_outlives_its_nodes(cache, tmp_path, record_property):
+    document = parents(seeds=3, epochs=EPOCHS)
+    grid = Grid(tmp_path / "nodes", document)
+    with cluster_of(tmp_path / "ray") as cluster:
+        nodes = [cluster.do("add", 2) for _ in range(3)]
+        grid.env = cluster.env
+        said = Listener(grid.start("--address", cluster.address))
+        wait_until(lambda: said.ended() or sum(grid.epoch(n) >= 1 for n in names(grid)) == 3, 120)
+        assert not said.ended(), said.text()
+        delays = [lose(grid, cluster, said, nodes, number, how) for number, how in LOSSES]
+        begun = time.monotonic()
+        cluster.do("kill", 2)
+        waited = said.wait_for("no node is left to run trials on; waiting for one", begun) - begun
+        begun = time.monotonic()
+        cluster.do("add", 2)
+        joined = said.wait_for("joined: 2 cores", begun) - begun
+        assert said.finish() == 0, said.text()
+    delays = [delay for delay in delays if delay]
+    assert delays
+    assert max(delays) < SECONDS
+    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
+    assert whole.finish()[0] == 0
+    assert grid.records() == whole.records()
+    records = [read_record(grid.results.trial(name).record) for name in names(grid)]
+    ends = [record.run["earlier_attempts_ended"] for record in records]
+    assert any("node: NodeDiedError" in text for one in ends for text in one.values()), ends
+    record_property(
+        "measured",
+        f"taken up again {', '.join(f'{delay:.1f}' for delay in delays)} s after the loss; all"
+        f" lost: said after {waited:.1f} s; a new node used, said after {joined:.1f} s; 3 of 3 records"
+        " identical",
+    )
+
+
+def names(grid):
+    work = grid.results.root / "work"
+    return [folder.name for folder in work.glob("*-*/")]

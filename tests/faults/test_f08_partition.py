@@ -1,0 +1,80 @@
+"""F8: the cable of the node that trains is pulled, and plugged in again when all is over."""
+
+import os
+import time
+
+import pytest
+
+from tests.faults.clusters import Listener
+from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.namespaces import PORT, hosts_with_ray
+from tests.tiny_suite import wait_until
+from ttq_bench.records.attempts import newest_number
+from ttq_bench.records.progress import progress_of
+from ttq_bench.records.store import read_record
+
+EPOCHS = 150
+SECONDS = 90.0
+
+
+@pytest.mark.fault("F8")
+@pytest.mark.ray
+def test_a_node_that_is_cut_off_is_replaced_and_its_late_work_is_rejected(
+    cache, tmp_path, times, record_property
+):
+    if times(0, full=1) == 0:
+        pytest.skip("takes four minutes: `make faults` runs it")
+    document = parents(seeds=1, epochs=EPOCHS)
+    document["training"]["full_precision"]["batch_size"] = 4  # epochs of a second
+    grid = Grid(tmp_path / "partition", document)
+    token = tmp_path / "auth_token"
+    token.write_text("0" * 64)
+    env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    with hosts_with_ray(tmp_path / "ray", env, cores=(1, 1)) as hosts:
+        grid.before, grid.env = ("ip", "netns", "exec", hosts.names[0]), env
+        said = Listener(grid.start("--address", f"10.213.0.1:{PORT}"))
+        wait_until(lambda: said.ended() or any(started(grid)), 180)
+        assert not said.ended(), said.text()
+        (name,) = started(grid)
+        paths = grid.results.trial(name)
+        wait_until(lambda: grid.epoch(name) >= 2, 120)
+        worker = grid.worker(name)
+        host = hosts.of_process(worker)
+        hosts.cable(host, "down")
+        begun = time.monotonic()
+        wait_until(lambda: newest_number(paths) == 2 or said.ended(), 150)
+        delay = time.monotonic() - begun
+        at = grid.epoch(name)
+        wait_until(lambda: not is_alive(worker), 60)
+        assert progress_of(paths.attempt(1)).updated == 0.0  # it ended itself, while cut off
+        hosts.cable(host, "up")
+        code = said.finish(600)
+    assert code == 0, said.text()
+    assert delay < SECONDS
+    record = read_record(paths.record)
+    ended = record.run["earlier_attempts_ended"]
+    assert [one["attempt"] for one in record.run["attempts"]][-1] == 2
+    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
+    assert whole.finish()[0] == 0
+    assert grid.records() == whole.records()
+    record_property(
+        "measured",
+        f"new attempt {delay:.0f} s after the cable was pulled, at epoch {at} that the cut-off"
+        f" worker had reached meanwhile and where it stopped by itself ({ended['1']}); 1 record,"
+        " identical",
+    )
+
+
+def is_alive(process):
+    """Return whether a process runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def started(grid):
+    """Return the trials that have trained an epoch."""
+    folders = (grid.results.root / "work").glob("*-*/")
+    return [folder.name for folder in folders if grid.epoch(folder.name) >= 1]

@@ -1,0 +1,97 @@
+"""F10: a worker that hangs is replaced; when it wakes up it publishes nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.tiny_suite import tiny_specs, wait_until
+from ttq_bench.records.attempts import newest_number
+from ttq_bench.records.store import read_record
+
+SILENCE = 6.0
+
+# One attempt in a process of its own, as a worker makes it.
+ATTEMPT = """
+import sys
+from pathlib import Path
+from ttq_bench.execution.attempt import attempt
+from ttq_bench.execution.settings import RunSettings
+from ttq_bench.suite.spec import TrialSpec
+results, cache = Path(sys.argv[1]), Path(sys.argv[2])
+spec = TrialSpec.model_validate_json(sys.argv[3])
+print(attempt(spec, RunSettings(results, results / "data", cache, "cpu"), lambda: False))
+"""
+
+
+@pytest.mark.fault("F10")
+@pytest.mark.ray
+def test_a_stopped_worker_is_replaced_at_the_deadline(cache, tmp_path, record_property):
+    document = parents(seeds=1, epochs=40)
+    grid = Grid(tmp_path / "hanging", document)
+    name = tiny_specs(cache, epochs=40, methods=("full_precision",))[0].trial_id
+    driver = grid.start("--silence", f"{SILENCE:.0f}s")
+    wait_until(lambda: grid.epoch(name) >= 2, 120)
+    hanging = grid.worker(name)
+    os.kill(hanging, signal.SIGSTOP)
+    begun = time.monotonic()
+    wait_until(lambda: newest_number(grid.results.trial(name)) == 2, 120)
+    replaced = time.monotonic() - begun
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert f"{name}: its worker was replaced (no sign of life for 6 s)" in output
+    assert replaced > SILENCE
+    with pytest.raises(ProcessLookupError):
+        os.kill(hanging, 0)
+    record = read_record(grid.results.trial(name).record)
+    assert record.run["earlier_attempts_ended"] == {"1": "silence: no sign of life for 6 s"}
+    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
+    assert whole.finish()[0] == 0
+    assert grid.records() == whole.records()
+    record_property(
+        "measured",
+        f"SIGSTOP under a deadline of {SILENCE:.0f} s: a new worker at work after {replaced:.1f} s"
+        " (its start included), the stopped one ended, record identical",
+    )
+
+
+@pytest.mark.fault("F10")
+@pytest.mark.parametrize("awake", ["while the new attempt trains", "after it published"])
+def test_a_worker_that_wakes_up_late_writes_nothing_more(cache, tmp_path, record_property, awake):
+    spec = tiny_specs(cache, epochs=60, methods=("full_precision",))[0]
+    grid = Grid(tmp_path / "late", parents(seeds=1, epochs=60))
+    paths = grid.results.trial(spec.trial_id)
+    words = [sys.executable, "-c", ATTEMPT, grid.results.root, cache, spec.model_dump_json()]
+
+    def begin():
+        return subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
+
+    old = begin()
+    wait_until(lambda: grid.epoch(spec.trial_id) >= 2, 120)
+    os.kill(old.pid, signal.SIGSTOP)
+    new = begin()
+    wait_until((paths.attempt(2).checkpoints / "epoch-000004.pt").exists, 120)
+    before = files_of(paths.attempt(1).checkpoints)
+    if awake.startswith("after"):
+        assert "'finished'" in new.communicate(timeout=300)[0]
+    os.kill(old.pid, signal.SIGCONT)
+    said = old.communicate(timeout=60)[0]
+    assert "attempt 2 has taken over from attempt 1" in said
+    assert files_of(paths.attempt(1).checkpoints) == before
+    assert "'finished'" in (new.communicate(timeout=300)[0] if new.poll() is None else "'finished'")
+    record = read_record(paths.record)
+    assert [one["attempt"] for one in record.run["attempts"]] == [1, 2]
+    end = json.loads(paths.attempt(1).end.read_text().splitlines()[1])
+    assert end["cause"] == "superseded"
+    record_property("measured", f"SIGCONT {awake}: 0 files written late, 1 record")
+
+
+def files_of(folder):
+    if not folder.exists():
+        return {}
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}

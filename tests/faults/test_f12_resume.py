@@ -1,0 +1,39 @@
+"""F12: a trial stopped and resumed at every epoch, for every method and strategy."""
+
+import pytest
+
+from tests.execution.same_trial import assert_same_trial
+from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.execution.trial import run_trial
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.thresholds import THRESHOLDS
+
+EPOCHS = 3
+STRATEGIES = tuple({name: 0.4} for name in sorted(THRESHOLDS))
+
+
+@pytest.mark.fault("F12")
+def test_weights_are_equal_for_every_method_and_strategy_stopped_at_every_epoch(
+    cache, tmp_path, record_property
+):
+    specs = tiny_specs(
+        cache, epochs=EPOCHS, methods=tuple(METHODS), delta_strategies=list(STRATEGIES)
+    )
+    whole, broken = tmp_path / "whole/results", tmp_path / "broken/results"
+    for spec in specs:
+        assert run_trial(spec, settings_for(whole, cache), bool) == "finished"
+        paths = ResultsPaths(broken).trial(spec.trial_id)
+        for done in range(EPOCHS):
+            stop = lambda: read_progress(paths).epoch >= done  # noqa: B023, E731
+            assert run_trial(spec, settings_for(broken, cache), stop) == "stopped"
+        assert run_trial(spec, settings_for(broken, cache), bool) == "finished"
+        assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
+    arms = {spec.arm for spec in specs}
+    record_property(
+        "measured",
+        f"{len(specs)} trials ({len(arms)} methods, {len(STRATEGIES)} strategies), each stopped"
+        f" {EPOCHS} times: all weights and tables equal to the bit",
+    )
+    assert arms >= set(METHODS)

@@ -1,0 +1,47 @@
+"""F14: a run is asked to end, politely and twice; nothing stays behind."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.faults.grid import Grid, parents, processes_of
+from tests.tiny_suite import tiny_specs, wait_until
+
+END_SECONDS = 10.0
+CASES = {
+    "Ctrl-C": (signal.SIGINT, 1),
+    "Ctrl-C twice": (signal.SIGINT, 2),
+    "SIGTERM": (signal.SIGTERM, 1),
+    "SIGHUP": (signal.SIGHUP, 1),
+}
+
+
+@pytest.mark.fault("F14")
+@pytest.mark.ray
+@pytest.mark.parametrize("case", CASES)
+def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_property, case):
+    number, times = CASES[case]
+    grid = Grid(tmp_path / "signals", parents(seeds=2, epochs=400))
+    name = tiny_specs(cache, epochs=400, methods=("full_precision",))[0].trial_id
+    driver = grid.start()
+    wait_until(lambda: grid.epoch(name) >= 1 or driver.poll() is not None, 120)
+    assert len(processes_of(grid.folder)) >= 4  # driver, raylet, workers
+    begun = time.monotonic()
+    for _ in range(times):
+        # The terminal sends Ctrl-C to all processes of the foreground; the others name one.
+        send = os.killpg if number == signal.SIGINT else os.kill
+        send(driver.pid, number)
+        time.sleep(0.3)
+    output, _ = driver.communicate(timeout=60)
+    ended = time.monotonic() - begun
+    wait_until(lambda: not processes_of(grid.folder), max(END_SECONDS - ended, 0.1))
+    gone = time.monotonic() - begun
+    assert driver.returncode == 128 + number, output
+    assert "Traceback" not in output
+    assert "run the same command" in output
+    record_property("measured", f"{case}: exit {driver.returncode}, all gone after {gone:.1f} s")
+    code, output = grid.finish("--time-limit", "12s")
+    assert code == 4, output
+    assert "goes on after epoch" in output
