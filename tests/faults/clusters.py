@@ -140,4 +140,5 @@ class Listener:
         """Wait for the end of the driver; return its exit code."""
         self.process.wait(seconds)
         self.thread.join()
+        self.process.stdout.close()
         return self.process.returncode

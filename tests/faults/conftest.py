@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
 
 FULL = os.environ.get("TTQ_BENCH_FAULTS") == "full"
@@ -26,6 +27,13 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, cache):
     monkeypatch.setenv("TTQ_BENCH_CACHE", str(cache))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(tmp_path):
+    """End what a failed test leaves behind."""
+    yield
+    kill_all(tmp_path)
 
 
 @pytest.fixture

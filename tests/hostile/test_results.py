@@ -10,8 +10,6 @@ from tests.hostile.results_folders import ESCAPES, SCRIPT, good, with_text
 from tests.hostile.room import CONTROL, SUMMARY_TAG, refused, told, told_bounded
 from tests.tiny_suite import write_suite
 
-# json.loads raises RecursionError, which ttq_bench/records does not expect yet.
-DEEP = {"100,000 open lists as a failure", "100,000 open lists as a plan"}
 REFUSED = sorted(name for name, case in CASES.items() if case.code)
 SHOWN = sorted(name for name, case in CASES.items() if not case.code)
 # What a page of ours never has, whatever the records say.
@@ -19,8 +17,6 @@ PAGE_HARM = re.compile(r"<script>alert|<img|<iframe|javascript:|\son\w+=|<b>", r
 
 
 def harmed(room, case):
-    if case in DEEP:
-        pytest.xfail("records/store.py and records/plans.py: except RecursionError, too")
     good(room)
     CASES[case].harm(room)
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_a_half_written_progress_file_is_ignored(paths, share):
     assert read_progress(paths) is None
 
 
-@pytest.mark.parametrize("content", [[], {"epoch": 1}, None, 3])
+@pytest.mark.parametrize(
+    "content", [[], {"epoch": 1}, None, 3, {**asdict(HALF_WAY), "updated": "x"}]
+)
 def test_a_progress_file_of_another_kind_is_ignored(paths, content):
     claimed_progress(paths, HALF_WAY).progress.write_text(json.dumps(content))
     assert read_progress(paths) is None

@@ -51,7 +51,8 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
         progress = read_progress(paths)
         if progress is None or paths.record.exists() or paths.failure.exists():
             continue
-        fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
+        # clocks go back, too
+        fresh = not progress.ended and abs(time.time() - progress.updated) < RUNNING_SECONDS
         unfinished.append(
             {
                 "trial_id": folder.name,

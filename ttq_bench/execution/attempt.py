@@ -9,6 +9,7 @@ from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.text import without_credentials
 
 
 def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bool]) -> Ended:
@@ -25,8 +26,9 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     except SupersededError as error:
         return Ended(spec.trial_id, "failed", str(error), "silence")
     except Exception as error:  # whatever a trial raises, the others go on
-        trace = "" if isinstance(error, TtqBenchError) else traceback.format_exc()
-        reason = str(error) if isinstance(error, TtqBenchError) else repr(error)
+        expected = isinstance(error, TtqBenchError)
+        trace = "" if expected else without_credentials(traceback.format_exc())
+        reason = without_credentials(str(error) if expected else repr(error))
         cause = cause_of(error)
         try:
             write_failure(results.trial(spec.trial_id), reason, trace, spec.resolved())

@@ -44,7 +44,7 @@ class Heartbeat:
         self.over.set()
         self.thread.join()
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
-            write_progress(self.attempt, dataclasses.replace(self.progress, updated=0.0))
+            write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
 
     def write(self, progress: Progress) -> None:
         """Write the progress now."""

@@ -99,7 +99,11 @@ class Monitor:
     def _active(self) -> Iterable[tuple[PlannedTrial, Progress]]:
         for trial in self.plan.pending:
             progress = read_progress(self.results.trial(trial.spec.trial_id))
-            fresh = progress and abs(time.time() - progress.updated) < STALE_SECONDS
+            fresh = (
+                progress
+                and not progress.ended
+                and abs(time.time() - progress.updated) < STALE_SECONDS
+            )
             if progress and fresh and not self._is_done(trial):
                 yield trial, progress
 

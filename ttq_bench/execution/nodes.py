@@ -1,16 +1,21 @@
 """The nodes of a cluster as a thread of its own sees them: no question to Ray blocks the run.
 
 A node that is cut off is declared dead after about a minute, and a task on it never returns; the
-list of nodes is the only place that says so. When the head itself goes, the question hangs.
+list of nodes is the only place that says so. A node whose Ray process was killed is declared dead
+after 15 s, while its port refuses connections at once; so each port that once answered is tried,
+too. When the head itself goes, the question hangs.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 POLL_SECONDS = 1.0
 HEAD_SECONDS = 20.0  # without an answer: then the head is gone
+KNOCK_SECONDS = 0.5
+REFUSALS = 2  # in a row: then no process listens there any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,7 @@ class Node:
 
     node_id: str
     address: str
+    port: int
     cores: float
     gpus: float
     alive: bool
@@ -31,6 +37,7 @@ class NodeWatch:
         self.list_nodes = list_nodes
         self.nodes: dict[str, Node] = {}
         self.told: list[str] = []
+        self.refusals: dict[str, int] = {}  # in a row, of each node that could once be reached
         self.answered = time.monotonic()
         self.looks_in_vain = 0
         self.look()
@@ -47,12 +54,19 @@ class NodeWatch:
         node = self.nodes.get(node_id)
         return node is not None and not node.alive
 
+    def living(self) -> list[Node]:
+        """Return the nodes that the cluster can use."""
+        return [node for node in self.nodes.values() if node.alive]
+
+    def gone(self) -> list[str]:
+        """Return the ids of the nodes that are no more."""
+        return [node.node_id for node in self.nodes.values() if not node.alive]
+
     def slots(self, threads: int, gpus: float) -> int:
         """Return how many trials of so many threads and GPUs the living nodes hold together."""
         return sum(
             int(min(node.cores // threads, node.gpus / gpus if gpus else node.cores))
-            for node in self.nodes.values()
-            if node.alive
+            for node in self.living()
         )
 
     def head_is_lost(self) -> bool:
@@ -68,14 +82,26 @@ class NodeWatch:
 
     def look(self) -> None:
         """Take over the list of nodes as it is now."""
-        for node in self.list_nodes():
+        listed = self.list_nodes()
+        self.answered = time.monotonic()
+        for node in map(self._knocked, listed):
             before = self.nodes.get(node.node_id)
             self.nodes[node.node_id] = node
             if before is None and node.alive:
                 self.told.append(f"node {node.address} joined: {node.cores:.0f} cores")
             elif before is not None and before.alive and not node.alive:
                 self.told.append(f"node {node.address} is gone")
-        self.answered = time.monotonic()
+
+    def _knocked(self, node: Node) -> Node:
+        """Return the node, dead if its port refuses, or has refused before, to be connected."""
+        if not node.alive:
+            return node
+        listens = knock(node.address, node.port)
+        if listens:
+            self.refusals[node.node_id] = 0
+        elif listens is False and node.node_id in self.refusals:
+            self.refusals[node.node_id] += 1
+        return replace(node, alive=self.refusals.get(node.node_id, 0) < REFUSALS)
 
     def _watch(self) -> None:
         while not self.over.wait(POLL_SECONDS):
@@ -83,3 +109,14 @@ class NodeWatch:
                 self.look()
             except Exception:  # noqa: S112 - whatever it is, the head did not answer
                 continue
+
+
+def knock(address: str, port: int) -> bool | None:
+    """Return whether a process listens on the port, None if the host does not say."""
+    try:
+        socket.create_connection((address, port), KNOCK_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:  # no way there, or too slow: the cluster itself will notice
+        return None
+    return True

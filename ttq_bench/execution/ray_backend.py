@@ -29,6 +29,7 @@ from ttq_bench.execution.watchdog import Watchdog
 from ttq_bench.records.attempts import End, Lease, note_end, read_lease, this_host
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.text import without_credentials
 
 SHUTDOWN_SECONDS = 5.0
 NODE_LOST = (
@@ -66,9 +67,13 @@ class RayBackend:
         """Start the task as soon as its cores and share of a GPU are free."""
         trial_id = task.spec.trial_id
         self.watchdog.begin(trial_id)
-        reference = _run.options(num_cpus=task.cores, num_gpus=task.gpus, name=trial_id).remote(
-            task.spec, task.settings
+        # Ray may still count on a node that refuses connections.
+        gone = self.nodes.gone()
+        labels = {"ray.io/node-id": f"!in({','.join(gone)})"} if gone else None
+        worker = _run.options(
+            num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
+        reference = worker.remote(task.spec, task.settings)
         self.running[reference] = trial_id
 
     def slots(self, shares: Shares) -> int:
@@ -80,7 +85,7 @@ class RayBackend:
     def news(self) -> list[str]:
         """Return what the user should hear of the cluster since the last call."""
         lines = self.nodes.news()
-        waits = not any(node.alive and node.cores for node in self.nodes.nodes.values())
+        waits = not any(node.cores for node in self.nodes.living())
         if waits and not self.waits_for_nodes:
             lines.append("no node is left to run trials on; waiting for one to join (Ctrl-C ends)")
         self.waits_for_nodes = waits
@@ -90,6 +95,8 @@ class RayBackend:
         """Return the tasks that ended or were given up. ``ClusterError`` when the head is gone."""
         if self.nodes.head_is_lost():
             raise ClusterError("Ray's head does not answer any more; run the same command again")
+        if self.options.address is None and not self.nodes.living():
+            raise ClusterError("Ray here has ended (killed?); run the same command again")
         if not self.running:
             return []
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
@@ -149,6 +156,8 @@ class RayBackend:
 def _connect(options: ClusterOptions) -> None:
     # "local": never a cluster that happens to run, its nodes may lack the results.
     start = partial(ray.init, log_to_driver=False, logging_level=logging.ERROR)
+    # What ended is told in a sentence of ours; Ray would print the log of a dead node's process.
+    ray._private.worker._worker_logs_enabled = False
     try:
         if options.address is not None:
             start(address=options.address)
@@ -174,6 +183,7 @@ def _list_nodes() -> list[Node]:
         Node(
             node["NodeID"],
             node["NodeManagerAddress"],
+            node["NodeManagerPort"],
             node["Resources"].get("CPU", 0.0),
             node["Resources"].get("GPU", 0.0),
             node["Alive"],
@@ -216,4 +226,5 @@ def _cause(error: Exception) -> Cause:
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    line = (str(error).strip().splitlines() or [""])[0]
+    return without_credentials(f"{type(error).__name__}: {line}")

@@ -17,14 +17,14 @@ def notes(address: str | None) -> list[str]:
     free = _free_shared_memory()
     if free is not None and free < OBJECT_STORE_BYTES:
         lines.append(
-            f"/dev/shm has {free / 1e6:.0f} MB free, fewer than the {OBJECT_STORE_BYTES / 1e6:.0f}"
-            " that Ray wants: it uses /tmp, which costs little here"
+            f"shared memory (/dev/shm) has {free / 1e6:.0f} MB free, fewer than the"
+            f" {OBJECT_STORE_BYTES / 1e6:.0f} that Ray wants: it uses /tmp, which costs little here"
         )
     return lines
 
 
 def _free_shared_memory() -> int | None:
     try:
-        return shutil.disk_usage("/dev/shm").free  # noqa: S108 - it is asked, not written
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108 - asked, not written
     except OSError:
         return None

@@ -12,10 +12,13 @@ import socket
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pydantic
+
 from ttq_bench.files import publish_once
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
 
 LEASE = re.compile(r"(\d{6})\.lease\.json")
+_FIELDS = pydantic.TypeAdapter(dict[str, Any])
 MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not do as it is told
 
 
@@ -112,6 +115,6 @@ def _unsealed(read: Any) -> dict[str, Any] | None:
         digest, content, rest = read().decode().split("\n", 2)
         if rest or hashlib.sha256(content.encode()).hexdigest() != digest:
             return None
-        return dict(json.loads(content))
+        return _FIELDS.validate_json(content)
     except (OSError, ValueError):
         return None

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+import pydantic
+
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
@@ -18,6 +20,9 @@ class PlannedSuite:
     trial_ids: tuple[str, ...]
 
 
+_PLANNED = pydantic.TypeAdapter(PlannedSuite)
+
+
 def write_planned(results: ResultsPaths, planned: PlannedSuite) -> None:
     """Note the plan under its suite and profile, replacing an older one."""
     name = f"{planned.suite}-{planned.profile}.json" if planned.profile else f"{planned.suite}.json"
@@ -30,10 +35,10 @@ def read_planned(results: ResultsPaths) -> list[PlannedSuite]:
     plans = []
     for path in sorted((results.root / "plans").glob("*.json")):
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            plans.append(PlannedSuite(**{**fields, "trial_ids": tuple(fields["trial_ids"])}))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            plans.append(_PLANNED.validate_json(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
             raise ResultsError(
-                f"{path}: not a noted plan ({error}); delete it, the next run writes it anew"
+                f"{path}: not a noted plan ({reason}); delete it, the next run writes it anew"
             ) from error
     return plans

@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+import pydantic
+
 from ttq_bench.files import write_atomically
 from ttq_bench.records.attempts import attempt_numbers
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
@@ -12,8 +14,9 @@ from ttq_bench.records.paths import AttemptPaths, TrialPaths
 class Progress:
     """Epochs done and in all, the share of the running epoch, and the last validation error.
 
-    ``updated`` is the worker's clock (0: it ended), for display alone. ``beat`` counts the signs
-    of life: who watches looks whether it changes, so that no clock but his own matters.
+    ``updated`` is the worker's clock, for display alone. ``beat`` counts the signs of life: who
+    watches looks whether it changes, so that no clock but his own matters. ``ended``: no more
+    will come, the worker let go of the trial by itself.
     """
 
     epoch: int
@@ -23,6 +26,10 @@ class Progress:
     epoch_seconds: float | None
     updated: float
     beat: int = 0
+    ended: bool = False
+
+
+_PROGRESS = pydantic.TypeAdapter(Progress)
 
 
 def write_progress(attempt: AttemptPaths, progress: Progress) -> None:
@@ -39,6 +46,6 @@ def read_progress(paths: TrialPaths) -> Progress | None:
 def progress_of(attempt: AttemptPaths) -> Progress | None:
     """Return where an attempt is, or None where it does not say so (or cannot be read)."""
     try:
-        return Progress(**json.loads(attempt.progress.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return _PROGRESS.validate_json(attempt.progress.read_bytes())
+    except (OSError, ValueError):
         return None

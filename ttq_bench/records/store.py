@@ -18,6 +18,7 @@ from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
 from ttq_bench.records.seal import SEAL, check_seal, read_sealed, seal_bytes, sha256
 
 Rows = Sequence[dict[str, Any]]
+_FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
 
 def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, Rows]) -> bool:
@@ -137,8 +138,8 @@ def read_failures(results: ResultsPaths) -> list[dict[str, str]]:
         if (results.trials / name / "record.json").exists():
             continue  # finished since, elsewhere, and its folder was copied in
         try:
-            reason = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
-        except (OSError, ValueError, TypeError, KeyError):
+            reason = str(_FIELDS.validate_json(path.read_bytes())["reason"])
+        except (OSError, ValueError, KeyError):
             reason = "failure.json is not readable"
         failures.append({"trial_id": name, "reason": reason})
     return failures

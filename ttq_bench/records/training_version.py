@@ -20,7 +20,8 @@ LeftOut = Mapping[int, Sequence[str]]
 
 def training_version(record: TrialRecord) -> int:
     """Return the version that a record was made under, 0 for one that does not say."""
-    return int(record.spec.get("training_version", 0))
+    version = record.spec.get("training_version")
+    return version if isinstance(version, int) else 0
 
 
 def is_current(record: TrialRecord) -> bool:

@@ -52,8 +52,8 @@ def _inject(module):
     def save_and_fail(self, state):
         save(self, state)
         kind = kinds[self.spec.seed % len(kinds)]
-        first = self.heartbeat.attempt.number == 1
-        if state.epoch == int(epoch) and (first or kind.endswith("!")):
+        first = state.epoch == int(epoch) and self.heartbeat.attempt.number == 1
+        if first or (kind.endswith("!") and state.epoch >= int(epoch)):
             KINDS[kind.rstrip("!")]()
 
     module.EpochLoop.save = save_and_fail
