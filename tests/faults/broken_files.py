@@ -36,6 +36,7 @@ NEVER = {
 KINDS = ("exception", "SIGKILL", *REFUSALS, "short write", "change")
 BROKEN = 99  # exit code of a child that the exception ended
 NO_MOUNTS = 98  # and of one that may not mount
+OPTIONS = ("buffering", "encoding", "errors", "newline", "closefd", "opener")  # of open, in order
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Audit event: the operation's name, and where its path and its folder's handle stand.
 EVENTS = {
@@ -208,22 +209,15 @@ class _Raw(io.FileIO):
 
 
 def _stream(
-    injector: _Injector,
-    where: Any,
-    file: Any,
-    mode: str = "r",
-    _buffering: int = -1,
-    *,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    closefd: bool = True,
-    opener: Any = None,
+    injector: _Injector, where: Any, file: Any, mode: str, *more: Any, **named: Any
 ) -> Any:
-    raw = _Raw(file, mode.replace("b", "").replace("t", ""), closefd=closefd, opener=opener)
+    how = dict(zip(OPTIONS, more, strict=False)) | named
+    of_text = {name: how[name] for name in ("encoding", "errors", "newline") if name in how}
+    of_file = {name: how[name] for name in ("closefd", "opener") if name in how}
+    raw = _Raw(file, mode.replace("b", "").replace("t", ""), **of_file)
     raw.injector, raw.where = injector, os.fsdecode(where)
     buffer = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
-    return buffer if "b" in mode else io.TextIOWrapper(buffer, encoding, errors, newline)
+    return buffer if "b" in mode else io.TextIOWrapper(buffer, **of_text)
 
 
 def _path_of(handle: int) -> str:

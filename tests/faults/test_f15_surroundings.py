@@ -91,9 +91,7 @@ def test_a_ray_cluster_that_runs_already_is_left_alone(cache, tmp_path, record_p
     mark = {"TTQ_BENCH_TEST": str(tmp_path / "head")}
     env = os.environ | mark | {"HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled"}
     head = [ray, "start", "--head", "--port=0", "--num-cpus=1", "--include-dashboard=false"]
-    subprocess.run(
-        [*head, "--temp-dir", tmp_path / "ray"], env=env, check=True, capture_output=True
-    )
+    subprocess.run(head, env=env, check=True, capture_output=True)
     try:
         grid = Grid(
             tmp_path / "beside",
