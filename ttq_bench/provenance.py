@@ -16,13 +16,16 @@ ARITHMETIC = (
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 
 
-def collect_provenance() -> dict[str, str]:
-    """Return versions of the packages that can move a number, the commit and the machine."""
+def collect_provenance(code: str = "") -> dict[str, str]:
+    """Return versions of the packages that can move a number, the commit and the machine.
+
+    ``code``: what ``arithmetic`` said when this process began, for files may change meanwhile.
+    """
     versions = {name: _version(name) for name in PACKAGES}
     return {
         "ttq_bench": _version("ttq-bench"),
         "commit": source_commit(),
-        "arithmetic": arithmetic(),
+        "arithmetic": code or arithmetic(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),

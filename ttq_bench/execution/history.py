@@ -57,7 +57,7 @@ def attempt_entry(epoch: int, number: int, settings: RunSettings, *, anew: bool)
         "device_name": _device_name(settings.device),
         "threads": settings.threads,
         "backend": settings.backend,
-        **collect_provenance(),
+        **collect_provenance(settings.arithmetic),
     }
     return {"epoch": epoch, "layers": [], "attempt": attempt}
 
@@ -172,7 +172,7 @@ def make_record(
             "pixel_mean": images.mean,
             "pixel_deviation": images.deviation,
         },
-        provenance=collect_provenance(),
+        provenance=collect_provenance(settings.arithmetic),
         table_sha256={},
         alarms=alarms(state, gauge),
         gauge=gauge,

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import torch
@@ -51,7 +52,8 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
     attempt = claim(paths, lease)
     try:
         with Heartbeat(attempt, last) as heartbeat:
-            return _attempted(spec, settings, should_stop, heartbeat)
+            started_with = replace(settings, arithmetic=made_by)
+            return _attempted(spec, started_with, should_stop, heartbeat)
     except Exception as error:
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
@@ -68,7 +70,7 @@ def _attempted(
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
     batches = batches_of(spec, images, torch.device(settings.device))
-    made_by = MadeBy(arithmetic(), images.pixels_sha256)
+    made_by = MadeBy(settings.arithmetic, images.pixels_sha256)
     state = state_at_start(
         spec, settings, images.classes, batches, attempt=heartbeat.attempt, made_by=made_by
     )
