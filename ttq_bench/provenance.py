@@ -68,7 +68,7 @@ def arithmetic() -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        ["git", "--no-optional-locks", "-C", str(folder), *arguments],
         capture_output=True, text=True, timeout=10, check=True,
     )  # fmt: skip
     return done.stdout.strip()

@@ -13,7 +13,7 @@ from ttq_bench.records.attempts import newest_number
 from ttq_bench.records.progress import progress_of
 from ttq_bench.records.store import read_record
 
-EPOCHS = 150
+EPOCHS = 320
 SECONDS = 90.0
 
 
