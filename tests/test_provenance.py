@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 import ttq_bench
-from ttq_bench.provenance import PACKAGES, collect_provenance, processor_name, source_commit
+from ttq_bench.provenance import (
+    ARITHMETIC,
+    PACKAGES,
+    arithmetic,
+    collect_provenance,
+    processor_name,
+    source_commit,
+)
 
 PACKAGE = Path(ttq_bench.__file__).parent
 
@@ -54,3 +61,13 @@ def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
 
 def test_the_processor_has_a_name():
     assert processor_name().strip()
+
+
+@pytest.mark.parametrize("pattern", ARITHMETIC)
+def test_every_entry_of_the_code_that_computes_stands_for_a_file(pattern):
+    assert list(PACKAGE.glob(pattern))
+
+
+def test_the_arithmetic_is_told_as_it_was_at_the_start():
+    assert collect_provenance()["arithmetic"] == arithmetic()
+    assert collect_provenance("0123456789ab")["arithmetic"] == "0123456789ab"

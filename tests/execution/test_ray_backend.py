@@ -1,5 +1,6 @@
 """Trials in Ray workers. One cluster serves the whole file: a start takes seconds."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -18,6 +19,9 @@ from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_record
 
 pytestmark = pytest.mark.ray
+
+# 127.0.0.1, ::1 and ::ffff:127.0.0.1 in /proc/net/tcp of a little-endian machine.
+LOOPBACK = ("0100007F", "0" * 24 + "01000000", "0" * 16 + "FFFF00000100007F")
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,35 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
     assert len(told) == 1
     assert f"{name}: its worker died (WorkerCrashedError" in told[0]
     assert read_record(paths.record).epochs_done == 6
+
+
+def test_nothing_of_ray_listens_beyond_this_machine(backend):
+    listening = [address for process in our_processes() for address in listens_at(process)]
+    assert len(listening) >= 3  # the control store, the node, its object manager
+    assert {address for address in listening if address not in LOOPBACK} == set()
+
+
+def our_processes():
+    """Return the processes that descend from this one."""
+    children = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    found = [os.getpid()]
+    for process in found:
+        found += children.get(process, [])
+    return found
+
+
+def listens_at(process):
+    """Yield the addresses of the TCP ports at which a process listens, as Linux writes them."""
+    handles = []
+    for handle in Path(f"/proc/{process}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            handles.append(str(handle.readlink()))
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in handles:
+                yield fields[1].partition(":")[0]

@@ -208,9 +208,7 @@ class _Raw(io.FileIO):
         return done
 
 
-def _stream(
-    injector: _Injector, where: Any, file: Any, mode: str, *more: Any, **named: Any
-) -> Any:
+def _stream(injector: _Injector, where: Any, file: Any, mode: str, *more: Any, **named: Any) -> Any:
     how = dict(zip(OPTIONS, more, strict=False)) | named
     of_text = {name: how[name] for name in ("encoding", "errors", "newline") if name in how}
     of_file = {name: how[name] for name in ("closefd", "opener") if name in how}

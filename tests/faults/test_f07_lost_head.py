@@ -2,11 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.faults.clusters import Listener, cluster_of
-from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.grid import UNDISTURBED, Grid, parents, processes_of
 from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.records.attempts import earlier_ends, newest_number
 from ttq_bench.records.store import read_record
@@ -63,3 +64,28 @@ def test_a_driver_whose_head_dies_ends_with_one_sentence(cache, tmp_path, record
     assert "Traceback" not in said.text()
     assert said.text().count("run the same command again") == 1
     record_property("measured", f"a driver whose head died: exit {code}, one sentence")
+
+
+@pytest.mark.fault("F7")
+@pytest.mark.ray
+@pytest.mark.parametrize("program", ["gcs_server", "raylet"])
+def test_a_run_whose_own_ray_is_killed_ends_with_one_sentence(
+    program, cache, tmp_path, record_property
+):
+    grid = Grid(tmp_path / "own", parents(seeds=1, epochs=3000))
+    name = tiny_specs(cache, epochs=3000, methods=("full_precision",))[0].trial_id
+    said = Listener(grid.start())
+    wait_until(lambda: grid.epoch(name) >= 1 or said.ended(), 120)
+    (process,) = (p for p in processes_of(grid.folder) if program_of(p) == program)
+    os.kill(process, signal.SIGKILL)
+    code = said.finish(120)
+    assert code == 69, said.text()
+    assert "Traceback" not in said.text()
+    assert said.text().count("run the same command again") == 1
+    wait_until(lambda: grid.worker(name) not in processes_of(grid.folder), 30)
+    record_property("measured", f"{program} of a run without --address killed: exit {code}")
+
+
+def program_of(process):
+    """Return the name of the program that a process runs."""
+    return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode().rpartition("/")[2]
