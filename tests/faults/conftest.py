@@ -50,6 +50,8 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.get_closest_marker("full") is not None and not FULL:
+            item.add_marker(pytest.mark.skip("too long for .ci/run: `make faults` runs it"))
         if (marker := item.get_closest_marker("fault")) is not None:
             item.user_properties.append(("fault", marker.args[0]))
 

@@ -140,7 +140,7 @@ def test_a_report_on_a_disk_that_refuses_tells_it_and_the_next_one_ends_well(
     operations, wanted = ended.operations, files_below(whole)
     refused = 0
     lasting = cycle([False, True])
-    for number, k in enumerate(range(1, len(operations) + 1, times(7, full=1))):
+    for number, k in enumerate(range(1, len(operations) + 1, times(12, full=1))):
         for kind in REFUSALS if FULL else REFUSALS[number % 4 : number % 4 + 1]:
             if not _may_be(operations[k - 1], kind):
                 continue

@@ -36,7 +36,7 @@ def killed_from_outside(grid, trial_ids, seeds):
 def test_a_grid_whose_workers_die_ends_like_an_undisturbed_one_and_names_the_causes(
     cache, tmp_path, times, record_property
 ):
-    seeds = range(4 * times(2, full=5))
+    seeds = range(4 * times(1, full=5))
     document = parents(seeds=len(seeds), epochs=6)
     other = Grid(tmp_path / "whole", document, UNDISTURBED)
     code, output = other.finish(seconds=900)

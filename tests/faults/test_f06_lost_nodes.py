@@ -38,6 +38,7 @@ def lose(grid, cluster, said, node, command):
 
 @pytest.mark.fault("F6")
 @pytest.mark.ray
+@pytest.mark.full
 def test_a_grid_outlives_its_nodes(cache, tmp_path, record_property):
     document = parents(seeds=3, epochs=EPOCHS)
     grid = Grid(tmp_path / "nodes", document)

@@ -51,6 +51,7 @@ def test_the_worker_of_a_dead_cluster_is_fenced_off(cache, tmp_path, record_prop
 
 @pytest.mark.fault("F7")
 @pytest.mark.ray
+@pytest.mark.full
 def test_a_driver_whose_head_dies_ends_with_one_sentence(cache, tmp_path, record_property):
     grid = Grid(tmp_path / "driver", parents(seeds=1, epochs=3000))
     name = tiny_specs(cache, epochs=3000, methods=("full_precision",))[0].trial_id
@@ -68,6 +69,7 @@ def test_a_driver_whose_head_dies_ends_with_one_sentence(cache, tmp_path, record
 
 @pytest.mark.fault("F7")
 @pytest.mark.ray
+@pytest.mark.full
 @pytest.mark.parametrize("program", ["gcs_server", "raylet"])
 def test_a_run_whose_own_ray_is_killed_ends_with_one_sentence(
     program, cache, tmp_path, record_property

@@ -19,11 +19,10 @@ SECONDS = 90.0
 
 @pytest.mark.fault("F8")
 @pytest.mark.ray
+@pytest.mark.full
 def test_a_node_that_is_cut_off_is_replaced_and_its_late_work_is_rejected(
-    cache, tmp_path, times, record_property
+    cache, tmp_path, record_property
 ):
-    if times(0, full=1) == 0:
-        pytest.skip("takes four minutes: `make faults` runs it")
     document = parents(seeds=1, epochs=EPOCHS)
     document["training"]["full_precision"]["batch_size"] = 4  # epochs of a second
     grid = Grid(tmp_path / "partition", document)

@@ -33,6 +33,7 @@ def ended(grid, code, output):
 
 @pytest.mark.fault("F9")
 @pytest.mark.ray
+@pytest.mark.full
 def test_a_worker_that_fills_the_host_is_given_up_after_two_attempts(
     cache, tmp_path, record_property
 ):
