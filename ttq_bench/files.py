@@ -50,9 +50,7 @@ def write_temporary(path: Path, content: bytes) -> Path:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(
-            0o644
-        )  # mkstemp gives 0600, which other users of shared results cannot read
+        temporary.chmod(0o644)  # mkstemp's 0600 would close shared results to other users
     except OSError as error:
         _discard(temporary)
         raise OSError(error.errno, error.strerror, str(path)) from error

@@ -14,6 +14,7 @@ from tests.tiny_suite import COMMAND, tiny_document
 from ttq_bench.records.attempts import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
+from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 
 # What depends on when and how often a trial was taken up, and on nothing it computed.
@@ -120,3 +121,20 @@ def injected(fault: str) -> dict[str, str]:
     folder = Path(__file__).parent / "injected"
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {"PYTHONPATH": path, "TTQ_BENCH_FAULT": fault}
+
+
+def epochs_done(grid: Grid) -> int:
+    """Return the last whole epoch of the trial that is furthest."""
+    found = grid.results.root.glob("work/*/attempts/*.lease.json")
+    return max((grid.epoch(path.parent.parent.name) for path in found), default=0)
+
+
+def only_record(grid: Grid) -> TrialRecord:
+    """Return the one record there is."""
+    (path,) = record_files(grid.results)
+    return read_record(path)
+
+
+def run_words(grid: Grid, *more: str) -> list[str]:
+    """Return the words of ``ttq-bench`` that run the grid in one process."""
+    return ["run", str(grid.suite), "--results", str(grid.results.root), *UNDISTURBED, *more]

@@ -10,12 +10,10 @@ import pytest
 import torch
 
 from tests.execution.same_trial import assert_same_trial, bring_parent
-from tests.faults.broken_files import (
-    BROKEN,
-    Fault,
+from tests.faults.broken_files import BROKEN, Fault, forked
+from tests.faults.children import (
     command,
     files_below,
-    forked,
     note_failure,
     note_plan,
     note_probe,

@@ -9,15 +9,13 @@ from itertools import cycle, product
 
 import pytest
 
-from tests.faults.broken_files import (
-    NEVER,
+from tests.faults.broken_files import NEVER, Fault, forked
+from tests.faults.children import (
     NO_MOUNTS,
-    Fault,
     command,
     command_on_full_disk,
     command_on_read_only_disk,
     files_below,
-    forked,
     note_plan,
     temporaries_below,
 )
