@@ -61,7 +61,9 @@ def pytest_runtest_logreport(report):
     if fault and (report.when == "call" or not report.passed):
         measured = [text for name, text in report.user_properties if name == "measured"]
         reason = report.longrepr[2] if report.skipped else ""
-        _config.stash[SEEN].append(Seen(fault, report.outcome, tuple(measured), str(reason)))
+        _config.stash[SEEN].append(
+            Seen(report.nodeid, fault, report.outcome, tuple(measured), str(reason))
+        )
 
 
 def pytest_sessionfinish(session):

@@ -3,9 +3,10 @@
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pydantic
 import ray
 import torch
 
@@ -73,35 +74,59 @@ FAULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How one test of a fault ended, and what it measured."""
+    """How one test of a fault ended, what it measured, at which commit and with which counts."""
 
+    test: str
     fault: str
     outcome: str
     measured: tuple[str, ...]
     reason: str = ""
+    commit: str = ""
+    counts: str = ""
+
+
+SEEN = pydantic.TypeAdapter(list[Seen])
 
 
 def write_table(path: Path, seen: Iterable[Seen], *, full: bool) -> None:
-    """Write the table of all faults; one that no test met stands there as not run."""
-    seen = list(seen)
+    """Write the table of all faults; one that no test met stands there as not run.
+
+    What earlier runs saw of other tests stays, each with its commit: ``robustness.json`` keeps it.
+    """
+    counts = "full" if full else "short"
+    mine = [replace(one, commit=source_commit(), counts=counts) for one in seen]
+    kept = path.with_suffix(".json")
+    before = SEEN.validate_json(kept.read_bytes()) if kept.exists() else []
+    met = {one.test for one in mine}
+    both = [*(one for one in before if one.test not in met and _exists(one.test)), *mine]
+    both.sort(key=lambda one: (int(one.fault[1:]), one.test))
+    write_atomically(kept, SEEN.dump_json(both, indent=1) + b"\n")
     lines = [
         "# Robustness",
         "",
         "Kill anything, rerun the same command, lose at most one epoch, get the same numbers: what"
         " `make faults` measured. Every fault is injected into real processes; nothing is mocked.",
         "",
-        f"Counts: {'full' if full else 'short, as in .ci/run'}. Commit {source_commit()}, Python"
-        f" {platform.python_version()}, torch {torch.__version__.partition('+')[0]}, Ray"
+        f"Python {platform.python_version()}, torch {torch.__version__.partition('+')[0]}, Ray"
         f" {ray.__version__}, {processor_name()}, {len(os.sched_getaffinity(0))} cores.",
         "",
-        "| # | fault | bar | measured | verdict |",
-        "| --- | --- | --- | --- | --- |",
+        "| # | fault | bar | measured | verdict | commit |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, (fault, bar) in FAULTS.items():
-        mine = [one for one in seen if one.fault == name]
+        mine = [one for one in both if one.fault == name]
         measured = "<br>".join(text for one in mine for text in (*one.measured, one.reason) if text)
-        lines.append(f"| {name} | {fault} | {bar} | {measured or '-'} | {_verdict(mine)} |")
+        commits = ", ".join(sorted({f"{one.commit} ({one.counts})" for one in mine}))
+        lines.append(
+            f"| {name} | {fault} | {bar} | {measured or '-'} | {_verdict(mine)} | {commits} |"
+        )
     write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _exists(test: str) -> bool:
+    file, _, name = test.partition("::")
+    path = Path(file)
+    return path.exists() and f"def {name.partition('[')[0]}(" in path.read_text(encoding="utf-8")
 
 
 def _verdict(mine: list[Seen]) -> str:

@@ -1,5 +1,6 @@
 """F10: a worker that hangs is replaced; when it wakes up it publishes nothing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -82,7 +83,8 @@ def test_a_worker_that_wakes_up_late_writes_nothing_more(cache, tmp_path, record
     os.kill(old.pid, signal.SIGCONT)
     said = old.communicate(timeout=60)[0]
     assert "attempt 2 has taken over from attempt 1" in said
-    assert files_of(paths.attempt(1).checkpoints) == before
+    # The new attempt deletes what it needs no longer; nothing is new or other than before.
+    assert files_of(paths.attempt(1).checkpoints).items() <= before.items()
     assert "'finished'" in (new.communicate(timeout=300)[0] if new.poll() is None else "'finished'")
     record = read_record(paths.record)
     assert [one["attempt"] for one in record.run["attempts"]] == [1, 2]
@@ -92,6 +94,8 @@ def test_a_worker_that_wakes_up_late_writes_nothing_more(cache, tmp_path, record
 
 
 def files_of(folder):
-    if not folder.exists():
-        return {}
-    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            found[path.name] = path.stat().st_mtime_ns
+    return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TextIO
 
 from rich.console import Console
 
@@ -26,8 +27,9 @@ from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 from ttq_bench.text import duration
 
-# For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
+NAME_SECONDS, NAME_LOOKS = 1.0, 20
 CLOCK_SECONDS = 60.0  # machines that share a folder differ by less
+# For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
 TIME_LIMIT_MARGIN_SECONDS = FAREWELL_SECONDS + 5.0
 
 
@@ -118,9 +120,8 @@ def _locked(results: ResultsPaths) -> Iterator[float]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            stream.seek(0)
             raise BusyError(
-                f"{results.root}: {stream.read().strip() or 'another run'} is at work there;"
+                f"{results.root}: {_holder(stream)} is at work there;"
                 " wait for it, stop it, or name another folder with --results"
             ) from error
         except OSError as error:
@@ -133,6 +134,16 @@ def _locked(results: ResultsPaths) -> Iterator[float]:
         stream.write(f"process {os.getpid()} on {socket.gethostname()}")
         stream.flush()
         yield ahead
+
+
+def _holder(stream: TextIO) -> str:
+    """Return who holds the lock; he may have it without having written his name yet."""
+    for _ in range(NAME_LOOKS):
+        stream.seek(0)
+        if name := stream.read().strip():
+            return name
+        time.sleep(NAME_SECONDS / NAME_LOOKS)
+    return "another run"
 
 
 @contextmanager
