@@ -3,7 +3,7 @@ import os
 import pytest
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.foreign_folders import MOST_JSON_BYTES, look_over
+from ttq_bench.foreign_folders import MOST_BYTES, look_over
 
 
 @pytest.fixture
@@ -46,6 +46,6 @@ def test_a_ring_of_links_is_named(root):
 
 
 def test_a_json_file_of_any_size_is_named(root):
-    os.truncate(root / "trials" / "a" / "record.json", MOST_JSON_BYTES + 1)
+    os.truncate(root / "trials" / "a" / "record.json", MOST_BYTES + 1)
     with pytest.raises(ResultsError, match=r"record\.json: has 67,108,865 bytes"):
         look_over(root)

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from ttq_bench.errors import ResultsError
 
-MOST_JSON_BYTES = 64 << 20  # a probe with all kernels of a layer has 0.1 million
+MOST_BYTES = 64 << 20  # a probe with all kernels of a layer has 0.1 million
+READ_WHOLE = (".json", ".parquet", ".md", ".html", ".csv", "")  # the last: SHA256SUMS
+MOST_LEVELS = 40
 
 
 def look_over(root: Path) -> None:
     """Raise ``ResultsError`` for the first thing in ``root`` that is no file or folder of its own.
 
-    Refused are links that lead out of ``root``, pipes, sockets, devices, and JSON files of a size
-    that no command here writes. A folder that is not there has nothing wrong with it.
+    Refused are links that lead out of ``root``, pipes, sockets, devices, folders nested deeper than
+    any here, and files of a size that no command here writes and that would be read whole. A folder
+    that is not there has nothing wrong with it.
     """
     inside = root.resolve()
     for entry in _entries(root):
@@ -35,14 +38,16 @@ def look_over(root: Path) -> None:
             raise ResultsError(f"{path}: cannot be looked at ({error})") from error
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise ResultsError(f"{path}: is neither a file nor a folder; delete it")
-        if path.suffix == ".json" and status.st_size > MOST_JSON_BYTES:
+        if path.suffix in READ_WHOLE and status.st_size > MOST_BYTES and path.is_file():
             raise ResultsError(
                 f"{path}: has {status.st_size:,} bytes, more than any file of its kind; delete it"
             )
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, level: int = 0) -> Iterator[os.DirEntry[str]]:
     """Yield everything below ``folder``; what lies behind links is met where it lies."""
+    if level > MOST_LEVELS:
+        raise ResultsError(f"{folder}: is nested deeper than {MOST_LEVELS} levels; delete it")
     try:
         with os.scandir(folder) as found:
             entries = list(found)
@@ -53,4 +58,4 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
         yield entry
         if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path))
+            yield from _entries(Path(entry.path), level + 1)

@@ -5,7 +5,9 @@ import re
 from ttq_bench.errors import TtqBenchError
 
 # https://user:secret@host (a path of it has one slash), ?token=secret, Authorization: Bearer secret
-USER_INFORMATION = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{1,2})[^\s/?#'\"]*@", re.IGNORECASE)
+USER_INFORMATION = re.compile(
+    r"(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:/{1,2})[^\s/?#'\"]*@", re.IGNORECASE
+)
 SECRET_FIELD = re.compile(
     r"([?&;][\w.-]*(?:token|secret|signature|credential|password|key|sig)[\w.-]*=)[^&;\s'\"]+",
     re.IGNORECASE,

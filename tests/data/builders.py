@@ -37,12 +37,12 @@ def png(image):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in chunks)
 
 
-def write_parquet(path, contents, labels, image="img", label="label"):
+def write_parquet(path, contents, labels, image="img", label="label", *, group=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     structs = [None if c is None else {"bytes": c, "path": None} for c in contents]
     kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
     columns = {image: pyarrow.array(structs, type=kind), label: pyarrow.array(list(labels))}
-    parquet.write_table(pyarrow.table(columns), path)
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=group)
 
 
 def write_class_folders(folder, images, labels, classes=10):

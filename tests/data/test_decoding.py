@@ -54,6 +54,16 @@ def test_shards_are_joined_in_the_order_of_their_numbers(tmp_path):
     assert read_split(source, "test")[1].tolist() == [7]
 
 
+@pytest.mark.parametrize("group", [100, 500, 1000, 1024, 2500])
+def test_row_groups_of_any_size_are_read_whole_and_in_order(tmp_path, group):
+    contents = [builders.png(image) for image in builders.random_images(2_500, (32, 32, 3))]
+    labels = [number % 10 for number in range(2_500)]
+    source = parquet_source(tmp_path, contents, labels, group=group)
+    pixels, read = read_split(source, "train")
+    assert read.tolist() == labels
+    assert np.array_equal(pixels, builders.random_images(2_500, (32, 32, 3)))
+
+
 def test_more_rows_than_one_chunk_stay_in_order(tmp_path):
     labels = [number % 10 for number in range(4_200)]
     source = parquet_source(tmp_path, [PNGS[label % 6] for label in labels], labels)

@@ -1,6 +1,7 @@
 """Results folders that attack whoever reports them, by name, and what ``ttq-bench report`` says."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from tests.hostile.results_folders import (
     SCRIPT,
     TRIAL,
     hole,
+    long_name,
     many_rows,
+    nested,
     pipe,
     renamed,
     set_column,
@@ -110,7 +113,7 @@ CASES = {
         with_link("figures/claims.png", f"results/trials/{TRIAL}/record.json")
     ),
     "a pipe as a record": refused(pipe, "is neither a file nor a folder"),
-    "a record of 100 billion bytes": refused(hole, "more than any file of its kind"),
+    "a record of 100 billion bytes": refused(hole("record.json"), "more than any file of its kind"),
     "a table of other columns": refused(
         with_table("scales.parquet", lambda t: pyarrow.table({SCRIPT: [1]})), "unknown column"
     ),
@@ -128,6 +131,37 @@ CASES = {
             "epochs.parquet", lambda t: set_column("test_loss", pyarrow.array([[1.0]] * len(t)))(t)
         ),
         "holds list",
+    ),
+    "a table without rows": refused(
+        with_table("scales.parquet", lambda t: t.slice(0, 0)), "no rows"
+    ),
+    "a layer without a name": refused(
+        with_table(
+            "scales.parquet", lambda t: set_column("layer", pyarrow.nulls(len(t), "string"))(t)
+        ),
+        "'layer' has empty rows",
+    ),
+    "an infinite error": refused(
+        with_table("epochs.parquet", set_column("test_loss", math.inf)), "an infinite number"
+    ),
+    "a long name in many rows": refused(
+        with_table("scales.parquet", long_name), "not a table of a record"
+    ),
+    "a table of 100 billion bytes": refused(
+        hole("epochs.parquet"), "more than any file of its kind"
+    ),
+    "a seal of 100 billion bytes": refused(hole("SHA256SUMS"), "more than any file of its kind"),
+    "60 folders in folders": refused(nested, "is nested deeper than 40 levels"),
+    "an error that is no number": refused(
+        with_record(lambda r: r["errors"].update(final_percent=float("nan"))), NOT
+    ),
+    "finished without errors": refused(
+        with_record(lambda r: r | {"errors": None}), "finished without errors"
+    ),
+    "its own parent": refused(with_spec(parent=TRIAL), "its own parent"),
+    "a number as the epochs of decay": refused(with_recipe(decay_epochs=5), NOT),
+    "an infinite error of a probe": refused(
+        with_probe(lambda p: p.update(as_trained_error_percent=math.inf)), "not a probe"
     ),
     "10 million rows": refused(with_table("epochs.parquet", many_rows), "10,000,000 rows"),
     "nonsense as a table": refused(

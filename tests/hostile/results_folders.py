@@ -133,9 +133,24 @@ def pipe(room):
     os.mkfifo(trial(room) / "record.json")
 
 
-def hole(room):
-    """A record of 100 billion bytes that take no place on the disk."""
-    os.truncate(trial(room) / "record.json", 100 << 30)
+def hole(name):
+    """A file of 100 billion bytes that take no place on the disk."""
+
+    def harm(room):
+        os.truncate(trial(room) / name, 100 << 30)
+
+    return harm
+
+
+def nested(room):
+    """60 folders, each in the one before."""
+    here = os.open(room.results, os.O_RDONLY)
+    for _ in range(60):
+        os.mkdir("a", dir_fd=here)
+        inner = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
 
 
 def renamed(name):
@@ -152,6 +167,16 @@ def set_column(name, values):
         return table.set_column(place, name, made)
 
     return change
+
+
+def long_name(table):
+    """A layer's name of 100,000 characters in 100,000 rows, which takes little as a dictionary."""
+    count = 100_000
+    codes = pyarrow.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["a" * count])
+    rows = {name: pyarrow.array(np.zeros(count)) for name in table.schema.names}
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(rows | {"layer": codes}), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
 
 
 def many_rows(table):

@@ -70,7 +70,9 @@ SUITES = {
     "other bytes": (b"name: \xff\xfe\xfd", NO_YAML),
     "an escape sequence": (b"name: \x1b[2J", NO_YAML),
     "a key twice": (TINY + "name: other\n", "'name' is given twice"),
-    "a list as a key": ("? [a, b]\n: 1", NO_YAML),
+    "a list as a key": ("? [a, b]\n: 1", "a list or a mapping as a key"),
+    "laughs as a key": (laughs(9) + "z:\n  ? *h\n  : 1\n", "a list or a mapping as a key"),
+    "a tag of 40,000 dots": ("a: !<" + "a." * 20_000 + "> x", OTHER_KIND),
     "another merge": (TINY + "<<: 3\n", NO_YAML),
     "two documents": (TINY + "---\n" + TINY, NO_YAML),
     "9,000 unknown fields": (

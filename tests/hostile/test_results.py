@@ -36,6 +36,8 @@ def test_what_is_shown_is_shown_as_text(room, capsys, case):
     summary = (room.results / "summary.md").read_text()
     assert not SUMMARY_TAG.search(summary)
     assert not CONTROL.search(summary)
+    for path in [*room.results.glob("tables/*.csv"), room.results / "report.html"]:
+        assert not CONTROL.search(path.read_text(encoding="utf-8")), path
     page = (room.results / "report.html").read_text()
     words = re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.DOTALL)  # our own
     drawn = re.sub(r"<svg\b.*?</svg>", "", words, flags=re.DOTALL)

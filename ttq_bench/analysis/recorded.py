@@ -44,6 +44,7 @@ class ShownRecipe(Shown):
 
     epochs: Annotated[int, Field(ge=0, lt=MOST)]
     learning_rate: Number
+    decay_epochs: list[int] | None = None
 
 
 class ShownStrategy(BaseModel):
@@ -125,9 +126,15 @@ def check_record(results: ResultsPaths, record: TrialRecord) -> None:
             layer_name(alarm.layer or "none")
     except pydantic.ValidationError as error:
         raise ResultsError(f"{path}: not a record ({first_problem(error)})") from error
-    counts = (record.epochs_done, record.parameter_count)
-    if not all(0 <= count < MOST for count in counts) or not math.isfinite(record.training_seconds):
-        raise ResultsError(f"{path}: not a record (a count or a time that cannot be)")
+    layers = record.gauge.layers if record.gauge else 0
+    counts = (record.epochs_done, record.parameter_count, layers)
+    shares = (record.training_seconds, record.sparsity or 0.0)
+    if not all(0 <= count < MOST for count in counts) or not all(map(math.isfinite, shares)):
+        raise ResultsError(f"{path}: not a record (a count, a share or a time that cannot be)")
+    if (record.errors is None) != (record.outcome == "diverged"):
+        raise ResultsError(f"{path}: not a record (finished without errors, or diverged with them)")
+    if record.spec["parent"] == record.trial_id:
+        raise ResultsError(f"{path}: not a record (it is its own parent)")
     if unknown := set(record.table_sha256) - set(TABLES):
         raise ResultsError(f"{path}: not a record (unknown table {one_line(min(unknown), 80)!r})")
 

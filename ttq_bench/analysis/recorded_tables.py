@@ -5,6 +5,7 @@ Their hash says only that they are the ones that were recorded, whoever recorded
 
 import io
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pydantic
@@ -17,8 +18,10 @@ from ttq_bench.records.schema import TABLES
 from ttq_bench.records.store import read_table
 from ttq_bench.text import one_line
 
-MOST_ROWS = 5_000_000
-MOST_TABLE_BYTES = 1 << 30
+MOST_ROWS = 1_000_000  # 400 epochs of 200 layers have 80,000
+MOST_TABLE_BYTES = 1 << 28
+NAMES = ("layer", "feeds_batch_norm")  # columns of text
+NEVER_EMPTY = ("epoch", "layer", "layer_index")
 # Records of older versions lack these.
 ADDED_COLUMNS = frozenset({"code_flips", "gauge_residue", "scale_path"})
 
@@ -31,12 +34,18 @@ def checked_table(paths: TrialPaths, name: str) -> pd.DataFrame:
         opened = parquet.ParquetFile(io.BytesIO(content))
         if reason := _unfit(opened, name):
             raise ResultsError(f"{path}: not a table of a record ({reason})")
+        # Names stay a dictionary until they are measured: a long one may stand in many rows.
+        texts = [column for column in opened.schema_arrow.names if column in NAMES]
+        opened = parquet.ParquetFile(io.BytesIO(content), read_dictionary=texts)
         # Threads of pyarrow abort some short processes at their end (apache/arrow#34314).
         table = opened.read(use_threads=False).replace_schema_metadata(None)
         frame: pd.DataFrame = table.to_pandas(use_threads=False)
-        for column in {"layer", "feeds_batch_norm"} & set(frame.columns):
+        for column in set(NAMES) & set(frame.columns):
             for text in frame[column].dropna().unique():
                 layer_name(text)
+            frame[column] = frame[column].astype(object)
+        if reason := _unfit_values(frame):
+            raise ResultsError(f"{path}: not a table of a record ({reason})")
     except pydantic.ValidationError as error:
         raise ResultsError(f"{path}: not a table of a record ({first_problem(error)})") from error
     except (pyarrow.ArrowException, OSError) as error:
@@ -45,12 +54,24 @@ def checked_table(paths: TrialPaths, name: str) -> pd.DataFrame:
     return frame
 
 
+def _unfit_values(frame: pd.DataFrame) -> str:
+    """Return why the values cannot be those of a record, empty if they can."""
+    if empty := [n for n in NEVER_EMPTY if n in frame and frame[n].isna().any()]:
+        return f"column {empty[0]!r} has empty rows"
+    numbers = frame.select_dtypes("float")
+    if np.isinf(numbers.to_numpy()).any():
+        return "an infinite number"
+    return ""
+
+
 def _unfit(opened: parquet.ParquetFile, name: str) -> str:
     """Return why a Parquet file cannot be the table ``name``, empty if it can."""
     metadata, schema = opened.metadata, opened.schema_arrow
     size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     if not 0 <= metadata.num_rows <= MOST_ROWS or not 0 <= size <= MOST_TABLE_BYTES:
         return f"{metadata.num_rows:,} rows of {size:,} bytes in all"
+    if not metadata.num_rows and name != "epochs.parquet":
+        return "no rows"
     if unknown := [n for n in schema.names if n not in TABLES[name]]:
         return f"unknown column {one_line(unknown[0], 80)!r}"
     if len(set(schema.names)) < len(schema.names):

@@ -90,12 +90,13 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
     image, label = _columns(path, opened.schema_arrow)
     opened = _open(path, f"{image}.bytes")
     try:
-        for batch in opened.iter_batches(
-            columns=[f"{image}.bytes", label], batch_size=BATCH_ROWS, use_threads=False
-        ):
-            for content, own_label in _rows(batch, image, label, path):
-                yield EncodedImage(content, own_label, f"{path}: row {row}")
-                row += 1
+        for group in range(opened.num_row_groups):  # a batch must not span two dictionaries
+            for batch in opened.iter_batches(
+                BATCH_ROWS, [group], [f"{image}.bytes", label], use_threads=False
+            ):
+                for content, own_label in _rows(batch, image, label, path):
+                    yield EncodedImage(content, own_label, f"{path}: row {row}")
+                    row += 1
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again") from error
 

@@ -51,7 +51,8 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     of such a network.
     """
     state = load_state(paths.weights)
-    if state is None:
+    model_state = state.get("model") if state else None
+    if not isinstance(model_state, dict):
         raise ResultsError(
             f"{paths.weights}: weights are missing or damaged (they stay on the machine that made"
             f" them); to train them anew, run the suite with another --results folder"
@@ -59,5 +60,5 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     model = build_model(spec.model, classes=classes, seed=0)
     convert_(model, spec)
     set_epoch_(model, spec.recipe.epochs)
-    load_weights(model, state["model"], source=str(paths.weights))
+    load_weights(model, model_state, source=str(paths.weights))
     return model.eval()

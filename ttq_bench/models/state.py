@@ -17,6 +17,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) 
     """
     plain = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
     own = model.state_dict()
+    if any(not isinstance(value, Tensor) for value in plain.values()):
+        raise TtqBenchError(f"{source}: weights do not fit the model; not all values are tensors")
     shapes = (key for key in own.keys() & plain.keys() if own[key].shape != plain[key].shape)
     problems = [
         f"{kind}: {_listing(keys)}"

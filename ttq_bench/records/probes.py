@@ -21,7 +21,7 @@ PROBE_VERSION = 1
 class SymmetrisedLayer(BaseModel):
     """Test error with both scales of this layer alone at their geometric mean; its rho before."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layer: str
     rho: float
@@ -46,7 +46,7 @@ class Probe(BaseModel):
     ``all_symmetrised_error_percent`` is None.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     probe_version: int
     trial_id: str

@@ -37,7 +37,7 @@ class Errors(BaseModel):
     ``minimum_over_test`` is what the released code reports; it is biased and feeds no verdict.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     final_percent: float
     at_best_validation_percent: float
@@ -51,7 +51,7 @@ class Errors(BaseModel):
 class Start(BaseModel):
     """What a fine-tuned trial started from: its parent's weights, and their test error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     weights_sha256: str
     test_error_percent: float

@@ -54,5 +54,6 @@ def _read_seal(folder: Path, asked: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ResultsError(
-            f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked}; {REMEDY}"
+            f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked};"
+            " copy it from where the record came from, or restore it from version control"
         ) from error

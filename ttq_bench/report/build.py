@@ -15,6 +15,7 @@ from ttq_bench.report.figures import draw_figures
 from ttq_bench.report.html_page import html_page
 from ttq_bench.report.readme import findings_block, replace_block
 from ttq_bench.report.summary import summary_page
+from ttq_bench.text import printable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
@@ -43,7 +44,7 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
 def _write(contents: Contents, out: ResultsPaths) -> None:
     figures = draw_figures(contents, out.root / "figures")
     _remove_stale(out.root / "figures", {figure.path.stem for figure in figures})
-    tables = csv_tables(contents)
+    tables = {name: table.map(_printable) for name, table in csv_tables(contents).items()}
     for name, table in tables.items():
         text = table.map(_no_formula).to_csv(index=False, float_format="%.6g")
         write_atomically(out.root / "tables" / f"{name}.csv", text.encode())
@@ -56,6 +57,11 @@ def _write(contents: Contents, out: ResultsPaths) -> None:
 def _no_formula(value: object) -> object:
     """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def _printable(value: object) -> object:
+    """Return a cell in which nothing moves a cursor or turns the direction of writing."""
+    return printable(value) if isinstance(value, str) else value
 
 
 def _remove_stale(folder: Path, current: set[str]) -> None:
