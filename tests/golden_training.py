@@ -19,12 +19,22 @@ from typing import Any
 import torch
 from pyarrow import parquet
 
+from tests.data.builders import random_images, random_labels
 from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.data.batches import TrialBatches
+from ttq_bench.data.identity import Identity
+from ttq_bench.data.prepared import ImageSet
+from ttq_bench.execution.start import is_scale
 from ttq_bench.execution.trial import run_trial
+from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.ternary.conversion import quantize_
+from ttq_bench.ternary.methods import METHODS as METHOD_CATALOG
 from ttq_bench.training.checkpoints import load_state
+from ttq_bench.training.loop import start, train
+from ttq_bench.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("golden_losses.json")
@@ -33,6 +43,20 @@ EPOCHS = 2
 # two of them would diverge here, or begin with a loss of hundreds.
 METHODS = ("full_precision", "ttq", "ttq-tied", "ttq-ste", "twn", "bwn", "dorefa-w1")
 LOSSES = ("train_loss", "validation_loss", "test_loss")
+# ResNet-20 as the published tables train it: crops and flips, bf16, decay; and what only it shows.
+# Random images and labels: every bit counts, what is learned does not.
+FITTED = {"initial_scales": "least_squares"}
+RESIDUAL: Mapping[str, tuple[str, dict[str, Any]]] = {
+    **{f"resnet20 {method}": (method, {}) for method in METHOD_CATALOG},
+    "resnet20 ttq fitted": ("ttq", FITTED),
+    "resnet20 ttq-mean-grad fitted": ("ttq-mean-grad", FITTED),
+    "resnet20 ttq channel": ("ttq", FITTED | {"granularity": "channel"}),
+    "resnet20 ttq tanh": ("ttq", FITTED | {"normalise_latent": "tanh"}),
+    "resnet20 ttq max": ("ttq", FITTED | {"normalise_latent": "max"}),
+}
+RESIDUAL_RECIPE = Recipe(
+    epochs=EPOCHS, batch_size=4, learning_rate=0.01, label_smoothing=0.1, nesterov=True
+)
 # What picks other instructions, and with them another rounding, on another processor. Libraries
 # read these when they are loaded, so a process has to be started with them.
 PINS: Mapping[str, str] = {
@@ -81,9 +105,14 @@ def weights_digest(results: Path, spec: TrialSpec) -> str:
     """Return the sha256 of the final weights of a trial: a bit that no loss shows is seen here."""
     state = load_state(ResultsPaths(results).trial(spec.trial_id).weights)
     assert state is not None
+    return digest_of(state["model"])
+
+
+def digest_of(weights: Mapping[str, torch.Tensor]) -> str:
+    """Return the sha256 of named tensors."""
     digest = hashlib.sha256()
-    for name, weights in sorted(state["model"].items()):
-        digest.update(name.encode() + weights.contiguous().numpy().tobytes())
+    for name, tensor in sorted(weights.items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -102,7 +131,42 @@ def train_all(folder: Path) -> Trials:
             "losses": [[loss.hex() for loss in epoch] for epoch in epochs],
             "weights_sha256": weights_digest(settings.results, spec),
         }
-    return trials
+    return trials | {name: train_residual(name) for name in RESIDUAL}
+
+
+def random_set(count: int) -> ImageSet:
+    """Return random images, ``count`` for training and 4 for the test."""
+    pixels = torch.from_numpy(random_images(count + 4, seed=1))
+    labels = torch.from_numpy(random_labels(count + 4, seed=1))
+    return ImageSet(
+        identity=Identity("random", "sha256:0", count, 4),
+        classes=10,
+        train_images=pixels[:count], train_labels=labels[:count],
+        test_images=pixels[count:], test_labels=labels[count:],
+        mean=(127.5,) * 3, deviation=(73.6,) * 3, pixels_sha256="",
+    )  # fmt: skip
+
+
+def train_residual(name: str) -> dict[str, Any]:
+    """Train ``RESIDUAL[name]`` for a few steps in this process; return as ``train_all`` does."""
+    method, conversion = RESIDUAL[name]
+    device = torch.device("cpu")
+    batches = TrialBatches(
+        random_set(20), seed=0, batch_size=RESIDUAL_RECIPE.batch_size, validation_count=4,
+        augmentation=RESIDUAL_RECIPE.augmentation, device=device,
+    )  # fmt: skip
+    model = build_model("resnet20", classes=10, seed=0).to(memory_format=torch.channels_last)
+    if method != "full_precision":
+        quantize_(model, method, **conversion)
+    state = start(model, RESIDUAL_RECIPE, is_scale)
+    epochs = [
+        [result.train_loss, result.validation.loss, result.test.loss]
+        for result in train(state, batches, RESIDUAL_RECIPE, lambda *_: None)
+    ]
+    return {
+        "losses": [[loss.hex() for loss in epoch] for epoch in epochs],
+        "weights_sha256": digest_of(state.model.state_dict()),
+    }
 
 
 def minor(version: str) -> str:

@@ -14,6 +14,7 @@ import torch
 from tests.golden_training import (
     EPOCHS,
     METHODS,
+    RESIDUAL,
     TABLE,
     golden_name,
     golden_specs,
@@ -27,6 +28,7 @@ from ttq_bench.records.training_version import TRAINING_VERSION
 
 GOLDEN = json.loads(TABLE.read_text(encoding="utf-8"))
 TRIALS = GOLDEN["trials"]
+DIGITS = sorted(set(TRIALS) - set(RESIDUAL))  # in bf16 no tolerance says much
 WHAT_TO_DO = (
     "The same specs give other numbers than under training version {}. If that is on purpose, raise"
     " TRAINING_VERSION in ttq_bench/records/training_version.py, so that old records are shown as"
@@ -60,7 +62,8 @@ def test_the_table_is_of_the_training_version_and_has_every_trial():
     assert GOLDEN["training_version"] == TRAINING_VERSION, (
         "TRAINING_VERSION was raised: .venv/bin/python -m tests.golden_training --write"
     )
-    assert {name.partition(" ")[0] for name in TRIALS} == set(METHODS)
+    assert set(RESIDUAL) <= set(TRIALS)
+    assert {name.partition(" ")[0] for name in DIGITS} == set(METHODS)
     assert {"ttq max_fraction(0.05)", "ttq constant_sparsity(0.5)"} <= set(TRIALS)
     assert {len(trial["losses"]) for trial in TRIALS.values()} == {EPOCHS}
 
@@ -72,7 +75,7 @@ def test_pinned_training_gives_what_its_training_version_stands_for_to_the_bit(m
 
 
 @pytest.mark.skipif(SAME_TORCH, reason="compared to the bit, with the torch of the table")
-@pytest.mark.parametrize("name", sorted(TRIALS))
+@pytest.mark.parametrize("name", DIGITS)
 def test_training_under_another_torch_gives_the_losses_within_tolerances(measured, name):
     losses = measured["trials"][name]["losses"]
     assert_near(name, [[float.fromhex(loss) for loss in epoch] for epoch in losses])
