@@ -104,9 +104,9 @@ def test_a_digit_of_an_error_is_part_of_what_is_sealed(copy):
 def test_a_record_without_its_seal_is_refused_and_so_are_its_tables(copy):
     (copy.folder / SEAL).unlink()
     message = r"SHA256SUMS: cannot be read \(No such file or directory\), so nothing vouches for "
-    with pytest.raises(ResultsError, match=message + "record.json; restore it"):
+    with pytest.raises(ResultsError, match=message + "record.json; copy it"):
         read_record(copy.record)
-    with pytest.raises(ResultsError, match=message + "scales.parquet; restore it"):
+    with pytest.raises(ResultsError, match=message + "scales.parquet; copy it"):
         read_table(copy, "scales.parquet")
 
 
