@@ -105,7 +105,8 @@ def test_trials_whose_weights_are_elsewhere_are_counted(results, names, capsys):
 
 def test_a_diverged_trial_is_no_candidate(results, names, capsys):
     path = results.trial(names[0]).record
-    path.write_text(path.read_text().replace('"outcome": "finished"', '"outcome": "diverged"'))
+    record = json.loads(path.read_text()) | {"outcome": "diverged", "errors": None}
+    path.write_text(json.dumps(record))
     seal_anew(path.parent)
     assert probe(results) == 0
     assert [found.trial_id for found in read_probes(results)] == [names[1]]

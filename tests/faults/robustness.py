@@ -4,10 +4,10 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import metadata  # not Ray itself, which would read its environment too early
 from pathlib import Path
 
 import pydantic
-import ray
 import torch
 
 from ttq_bench.files import write_atomically
@@ -108,7 +108,7 @@ def write_table(path: Path, seen: Iterable[Seen], *, full: bool) -> None:
         " `make faults` measured. Every fault is injected into real processes; nothing is mocked.",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__.partition('+')[0]}, Ray"
-        f" {ray.__version__}, {processor_name()}, {len(os.sched_getaffinity(0))} cores.",
+        f" {metadata.version('ray')}, {processor_name()}, {len(os.sched_getaffinity(0))} cores.",
         "",
         "| # | fault | bar | measured | verdict | commit |",
         "| --- | --- | --- | --- | --- | --- |",
