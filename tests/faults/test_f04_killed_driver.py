@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.faults.conftest import FULL
 from tests.faults.grid import UNDISTURBED, Grid, processes_of
 from tests.tiny_suite import tiny_document, wait_until
 
@@ -45,11 +46,12 @@ def test_a_grid_whose_drivers_are_killed_ends_like_an_undisturbed_one(
     assert grid.records() == other.records()
     assert len(grid.records()) == 6
     assert late == 0, "the grid was finished before the last kill: it is too small"
-    begun = time.monotonic()
-    wait_until(lambda: not processes_of(grid.folder), AGENTS_SECONDS)
-    left = time.monotonic() - begun
-    record_property(
-        "measured",
+    told = (
         f"{kills} kills {SOONEST} to {LATEST:.0f} s after the start of a driver: 6 of 6 records"
-        f" identical apart from times, 0 lost, 0 twice; no process left {left:.0f} s after the end",
+        " identical apart from times, 0 lost, 0 twice"
     )
+    if FULL:  # a minute of waiting
+        begun = time.monotonic()
+        wait_until(lambda: not processes_of(grid.folder), AGENTS_SECONDS)
+        told += f"; no process left {time.monotonic() - begun:.0f} s after the end"
+    record_property("measured", told)
