@@ -3,6 +3,7 @@ import json
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.outcome import Ended
+from ttq_bench.records.attempts import Lease, claim, earlier_ends
 from ttq_bench.records.paths import ResultsPaths
 
 NEVER = bool  # bool() is False
@@ -64,3 +65,20 @@ def test_a_success_takes_the_failure_of_the_attempt_before_away(cache, tmp_path)
     paths.attempts.unlink()
     assert attempt(spec, settings, NEVER).outcome == "finished"
     assert not paths.failure.exists()
+
+
+def test_whatever_fails_after_a_newer_attempt_took_over_is_no_failure_of_the_trial(cache, tmp_path):
+    spec, settings = tiny_specs(cache, epochs=4)[0], settings_for(tmp_path, cache)
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+
+    def files_vanish_under_it():
+        if not paths.attempt(1).checkpoints.exists():
+            return False
+        claim(paths, Lease("elsewhere", 1, "", "", ""))
+        raise FileNotFoundError("deleted by the newer attempt")
+
+    ended = attempt(spec, settings, files_vanish_under_it)
+    said = "attempt 2 has taken over from attempt 1"
+    assert ended == Ended(spec.trial_id, "failed", said, "silence")
+    assert not paths.failure.exists()
+    assert earlier_ends(paths.attempt(2)) == {"1": f"superseded: {said}"}

@@ -134,10 +134,11 @@ class EpochLoop:
 
     def save(self, state: TrainingState) -> None:
         """Write the checkpoint of the epoch, unless a newer attempt has taken over."""
-        self.heartbeat.check()
         attempt = self.heartbeat.attempt
         kept = Checkpoints(attempt.checkpoints).save(
-            state.epoch, {**state.state_dict(), "made_by": asdict(self.made_by)}
+            state.epoch,
+            {**state.state_dict(), "made_by": asdict(self.made_by)},
+            self.heartbeat.check,
         )
         if kept == KEEP:  # those of older attempts are of no use any more
             for number in attempt_numbers(attempt.trial):

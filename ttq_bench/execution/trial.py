@@ -21,8 +21,16 @@ from ttq_bench.execution.outcome import Outcome, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
 from ttq_bench.provenance import arithmetic
-from ttq_bench.records.attempts import End, Lease, claim, earlier_ends, note_end, this_host
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.attempts import (
+    End,
+    Lease,
+    claim,
+    earlier_ends,
+    note_end,
+    this_host,
+    why_superseded,
+)
+from ttq_bench.records.paths import AttemptPaths, ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import publish_record
@@ -54,11 +62,23 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
         with Heartbeat(attempt, last) as heartbeat:
             started_with = replace(settings, arithmetic=made_by)
             return _attempted(spec, started_with, should_stop, heartbeat)
-    except Exception as error:
+    except Exception as raised:
+        error = _in_other_hands(attempt) or raised
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
             note_end(attempt, End(cause, without_credentials(str(error) or repr(error))))
-        raise
+        if error is raised:
+            raise
+        raise error from raised
+
+
+def _in_other_hands(attempt: AttemptPaths) -> SupersededError | None:
+    # A newer attempt deletes the files of this one, maybe while this one writes: whatever fails
+    # then is no failure of the trial.
+    with contextlib.suppress(OSError):
+        if reason := why_superseded(attempt):
+            return SupersededError(reason)
+    return None
 
 
 def _attempted(
@@ -78,8 +98,8 @@ def _attempted(
     if outcome == "stopped":
         note_end(heartbeat.attempt, End("stopped", "the run was asked to end"))
         return outcome
-    heartbeat.check()
-    save_state(heartbeat.attempt.trial.weights, {"model": state.model.state_dict()})
+    weights = {"model": state.model.state_dict()}
+    save_state(heartbeat.attempt.trial.weights, weights, heartbeat.check)
     record = make_record(
         spec,
         state,

@@ -66,10 +66,17 @@ def attempt_numbers(paths: TrialPaths) -> list[int]:
 
 def why_over(attempt: AttemptPaths) -> str:
     """Return why an attempt may write nothing more, empty as long as it may."""
+    if reason := why_superseded(attempt):
+        return reason
+    return "" if read_lease(attempt) else f"{attempt.lease}: the lease is missing or damaged"
+
+
+def why_superseded(attempt: AttemptPaths) -> str:
+    """Return which newer attempt has taken over, empty if none has."""
     newest = newest_number(attempt.trial)
     if newest > attempt.number:
         return f"attempt {newest} has taken over from attempt {attempt.number}"
-    return "" if read_lease(attempt) else f"{attempt.lease}: the lease is missing or damaged"
+    return ""
 
 
 def read_lease(attempt: AttemptPaths) -> Lease | None:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,15 @@ KEEP = 2
 NAME = re.compile(r"epoch-(\d{6})\.pt")
 
 
-def save_state(path: Path, state: dict[str, Any]) -> str:
-    """Write ``state`` to ``path`` and its sha256 beside it; return the digest."""
+def save_state(path: Path, state: dict[str, Any], fence: Callable[[], object] = bool) -> str:
+    """Write ``state`` to ``path`` and its sha256 beside it; return the digest.
+
+    ``fence`` is called last before anything is written, and raises if nothing may be.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getvalue()
+    fence()
     digest = hashlib.sha256(content).hexdigest()
     write_atomically(path, content)
     write_atomically(digest_path(path), digest.encode())
@@ -52,9 +56,9 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, epoch: int, state: dict[str, Any]) -> int:
+    def save(self, epoch: int, state: dict[str, Any], fence: Callable[[], object] = bool) -> int:
         """Save the state at the end of ``epoch``, drop all but the last two, return how many."""
-        save_state(self.folder / f"epoch-{epoch:06d}.pt", state)
+        save_state(self.folder / f"epoch-{epoch:06d}.pt", state, fence)
         paths = _newest_first([self.folder])
         for path in paths[KEEP:]:
             digest_path(path).unlink(missing_ok=True)
