@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.records.test_probes import make_probe
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.probes import publish_probe
+from ttq_bench.records.probes import Probe, publish_probe
 from ttq_bench.records.schema import (
     SCHEMA_VERSION,
     Alarm,
@@ -17,7 +17,7 @@ from ttq_bench.records.schema import (
     summarise_errors,
 )
 from ttq_bench.records.seal import SEAL, seal_bytes, sha256
-from ttq_bench.records.store import publish_record
+from ttq_bench.records.store import publish_record, read_records
 from ttq_bench.records.training_version import TRAINING_VERSION
 
 RECIPE = {"epochs": 2, "learning_rate": 0.1}
@@ -116,7 +116,7 @@ def write_trial(
 
 def seal_anew(folder: Path) -> None:
     """Seal a record that was changed by hand, as if it had been published so."""
-    files = [path for path in folder.iterdir() if path.name != SEAL]
+    files = [path for path in folder.iterdir() if path.name != SEAL and path.is_file()]
     seal = seal_bytes({path.name: sha256(path.read_bytes()) for path in files})
     (folder / SEAL).write_bytes(seal)
 
@@ -161,8 +161,20 @@ def _with_rho(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_probe(root: Path, trial_id: str, *, control: float, together: float | None) -> None:
-    """Publish a probe: test error of the control, and with all layers symmetrised."""
+    """Publish a probe: test error of the control, and with all layers symmetrised.
+
+    Of the weights of the trial's record, if there is one.
+    """
     probe = make_probe(
         trial_id, reestimated_error_percent=control, all_symmetrised_error_percent=together
     )
-    publish_probe(ResultsPaths(root), probe)
+    publish_probe(ResultsPaths(root), as_recorded(root, probe))
+
+
+def as_recorded(root: Path, probe: Probe) -> Probe:
+    """Return the probe with the test error of its record, as one of the same weights has it."""
+    recorded = {record.trial_id: record.errors for record in read_records(ResultsPaths(root))}
+    errors = recorded.get(probe.trial_id)
+    if errors is None:
+        return probe
+    return probe.model_copy(update={"as_trained_error_percent": errors.final_percent})

@@ -8,10 +8,10 @@ import pyarrow
 from pyarrow import parquet
 
 from tests.records.test_probes import make_probe
-from tests.written_records import write_grid
+from tests.written_records import as_recorded, seal_anew, write_grid
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.probes import publish_probe
-from ttq_bench.records.seal import SEAL, seal_bytes, sha256
+from ttq_bench.records.probes import probe_seal, publish_probe
+from ttq_bench.records.seal import sha256
 
 TRIAL = "ttq-0"
 # Words that do harm where they are shown as they are.
@@ -31,13 +31,6 @@ def trial(room, name=TRIAL):
     return room.results / "trials" / name
 
 
-def seal(folder):
-    """Make a folder's seal that of its files: hostile records are as well sealed as others."""
-    names = [path for path in folder.iterdir() if path.name != SEAL and path.is_file()]
-    digests = {path.name: sha256(path.read_bytes()) for path in names}
-    (folder / SEAL).write_bytes(seal_bytes(digests))
-
-
 def with_record(change):
     """Change the record by a function of its fields."""
 
@@ -45,7 +38,7 @@ def with_record(change):
         path = trial(room) / "record.json"
         fields = json.loads(path.read_text())
         path.write_text(json.dumps(change(fields) or fields))
-        seal(path.parent)
+        seal_anew(path.parent)
 
     return harm
 
@@ -53,7 +46,7 @@ def with_record(change):
 def with_record_text(text):
     def harm(room):
         (trial(room) / "record.json").write_text(text)
-        seal(trial(room))
+        seal_anew(trial(room))
 
     return harm
 
@@ -83,7 +76,7 @@ def with_table(name, change):
         fields = json.loads((trial(room) / "record.json").read_text())
         fields["table_sha256"][name] = sha256(path.read_bytes())
         (trial(room) / "record.json").write_text(json.dumps(fields))
-        seal(trial(room))
+        seal_anew(trial(room))
 
     return harm
 
@@ -118,12 +111,12 @@ def with_probe(change):
     """Change a probe by a function of its fields."""
 
     def harm(room):
-        probe = make_probe(TRIAL)
-        publish_probe(ResultsPaths(room.results), probe)
+        publish_probe(ResultsPaths(room.results), as_recorded(room.results, make_probe(TRIAL)))
         path = room.results / "probes" / f"{TRIAL}.json"
         fields = json.loads(path.read_text())
+        del fields["sha256"]
         change(fields)
-        path.write_text(json.dumps(fields))
+        path.write_text(json.dumps({**fields, "sha256": probe_seal(fields)}))
 
     return harm
 

@@ -8,6 +8,7 @@ from ttq_bench.records.probes import (
     Kernels,
     Probe,
     SymmetrisedLayer,
+    probe_seal,
     publish_probe,
     read_probes,
 )
@@ -50,8 +51,19 @@ def test_a_folder_without_probes_gives_none(results):
 def test_a_probe_written_before_layers_could_be_left_out_is_read(results):
     fields = make_probe("a").model_dump(mode="json")
     del fields["not_symmetrised"]
-    results.probes.mkdir(parents=True)
+    write(results, fields | {"sha256": probe_seal(fields)})
+    assert read_probes(results) == [make_probe("a")]
+
+
+def write(results, fields):
+    results.probes.mkdir(parents=True, exist_ok=True)
     results.trial("a").probe.write_text(json.dumps(fields))
+
+
+def test_the_seal_does_not_depend_on_spaces_or_order(results):
+    publish_probe(results, make_probe("a"))
+    fields = json.loads(results.trial("a").probe.read_text())
+    write(results, dict(reversed(fields.items())))
     assert read_probes(results) == [make_probe("a")]
 
 
@@ -87,3 +99,17 @@ def test_a_probe_under_the_name_of_another_trial_is_told(results):
     publish_probe(results, make_probe("a"))
     results.trial("a").probe.rename(results.trial("b").probe)
     assert "b.json: is the probe of a" in told(results)
+
+
+@pytest.mark.parametrize(
+    "change", [{"all_symmetrised_error_percent": 20.3}, {"sha256": "ab"}, {"sha256": None}]
+)
+def test_a_changed_number_or_seal_is_told(results, change):
+    publish_probe(results, make_probe("a"))
+    write(results, json.loads(results.trial("a").probe.read_text()) | change)
+    assert "a.json: does not agree with the sha256 in it, so it was changed" in told(results)
+
+
+def test_a_probe_without_a_seal_is_told(results):
+    write(results, make_probe("a").model_dump(mode="json"))
+    assert "does not agree with the sha256 in it" in told(results)

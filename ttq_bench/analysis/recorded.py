@@ -6,7 +6,7 @@ files), numbers are numbers.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ttq_bench.errors import ResultsError
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.paths import SAFE_ID, ResultsPaths
-from ttq_bench.records.probes import Probe
+from ttq_bench.records.probes import LARGEST_DIFFERENCE_PERCENT, Probe
 from ttq_bench.records.schema import TABLES, TrialRecord
 from ttq_bench.records.store import read_records
 from ttq_bench.records.training_version import is_current
@@ -92,6 +92,19 @@ class ShownSpec(BaseModel):
     validation_count: Annotated[int, Field(ge=0, lt=MOST)] | None = None
 
 
+class OlderQuantization(BaseModel):
+    """As far as an older record is compared with its own tables."""
+
+    conversion: dict[str, Any] | None = None
+
+
+class OlderSpec(BaseModel):
+    """As far as an older record is compared with its own tables."""
+
+    recipe: dict[str, Any] = {}
+    quantization: OlderQuantization | None = None
+
+
 class ShownRun(BaseModel):
     """What the report reads of how a trial was run."""
 
@@ -117,9 +130,10 @@ def check_record(results: ResultsPaths, record: TrialRecord) -> None:
     version = record.spec.get("training_version", 0)
     if type(version) is not int:
         raise ResultsError(f"{path}: not a record (training_version is no whole number)")
-    if not is_current(record):
-        return  # left out of everything
     try:
+        if not is_current(record):  # left out of everything; only `verify` looks into it
+            OlderSpec.model_validate(record.spec)
+            return
         ShownSpec.model_validate(record.spec)
         ShownRun.model_validate(record.run)
         for alarm in record.alarms:
@@ -139,11 +153,25 @@ def check_record(results: ResultsPaths, record: TrialRecord) -> None:
         raise ResultsError(f"{path}: not a record (unknown table {one_line(min(unknown), 80)!r})")
 
 
-def checked_probes(results: ResultsPaths, probes: Iterable[Probe]) -> list[Probe]:
-    """Return the probes; ``ResultsError`` for one whose layers or kernels cannot be shown."""
-    probes = list(probes)
+def checked_probes(
+    results: ResultsPaths, records: Mapping[str, TrialRecord], probes: Iterable[Probe]
+) -> list[Probe]:
+    """Return the probes of ``records``, which are by trial id.
+
+    ``ResultsError`` for one whose layers or kernels cannot be shown, or of other weights than those
+    its record tells of.
+    """
+    probes = [probe for probe in probes if probe.trial_id in records]
     for probe in probes:
         path = results.trial(probe.trial_id).probe
+        errors = records[probe.trial_id].errors
+        recorded = errors.final_percent if errors else probe.as_trained_error_percent
+        if not abs(probe.as_trained_error_percent - recorded) <= LARGEST_DIFFERENCE_PERCENT:
+            raise ResultsError(
+                f"{path}: not a probe of its record's weights (a test error of"
+                f" {probe.as_trained_error_percent:.2f} %, recorded {recorded:.2f} %); delete it and"
+                " run `ttq-bench probe` again"
+            )
         names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
         try:
             for name in names:

@@ -151,7 +151,7 @@ def load_tables(results: ResultsPaths) -> Tables:
     epochs = _joined(results, records, "epochs.parquet")
     scales = _joined(results, records, "scales.parquet")
     histograms = _joined(results, records, "histograms.parquet")
-    probes = checked_probes(results, (p for p in read_probes(results) if p.trial_id in records))
+    probes = checked_probes(results, records, read_probes(results))
     return Tables(trials, epochs, scales, histograms, probes, read_failures(results), left_out)
 
 

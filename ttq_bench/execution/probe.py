@@ -23,7 +23,13 @@ from ttq_bench.execution.symmetrise import (
 from ttq_bench.execution.trained import RecordedTrial, trained_model
 from ttq_bench.files import digest_path
 from ttq_bench.provenance import collect_provenance
-from ttq_bench.records.probes import PROBE_VERSION, Kernels, Probe, SymmetrisedLayer
+from ttq_bench.records.probes import (
+    LARGEST_DIFFERENCE_PERCENT,
+    PROBE_VERSION,
+    Kernels,
+    Probe,
+    SymmetrisedLayer,
+)
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import layer_statistics
@@ -33,8 +39,6 @@ from ttq_bench.training.loop import EVALUATION_BATCH
 REESTIMATION_IMAGES = 5120
 REESTIMATION_BATCH = 128  # 40 full batches: each counts the same in the average
 SEED = 0  # the same images for every trial of a dataset
-# Another device or number of threads moves a few images over a border: not 0.3 % of them.
-LARGEST_DIFFERENCE_PERCENT = 0.3
 
 
 class ProbeImages:

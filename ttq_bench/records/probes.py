@@ -2,9 +2,11 @@
 
 A probe answers what a record cannot: whether the difference of the scales matters. Each quantized
 layer gets sqrt(W_p W_n) as both scales, alone and all together; batch normalisation is estimated
-anew on training images; the change of test error is the answer.
+anew on training images; the change of test error is the answer. The field ``sha256`` of the file
+seals all others, as ``SHA256SUMS`` does a record.
 """
 
+import hashlib
 import json
 from typing import Any
 
@@ -16,6 +18,10 @@ from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
 
 PROBE_VERSION = 1
+# Between the test error of a record and that of its weights, measured again: on another device,
+# with another number of threads. Weights of another trial differ by more, seldom by less.
+LARGEST_DIFFERENCE_PERCENT = 0.3
+_FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
 
 class SymmetrisedLayer(BaseModel):
@@ -65,9 +71,16 @@ class Probe(BaseModel):
 
 
 def publish_probe(results: ResultsPaths, probe: Probe) -> None:
-    """Write the probe of a trial, whole or not at all."""
-    text = json.dumps(probe.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
+    """Write the probe of a trial, sealed, whole or not at all."""
+    fields = probe.model_dump(mode="json")
+    text = json.dumps({**fields, "sha256": probe_seal(fields)}, indent=2, sort_keys=True) + "\n"
     write_atomically(results.trial(probe.trial_id).probe, text.encode())
+
+
+def probe_seal(fields: dict[str, Any]) -> str:
+    """Return the sha256 of a probe's fields as JSON with sorted keys and no spaces."""
+    plain = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def read_probes(results: ResultsPaths) -> list[Probe]:
@@ -75,8 +88,10 @@ def read_probes(results: ResultsPaths) -> list[Probe]:
     probes = []
     for path in sorted(results.probes.glob("*.json")):
         try:
-            probe = Probe.model_validate_json(path.read_bytes())
-        except (OSError, pydantic.ValidationError) as error:
+            fields = _FIELDS.validate_json(path.read_bytes())
+            seal = fields.pop("sha256", None)
+            probe = Probe.model_validate_json(json.dumps(fields))
+        except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ResultsError(
                 f"{path}: not a probe ({reason}); delete it and run `ttq-bench probe` again"
@@ -88,5 +103,10 @@ def read_probes(results: ResultsPaths) -> list[Probe]:
             )
         if probe.trial_id != path.stem:
             raise ResultsError(f"{path}: is the probe of {probe.trial_id}; give it its name back")
+        if seal != probe_seal(fields):
+            raise ResultsError(
+                f"{path}: does not agree with the sha256 in it, so it was changed; restore it from"
+                " version control, or delete it and run `ttq-bench probe` again"
+            )
         probes.append(probe)
     return probes
