@@ -1,13 +1,17 @@
 """Records as tables."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
 
 from tests.paired_records import SHORT, tables_of
-from tests.written_records import write_grid, write_probe, write_trial
+from tests.records.test_probes import make_probe
+from tests.written_records import as_recorded, write_grid, write_probe, write_trial
 from ttq_bench.errors import ResultsError
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import publish_probe
 
 EQUAL = {"layer1.conv1": (1.0, 1.0)}
 
@@ -96,6 +100,20 @@ def test_a_probe_that_is_damaged_is_told(tmp_path):
     path.write_text(json.dumps({"trial_id": "ttq-0"}))
     with pytest.raises(ResultsError, match="not a probe"):
         tables_of(tmp_path)
+
+
+@pytest.mark.parametrize("difference", [0.31, -0.31, math.nan])
+def test_a_probe_of_other_weights_than_those_of_the_record_is_told(tmp_path, difference):
+    write_grid(tmp_path, seeds=1)
+    probe = as_recorded(tmp_path, make_probe("ttq-0"))
+    error = probe.as_trained_error_percent
+    change = {"as_trained_error_percent": error + difference}
+    publish_probe(ResultsPaths(tmp_path), probe.model_copy(update=change))
+    with pytest.raises(ResultsError, match=r"not a probe of its record's weights|not a probe"):
+        tables_of(tmp_path)
+    change = {"as_trained_error_percent": error + 0.29}
+    publish_probe(ResultsPaths(tmp_path), probe.model_copy(update=change))
+    assert len(tables_of(tmp_path).probes) == 1
 
 
 def test_an_empty_folder_gives_empty_tables(tmp_path):

@@ -73,6 +73,15 @@ CASES = {
     "no recipe": refused(with_spec(recipe=None), NOT),
     "no spec": shown(with_record(lambda r: r | {"spec": {}})),  # of an older version: left out
     "a seed of 30 digits": refused(with_spec(seed=10**30), NOT),
+    "an older record whose recipe is a list": refused(
+        with_spec(training_version=0, recipe=[]), NOT
+    ),
+    "an older method that is a word": refused(
+        with_spec(training_version=0, quantization="ttq"), NOT
+    ),
+    "a probe of other weights": refused(
+        with_probe(lambda p: p.update(as_trained_error_percent=1.0)), "its record's weights"
+    ),
     "a version that is no number": refused(with_spec(training_version="<b>"), NOT),
     "a parent that leads out": refused(with_spec(parent="../../outside/secret.txt"), NOT),
     "seconds that are no number": refused(

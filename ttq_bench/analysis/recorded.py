@@ -169,8 +169,8 @@ def checked_probes(
         if not abs(probe.as_trained_error_percent - recorded) <= LARGEST_DIFFERENCE_PERCENT:
             raise ResultsError(
                 f"{path}: not a probe of its record's weights (a test error of"
-                f" {probe.as_trained_error_percent:.2f} %, recorded {recorded:.2f} %); delete it and"
-                " run `ttq-bench probe` again"
+                f" {probe.as_trained_error_percent:.2f} %, recorded {recorded:.2f} %); delete it"
+                " and run `ttq-bench probe` again"
             )
         names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
         try:
