@@ -13,7 +13,7 @@ from ttq_bench.cli import main
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
-from ttq_bench.training.checkpoints import load_latest
+from ttq_bench.training.checkpoints import whole_states
 
 LONG = 400  # epochs that no test waits for
 PARENT = ("full_precision",)
@@ -43,7 +43,7 @@ class Run:
 
     def seconds_of_epochs(self):
         """Seconds of each epoch in the last checkpoint: no two trainings have the same."""
-        history = load_latest(sorted(self.paths.attempts.glob("*/checkpoints")))["history"]
+        history = next(whole_states(self.paths.attempts.glob("*/checkpoints")))["history"]
         return [entry["row"]["epoch_seconds"] for entry in history if "row" in entry]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ttq_bench.training.checkpoints import Checkpoints, load_state, save_state
+from ttq_bench.training.checkpoints import Checkpoints, load_state, save_state, whole_states
 
 
 def state(epoch: int) -> dict:
@@ -140,3 +140,15 @@ def test_what_is_no_mapping_is_not_a_state(tmp_path):
     save_state(tmp_path / "weights.pt", [1, 2])
 
     assert load_state(tmp_path / "weights.pt") is None
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".sha256"])
+def test_a_disk_that_fails_to_read_is_not_taken_for_damage(checkpoints, suffix):
+    path = newest(checkpoints).with_suffix(suffix)
+    path.unlink()
+    path.symlink_to(path.name)  # reading it fails with an error of the system: too many links
+
+    with pytest.raises(OSError, match="symbolic links"):
+        next(whole_states([checkpoints.folder]))
+    with pytest.raises(OSError, match="symbolic links"):
+        load_state(newest(checkpoints))

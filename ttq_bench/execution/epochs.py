@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -21,12 +22,12 @@ from ttq_bench.execution.outcome import Outcome
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import convert_, is_scale, starting_model
 from ttq_bench.records.attempts import attempt_numbers
-from ttq_bench.records.paths import AttemptPaths
+from ttq_bench.records.paths import AttemptPaths, TrialPaths
 from ttq_bench.records.progress import Progress
 from ttq_bench.records.schema import Start
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import set_epoch_
-from ttq_bench.training.checkpoints import KEEP, Checkpoints, load_latest
+from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import (
     EVALUATION_BATCH,
@@ -57,14 +58,14 @@ def state_at_start(
     attempt: AttemptPaths,
     made_by: MadeBy,
 ) -> TrainingState:
-    """Return the state of the last checkpoint of any attempt, or the one before the first step.
+    """Return the state of the last fitting checkpoint, or the one before the first step.
 
-    One that other code wrote, or that was trained on other pixels, is left alone.
+    Those of all attempts are looked at; one that other code wrote, or that was trained on other
+    pixels, is left alone.
     """
     paths = attempt.trial
     device = torch.device(settings.device)
-    last = load_latest(paths.attempt(number).checkpoints for number in attempt_numbers(paths))
-    saved = last if last is not None and last.get("made_by") == asdict(made_by) else None
+    saved, has_others = _saved(paths, made_by)
     model, weights_sha256 = starting_model(spec, classes, paths.results, device)
     begun = None
     if saved is None and weights_sha256 is not None:
@@ -78,9 +79,22 @@ def state_at_start(
         state.load_state_dict(saved)
     else:
         state.history.append(start_entry(model, begun))
-    anew = last is not None and saved is None
+    anew = has_others and saved is None
     state.history.append(attempt_entry(state.epoch, attempt.number, settings, anew=anew))
     return state
+
+
+def _saved(paths: TrialPaths, made_by: MadeBy) -> tuple[dict[str, Any] | None, bool]:
+    """Return the latest state that this code made from these images, and whether others were met.
+
+    Others may be of a later epoch: they do not hide it.
+    """
+    has_others = False
+    for state in whole_states(paths.attempt(n).checkpoints for n in attempt_numbers(paths)):
+        if state.get("made_by") == asdict(made_by):
+            return state, has_others
+        has_others = True
+    return None, has_others
 
 
 @dataclass

@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,22 @@ def save_state(path: Path, state: dict[str, Any], fence: Callable[[], object] = 
 def load_state(path: Path) -> dict[str, Any] | None:
     """Return a saved state on the host, or None where it is missing, half written or damaged.
 
-    A flipped bit inside a tensor would load silently; the digest does not let it.
+    A flipped bit inside a tensor would load silently; the digest does not let it. An ``OSError`` of
+    reading goes through: a disk that fails for a moment is no damage, and epochs would be lost.
     """
     try:
-        content = path.read_bytes()
-        expected = digest_path(path).read_text(encoding="ascii").strip()
-        if hashlib.sha256(content).hexdigest() != expected:
-            return None
+        content, digest = path.read_bytes(), digest_path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if hashlib.sha256(content).hexdigest().encode() != digest.strip():
+        return None
+    try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:  # torch packs nothing: no bombs
             if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
                 return None
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception:  # whatever reading a strange file raises
         return None
     return state if isinstance(state, dict) else None
@@ -67,13 +72,15 @@ class Checkpoints:
 
     def load_latest(self) -> dict[str, Any] | None:
         """Return the newest state that is whole, or None."""
-        return load_latest([self.folder])
+        return next(whole_states([self.folder]), None)
 
 
-def load_latest(folders: Iterable[Path]) -> dict[str, Any] | None:
-    """Return the state of the latest epoch in any of ``folders`` that is whole, or None."""
-    states = (load_state(path) for path in _newest_first(folders))
-    return next((state for state in states if state is not None), None)
+def whole_states(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield the states in all ``folders`` that are whole, those of later epochs first."""
+    for path in _newest_first(folders):
+        state = load_state(path)
+        if state is not None:
+            yield state
 
 
 def _newest_first(folders: Iterable[Path]) -> list[Path]:
