@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import multiprocessing
@@ -22,6 +23,8 @@ from ttq_bench.records.store import (
     table_bytes,
     write_failure,
 )
+
+ROWS = make_epochs([9.0])
 
 
 def test_a_published_record_is_read_back_with_the_hashes_of_its_tables(
@@ -208,3 +211,30 @@ def test_a_failure_beside_a_record_that_was_copied_in_is_over(paths, record, epo
     publish_record(paths, record, {"epochs.parquet": epochs})
     write_failure(paths, "a", "b", {})
     assert read_failures(paths.results) == []
+
+
+def keep_publishing(results, begun, count):
+    for number in range(count):
+        with contextlib.suppress(OSError):
+            publish_record(
+                results.trial(f"t{number}"), make_record(f"t{number}"), {"epochs.parquet": ROWS}
+            )
+        begun.set()
+
+
+def test_a_writer_that_is_still_at_work_while_leftovers_are_deleted_publishes_whole_or_not(results):
+    begun = multiprocessing.Event()
+    writer = multiprocessing.Process(target=keep_publishing, args=(results, begun, 300))
+    writer.start()
+    begun.wait(30)
+    while writer.is_alive():
+        remove_leftovers(results)
+    writer.join()
+
+    assert writer.exitcode == 0
+    remove_leftovers(results)
+    names = sorted(path.name for path in results.trials.iterdir())
+    assert names
+    for name in names:
+        read_record(results.trial(name).record)
+        read_table(results.trial(name), "epochs.parquet")

@@ -1,8 +1,10 @@
 """Publishing and reading records: a trial's folder appears whole, once."""
 
+import contextlib
 import errno
 import io
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +19,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
 from ttq_bench.records.seal import SEAL, check_seal, read_sealed, seal_bytes, sha256
 
+DOOMED = ".doomed-"
 Rows = Sequence[dict[str, Any]]
 _FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
@@ -61,9 +64,16 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
 
 
 def remove_leftovers(results: ResultsPaths) -> None:
-    """Delete what writers left that were killed; call it when no trial runs."""
+    """Delete what writers left that were killed; call it when no trial runs.
+
+    Should one be at work all the same, cut off from its driver, it cannot publish what is half
+    deleted: its folder gets another name first, in one step.
+    """
     for hidden in results.trials.glob(".*"):
-        shutil.rmtree(hidden, ignore_errors=True)
+        doomed = hidden.with_name(f"{DOOMED}{secrets.token_hex(8)}")
+        with contextlib.suppress(OSError):
+            hidden.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
     for name in ("work", "plans", "failures", "probes"):
         remove_temporaries(results.root / name, "**/.*.tmp")
 
