@@ -1,11 +1,14 @@
 """Attempts: who claims, who is superseded, what a damaged lease does."""
 
+import hashlib
+import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.claimed import LEASE
+from ttq_bench.files import publish_once
 from ttq_bench.records.attempts import (
     End,
     attempt_numbers,
@@ -76,3 +79,22 @@ def test_a_folder_that_cannot_be_made_is_told(paths):
     assert attempt_numbers(paths) == []
     with pytest.raises(OSError, match="attempts"):
         claim(paths, LEASE)
+
+
+@pytest.mark.parametrize("fields", [{}, {"x": 1}, {"cause": "crash"}, {"process": "one"}, []])
+def test_a_sealed_file_of_another_form_counts_as_damaged(paths, fields):
+    attempt = claim(paths, LEASE)
+    content = json.dumps(fields)
+    sealed = f"{hashlib.sha256(content.encode()).hexdigest()}\n{content}\n"
+    attempt.lease.write_text(sealed)
+    attempt.end.write_text(sealed)
+
+    assert read_lease(attempt) is None
+    assert earlier_ends(claim(paths, LEASE)) == {"1": "its lease is damaged"}
+    attempt.lease.unlink()
+    assert publish_once(attempt.lease, second_lease(paths))
+    assert earlier_ends(paths.attempt(2)) == {"1": "unknown: its driver ended, too"}
+
+
+def second_lease(paths):
+    return paths.attempt(2).lease.read_bytes()

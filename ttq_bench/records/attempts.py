@@ -10,7 +10,8 @@ import json
 import re
 import socket
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pydantic
 
@@ -18,7 +19,7 @@ from ttq_bench.files import publish_once
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
 
 LEASE = re.compile(r"(\d{6})\.lease\.json")
-_FIELDS = pydantic.TypeAdapter(dict[str, Any])
+Form = TypeVar("Form")
 MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not do as it is told
 
 
@@ -39,6 +40,9 @@ class End:
 
     cause: str
     message: str
+
+
+_LEASE, _END = pydantic.TypeAdapter(Lease), pydantic.TypeAdapter(End)
 
 
 def claim(paths: TrialPaths, lease: Lease) -> AttemptPaths:
@@ -81,8 +85,7 @@ def why_superseded(attempt: AttemptPaths) -> str:
 
 def read_lease(attempt: AttemptPaths) -> Lease | None:
     """Return the lease of an attempt; None where it is missing or damaged."""
-    fields = _unsealed(attempt.lease.read_bytes) if attempt.lease.exists() else None
-    return Lease(**fields) if fields else None
+    return _unsealed(attempt.lease, _LEASE)
 
 
 def note_end(attempt: AttemptPaths, end: End) -> None:
@@ -102,8 +105,8 @@ def earlier_ends(attempt: AttemptPaths) -> dict[str, str]:
 def _end_of(attempt: AttemptPaths) -> str:
     if read_lease(attempt) is None:
         return "its lease is damaged"
-    fields = _unsealed(attempt.end.read_bytes) if attempt.end.exists() else None
-    return "{cause}: {message}".format(**fields) if fields else "unknown: its driver ended, too"
+    end = _unsealed(attempt.end, _END)
+    return f"{end.cause}: {end.message}" if end else "unknown: its driver ended, too"
 
 
 def this_host() -> str:
@@ -117,11 +120,12 @@ def _sealed(fields: dict[str, Any]) -> bytes:
     return f"{digest}\n{content}\n".encode()
 
 
-def _unsealed(read: Any) -> dict[str, Any] | None:
+def _unsealed(path: Path, form: pydantic.TypeAdapter[Form]) -> Form | None:
+    """Return what ``_sealed`` wrote; None where it is missing, damaged or of another form."""
     try:
-        digest, content, rest = read().decode().split("\n", 2)
+        digest, content, rest = path.read_bytes().decode().split("\n", 2)
         if rest or hashlib.sha256(content.encode()).hexdigest() != digest:
             return None
-        return _FIELDS.validate_json(content)
+        return form.validate_json(content, strict=True)
     except (OSError, ValueError):
         return None
