@@ -29,6 +29,7 @@ from ttq_bench.execution.trial import run_trial
 from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import quantize_
 from ttq_bench.ternary.methods import METHODS as METHOD_CATALOG
@@ -103,7 +104,7 @@ def losses_of(results: Path, spec: TrialSpec) -> list[list[float]]:
 
 def weights_digest(results: Path, spec: TrialSpec) -> str:
     """Return the sha256 of the final weights of a trial: a bit that no loss shows is seen here."""
-    state = load_state(ResultsPaths(results).trial(spec.trial_id).weights)
+    state = load_state(weights_path(ResultsPaths(results).trial(spec.trial_id)))
     assert state is not None
     return digest_of(state["model"])
 

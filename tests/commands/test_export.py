@@ -9,6 +9,7 @@ from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.export.packed_file import load_packed
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.weights import weights_path
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the ONNX exporter warns of its own calls
 
@@ -120,7 +121,7 @@ def test_what_a_killed_writer_left_behind_is_no_trial(trained, tmp_path, capsys)
 
 def test_weights_that_are_gone_are_told_with_what_to_do(trained, tmp_path, capsys):
     results, specs = trained
-    weights = ResultsPaths(results).trial(specs[1].trial_id).weights
+    weights = weights_path(ResultsPaths(results).trial(specs[1].trial_id))
     content = weights.read_bytes()
     weights.unlink()
 

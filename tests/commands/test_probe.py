@@ -15,6 +15,7 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import read_probes
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
 
@@ -130,7 +131,7 @@ def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(results
 
 
 def test_weights_that_are_damaged_are_told(results, names):
-    weights = results.trial(names[0]).weights
+    weights = weights_path(results.trial(names[0]))
     weights.write_bytes(weights.read_bytes()[:-1])
     told = refused(results)
     assert f"{weights}: weights are missing or damaged" in told

@@ -4,6 +4,7 @@ from tests.tiny_suite import settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.weights import weights_path
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def test_a_parent_whose_weights_are_gone_is_made_again_for_a_new_child(words, tm
     run_trial(spec, settings_for(results.root, cache), bool)
     parent = results.trial(spec.trial_id)
     record = parent.record.read_bytes()
-    parent.weights.unlink()
+    weights_path(parent).unlink()
     assert main(words) == 0
-    assert parent.weights.exists()
+    assert weights_path(parent).exists()
     assert parent.record.read_bytes() == record
 
 

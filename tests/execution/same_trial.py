@@ -6,6 +6,7 @@ import torch
 from pyarrow import parquet
 
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.weights import weights_path
 from ttq_bench.training.checkpoints import load_state
 
 
@@ -20,7 +21,10 @@ def exact(table):
 
 def assert_same_trial(paths, expected):
     """Weights bit for bit, and all tables but for the seconds."""
-    weights, wanted = load_state(paths.weights)["model"], load_state(expected.weights)["model"]
+    weights, wanted = (
+        load_state(weights_path(paths))["model"],
+        load_state(weights_path(expected))["model"],
+    )
     assert weights.keys() == wanted.keys()
     assert all(torch.equal(weights[key], wanted[key]) for key in wanted)
     names = {path.name for path in paths.folder.iterdir()}

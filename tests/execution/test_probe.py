@@ -18,6 +18,7 @@ from ttq_bench.execution.trial import run_trial
 from ttq_bench.files import file_digest
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
 from ttq_bench.ternary.conversion import quantize_, quantized_layers, quantizer_of
@@ -92,7 +93,7 @@ def test_the_probe_of_a_network_without_batch_normalisation(lenet):
     assert [layer.layer for layer in probe.symmetrised] == ["conv2", "fc1", "fc2"]
     assert probe.all_symmetrised_error_percent is not None
     assert probe.not_symmetrised == ()
-    assert probe.weights_sha256 == file_digest(trial.paths.weights)
+    assert probe.weights_sha256 == file_digest(weights_path(trial.paths))
     assert probe.run["pixels_sha256"] == trial.record.run["pixels_sha256"]
     assert probe.seconds > 0
 
@@ -214,9 +215,9 @@ def test_weights_that_are_not_those_of_the_record_are_refused(lenet, tmp_path):
     trial, images, settings = lenet
     shutil.copytree(trial.paths.work, tmp_path / "work" / trial.paths.trial_id)
     paths = ResultsPaths(tmp_path).trial(trial.paths.trial_id)
-    state = load_state(paths.weights)
+    state = load_state(weights_path(paths))
     state["model"]["linear.bias"][3] += 100.0
-    save_state(paths.weights, state)
+    save_state(weights_path(paths), state)
 
     with pytest.raises(
         ResultsError, match=r"weights\.pt: not the weights of the record.* 91\.00 %"

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.claimed import claimed_progress
 from tests.execution.same_trial import assert_same_trial, bring_parent, rows
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.data.identity import identify
@@ -13,11 +14,12 @@ from ttq_bench.execution.start import convert_, starting_model
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.files import digest_path
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
+from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCALE_COLUMNS
 from ttq_bench.records.store import read_record
+from ttq_bench.records.weights import weights_path
 from ttq_bench.ternary.conversion import latent_of, quantized_layers
-from ttq_bench.training.checkpoints import load_state
+from ttq_bench.training.checkpoints import load_state, save_state
 
 TRIALS = pytest.mark.parametrize("index", [0, 1, 2], ids=["full_precision", "ttq-1", "ttq-2"])
 
@@ -47,7 +49,7 @@ def test_a_record_says_what_its_tables_and_weights_say(whole, cache, index):
     assert (record.outcome, record.epochs_done, record.spec) == ("finished", 3, spec.resolved())
     assert record.errors.final_percent == table[-1]["test_error_percent"]
     assert record.training_seconds == pytest.approx(sum(row["epoch_seconds"] for row in table))
-    parameters = load_state(paths.weights)["model"]
+    parameters = load_state(weights_path(paths))["model"]
     assert record.parameter_count == sum(
         value.numel() for key, value in parameters.items() if not key.endswith("threshold")
     )
@@ -79,7 +81,7 @@ def test_a_trial_without_its_newest_checkpoint_goes_on_at_the_one_before(whole, 
 
 def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache):
     parent, *children = tiny_specs(cache, epochs=3)
-    trained = load_state(ResultsPaths(whole).trial(parent.trial_id).weights)["model"]
+    trained = load_state(weights_path(ResultsPaths(whole).trial(parent.trial_id)))["model"]
     source = find_source("digits", whole)
     images = load_images(source, identify(source, cache), cache)
     assert len(children) == 2
@@ -103,7 +105,7 @@ def test_a_trial_planned_with_other_images_is_refused(cache, tmp_path):
 def test_a_child_without_the_weights_of_its_parent_says_what_to_do(whole, cache, tmp_path, damage):
     child = tiny_specs(cache, epochs=3)[1]
     bring_parent(child, whole, tmp_path)
-    weights = ResultsPaths(tmp_path).trial(child.parent).weights
+    weights = weights_path(ResultsPaths(tmp_path).trial(child.parent))
     if damage == "missing":
         weights.unlink()
     else:
@@ -127,7 +129,9 @@ def test_a_child_records_the_weights_it_started_from_and_their_error(whole, cach
     paths = ResultsPaths(whole)
     start = read_record(paths.trial(child.trial_id).record).start
     record = read_record(paths.trial(parent.trial_id).record)
-    assert start.weights_sha256 == digest_path(paths.trial(parent.trial_id).weights).read_text()
+    assert (
+        start.weights_sha256 == digest_path(weights_path(paths.trial(parent.trial_id))).read_text()
+    )
     assert start.test_error_percent == record.errors.final_percent
     assert record.start is None
 
@@ -140,3 +144,39 @@ def test_every_process_that_took_a_trial_up_is_named_in_its_record(cache, tmp_pa
     attempts = read_record(paths.record).run["attempts"]
     assert [attempt["after_epoch"] for attempt in attempts] == [0, 2]
     assert all(attempt["torch"] == torch.__version__.partition("+")[0] for attempt in attempts)
+
+
+def test_a_checkpoint_of_other_code_hides_no_earlier_one_of_this_code(cache, tmp_path):
+    spec, settings = tiny_specs(cache, epochs=3)[0], settings_for(tmp_path, cache)
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+
+    def after(epochs):
+        return lambda: getattr(read_progress(paths), "epoch", 0) >= epochs
+
+    assert run_trial(spec, settings, after(2)) == "stopped"
+    for path in paths.attempt(1).checkpoints.glob("*.pt"):
+        made = load_state(path)
+        save_state(path, made | {"made_by": made["made_by"] | {"arithmetic": "of other code"}})
+    claimed_progress(paths, Progress(0, 3, 0.0, None, None, 0.0))
+    assert run_trial(spec, settings, after(1)) == "stopped"
+    assert run_trial(spec, settings, bool) == "finished"
+
+    taken_up = read_record(paths.record).run["attempts"]
+    assert [(one["after_epoch"], one["anew"]) for one in taken_up] == [(0, True), (1, False)]
+
+
+def test_how_attempts_ended_is_recorded_without_paths(cache, tmp_path):
+    spec, settings = tiny_specs(cache, epochs=1)[0], settings_for(tmp_path, cache)
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    folder = paths.attempt(1).folder
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(folder.name)
+    with pytest.raises(OSError, match=str(tmp_path)):
+        run_trial(spec, settings, bool)
+
+    folder.unlink()
+    assert run_trial(spec, settings, bool) == "finished"
+
+    assert read_record(paths.record).run["earlier_attempts_ended"] == {
+        "1": "system: File exists"
+    }

@@ -17,7 +17,8 @@ from ttq_bench.records.attempts import read_lease, why_over
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_record, read_table
-from ttq_bench.training.checkpoints import load_latest, load_state
+from ttq_bench.records.weights import weights_path
+from ttq_bench.training.checkpoints import load_state, whole_states
 
 TRUNCATIONS, FLIPS = 50, 200
 
@@ -72,7 +73,7 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(
         path.write_bytes(damaged)
         assert load_state(path.with_suffix(".pt")) is None, what
         if number % 10 == 0:
-            assert load_latest([attempt.checkpoints])["epoch"] == 1, what
+            assert next(whole_states([attempt.checkpoints]))["epoch"] == 1, what
         noticed += 1
     some = random.Random(4).sample(list(damages(content, seed=3)), times(2, full=25))
     for number, (what, damaged) in enumerate(some):
@@ -101,11 +102,11 @@ def test_damaged_weights_are_made_again_and_never_fine_tuned(
     results = tmp_path / "results"
     bring_parent(spec, source, results)
     paths = ResultsPaths(results).trial(spec.parent)
-    content, noticed = paths.weights.read_bytes(), 0
+    content, noticed = weights_path(paths).read_bytes(), 0
     for what, damaged in damages(content, seed=5):
-        paths.weights.write_bytes(damaged)
-        assert not is_intact(paths.weights), what
-        assert load_state(paths.weights) is None, what
+        weights_path(paths).write_bytes(damaged)
+        assert not is_intact(weights_path(paths)), what
+        assert load_state(weights_path(paths)) is None, what
         noticed += 1
     with pytest.raises(Exception, match=r"weights of the parent are missing or damaged; run the"):
         run_trial(spec, settings_for(results, cache), bool)

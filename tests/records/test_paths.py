@@ -12,14 +12,14 @@ def test_a_name_that_could_leave_the_folder_is_refused(results, name):
 
 
 def attempt_files(attempt):
-    return [attempt.lease, attempt.end, attempt.folder, attempt.progress, attempt.checkpoints]
+    files = [attempt.lease, attempt.end, attempt.progress, attempt.weights]
+    return [*files, attempt.folder, attempt.checkpoints]
 
 
 def test_no_two_files_of_a_trial_share_a_path_and_all_are_under_the_root(paths):
     found = [
         paths.record,
         paths.failure,
-        paths.weights,
         *attempt_files(paths.attempt(1)),
         *attempt_files(paths.attempt(2)),
     ]
@@ -30,7 +30,7 @@ def test_no_two_files_of_a_trial_share_a_path_and_all_are_under_the_root(paths):
 
 def test_what_can_be_deleted_lies_under_work_and_what_is_to_be_kept_does_not(paths):
     work = paths.results.root / "work"
-    for path in (paths.weights, *attempt_files(paths.attempt(1)), paths.results.lock):
+    for path in (*attempt_files(paths.attempt(1)), paths.results.lock):
         assert path.is_relative_to(work)
     for path in (paths.record, paths.failure, paths.results.summary):
         assert not path.is_relative_to(work)

@@ -10,6 +10,7 @@ from ttq_bench.records.attempts import claim
 from ttq_bench.records.progress import Progress, write_progress
 from ttq_bench.records.store import publish_record, write_failure
 from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.costs import STARTUP_SECONDS
 from ttq_bench.suite.plan import make_plan
 
@@ -29,7 +30,7 @@ def publish(results, spec, outcome="finished"):
 
 
 def keep_weights(results, spec):
-    weights = results.trial(spec.trial_id).weights
+    weights = weights_path(results.trial(spec.trial_id))
     weights.parent.mkdir(parents=True, exist_ok=True)
     weights.write_bytes(b"weights")
     digest_path(weights).write_text(file_digest(weights))
@@ -104,7 +105,7 @@ def test_a_parent_whose_weights_are_there_is_done(specs, results):
 def test_a_parent_whose_weights_are_damaged_is_trained_again(specs, results):
     publish(results, specs[0])
     keep_weights(results, specs[0])
-    results.trial(specs[0].trial_id).weights.write_bytes(b"weighty")
+    weights_path(results.trial(specs[0].trial_id)).write_bytes(b"weighty")
     assert states(specs, results) == ["again", "new", "new"]
 
 

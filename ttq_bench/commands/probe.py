@@ -15,6 +15,7 @@ from ttq_bench.execution.trained import RecordedTrial, recorded_spec
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, publish_probe, read_probes
 from ttq_bench.records.training_version import TRAINING_VERSION, split_by_version
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 
 
@@ -25,7 +26,7 @@ def probe(options: argparse.Namespace) -> int:
     trials = chosen_trials(results, options.parts)
     there = {found.trial_id for found in read_probes(results)}
     missing = [trial for trial in trials if trial.paths.trial_id not in there]
-    pending = [trial for trial in missing if trial.paths.weights.exists()]
+    pending = [trial for trial in missing if weights_path(trial.paths).exists()]
     torch.set_num_threads(settings.threads)
     images = {_images_key(trial.spec): trial.spec for trial in pending}
     loaded = {key: ProbeImages(spec, settings) for key, spec in images.items()}

@@ -12,6 +12,7 @@ from rich.table import Table
 from ttq_bench.files import is_intact
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.plan import Plan, PlannedTrial
 from ttq_bench.text import duration
 
@@ -109,7 +110,9 @@ class Monitor:
 
     def _is_done(self, trial: PlannedTrial) -> bool:
         paths = self.results.trial(trial.spec.trial_id)
-        return paths.record.exists() and (trial.state != "again" or is_intact(paths.weights))
+        if trial.state == "again":
+            return is_intact(weights_path(paths))
+        return paths.record.exists()
 
     def _epochs_left(self, trial: PlannedTrial) -> float:
         if self._is_done(trial):

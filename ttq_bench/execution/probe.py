@@ -30,6 +30,7 @@ from ttq_bench.records.probes import (
     Probe,
     SymmetrisedLayer,
 )
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import layer_statistics
@@ -91,7 +92,7 @@ def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings
     return Probe(
         probe_version=PROBE_VERSION,
         trial_id=trial.paths.trial_id,
-        weights_sha256=digest_path(trial.paths.weights).read_text(encoding="ascii").strip(),
+        weights_sha256=digest_path(weights_path(trial.paths)).read_text(encoding="ascii").strip(),
         test_images=len(images.batches.test[1]),
         reestimation_images=sum(map(len, images.training)) if batch_norms(model) else 0,
         as_trained_error_percent=as_trained,
@@ -118,7 +119,7 @@ def _check_recorded(trial: RecordedTrial, error_percent: float) -> None:
     recorded = trial.record.errors.final_percent
     if not abs(error_percent - recorded) <= LARGEST_DIFFERENCE_PERCENT:
         raise ResultsError(
-            f"{trial.paths.weights}: not the weights of the record, which has a test error of"
+            f"{weights_path(trial.paths)}: not the weights of the record, which has a test error of"
             f" {recorded:.2f} % where they have {error_percent:.2f} %; delete them to leave this"
             " trial out"
         )

@@ -14,6 +14,7 @@ from ttq_bench.files import digest_path
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.weights import weights_path
 from ttq_bench.seeding import stream_seed
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import quantize_
@@ -53,7 +54,7 @@ def starting_model(
     model = build_model(spec.model, classes=classes, seed=stream_seed(spec.seed, "init"))
     digest = None
     if spec.parent is not None:
-        weights = results.trial(spec.parent).weights
+        weights = weights_path(results.trial(spec.parent))
         parent = load_state(weights)
         if parent is None:
             raise TtqBenchError(

@@ -10,6 +10,7 @@ from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import set_epoch_
 from ttq_bench.ternary.methods import METHODS
@@ -50,15 +51,16 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     It is on the host. Raises ``TtqBenchError`` for weights that are missing, damaged, or not those
     of such a network.
     """
-    state = load_state(paths.weights)
+    weights = weights_path(paths)
+    state = load_state(weights)
     model_state = state.get("model") if state else None
     if not isinstance(model_state, dict):
         raise ResultsError(
-            f"{paths.weights}: weights are missing or damaged (they stay on the machine that made"
+            f"{weights}: weights are missing or damaged (they stay on the machine that made"
             f" them); to train them anew, run the suite with another --results folder"
         )
     model = build_model(spec.model, classes=classes, seed=0)
     convert_(model, spec)
     set_epoch_(model, spec.recipe.epochs)
-    load_weights(model, model_state, source=str(paths.weights))
+    load_weights(model, model_state, source=str(weights))
     return model.eval()

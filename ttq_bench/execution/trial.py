@@ -35,7 +35,6 @@ from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import publish_record
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.text import without_credentials
 from ttq_bench.training.checkpoints import save_state
 from ttq_bench.training.loop import TrainingState
 
@@ -66,10 +65,18 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
         error = _in_other_hands(attempt) or raised
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
-            note_end(attempt, End(cause, without_credentials(str(error) or repr(error))))
+            note_end(attempt, End(cause, _in_words(error)))
         if error is raised:
             raise
         raise error from raised
+
+
+def _in_words(error: Exception) -> str:
+    """Return what may stand in a record for ever: no paths, no names of machines or people."""
+    if isinstance(error, SupersededError):
+        return str(error)
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or type(error).__name__
 
 
 def _in_other_hands(attempt: AttemptPaths) -> SupersededError | None:
@@ -99,7 +106,7 @@ def _attempted(
         note_end(heartbeat.attempt, End("stopped", "the run was asked to end"))
         return outcome
     weights = {"model": state.model.state_dict()}
-    save_state(heartbeat.attempt.trial.weights, weights, heartbeat.check)
+    save_state(heartbeat.attempt.weights, weights, heartbeat.check)
     record = make_record(
         spec,
         state,

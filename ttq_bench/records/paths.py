@@ -93,11 +93,6 @@ class TrialPaths:
         """Return the paths of one attempt, counted from 1."""
         return AttemptPaths(self, number)
 
-    @property
-    def weights(self) -> Path:
-        """Final weights, for fine-tuning and export."""
-        return self.work / "weights.pt"
-
 
 @dataclass(frozen=True, slots=True)
 class AttemptPaths:
@@ -120,6 +115,11 @@ class AttemptPaths:
     def folder(self) -> Path:
         """Folder of its own files."""
         return self.trial.attempts / f"{self.number:06d}"
+
+    @property
+    def weights(self) -> Path:
+        """Final weights, for fine-tuning and export; ``records/weights.py`` says whose count."""
+        return self.folder / "weights.pt"
 
     @property
     def checkpoints(self) -> Path:

@@ -17,6 +17,7 @@ from ttq_bench.records.training_version import (
     state_of,
     training_version,
 )
+from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.costs import (
     STARTUP_SECONDS,
     Rates,
@@ -121,7 +122,7 @@ def _planned(
     record = records.get(spec.trial_id)
     if record is not None:
         needed = any(child.is_pending for child in children) and record.outcome == "finished"
-        if needed and not is_intact(paths.weights):
+        if needed and not is_intact(weights_path(paths)):
             state = "again"
             reason = "has a record, but its weights are not on this machine and a child needs them"
         else:
