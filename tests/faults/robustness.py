@@ -105,7 +105,9 @@ def write_table(path: Path, seen: Iterable[Seen], *, full: bool) -> None:
         "# Robustness",
         "",
         "Kill anything, rerun the same command, lose at most one epoch, get the same numbers: what"
-        " `make faults` measured. Every fault is injected into real processes; nothing is mocked.",
+        " `make faults` measured, in real processes, on real Ray clusters, file systems and network"
+        " namespaces. Raised, and not provoked: the errors of single file operations (F1, F2) and a"
+        " GPU that is out of memory (F9). `+dirty`: measured before a commit of the same day.",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__.partition('+')[0]}, Ray"
         f" {metadata.version('ray')}, {processor_name()}, {len(os.sched_getaffinity(0))} cores.",

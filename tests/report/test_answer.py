@@ -30,7 +30,7 @@ def write_networks(root, scales, ttq, tied):
 def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.01, 20.19, 20.41))
     diverge, matter, stands = sentences(tmp_path)
-    assert diverge.startswith("1. **They stay within 5% of each other, that they stay within 10%")
+    assert diverge.startswith("1. **Training makes them differ by less than 5%, that it does so by less")
     assert "n = 3, stand-in: resnet20, cifar10-jpeg, protocol short" in diverge
     assert "changes the error by less than 0.25 points (+0.00 [-0.03, +0.03] points" in matter
     assert "Of 18 parts of its claims 2 contradicted by counting bytes" in stands

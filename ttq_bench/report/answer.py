@@ -16,12 +16,12 @@ QUESTION = (
     " and does it matter?**"
 )
 APART: dict[Verdict, str] = {
-    "supported": f"they become different by more than {MARGIN:.0%}",
-    "contradicted": f"they stay within {MARGIN:.0%} of each other",
-    "undecided": f"that they differ by more than {MARGIN:.0%} is neither shown nor excluded",
+    "supported": f"training makes them differ by more than {MARGIN:.0%}",
+    "contradicted": f"training makes them differ by less than {MARGIN:.0%}",
+    "undecided": f"that training makes them differ by more than {MARGIN:.0%} is neither shown nor excluded",
 }
 NEAR: dict[Verdict, str] = {
-    "supported": f", that they stay within {CLOSE:.0%} is shown",
+    "supported": f", that it does so by less than {CLOSE:.0%} is shown",
     "contradicted": f", and by more than {CLOSE:.0%}",
     "undecided": "",
 }
