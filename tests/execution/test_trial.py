@@ -177,6 +177,4 @@ def test_how_attempts_ended_is_recorded_without_paths(cache, tmp_path):
     folder.unlink()
     assert run_trial(spec, settings, bool) == "finished"
 
-    assert read_record(paths.record).run["earlier_attempts_ended"] == {
-        "1": "system: File exists"
-    }
+    assert read_record(paths.record).run["earlier_attempts_ended"] == {"1": "system: File exists"}

@@ -18,10 +18,10 @@ QUESTION = (
 APART: dict[Verdict, str] = {
     "supported": f"training makes them differ by more than {MARGIN:.0%}",
     "contradicted": f"training makes them differ by less than {MARGIN:.0%}",
-    "undecided": f"that training makes them differ by more than {MARGIN:.0%} is neither shown nor excluded",
+    "undecided": f"that training makes them differ by {MARGIN:.0%} is neither shown nor excluded",
 }
 NEAR: dict[Verdict, str] = {
-    "supported": f", that it does so by less than {CLOSE:.0%} is shown",
+    "supported": f", that it stays below {CLOSE:.0%} is shown",
     "contradicted": f", and by more than {CLOSE:.0%}",
     "undecided": "",
 }
