@@ -1,11 +1,14 @@
 """Error and loss of a network on held-out images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ttq_bench.training.bfloat16 import SinglePrecisionConvolutions, needs_detour
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ def evaluate(
     return Evaluation(100 * wrong / count, loss / count)
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
+@contextmanager
+def autocast(device: torch.device, precision: str) -> Iterator[None]:
     """Return the context in which the forward pass runs: bfloat16 where the recipe says so."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    low = precision == "bf16"
+    detour = SinglePrecisionConvolutions() if low and needs_detour(device) else nullcontext()
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low), detour:
+        yield
