@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.execution.outcome import Ended, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
@@ -20,6 +21,7 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     """
     from ttq_bench.execution.trial import run_trial  # torch: in the worker, not in the driver
 
+    keep_freed_memory()
     results = ResultsPaths(settings.results)
     try:
         outcome = run_trial(spec, settings, lambda: interrupted() or results.stop_file.exists())
