@@ -32,6 +32,7 @@ from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import quantize_
+from ttq_bench.ternary.fused import fuse_
 from ttq_bench.ternary.methods import METHODS as METHOD_CATALOG
 from ttq_bench.training.checkpoints import load_state
 from ttq_bench.training.loop import start, train
@@ -158,7 +159,7 @@ def train_residual(name: str) -> dict[str, Any]:
     )  # fmt: skip
     model = build_model("resnet20", classes=10, seed=0).to(memory_format=torch.channels_last)
     if method != "full_precision":
-        quantize_(model, method, **conversion)
+        fuse_(quantize_(model, method, **conversion))  # as trials do
     state = start(model, RESIDUAL_RECIPE, is_scale)
     epochs = [
         [result.train_loss, result.validation.loss, result.test.loss]

@@ -27,6 +27,7 @@ from ttq_bench.records.progress import Progress
 from ttq_bench.records.schema import Start
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import set_epoch_
+from ttq_bench.ternary.fused import fuse_
 from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import (
@@ -74,6 +75,7 @@ def state_at_start(
         test = evaluate(model, batches.held_out("test", EVALUATION_BATCH), spec.recipe.precision)
         begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
     convert_(model, spec)
+    fuse_(model)
     state = start(model, spec.recipe, is_scale)
     if saved is not None:
         state.load_state_dict(saved)

@@ -45,6 +45,7 @@ class Quantizer(nn.Module):
         self.feeds_batch_norm = feeds_batch_norm
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
+        self.prepared: Tensor | None = None  # by ``fused.py``, while the network is called
         shape = (len(latent), *(1 for _ in self.shared)) if self.shared else ()
         ones = torch.ones(shape, device=latent.device)
         self.held_threshold: Tensor | None
@@ -65,6 +66,8 @@ class Quantizer(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the quantized weights of ``latent``: same shape, dtype and memory format."""
+        if self.prepared is not None:
+            return self.prepared
         return quantized(*self.parts(latent), self.method)
 
     def parts(self, latent: Tensor) -> tuple[Tensor, Pair, Pair]:
@@ -74,7 +77,7 @@ class Quantizer(nn.Module):
         sets = binary_sets(latent) if binary else ternary_sets(latent, self.threshold(latent))
         if self.positive_scale is not None and self.negative_scale is not None:
             return latent, sets, (self.positive_scale, self.negative_scale)
-        mean = self._mean_magnitude(latent, sets[0] + sets[1])
+        mean = self.mean_magnitude(latent, sets[0] + sets[1])
         return latent, sets, (mean, mean)
 
     def codes(self, latent: Tensor) -> Tensor:
@@ -109,7 +112,7 @@ class Quantizer(nn.Module):
         assert self.strategy is not None
         return THRESHOLDS[self.strategy.name].threshold(normalised, self.number, self.shared)
 
-    def _mean_magnitude(self, latent: Tensor, members: Tensor) -> Tensor:
+    def mean_magnitude(self, latent: Tensor, members: Tensor) -> Tensor:
         """Return the mean magnitude over a set (1 or 0) by layer or channel, 0 over none."""
         wide = torch.promote_types(latent.dtype, torch.float32)
         parts = (latent.detach().abs() * members, members)
@@ -129,6 +132,6 @@ class Quantizer(nn.Module):
         if self.method.scales == "learned_one":
             sets = (sets[0] + sets[1], sets[0] + sets[1])
         for scale, members in zip((self.positive_scale, self.negative_scale), sets, strict=True):
-            mean = self._mean_magnitude(latent, members)
+            mean = self.mean_magnitude(latent, members)
             nearest = (mean > 0) & (choice == "least_squares")
             scale.copy_(torch.where(nearest, mean, 1.0))  # type: ignore[union-attr]
