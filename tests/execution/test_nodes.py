@@ -1,5 +1,6 @@
 """The watch over nodes, with real ports; the list of nodes is the test's."""
 
+import contextlib
 import socket
 import time
 from dataclasses import replace
@@ -85,11 +86,31 @@ def test_a_head_that_does_not_answer_is_lost_only_after_a_while_and_several_look
     watch, monkeypatch
 ):
     monkeypatch.setattr(nodes, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(nodes, "POLL_SECONDS", 0.2)
     assert not watch.head_is_lost()
     time.sleep(0.1)
-    assert [watch.head_is_lost() for _ in range(3)] == [False, False, True]
+    begun = time.monotonic()
+    assert not any(watch.head_is_lost() for _ in range(10))  # ten calls, one look
+    wait_until(watch.head_is_lost, 10)
+    assert time.monotonic() - begun >= 0.4
     watch.look()
     assert not watch.head_is_lost()
+
+
+def test_many_nodes_out_of_reach_are_knocked_at_together(watch):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as held:
+        number = full.getsockname()[1]
+        for _ in range(2):  # fill its queue: whoever comes now gets no answer
+            client = held.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", number))
+        wait_until(lambda: knock("127.0.0.1", number) is None, 10)
+        silent = replace(watch.listed["a"], port=number)
+        watch.listed |= {str(n): replace(silent, node_id=str(n)) for n in range(45)}
+        begun = time.monotonic()
+        watch.look()
+        assert time.monotonic() - begun < 5.0  # one after the other: 22.5 s
+    assert len(watch.living()) == 46
 
 
 def test_the_watch_goes_on_after_a_question_that_fails(port, monkeypatch):

@@ -9,12 +9,15 @@ too. When the head itself goes, the question hangs.
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 POLL_SECONDS = 1.0
 HEAD_SECONDS = 20.0  # without an answer: then the head is gone
 KNOCK_SECONDS = 0.5
+KNOCKS_AT_ONCE = 64  # one after the other, 45 nodes out of reach took longer than HEAD_SECONDS
+LOOKS = 3
 REFUSALS = 2  # in a row: then no process listens there any more
 
 
@@ -39,7 +42,7 @@ class NodeWatch:
         self.told: list[str] = []
         self.refusals: dict[str, int] = {}  # in a row, of each node that could once be reached
         self.answered = time.monotonic()
-        self.looks_in_vain = 0
+        self.looks_in_vain, self.last_look = 0, 0.0
         self.look()
         self.told.clear()  # the nodes of the start are no news
         self.over = threading.Event()
@@ -70,10 +73,16 @@ class NodeWatch:
         )
 
     def head_is_lost(self) -> bool:
-        """Return whether no answer came for long, asked at least thrice: a stop of us is none."""
-        late = time.monotonic() - self.answered > HEAD_SECONDS
-        self.looks_in_vain = self.looks_in_vain + 1 if late else 0
-        return self.looks_in_vain >= 3  # noqa: PLR2004
+        """Return whether no answer came for long, looked at thrice since: a stop of us is none.
+
+        Looks are a second apart however often this is called, so that an answer has time to come.
+        """
+        now = time.monotonic()
+        if now - self.answered <= HEAD_SECONDS:
+            self.looks_in_vain = 0
+        elif now - self.last_look >= POLL_SECONDS:
+            self.looks_in_vain, self.last_look = self.looks_in_vain + 1, now
+        return self.looks_in_vain >= LOOKS
 
     def news(self) -> list[str]:
         """Return what changed since the last call."""
@@ -84,7 +93,8 @@ class NodeWatch:
         """Take over the list of nodes as it is now."""
         listed = self.list_nodes()
         self.answered = time.monotonic()
-        for node in map(self._knocked, listed):
+        listens = _knock_at(node for node in listed if node.alive)
+        for node in (self._judged(one, listens.get(one.node_id)) for one in listed):
             before = self.nodes.get(node.node_id)
             self.nodes[node.node_id] = node
             if before is None and node.alive:
@@ -92,11 +102,10 @@ class NodeWatch:
             elif before is not None and before.alive and not node.alive:
                 self.told.append(f"node {node.address} is gone")
 
-    def _knocked(self, node: Node) -> Node:
+    def _judged(self, node: Node, listens: bool | None) -> Node:
         """Return the node, dead if its port refuses, or has refused before, to be connected."""
         if not node.alive:
             return node
-        listens = knock(node.address, node.port)
         if listens:
             self.refusals[node.node_id] = 0
         elif listens is False and node.node_id in self.refusals:
@@ -109,6 +118,14 @@ class NodeWatch:
                 self.look()
             except Exception:  # noqa: S112 - whatever it is, the head did not answer
                 continue
+
+
+def _knock_at(nodes: Iterable[Node]) -> dict[str, bool | None]:
+    """Return of each node whether it listens, by its id; all are asked at the same time."""
+    asked = list(nodes)
+    with ThreadPoolExecutor(KNOCKS_AT_ONCE) as threads:
+        answers = threads.map(lambda node: knock(node.address, node.port), asked)
+        return {node.node_id: answer for node, answer in zip(asked, answers, strict=True)}
 
 
 def knock(address: str, port: int) -> bool | None:
