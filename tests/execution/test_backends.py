@@ -1,3 +1,5 @@
+import time
+
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.backends import InProcessBackend, Task
 
@@ -17,3 +19,9 @@ def test_an_interruption_stops_the_task_that_runs(tmp_path, cache):
     backend = InProcessBackend(lambda: True)
     backend.submit(Task(tiny_specs(cache)[0], settings_for(tmp_path, cache), 1, 0.0))
     assert [one.outcome for one in backend.wait(0.0)] == ["stopped"]
+
+
+def test_time_passes_where_nothing_runs(tmp_path):
+    begun = time.monotonic()
+    assert InProcessBackend(bool).wait(0.2) == []
+    assert time.monotonic() - begun >= 0.2

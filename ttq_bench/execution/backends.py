@@ -1,5 +1,6 @@
 """What the scheduler needs of a place to run, and the simplest one: this very process."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +25,7 @@ class Task:
 class Backend(Protocol):
     """A place to run trials. ``wait`` returns what ended since, after ``seconds`` at the latest.
 
+    It returns sooner only with something that ended: the scheduler asks again at once.
     ``slots`` says how many trials it takes at once now, ``news`` what the user should hear of it.
     """
 
@@ -46,9 +48,9 @@ class InProcessBackend:
         self.queue.append(task)
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Run the next task to its end, which may take longer than ``seconds``."""
-        del seconds
+        """Run the next task to its end, however long that takes; without any, let time pass."""
         if not self.queue:
+            time.sleep(seconds)
             return []
         task = self.queue.pop(0)
         return [attempt(task.spec, task.settings, self.interrupted)]
