@@ -32,6 +32,7 @@ class Grid:
     words: tuple[str, ...] = ("--backend", "ray", "--threads", "1")
     env: dict[str, str] = field(default_factory=dict)
     before: tuple[str, ...] = ()
+    report: bool = False
 
     def __post_init__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -48,9 +49,8 @@ class Grid:
             self.suite,
             "--results",
             self.results.root,
-            "--no-report",
         ]
-        words += [*self.words, *more]
+        words += [*self.words, *more, *(() if self.report else ("--no-report",))]
         return subprocess.Popen(
             list(map(str, words)),
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.grid import Grid, parents, processes_of
+from tests.faults.grid import UNDISTURBED, Grid, injected, parents, processes_of
 from tests.tiny_suite import tiny_specs, wait_until
 
 END_SECONDS = 10.0
@@ -45,3 +45,17 @@ def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_prope
     code, output = grid.finish("--time-limit", "12s")
     assert code == 4, output
     assert "goes on after epoch" in output
+
+
+@pytest.mark.fault("F14")
+def test_a_signal_that_comes_while_the_last_record_is_written_leaves_nothing_undone(
+    cache, tmp_path, record_property
+):
+    document = parents(seeds=1, epochs=2)
+    grid = Grid(tmp_path / "late", document, UNDISTURBED, env=injected("stop@2"), report=True)
+    code, output = grid.finish()
+    assert code == 0, output
+    assert len(grid.records()) == 1
+    assert "draws what is there so far" not in output
+    assert grid.results.summary.exists()
+    record_property("measured", "SIGTERM after the last epoch: exit 0, record and report written")

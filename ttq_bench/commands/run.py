@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     _decode_once(prepared, options.data_dir)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
-    if stop.requested():
+    if tally.left:
         console.print(f"`ttq-bench report --results {options.results}` draws what is there so far")
     elif not options.no_report:
         report.write(options)
