@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ CASES = {
     "SIGTERM": (signal.SIGTERM, 1),
     "SIGHUP": (signal.SIGHUP, 1),
 }
+SHORT, STEP = 5, 0.8  # how often Ray's start is met in the short form, seconds apart
 
 
 @pytest.mark.fault("F14")
@@ -45,6 +47,39 @@ def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_prope
     code, output = grid.finish("--time-limit", "12s")
     assert code == 4, output
     assert "goes on after epoch" in output
+
+
+@pytest.mark.fault("F14")
+@pytest.mark.ray
+def test_sigterm_while_ray_starts_ends_the_run_as_at_any_other_time(
+    cache, tmp_path, times, record_property
+):
+    document = parents(seeds=1, epochs=400)
+    count = times(SHORT, full=4 * SHORT)
+    step = STEP * SHORT / count
+    for turn in range(count):
+        terminate_while_ray_starts(Grid(tmp_path / str(turn), document), turn * step)
+    record_property(
+        "measured",
+        f"SIGTERM {count} times within {count * step:.0f} s from the start of Ray on: exit 143",
+    )
+
+
+def terminate_while_ray_starts(grid, seconds):
+    """End a driver so many seconds after it began to start Ray; it says how to go on."""
+    driver = grid.start()
+    wait_until(lambda: ray_starts(driver) or driver.poll() is not None, 60)
+    time.sleep(seconds)
+    os.kill(driver.pid, signal.SIGTERM)
+    output, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 143, f"{seconds:.1f} s: {output}"
+    assert "stopped (SIGTERM); 1 trials are not finished; run the same command" in output
+    wait_until(lambda: not processes_of(grid.folder), END_SECONDS)
+
+
+def ray_starts(driver):
+    """Return whether the driver has begun to start Ray: then it has a child process."""
+    return Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text() != ""
 
 
 @pytest.mark.fault("F14")

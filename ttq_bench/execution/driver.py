@@ -75,7 +75,7 @@ def run_plan(
             return Tally()
         backend = make_backend()
         monitor = Monitor(plan, results, shares.workers, console)
-        with _signals(stop), monitor, _watch(stop, results):  # Ray takes SIGTERM when it starts
+        with monitor, _watch(stop, results):
             scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
             try:
                 return scheduler.run()

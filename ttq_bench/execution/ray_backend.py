@@ -5,10 +5,12 @@ limit. The scheduler decides what is tried again. Nothing here waits for Ray wit
 task on a node that is cut off never returns, so nodes and signs of life are watched beside it.
 """
 
+import contextlib
 import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +57,8 @@ class RayBackend:
     """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
     def __init__(self, options: ClusterOptions, results: ResultsPaths) -> None:
-        _connect(options)
+        with _own_signals():
+            _connect(options)
         self.options = options
         self.results = results
         self.watchdog = Watchdog(results, options.silence_seconds)
@@ -151,6 +154,17 @@ class RayBackend:
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the driver's answer to SIGTERM while Ray starts; Ray's would end it with code 15."""
+    utils = ray._private.utils
+    before, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
 
 
 def _connect(options: ClusterOptions) -> None:
