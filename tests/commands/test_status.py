@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +10,7 @@ from tests.tiny_suite import settings_for, tiny_specs
 from tests.written_records import write_trial
 from ttq_bench.cli import main
 from ttq_bench.execution.attempt import attempt
+from ttq_bench.records.attempts import this_host
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress
 
@@ -55,6 +58,14 @@ def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(resul
         "  started b-started: epoch 3 of 9",
     ]
     assert rest[2].startswith("  failed  digits-lenet5-ttq")
+
+
+def test_nothing_runs_once_the_driver_was_killed_however_fresh_the_signs(results, capsys):
+    with subprocess.Popen([sys.executable, "-c", ""]) as driver:
+        driver.wait()
+    results.lock.write_text(f"process {driver.pid} on {this_host()}")
+    assert main(["status", "--results", str(results.root)]) == 0
+    assert "0 running, 2 started" in capsys.readouterr().out
 
 
 def test_records_of_other_training_versions_are_counted_apart_with_what_to_do(tmp_path, capsys):

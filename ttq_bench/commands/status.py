@@ -8,6 +8,7 @@ from typing import Any
 
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.errors import ResultsError
+from ttq_bench.execution.lock import driver_is_gone
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_failures
@@ -46,17 +47,18 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
     current, left_out = split_by_version(checked_records(results))
     outcomes = Counter(record.outcome for record in current)
     unfinished = []
+    gone = driver_is_gone(results)
     for folder in sorted((results.root / "work").glob("*/")):
         paths = results.trial(folder.name)
         progress = read_progress(paths)
         if progress is None or paths.record.exists() or paths.failure.exists():
             continue
-        # clocks go back, too
-        fresh = not progress.ended and abs(time.time() - progress.updated) < RUNNING_SECONDS
+        fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
+        at_work = fresh and not progress.ended and not gone
         unfinished.append(
             {
                 "trial_id": folder.name,
-                "state": "running" if fresh else "started",
+                "state": "running" if at_work else "started",
                 "epoch": progress.epoch,
                 "epochs": progress.epochs,
             }

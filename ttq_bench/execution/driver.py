@@ -1,22 +1,19 @@
-"""One run of a plan: the lock on its results folder, signals, the time limit, the backend."""
+"""One run of a plan: signals, the time limit, the backend, under the lock of its folder."""
 
-import fcntl
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TextIO
 
 from rich.console import Console
 
-from ttq_bench.errors import BusyError, ResultsError, unwritable
+from ttq_bench.errors import ResultsError
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
+from ttq_bench.execution.lock import locked
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
@@ -27,7 +24,6 @@ from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 from ttq_bench.text import duration
 
-NAME_SECONDS, NAME_LOOKS = 1.0, 20
 CLOCK_SECONDS = 60.0  # machines that share a folder differ by less
 # For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
 TIME_LIMIT_MARGIN_SECONDS = FAREWELL_SECONDS + 5.0
@@ -61,7 +57,7 @@ def run_plan(
 ) -> Tally:
     """Note the plan, run what is pending, return the tally; one driver a folder at a time."""
     results = ResultsPaths(settings.results)
-    with _locked(results) as ahead, _signals(stop):
+    with locked(results) as ahead, _signals(stop):
         if ahead > CLOCK_SECONDS:
             console.print(
                 f"{results.root}: was last used {duration(ahead)} from now, so the clock went back;"
@@ -103,47 +99,6 @@ def backend_maker(
         return RayBackend(options, results)
 
     return make
-
-
-@contextmanager
-def _locked(results: ResultsPaths) -> Iterator[float]:
-    """Hold the folder's lock; the system drops it when this process dies, however it dies.
-
-    Yields how many seconds from now, by this machine's clock, the lock was last taken.
-    """
-    try:
-        results.lock.parent.mkdir(parents=True, exist_ok=True)
-        stream = results.lock.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise unwritable(results.root, error) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(
-                f"{results.root}: {_holder(stream)} is at work there;"
-                " wait for it, stop it, or name another folder with --results"
-            ) from error
-        except OSError as error:
-            raise ResultsError(
-                f"{results.root}: this file system has no locks ({error.strerror}), so two runs"
-                " could write there at once; name a folder on another one with --results"
-            ) from error
-        ahead = os.fstat(stream.fileno()).st_mtime - time.time()
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}")
-        stream.flush()
-        yield ahead
-
-
-def _holder(stream: TextIO) -> str:
-    """Return who holds the lock; he may have it without having written his name yet."""
-    for _ in range(NAME_LOOKS):
-        stream.seek(0)
-        if name := stream.read().strip():
-            return name
-        time.sleep(NAME_SECONDS / NAME_LOOKS)
-    return "another run"
 
 
 @contextmanager
