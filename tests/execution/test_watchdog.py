@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.claimed import LEASE, claimed_progress
-from ttq_bench.execution.watchdog import STALL_SECONDS, Watchdog
+from ttq_bench.execution.watchdog import STALL_SECONDS, START_SECONDS, Watchdog
+from ttq_bench.execution.workers import Sign, leave_sign
 from ttq_bench.records.attempts import claim
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress, write_progress
@@ -22,8 +23,8 @@ def paths(tmp_path):
 def watch(paths):
     """Return how to let seconds pass, and what the watchdog says then."""
     now = [0.0]
-    dog = Watchdog(paths.results, silence_seconds=30.0, clock=lambda: now[0])
-    dog.begin("one")
+    dog = Watchdog(paths.results, silence_seconds=30.0, may_wait=True, clock=lambda: now[0])
+    task = dog.begin("one")
 
     def after(seconds, each=lambda: None):
         said = {}
@@ -33,7 +34,7 @@ def watch(paths):
             said |= dog.silent()
         return said
 
-    after.dog, after.now = dog, now
+    after.dog, after.now, after.task = dog, now, task
     return after
 
 
@@ -42,6 +43,38 @@ def test_a_trial_that_waits_for_a_worker_is_not_silent_and_neither_are_old_attem
     claim(paths, LEASE)
     watch.dog.begin("one")
     assert watch(100) == {}
+    assert watch.dog.worker("one") is None
+
+
+def test_a_worker_that_began_and_claims_nothing_is_told_a_minute_after_the_deadline(paths, watch):
+    assert watch(100) == {}
+    sign = Sign(watch.task, "here", 1, "node")
+    leave_sign(paths, sign)
+    assert watch.dog.worker("one") == sign
+    assert watch(30 + START_SECONDS) == {}
+    assert watch(2) == {"one": "no attempt begun for 90 s"}
+
+
+def test_where_no_task_waits_one_without_a_worker_is_told_as_well(watch):
+    watch.dog.may_wait = False
+    assert watch(30 + START_SECONDS) == {}
+    assert watch(2) == {"one": "no attempt begun for 90 s"}
+
+
+def test_a_claim_in_time_starts_the_clock_of_beats(paths, watch):
+    watch.dog.may_wait = False
+    assert watch(80) == {}
+    claim(paths, LEASE)
+    assert watch.dog.worker("one") == LEASE
+    assert watch(30) == {}
+    assert watch(2) == {"one": "no sign of life for 30 s"}
+
+
+def test_the_sign_of_an_earlier_task_says_nothing_of_this_one(paths, watch):
+    leave_sign(paths, Sign(watch.task, "here", 1, "node"))
+    watch.dog.begin("one")
+    assert watch.dog.worker("one") is None
+    assert watch(200) == {}
 
 
 def test_a_worker_that_falls_silent_is_told_after_the_deadline_not_before(paths, watch):

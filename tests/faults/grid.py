@@ -1,5 +1,6 @@
 """A small grid run by a real driver, and when two results folders hold the same records."""
 
+import contextlib
 import json
 import os
 import signal
@@ -114,6 +115,15 @@ def processes_of(folder: Path) -> list[int]:
         if str(folder).encode() in named and state != "Z" and int(entry.name) != os.getpid():
             found.append(int(entry.name))
     return found
+
+
+def worker_of(trial_id: str) -> int | None:
+    """Return the process of the Ray worker that runs a trial, None if there is none."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(f"ray::{trial_id}".encode()):
+                return int(path.parent.name)
+    return None
 
 
 def injected(fault: str) -> dict[str, str]:

@@ -10,8 +10,10 @@ import time
 
 import pytest
 
-from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.clusters import Listener, cluster_of
+from tests.faults.grid import UNDISTURBED, Grid, parents, processes_of, worker_of
 from tests.tiny_suite import tiny_specs, wait_until
+from ttq_bench.execution.watchdog import START_SECONDS
 from ttq_bench.records.attempts import newest_number
 from ttq_bench.records.store import read_record
 
@@ -59,6 +61,54 @@ def test_a_stopped_worker_is_replaced_at_the_deadline(cache, tmp_path, record_pr
         f"SIGSTOP under a deadline of {SILENCE:.0f} s: a new worker at work after {replaced:.1f} s"
         " (its start included), the stopped one ended, record identical",
     )
+
+
+@pytest.mark.fault("F10")
+@pytest.mark.ray
+@pytest.mark.full
+@pytest.mark.parametrize("where", ["a cluster of its own", "a cluster of others"])
+def test_a_worker_that_hangs_before_its_claim_is_replaced(cache, tmp_path, record_property, where):
+    document = parents(seeds=1, epochs=3)
+    grid = Grid(tmp_path / "starting", document)
+    name = tiny_specs(cache, epochs=3, methods=("full_precision",))[0].trial_id
+    words = ["--silence", f"{SILENCE:.0f}s"]
+    with contextlib.ExitStack() as held:
+        if where.endswith("others"):
+            cluster = held.enter_context(cluster_of(tmp_path / "ray", 1))
+            grid.env = cluster.env
+            words += ["--address", cluster.address]
+        said = Listener(grid.start(*words))
+        hanging = stopped_at_start(grid, name, said, signed=where.endswith("others"))
+        begun = time.monotonic()
+        wait_until(lambda: newest_number(grid.results.trial(name)) == 1 or said.ended(), 150)
+        replaced = time.monotonic() - begun
+        assert said.finish() == 0, said.text()
+        assert hanging not in processes_of(tmp_path)
+    limit = SILENCE + START_SECONDS
+    assert f"{name}: its worker was replaced (no attempt begun for {limit:.0f} s)" in said.text()
+    assert limit - 5 < replaced < limit + 30
+    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
+    assert whole.finish()[0] == 0
+    assert grid.records() == whole.records()
+    record_property(
+        "measured",
+        f"SIGSTOP before the claim, on {where}, under a deadline of {limit:.0f} s: a new worker at"
+        f" work after {replaced:.1f} s, the stopped one ended, record identical",
+    )
+
+
+def stopped_at_start(grid, name, said, *, signed):
+    """Stop the worker of a trial before it claims its attempt; return its process.
+
+    As soon as its process is there, or, with ``signed``, as soon as it says where it runs.
+    """
+    sign = grid.results.trial(name).work / "begun.json"
+    wait_until(lambda: said.ended() or (worker_of(name) and (sign.exists() or not signed)), 120)
+    process = worker_of(name)
+    assert process, said.text()
+    os.kill(process, signal.SIGSTOP)
+    assert newest_number(grid.results.trial(name)) == 0
+    return process
 
 
 @pytest.mark.fault("F10")

@@ -8,12 +8,10 @@ task on a node that is cut off never returns, so nodes and signs of life are wat
 import contextlib
 import logging
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import ray
 from ray import exceptions
@@ -28,7 +26,8 @@ from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
 from ttq_bench.execution.watchdog import Watchdog
-from ttq_bench.records.attempts import End, Lease, note_end, read_lease, this_host
+from ttq_bench.execution.workers import Sign, end_here, leave_sign
+from ttq_bench.records.attempts import End, Lease, note_end, this_host
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.text import without_credentials
@@ -43,14 +42,16 @@ NODE_LOST = (
 
 
 @ray.remote(max_calls=1, max_retries=0)
-def _run(spec: TrialSpec, settings: RunSettings) -> Ended:
+def _run(spec: TrialSpec, settings: RunSettings, task: str) -> Ended:
     node = ray.get_runtime_context().get_node_id()
+    paths = ResultsPaths(settings.results).trial(spec.trial_id)
+    leave_sign(paths, Sign(task, this_host(), os.getpid(), node))
     return attempt(spec, replace(settings, node=node), lambda: False)
 
 
 @ray.remote(num_cpus=0, max_calls=1, max_retries=0)
 def _kill(process: int, trial_id: str) -> None:
-    _kill_here(process, trial_id)
+    end_here(process, trial_id)
 
 
 class RayBackend:
@@ -61,7 +62,8 @@ class RayBackend:
             _connect(options)
         self.options = options
         self.results = results
-        self.watchdog = Watchdog(results, options.silence_seconds)
+        may_wait = options.address is not None
+        self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.nodes = NodeWatch(_list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
@@ -69,14 +71,14 @@ class RayBackend:
     def submit(self, task: Task) -> None:
         """Start the task as soon as its cores and share of a GPU are free."""
         trial_id = task.spec.trial_id
-        self.watchdog.begin(trial_id)
+        name = self.watchdog.begin(trial_id)
         # Ray may still count on a node that refuses connections.
         gone = self.nodes.gone()
         labels = {"ray.io/node-id": f"!in({','.join(gone)})"} if gone else None
         worker = _run.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
-        reference = worker.remote(task.spec, task.settings)
+        reference = worker.remote(task.spec, task.settings, name)
         self.running[reference] = trial_id
 
     def slots(self, shares: Shares) -> int:
@@ -104,25 +106,28 @@ class RayBackend:
             return []
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
         ended = [self._ended(reference) for reference in ready]
+        return ended + self._lost()
+
+    def _lost(self) -> list[Ended]:
+        """Give up what Ray itself never would: tasks on nodes that are gone, silent workers."""
+        lost = []
         silent = self.watchdog.silent()
         for reference, trial_id in list(self.running.items()):
-            number = self.watchdog.attempt_number(trial_id)
-            lease = read_lease(self.results.trial(trial_id).attempt(number)) if number else None
-            if lease and self.nodes.is_gone(lease.node):
-                ended.append(self._given_up(reference, "node", f"its node {lease.host} is gone"))
+            worker = self.watchdog.worker(trial_id)
+            if worker and self.nodes.is_gone(worker.node):
+                lost.append(self._given_up(reference, "node", f"its node {worker.host} is gone"))
             elif trial_id in silent:
-                _end_process(lease, trial_id)
-                ended.append(self._given_up(reference, "silence", silent[trial_id]))
-        return ended
+                _end_process(worker, trial_id)
+                lost.append(self._given_up(reference, "silence", silent[trial_id]))
+        return lost
 
     def close(self) -> None:
         """End our cluster, or leave the other one; no worker of ours stays behind here."""
         self.nodes.close()
         for trial_id in self.running.values():
-            number = self.watchdog.attempt_number(trial_id)
-            lease = read_lease(self.results.trial(trial_id).attempt(number)) if number else None
-            if lease and lease.host == this_host():
-                _kill_here(lease.process, trial_id)
+            worker = self.watchdog.worker(trial_id)
+            if worker and worker.host == this_host():
+                end_here(worker.process, trial_id)
         ending = threading.Thread(target=ray.shutdown, daemon=True)
         ending.start()
         ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
@@ -206,20 +211,11 @@ def _list_nodes() -> list[Node]:
     ]
 
 
-def _end_process(lease: Lease | None, trial_id: str) -> None:
+def _end_process(worker: Lease | Sign | None, trial_id: str) -> None:
     """Kill a silent worker where it is, so that it holds its cores no longer."""
-    if lease is not None:
-        where = NodeAffinitySchedulingStrategy(lease.node, soft=False)
-        _kill.options(scheduling_strategy=where).remote(lease.process, trial_id)
-
-
-def _kill_here(process: int, trial_id: str) -> None:
-    try:
-        title = Path(f"/proc/{process}/cmdline").read_bytes()
-        if title.startswith(f"ray::{trial_id}".encode()):  # not another one with its number
-            os.kill(process, signal.SIGKILL)
-    except OSError:
-        pass  # it is gone already
+    if worker is not None:
+        where = NodeAffinitySchedulingStrategy(worker.node, soft=False)
+        _kill.options(scheduling_strategy=where).remote(worker.process, trial_id)
 
 
 def _cancel(reference: "ray.ObjectRef[Ended]") -> None:

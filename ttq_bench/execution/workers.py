@@ -1,0 +1,59 @@
+"""Worker processes: the sign that each leaves before it imports torch, and how to end one here.
+
+A lease tells of a worker only once it has claimed its attempt, seconds after its start. Until then
+the sign says that a task no longer waits for a free node, and where to look for its worker.
+"""
+
+import contextlib
+import json
+import os
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pydantic
+
+from ttq_bench.files import write_atomically
+from ttq_bench.records.paths import TrialPaths
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Which task was taken up: by which process, on which host, and on which node of Ray."""
+
+    task: str
+    host: str
+    process: int
+    node: str
+
+
+_SIGN = pydantic.TypeAdapter(Sign)
+
+
+def leave_sign(paths: TrialPaths, sign: Sign) -> None:
+    """Say that a worker has taken up a task of the trial."""
+    with contextlib.suppress(OSError):  # the claim meets it again, and tells
+        write_atomically(_path(paths), json.dumps(asdict(sign)).encode())
+
+
+def read_sign(paths: TrialPaths, task: str) -> Sign | None:
+    """Return the sign of a task, None as long as no worker has taken it up."""
+    try:
+        sign = _SIGN.validate_json(_path(paths).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return sign if sign.task == task else None
+
+
+def end_here(process: int, trial_id: str) -> None:
+    """Kill the worker of a trial on this machine, if the process is one still."""
+    try:
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+        if title.startswith(f"ray::{trial_id}".encode()):  # not another one with its number
+            os.kill(process, signal.SIGKILL)
+    except OSError:
+        pass  # it is gone already
+
+
+def _path(paths: TrialPaths) -> Path:
+    return paths.work / "begun.json"
