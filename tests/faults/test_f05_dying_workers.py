@@ -1,13 +1,15 @@
 """F5: workers die in four ways, each at its first attempt; the grid goes on and says why."""
 
 import os
+import resource
 import signal
 import threading
 
 import pytest
 
-from tests.faults.grid import UNDISTURBED, Grid, injected, parents
-from tests.tiny_suite import wait_until
+from tests.faults.clusters import Listener
+from tests.faults.grid import UNDISTURBED, Grid, injected, only_record, parents
+from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.records.store import read_record
 
 KINDS = ("SIGKILL", "SIGTERM", "os._exit", "segmentation fault")
@@ -64,3 +66,27 @@ def test_a_grid_whose_workers_die_ends_like_an_undisturbed_one_and_names_the_cau
         f"{', '.join(f'{told.count(kind)} times {kind}' for kind in KINDS)}: {len(told)} of"
         f" {len(told)} records identical, at most one epoch repeated, each with its cause",
     )
+
+
+@pytest.mark.fault("F5")
+@pytest.mark.ray
+def test_a_worker_that_dies_while_the_driver_can_write_nothing_is_replaced(
+    cache, tmp_path, record_property
+):
+    document = parents(seeds=1, epochs=40)
+    grid = Grid(tmp_path / "full", document)
+    name = tiny_specs(cache, epochs=40, methods=("full_precision",))[0].trial_id
+    said = Listener(grid.start())
+    wait_until(lambda: grid.epoch(name) >= 1 or said.ended(), 120)
+    _, hard = resource.prlimit(said.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(said.process.pid, resource.RLIMIT_FSIZE, (0, hard))
+    os.kill(grid.worker(name), signal.SIGKILL)
+    said.wait_for(f"{name}: its worker died")
+    resource.prlimit(said.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    assert said.finish() == 0, said.text()
+    record = only_record(grid)
+    assert record.run["earlier_attempts_ended"] == {"1": "unknown: its driver ended, too"}
+    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
+    assert whole.finish()[0] == 0
+    assert grid.records() == whole.records()
+    record_property("measured", "SIGKILL while the driver may write no byte: replaced, identical")

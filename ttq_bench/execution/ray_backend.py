@@ -154,8 +154,9 @@ class RayBackend:
         trial_id = self.running.pop(reference)
         number = self.watchdog.attempt_number(trial_id)
         self.watchdog.end(trial_id)
-        if number:
-            note_end(self.results.trial(trial_id).attempt(number), End(cause, message))
+        with contextlib.suppress(OSError):  # a note for readers: the trial goes on without it
+            if number:
+                note_end(self.results.trial(trial_id).attempt(number), End(cause, message))
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause)
