@@ -4,11 +4,13 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.execution.same_trial import assert_same_trial
+from tests.faults.grid import worker_of
 from tests.tiny_suite import settings_for, tiny_plan, tiny_specs, wait_until
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.resources import Shares
@@ -39,18 +41,6 @@ def schedule(plan, backend, results, cache):
     backend.results = backend.watchdog.results = ResultsPaths(results)
     settings = settings_for(results, cache)
     return Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run(), told
-
-
-def worker_of(trial_id):
-    """Return the process id of the Ray worker that runs the trial, or None."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            title = path.read_bytes()
-        except OSError:
-            continue
-        if title.startswith(f"ray::{trial_id}".encode()):
-            return int(path.parent.name)
-    return None
 
 
 def test_the_grid_on_ray_gives_the_records_of_a_run_without_it(backend, whole, cache, tmp_path):
@@ -84,6 +74,12 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
     assert read_record(paths.record).epochs_done == 6
 
 
+def test_time_passes_where_nothing_runs(backend):
+    begun = time.monotonic()
+    assert backend.wait(0.3) == []
+    assert time.monotonic() - begun >= 0.3
+
+
 def test_nothing_of_ray_listens_beyond_this_machine(backend):
     listening = [address for process in our_processes() for address in listens_at(process)]
     assert len(listening) >= 3  # the control store, the node, its object manager
@@ -109,8 +105,9 @@ def listens_at(process):
     for handle in Path(f"/proc/{process}/fd").glob("*"):
         with contextlib.suppress(OSError):
             handles.append(str(handle.readlink()))
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+    tables = [Path(f"/proc/{process}/net/{name}") for name in ("tcp", "tcp6")]
+    with contextlib.suppress(OSError):  # a worker that ended meanwhile
+        for line in [line for table in tables for line in table.read_text().splitlines()[1:]]:
             fields = line.split()
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in handles:
                 yield fields[1].partition(":")[0]

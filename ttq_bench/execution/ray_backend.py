@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -103,6 +104,7 @@ class RayBackend:
         if self.options.address is None and not self.nodes.living():
             raise ClusterError("Ray here has ended (killed?); run the same command again")
         if not self.running:
+            time.sleep(seconds)
             return []
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
         ended = [self._ended(reference) for reference in ready]
