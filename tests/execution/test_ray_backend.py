@@ -74,6 +74,25 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
     assert read_record(paths.record).epochs_done == 6
 
 
+def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
+    shared, late = tmp_path / "shared", tmp_path / "late"
+    plan = tiny_plan(shared, cache, epochs=1, methods=("full_precision",))
+    name = plan.trials[0].spec.trial_id
+
+    def show():
+        wait_until(ResultsPaths(shared).trial(name).record.exists)
+        time.sleep(2)
+        late.symlink_to(shared)
+
+    showing = threading.Thread(target=show)
+    showing.start()
+    backend.results, backend.watchdog.results = ResultsPaths(late), ResultsPaths(shared)
+    settings, told = settings_for(shared, cache), []
+    tally = Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run()
+    showing.join()
+    assert (tally.finished, tally.failed, told) == ({name}, {}, [])
+
+
 def test_time_passes_where_nothing_runs(backend):
     begun = time.monotonic()
     assert backend.wait(0.3) == []

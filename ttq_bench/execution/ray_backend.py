@@ -26,6 +26,7 @@ from ttq_bench.execution.outcome import Cause, Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
+from ttq_bench.execution.unseen import Unseen
 from ttq_bench.execution.watchdog import Watchdog
 from ttq_bench.execution.workers import Sign, end_here, leave_sign
 from ttq_bench.records.attempts import End, Lease, note_end, this_host
@@ -65,6 +66,7 @@ class RayBackend:
         self.results = results
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
+        self.unseen = Unseen()
         self.nodes = NodeWatch(_list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
@@ -103,11 +105,14 @@ class RayBackend:
             raise ClusterError("Ray's head does not answer any more; run the same command again")
         if self.options.address is None and not self.nodes.living():
             raise ClusterError("Ray here has ended (killed?); run the same command again")
+        ended = self.unseen.settled(self.results)
+        seconds = 0.0 if ended else seconds
         if not self.running:
             time.sleep(seconds)
-            return []
+            return ended
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
-        ended = [self._ended(reference) for reference in ready]
+        for reference in ready:
+            ended += self._ended(reference)
         return ended + self._lost()
 
     def _lost(self) -> list[Ended]:
@@ -134,22 +139,19 @@ class RayBackend:
         ending.start()
         ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
 
-    def _ended(self, reference: "ray.ObjectRef[Ended]") -> Ended:
+    def _ended(self, reference: "ray.ObjectRef[Ended]") -> list[Ended]:
+        """Return how a task ended, nothing yet if its record is still to be seen here."""
         trial_id = self.running[reference]
         try:
             ended = ray.get(reference, timeout=10)
         except exceptions.RayError as error:
-            return self._given_up(reference, _cause(error), _first_line(error))
+            return [self._given_up(reference, _cause(error), _first_line(error))]
         del self.running[reference]
         self.watchdog.end(trial_id)
-        written = ended.outcome not in ("finished", "diverged")
-        if written or self.results.trial(trial_id).record.exists():
-            return ended
-        return Ended(
-            trial_id, "failed",
-            f"its record is not to be seen in {self.results.root} here: results must lie on"
-            " storage that all nodes share", "error",
-        )  # fmt: skip
+        if ended.outcome not in ("finished", "diverged"):
+            return [ended]
+        self.unseen.add(ended)
+        return self.unseen.settled(self.results)
 
     def _given_up(self, reference: "ray.ObjectRef[Ended]", cause: Cause, message: str) -> Ended:
         """Note how the attempt ended, forget its task, and tell the scheduler."""
