@@ -71,7 +71,11 @@ def test_a_cluster_whose_token_is_missing_or_empty_is_told_in_a_sentence(home, c
     assert "RAY_AUTH_TOKEN_PATH" in str(told.value)
 
 
-@pytest.mark.parametrize("dashboard", ["0.0.0.0", "192.0.2.1", "head"])
+ONLY_HERE = ("127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST", "::1", "", " ")
+FOR_OTHERS = ("0.0.0.0", "::", "192.0.2.1", "head", "127.0.0.1.example")
+
+
+@pytest.mark.parametrize("dashboard", FOR_OTHERS)
 def test_a_dashboard_for_others_without_a_token_is_refused(monkeypatch, dashboard):
     ray_security.prepare(None, dashboard)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
@@ -79,9 +83,21 @@ def test_a_dashboard_for_others_without_a_token_is_refused(monkeypatch, dashboar
         ray_security.prepare(None, dashboard)
 
 
-@pytest.mark.parametrize(
-    ("dashboard", "loopback"), [(None, True), ("127.0.0.1", True), ("192.0.2.1", False)]
-)
-def test_ray_is_kept_on_loopback_unless_a_dashboard_for_others_is_asked_for(dashboard, loopback):
+@pytest.mark.parametrize("dashboard", [None, *ONLY_HERE])
+def test_a_dashboard_of_this_machine_needs_no_token_and_keeps_ray_on_loopback(
+    monkeypatch, dashboard
+):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     ray_security.prepare(None, dashboard)
-    assert ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" in os.environ) is loopback
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+
+
+@pytest.mark.parametrize("dashboard", FOR_OTHERS)
+def test_ray_leaves_loopback_where_a_dashboard_for_others_is_asked_for(dashboard):
+    ray_security.prepare(None, dashboard)
+    assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ
+
+
+@pytest.mark.parametrize("given", [None, "", " "])
+def test_a_dashboard_without_a_host_listens_on_this_machine_alone(given):
+    assert ray_security.dashboard_host(given) == "127.0.0.1"

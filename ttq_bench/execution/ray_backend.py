@@ -23,6 +23,7 @@ from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import Node, NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
+from ttq_bench.execution.ray_security import dashboard_host
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
@@ -191,7 +192,7 @@ def _connect(options: ClusterOptions) -> None:
             num_cpus=options.cores,
             num_gpus=options.gpus,
             include_dashboard=options.dashboard is not None,
-            dashboard_host=options.dashboard or "127.0.0.1",
+            dashboard_host=dashboard_host(options.dashboard),
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
         )

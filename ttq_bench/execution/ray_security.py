@@ -6,6 +6,7 @@ dashboard is off. Ray 2.60 writes its token file with mode 0644; here it is made
 """
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ttq_bench.errors import TtqBenchError
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = "127.0.0.1"
 
 
 def prepare(address: str | None, dashboard: str | None) -> None:
@@ -25,17 +26,31 @@ def prepare(address: str | None, dashboard: str | None) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     mode = os.environ.setdefault("RAY_AUTH_MODE", "token").lower()
-    if dashboard and dashboard not in LOOPBACK and mode != "token":
+    for_others = dashboard is not None and not is_loopback(dashboard_host(dashboard))
+    if for_others and mode != "token":
         raise TtqBenchError(
             f"--dashboard {dashboard}: whoever reaches it could run code here, and RAY_AUTH_MODE is"
             f" {mode!r}; unset RAY_AUTH_MODE, or leave out the host to stay on 127.0.0.1"
         )
-    if address is None and (dashboard is None or dashboard in LOOPBACK):
+    if address is None and not for_others:
         # Ray on Linux replaces 127.0.0.1 by the address that others see, and then listens on every
         # interface; this variable, meant for other systems, is what keeps it from that.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     if mode == "token" and not os.environ.get("RAY_AUTH_TOKEN"):
         _need_token(address)
+
+
+def dashboard_host(given: str | None) -> str:
+    """Return the host that the dashboard listens on; an unset variable gives "", which is none."""
+    return (given or "").strip() or LOOPBACK
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``, an address or a name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name; any other one may be known to others
+        return host.lower() == "localhost"
 
 
 def _need_token(address: str | None) -> None:
