@@ -3,8 +3,10 @@
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ import pytest
 from tests.execution.same_trial import assert_same_trial
 from tests.faults.grid import worker_of
 from tests.tiny_suite import settings_for, tiny_plan, tiny_specs, wait_until
+from tests.tiny_suite import (
+    command_line,
+    settings_for,
+    tiny_plan,
+    tiny_specs,
+    wait_until,
+    write_suite,
+)
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
@@ -97,6 +107,33 @@ def test_time_passes_where_nothing_runs(backend):
     begun = time.monotonic()
     assert backend.wait(0.3) == []
     assert time.monotonic() - begun >= 0.3
+def refused_run(folder, *options):
+    """Return what a run of its own says that Ray has to refuse, and its exit code."""
+    words = ["run", write_suite(folder), "--results", folder / "results", "--no-report", *options]
+    done = command_line(*words)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(
+    all(map(find_spec, ("aiohttp_cors", "opencensus"))), reason="the dashboard can be started here"
+)
+def test_a_dashboard_without_its_packages_is_refused_in_a_sentence(cache, tmp_path):
+    code, told = refused_run(tmp_path, "--dashboard")
+    assert code == 69
+    assert "--dashboard: Ray's dashboard needs packages that are not installed (No module" in told
+    assert "run `pip install 'ray[default]'`, or leave out --dashboard" in told
+
+
+def test_a_cluster_that_is_not_there_is_refused_in_a_sentence(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and listens not
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        code, told = refused_run(tmp_path, "--address", address)
+    assert code == 69
+    assert f"--address {address}: nobody answers there" in told
 
 
 def test_nothing_of_ray_listens_beyond_this_machine(backend):

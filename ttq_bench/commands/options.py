@@ -1,7 +1,14 @@
 """Options of the commands, shared by several or too many for a line of ``cli.py``."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.ray_address import host_and_port
+
+T = TypeVar("T")
 
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +27,9 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add: which Ray cluster, and when a worker counts as lost."""
-    parser.add_argument("--address", metavar="HOST:PORT", help="a Ray cluster (default: our own)")
+    parser.add_argument(
+        "--address", type=address, metavar="HOST:PORT", help="a Ray cluster (default: our own)"
+    )
     parser.add_argument(
         "--dashboard", nargs="?", const="127.0.0.1", metavar="HOST", help="start Ray's dashboard"
     )
@@ -68,3 +77,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
+
+
+def address(text: str) -> str:
+    """Return ``text`` if it is the address of a Ray cluster."""
+    _read(host_and_port, text)
+    return text
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
+    """Return what ``read`` makes of ``text``; argparse repeats its sentence where it refuses."""
+    try:
+        return read(text)
+    except TtqBenchError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

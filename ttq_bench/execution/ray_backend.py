@@ -23,6 +23,7 @@ from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import Node, NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
+from ttq_bench.execution.ray_address import knock
 from ttq_bench.execution.ray_security import dashboard_host
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -185,8 +186,11 @@ def _connect(options: ClusterOptions) -> None:
     ray._private.worker._worker_logs_enabled = False
     try:
         if options.address is not None:
+            knock(options.address)
             start(address=options.address)
             return
+        if options.dashboard is not None:
+            _need_dashboard()
         start(
             address="local",
             num_cpus=options.cores,
@@ -200,6 +204,20 @@ def _connect(options: ClusterOptions) -> None:
         where = f"the Ray cluster at {options.address}" if options.address else "Ray here"
         raise ClusterError(
             f"{where} cannot be used ({_first_line(error)}); --backend inprocess runs without Ray"
+        ) from error
+
+
+def _need_dashboard() -> None:
+    """Raise ``ClusterError`` where Ray was installed without what its dashboard needs.
+
+    Asked as Ray asks, which ends in a bare ``Exception`` once half a cluster has started.
+    """
+    try:
+        import ray.dashboard.optional_deps  # noqa: F401
+    except ImportError as error:
+        raise ClusterError(
+            f"--dashboard: Ray's dashboard needs packages that are not installed ({error}); run"
+            " `pip install 'ray[default]'`, or leave out --dashboard"
         ) from error
 
 
