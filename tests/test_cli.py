@@ -114,15 +114,33 @@ def test_results_that_cannot_be_written_are_refused(tmp_path, suite, capsys):
     )
 
 
-@pytest.mark.parametrize("limit", ["soon", "-5", "0", "nan", "5d"])
-def test_a_time_limit_that_is_none_is_refused(tmp_path, suite, capsys, limit):
-    words = ["run", suite, "--results", tmp_path / "results", f"--time-limit={limit}"]
-    code, told = refused(words, capsys)
-    assert (code, told) == (
-        2,
-        f"ttq-bench: {limit!r} is no time span; write for example 90s, 30m or 2h\n",
-    )
+@pytest.mark.parametrize("given", ["soon", "-5s", "-5", "-.5h", "0", "nan", "5d", ""])
+@pytest.mark.parametrize("option", ["--time-limit", "--silence"])
+def test_what_is_no_time_span_is_refused_before_anything_is_done(
+    tmp_path, suite, capsys, option, given
+):
+    for words in ([option, given], [f"{option}={given}"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["run", str(suite), "--results", str(tmp_path / "results"), *words])
+        told = capsys.readouterr()
+        assert (ended.value.code, told.out) == (2, "")
+        assert told.err.endswith(
+            f"argument {option}: {given!r} is no time span; write for example 90s, 30m or 2h\n"
+        )
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("given", ["auto", "local", "", "head"])
+def test_an_address_that_is_no_host_and_port_is_refused_before_anything_is_done(
+    suite, capsys, given
+):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(suite), "--address", given])
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert f"argument --address: expected HOST:PORT, for example head:6379, got {given!r}" in (
+        told.err
+    )
 
 
 def test_an_unknown_profile_is_refused(tmp_path, suite, capsys):

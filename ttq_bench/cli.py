@@ -13,6 +13,8 @@ from ttq_bench.commands.options import (
     add_results_option,
     add_speed_options,
     add_suite_options,
+    time_span,
+    with_signs,
 )
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import printable, without_credentials
@@ -22,7 +24,8 @@ EXIT_IO = 74  # as in sysexits.h
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    options = make_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = make_parser().parse_args(with_signs(words))
     try:
         return int(options.command(options))
     except TtqBenchError as error:
@@ -65,7 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run what is missing of a suite, then report")
     add_suite_options(run)
-    run.add_argument("--time-limit", metavar="TIME", help="stop cleanly before this: 90s, 30m, 2h")
+    run.add_argument(
+        "--time-limit", type=time_span, metavar="TIME", help="stop cleanly before: 90s, 30m, 2h"
+    )
     add_cluster_options(run)
     run.add_argument("--no-report", action="store_true", help="leave out tables, figures, summary")
     run.set_defaults(command=_run)

@@ -1,13 +1,17 @@
 """Options of the commands, shared by several or too many for a line of ``cli.py``."""
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_address import host_and_port
+from ttq_bench.text import seconds_in
 
+TIMES = ("--time-limit", "--silence")
+NEGATIVE = re.compile(r"-\.?\d.*")
 T = TypeVar("T")
 
 
@@ -34,8 +38,9 @@ def add_cluster_options(parser: argparse.ArgumentParser) -> None:
         "--dashboard", nargs="?", const="127.0.0.1", metavar="HOST", help="start Ray's dashboard"
     )
     parser.add_argument(
-        "--silence", default="60s", metavar="TIME", help="replace a worker without a sign of life"
-    )
+        "--silence", type=time_span, default="60s", metavar="TIME",
+        help="replace a worker without a sign of life",
+    )  # fmt: skip
 
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +88,25 @@ def address(text: str) -> str:
     """Return ``text`` if it is the address of a Ray cluster."""
     _read(host_and_port, text)
     return text
+
+
+def time_span(text: str) -> float:
+    """Return the seconds of a time span such as ``90s``, ``30m`` or ``2h``."""
+    return _read(seconds_in, text)
+
+
+def with_signs(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line, a negative time span joined to its option.
+
+    argparse takes ``-5s`` for an option of its own, and would say that a time is missing.
+    """
+    joined: list[str] = []
+    for word in words:
+        if NEGATIVE.fullmatch(word) and joined and joined[-1] in TIMES:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _read(read: Callable[[str], T], text: str) -> T:

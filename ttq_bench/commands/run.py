@@ -22,7 +22,6 @@ from ttq_bench.execution.surroundings import notes
 from ttq_bench.provenance import arithmetic
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
-from ttq_bench.text import seconds_in
 
 EXIT_STOPPED = 4
 
@@ -30,9 +29,9 @@ EXIT_STOPPED = 4
 def run(options: argparse.Namespace) -> int:
     """Run what is missing and return the exit code."""
     stop = Stop()
-    if options.time_limit:
-        limit = seconds_in(options.time_limit) - TIME_LIMIT_MARGIN_SECONDS
-        stop.deadline = time.monotonic() + max(limit, 0.0)
+    if options.time_limit is not None:
+        limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
+        stop.deadline = time.monotonic() + limit
     console = Console()
     prepared = prepare(options)
     told = notes(options.address) if options.backend == "ray" and prepared.plan.pending else []
@@ -97,7 +96,7 @@ def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:
         gpus=prepared.machine.gpus,
         address=options.address,
         dashboard=options.dashboard,
-        silence_seconds=seconds_in(options.silence),
+        silence_seconds=options.silence,
     )
 
 
