@@ -15,11 +15,16 @@ def test_a_close_name_is_proposed_and_all_are_listed_in_order():
 
 
 def test_without_a_close_name_the_allowed_ones_are_listed():
-    assert did_you_mean("zzz", ["ttq", "bwn"]) == "; (allowed: bwn, ttq)"
+    assert did_you_mean("zzz", ["ttq", "bwn"]) == " (allowed: bwn, ttq)"
+
+
+def test_an_unknown_name_without_a_close_one_reads_as_a_sentence():
+    error = unknown_name("x.yaml", "profile", "foo", ["quick"])
+    assert str(error) == "x.yaml: unknown profile 'foo' (allowed: quick)"
 
 
 def test_names_that_are_no_text_are_listed_too():
-    assert did_you_mean("x", [2, "b"]) == "; (allowed: 2, b)"
+    assert did_you_mean("x", [2, "b"]) == " (allowed: 2, b)"
 
 
 def test_an_unknown_name_says_where_what_and_which():

@@ -53,10 +53,10 @@ class BusyError(TtqBenchError):
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Return a hint such as ``; did you mean 'ttq'? (allowed: full_precision, ttq)``."""
+    """Return a hint such as ``; did you mean 'ttq'? (allowed: bwn, ttq)``, or its second half."""
     names = sorted(map(str, allowed))
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{hint} (allowed: {', '.join(names)})"
 
 

@@ -37,7 +37,7 @@ def test_every_problem_is_listed_under_its_file_and_field(read, small):
         (lambda s: s, "modles: unknown field; did you mean 'models'?"),
         (
             lambda s: s["training"]["full_precision"],
-            "training.full_precision.modles: unknown field; (allowed: augmentation,",
+            "training.full_precision.modles: unknown field (allowed: augmentation,",
         ),
         (lambda s: s["exclude"][0], "exclude.0.modles: unknown field; did you mean 'model'?"),
     ],
