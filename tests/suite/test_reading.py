@@ -66,6 +66,29 @@ def test_a_number_that_yaml_reads_as_text_is_told_how_to_write_it(read, small, w
     assert yaml.safe_load(write) == float(written.strip("'"))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("name: small", "name: on", "name: expected text, got true, as which YAML reads on,"),
+        ("name: small", "name: no", "name: expected text, got false, as which YAML reads off,"),
+        ("- 0\n", "- yes\n", "seeds.0: expected a whole number, got true, as which YAML reads on,"),
+        (
+            "    epochs: 8\n", "    epochs: 8\n    augmentation: on\n",
+            "augmentation: expected 'crop_flip' or 'none', got true, as which YAML reads on, yes"
+            " and true; put a word in quotes",
+        ),
+        ("name: small", "name: small\ndefault_profile: on", "default_profile: expected the"),
+        ("name: small", "name: small\nprofiles: {on: {}}", "profiles: expected a name, got tr"),
+    ],
+)  # fmt: skip
+def test_a_word_that_yaml_reads_as_true_or_false_is_told_with_its_words(
+    read, small, before, after, said
+):
+    text = yaml.safe_dump(small)
+    assert before in text
+    assert said in problems_of(read, text.replace(before, after, 1))
+
+
 @pytest.mark.parametrize("text", ["name: [", "a: b: c", "\tname: x", "--- 1\n--- 2", "a: \x00"])
 def test_what_is_not_yaml_is_refused(read, text):
     assert "small.yaml: not valid YAML (" in problems_of(read, text)

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
 from ttq_bench.suite.schema import MOST_LETTERS, Suite
-from ttq_bench.suite.wording import reason
+from ttq_bench.suite.wording import got, reason
 from ttq_bench.suite.yaml_text import load_yaml
 from ttq_bench.text import one_line
 
@@ -52,20 +52,13 @@ def read_document(path: Path) -> dict[str, Any]:
 def choose_profile(document: dict[str, Any], asked: str, device: str, where: str) -> str:
     """Return the profile to use; empty for a suite without profiles."""
     profiles = document.get("profiles") or {}
-    if not isinstance(profiles, dict) or not all(
-        isinstance(name, str) and isinstance(p, dict) for name, p in profiles.items()
-    ):
-        raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
-    for name in profiles:
-        if not PROFILE.fullmatch(name):  # it becomes a part of a file's name
-            raise SuiteError(
-                f"{where}: profiles: {one_line(name, 80)!r} is no name; write lower-case letters,"
-                " digits, '-' and '_', 64 at most"
-            )
+    _check_profiles(profiles, where)
     default = document.get("default_profile", "")
     if isinstance(default, dict):
         default = default.get(device, "")
-    chosen = str(default) if asked == "auto" else asked
+    chosen = default if asked == "auto" else asked
+    if not isinstance(chosen, str):
+        raise SuiteError(f"{where}: default_profile: expected the name of a profile, {got(chosen)}")
     if not chosen and profiles:
         names = ", ".join(map(str, profiles))
         raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
@@ -74,6 +67,20 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if chosen and chosen not in profiles:
         raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
     return chosen
+
+
+def _check_profiles(profiles: Any, where: str) -> None:
+    """Raise ``SuiteError`` unless ``profiles`` are mappings under names."""
+    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
+        raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
+    for name in profiles:
+        if not isinstance(name, str):
+            raise SuiteError(f"{where}: profiles: expected a name, {got(name)}")
+        if not PROFILE.fullmatch(name):  # it becomes a part of a file's name
+            raise SuiteError(
+                f"{where}: profiles: {one_line(name, 80)!r} is no name; write lower-case letters,"
+                " digits, '-' and '_', 64 at most"
+            )
 
 
 def parse_suite(document: dict[str, Any], profile: str, where: str) -> Suite:

@@ -14,9 +14,11 @@ WORDS = {
     "a valid number": "a number",
     "a valid array": "a list",
     "a valid boolean": "true or false",
+    "a valid string": "text",
     "an object": "a mapping",
     "False": "false",
 }
+READ_AS = {True: "on, yes and true", False: "off, no and false"}  # by YAML 1.1
 
 
 def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
@@ -34,7 +36,15 @@ def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
     for word, plain in WORDS.items():
         message = message.replace(word, plain)
     hint = text_hint(given) if "number" in message else ""
-    return f"expected {message}, got {one_line(repr(given), 200)}{hint}"
+    return f"expected {message}, {got(given)}{hint}"
+
+
+def got(given: Any) -> str:
+    """Return what was given; of true and false, which words YAML reads as it."""
+    if isinstance(given, bool):
+        value = str(given).lower()
+        return f"got {value}, as which YAML reads {READ_AS[given]}; put a word in quotes"
+    return f"got {one_line(repr(given), 200)}"
 
 
 def text_hint(given: Any) -> str:
