@@ -62,6 +62,28 @@ SUITES = {
     "100,000 open keys": ("? " * 100_000, "nested deeper than 40"),
     "lists nested by aliases": (nested_by_aliases(), "nested deeper than 40|more than 20,000"),
     "100,000 numbers": ("seeds: [" + "1, " * 100_000 + "]", "more than 20,000 values"),
+    "an alias of 900,000 letters": ("*" + "a" * 900_000, NO_YAML),
+    "an anchor of 900,000 letters": ("&" + "a" * 900_000 + " !x 1", OTHER_KIND),
+    "a tag of 900,000 letters": ("!" + "a" * 900_000 + "!b 1", NO_YAML),
+    "3 datasets of 2,000 letters": (with_fields(datasets=["a" * 2_000] * 3), "unknown dataset"),
+    "a strategy of 2,000 letters": (
+        with_fields(delta_strategies=[{"a" * 2_000: 1}]), "unknown delta strategy",
+    ),
+    "10 fields of 2,000 letters": (
+        "".join(f"? {'a' * 1_990}{n}\n: 1\n" for n in range(10)), "18 problems",
+    ),
+    "a selection of 100 long words": (
+        with_fields(exclude=[{"method": ["a" * 1_990 + str(n) for n in range(100)]}]),
+        "matches no trial of the grid",
+    ),
+    "1,000 profiles without a default": (
+        with_fields(profiles={f"a{'b' * 60}{n}": {} for n in range(1_000)}), "name one of",
+    ),
+    "1,000 profiles with another default": (
+        with_fields(profiles={f"a{'b' * 60}{n}": {} for n in range(1_000)},
+                    default_profile="c" * 2_000),
+        "unknown profile",
+    ),
     "2 million bytes": (TINY + "#" * 2_000_000, "larger than 1,000,000 bytes"),
     "a number of 5,000 digits": ("seeds: [" + "9" * 5_000 + "]", "more than 2,000 characters"),
     "a number in base 60": ("a: 1" + ":59" * 100_000, "more than 2,000 characters"),

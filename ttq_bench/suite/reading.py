@@ -17,6 +17,7 @@ from ttq_bench.text import one_line
 
 MOST_BYTES = 1_000_000
 SHOWN = 30
+MOST_SAID = 2_000  # characters of one problem: it repeats what was given
 PROFILE = re.compile(rf"[a-z][a-z0-9_-]{{0,{MOST_LETTERS - 1}}}")
 
 
@@ -42,8 +43,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise SuiteError(f"{path}: not valid YAML ({reason})") from error
+        raise SuiteError(f"{path}: not valid YAML ({one_line(str(error))})") from error
     if not isinstance(document, dict):
         raise SuiteError(f"{path}: expected fields such as 'name:' and 'models:', got no mapping")
     return document
@@ -60,12 +60,13 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if not isinstance(chosen, str):
         raise SuiteError(f"{where}: default_profile: expected the name of a profile, {got(chosen)}")
     if not chosen and profiles:
-        names = ", ".join(map(str, profiles))
+        names = one_line(", ".join(profiles))
         raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
     if chosen and not profiles:
         raise SuiteError(f"{where}: has no profiles; leave out --profile {chosen}")
     if chosen and chosen not in profiles:
-        raise SuiteError(f"{where}: unknown profile {chosen!r}{did_you_mean(chosen, profiles)}")
+        said = f"unknown profile {one_line(chosen, 80)!r}{did_you_mean(chosen, profiles)}"
+        raise SuiteError(f"{where}: {one_line(said, MOST_SAID)}")
     return chosen
 
 
@@ -113,7 +114,8 @@ def _explained(error: pydantic.ValidationError, where: str) -> str:
     # A list whose entries are refused counts as too short as well: that is no problem of its own.
     told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
     problems = [
-        f"  {_field(detail)}{reason(detail, _siblings(detail['loc']))}" for detail in told[:SHOWN]
+        f"  {_field(detail)}{one_line(reason(detail, _siblings(detail['loc'])), MOST_SAID)}"
+        for detail in told[:SHOWN]
     ]
     count = "1 problem" if len(told) == 1 else f"{len(told):,} problems"
     shown = f", the first {SHOWN} are" if len(told) > SHOWN else ""
@@ -122,7 +124,7 @@ def _explained(error: pydantic.ValidationError, where: str) -> str:
 
 def _field(detail: ErrorDetails) -> str:
     # A problem between two fields names them itself.
-    place = ".".join(str(part) for part in detail["loc"])
+    place = ".".join(one_line(str(part), 80) for part in detail["loc"])
     return f"{place}: " if place else ""
 
 

@@ -23,6 +23,7 @@ from ttq_bench.suite.spec import Conversion
 from ttq_bench.suite.strategy_entry import read_strategy
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.text import one_line
 from ttq_bench.training.recipe import Recipe
 
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -67,7 +68,8 @@ class Selection(Strict):
     def describe(self) -> str:
         """Return the selection as it would stand in YAML."""
         chosen = self.model_dump(exclude_none=True)
-        return ", ".join(f"{axis}: {'/'.join(map(str, v))}" for axis, v in chosen.items())
+        text = ", ".join(f"{axis}: {'/'.join(map(str, v))}" for axis, v in chosen.items())
+        return one_line(text, 200)
 
 
 class Suite(Strict):
@@ -185,7 +187,7 @@ class Suite(Strict):
 def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
     for name in names:
         if name not in table:
-            raise ValueError(f"unknown {kind} {name!r}{did_you_mean(name, table)}")
+            raise ValueError(f"unknown {kind} {one_line(name, 80)!r}{did_you_mean(name, table)}")
     return _distinct(names)
 
 
