@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow
 
+from tests.hostile.impossible_numbers import IMPOSSIBLE
 from tests.hostile.results_folders import (
     ALL,
     ESCAPES,
@@ -164,6 +165,10 @@ CASES = {
     "an error that is no number": refused(
         with_record(lambda r: r["errors"].update(final_percent=float("nan"))), NOT
     ),
+    "a scale as large as a number of a network can be": shown(
+        with_table("scales.parquet", set_column("positive_scale", 3e38))
+    ),
+    **{name: refused(*case) for name, case in IMPOSSIBLE.items()},
     "finished without errors": refused(
         with_record(lambda r: r | {"errors": None}), "finished without errors"
     ),

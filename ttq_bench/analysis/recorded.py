@@ -142,15 +142,23 @@ def check_record(results: ResultsPaths, record: TrialRecord) -> None:
         raise ResultsError(f"{path}: not a record ({first_problem(error)})") from error
     layers = record.gauge.layers if record.gauge else 0
     counts = (record.epochs_done, record.parameter_count, layers)
-    shares = (record.training_seconds, record.sparsity or 0.0)
-    if not all(0 <= count < MOST for count in counts) or not all(map(math.isfinite, shares)):
+    amounts = (*counts, record.training_seconds)
+    if not all(0 <= amount < MOST for amount in amounts) or not 0 <= (record.sparsity or 0) <= 1:
         raise ResultsError(f"{path}: not a record (a count, a share or a time that cannot be)")
+    if not all(0 <= error <= 100 for error in _errors_percent(record)):  # noqa: PLR2004
+        raise ResultsError(f"{path}: not a record (an error that is not between 0 and 100 %)")
     if (record.errors is None) != (record.outcome == "diverged"):
         raise ResultsError(f"{path}: not a record (finished without errors, or diverged with them)")
     if record.spec["parent"] == record.trial_id:
         raise ResultsError(f"{path}: not a record (it is its own parent)")
     if unknown := set(record.table_sha256) - set(TABLES):
         raise ResultsError(f"{path}: not a record (unknown table {one_line(min(unknown), 80)!r})")
+
+
+def _errors_percent(record: TrialRecord) -> list[float]:
+    errors = record.errors.model_dump() if record.errors else {}
+    started = [record.start.test_error_percent] if record.start else []
+    return started + [value for name, value in errors.items() if name.endswith("_percent")]
 
 
 def checked_probes(

@@ -11,7 +11,7 @@ import pyarrow
 import pydantic
 from pyarrow import parquet
 
-from ttq_bench.analysis.recorded import first_problem, layer_name
+from ttq_bench.analysis.recorded import MOST, first_problem, layer_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TABLES
@@ -21,6 +21,9 @@ from ttq_bench.text import one_line
 MOST_ROWS = 1_000_000  # 400 epochs of 200 layers have 80,000
 MOST_TABLE_BYTES = 1 << 28
 NAMES = ("layer", "feeds_batch_norm")  # columns of text
+WHOLE = ("epoch", "layer_index", "weight_count", "bins", "bin", "count", "code_flips")
+LARGEST = float(np.finfo("float32").max)  # a diverging network gets there
+MOST_RHO = 400.0  # |ln| of a ratio of two such numbers is below 200
 NEVER_EMPTY = ("epoch", "layer", "layer_index")
 # Records of older versions lack these.
 ADDED_COLUMNS = frozenset({"code_flips", "gauge_residue", "scale_path"})
@@ -58,10 +61,25 @@ def _unfit_values(frame: pd.DataFrame) -> str:
     """Return why the values cannot be those of a record, empty if they can."""
     if empty := [n for n in NEVER_EMPTY if n in frame and frame[n].isna().any()]:
         return f"column {empty[0]!r} has empty rows"
-    numbers = frame.select_dtypes("float")
+    numbers = frame.select_dtypes("number").astype("float64")
     if np.isinf(numbers.to_numpy()).any():
         return "an infinite number"
+    for name in numbers:
+        low, high = _span(str(name))
+        if ((numbers[name] < low) | (numbers[name] > high)).any():  # NaN is neither
+            return f"a number in column {name!r} that is not between {low:g} and {high:g}"
     return ""
+
+
+def _span(column: str) -> tuple[float, float]:
+    """Return between which numbers the values of a column lie, whatever was trained."""
+    if column in WHOLE:
+        return 0, MOST
+    if column.endswith("_percent"):
+        return 0, 100
+    if column.endswith("_share"):
+        return 0, 1
+    return (-MOST_RHO, MOST_RHO) if column == "rho" else (-LARGEST, LARGEST)
 
 
 def _unfit(opened: parquet.ParquetFile, name: str) -> str:
