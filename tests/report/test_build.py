@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.test_f15_surroundings import in_namespace
+from tests.tiny_suite import COMMAND
 from tests.written_records import write_grid, write_trial
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
@@ -188,6 +190,39 @@ def test_a_readme_without_marks_is_refused(tmp_path):
     readme.write_text("nothing\n", encoding="utf-8")
     with pytest.raises(ResultsError, match="marks"):
         build_report(tmp_path, readme)
+
+
+def test_a_readme_that_is_not_utf_8_is_refused_before_anything_is_written(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    readme = tmp_path / "README.md"
+    readme.write_bytes("Zürich".encode("latin-1"))
+    with pytest.raises(ResultsError, match=r"README\.md: is not text in UTF-8 \(byte 1\)"):
+        build_report(tmp_path, readme)
+    assert not (tmp_path / "summary.md").exists()
+
+
+def test_a_folder_that_takes_no_report_is_named_with_what_to_do(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    (tmp_path / "tables").write_text("in the way")
+    with pytest.raises(ResultsError) as told:
+        build_report(tmp_path)
+    assert str(told.value) == (
+        f"{tmp_path}: results cannot be written there (File exists);"
+        " name another folder with --results"
+    )
+
+
+def test_a_read_only_folder_takes_no_report(tmp_path):
+    results = tmp_path / "results"
+    write_grid(results, seeds=1)
+    mount = (f"mount --bind {results} {results}", f"mount -o remount,ro,bind {results}")
+    words = [*in_namespace(*mount), *COMMAND, "report", "--results", str(results)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"ttq-bench: {results}: results cannot be written there (Read-only file system);"
+        " name another folder with --results\n",
+    )
 
 
 def test_a_report_needs_neither_torch_nor_ray(tmp_path):

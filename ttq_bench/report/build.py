@@ -6,9 +6,10 @@ import pandas as pd
 
 from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
-from ttq_bench.errors import ResultsError
+from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.cells import read_text
 from ttq_bench.report.claims_table import evidence_table
 from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures import draw_figures
@@ -29,16 +30,26 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
+    around = read_text(readme) if readme is not None else ""
     contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
     try:
         _write(contents, out)
-        if readme is not None:
-            text = replace_block(readme.read_text(encoding="utf-8"), findings_block(contents))
-            write_atomically(readme, text.encode())
     except OSError as error:
-        raise ResultsError(f"{error.filename}: cannot be written ({error.strerror})") from error
+        raise unwritable(out.root, error) from error
+    if readme is not None:
+        _refresh(readme, replace_block(around, findings_block(contents)))
     return out.summary
+
+
+def _refresh(readme: Path, text: str) -> None:
+    try:
+        write_atomically(readme, text.encode())
+    except OSError as error:
+        raise ResultsError(
+            f"{readme}: cannot be written ({error.strerror}); leave out --readme, or name a file"
+            " that can"
+        ) from error
 
 
 def _write(contents: Contents, out: ResultsPaths) -> None:

@@ -10,7 +10,9 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import takewhile, zip_longest
+from pathlib import Path
 
+from ttq_bench.errors import ResultsError
 from ttq_bench.records.consistency import Difference, unequal
 
 RELATIVE = 1e-5
@@ -34,6 +36,18 @@ def agrees(found: str, expected: str) -> bool:
         or ("." in a + b and math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=ZERO))
         for a, b in numbers
     )
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; ``ResultsError`` where it cannot be read, or is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path}: is not text in UTF-8 (byte {error.start:,}); save it as such"
+        ) from error
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_csv(text: str) -> list[list[str]]:

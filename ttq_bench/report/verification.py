@@ -16,7 +16,7 @@ from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.records.training_version import is_current
 from ttq_bench.report.build import build_report
-from ttq_bench.report.cells import read_csv, table_differences, text_differences
+from ttq_bench.report.cells import read_csv, read_text, table_differences, text_differences
 from ttq_bench.suite.spec import SPEC_VERSION, TrialSpec
 from ttq_bench.ternary.methods import METHODS
 
@@ -120,7 +120,7 @@ def _per_channel(spec: dict[str, Any]) -> bool:
 
 def _copied(readme: Path, folder: Path) -> Path:
     copy = folder / readme.name
-    copy.write_text(_read(readme), encoding="utf-8")
+    copy.write_text(read_text(readme), encoding="utf-8")
     return copy
 
 
@@ -137,15 +137,15 @@ def _compared(
             if path.suffix != ".html":
                 differences.append(Difference(name, "", "is missing"))
         elif path.suffix == ".csv":
-            text = _read(path)
+            text = read_text(path)
             tables.append(read_csv(text))
-            differences += table_differences(name, _read(root / name), text)
+            differences += table_differences(name, read_text(root / name), text)
         elif path.suffix not in FIGURES:
             texts.append(name)
-            differences += text_differences(name, _read(root / name), _read(path))
+            differences += text_differences(name, read_text(root / name), read_text(path))
     if readme and copy:
         texts.append(readme.name)
-        differences += text_differences(readme.name, _read(readme), _read(copy))
+        differences += text_differences(readme.name, read_text(readme), read_text(copy))
     cells = sum(len(row) for _, *rows in filter(None, tables) for row in rows)
     return Verification(*counts, len(tables), cells, tuple(texts), tuple(differences))
 
@@ -155,10 +155,3 @@ def _left_over(root: Path, expected: set[str]) -> list[Difference]:
     found = [p for folder in ("figures", "tables") for p in sorted((root / folder).glob("[!.]*"))]
     names = [path.relative_to(root).as_posix() for path in found]
     return [Difference(name, "", "should not be there") for name in names if name not in expected]
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path}: cannot be read ({error})") from error
