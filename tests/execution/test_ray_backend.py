@@ -13,7 +13,6 @@ import pytest
 
 from tests.execution.same_trial import assert_same_trial
 from tests.faults.grid import worker_of
-from tests.tiny_suite import settings_for, tiny_plan, tiny_specs, wait_until
 from tests.tiny_suite import (
     command_line,
     settings_for,
@@ -107,6 +106,8 @@ def test_time_passes_where_nothing_runs(backend):
     begun = time.monotonic()
     assert backend.wait(0.3) == []
     assert time.monotonic() - begun >= 0.3
+
+
 def refused_run(folder, *options):
     """Return what a run of its own says that Ray has to refuse, and its exit code."""
     words = ["run", write_suite(folder), "--results", folder / "results", "--no-report", *options]

@@ -1,4 +1,4 @@
-"""Trials as Ray core tasks: one fresh worker process each. The only file that imports Ray.
+"""Trials as Ray core tasks: one fresh worker process each. Beside ``ray_start.py``, all of Ray.
 
 Ray retries nothing here (``max_retries=0``): it would repeat trials that ran out of memory without
 limit. The scheduler decides what is tried again. Nothing here waits for Ray without a limit: a
@@ -6,13 +6,10 @@ task on a node that is cut off never returns, so nodes and signs of life are wat
 """
 
 import contextlib
-import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import ray
 from ray import exceptions
@@ -23,18 +20,15 @@ from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import Node, NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
-from ttq_bench.execution.ray_address import knock
-from ttq_bench.execution.ray_security import dashboard_host
+from ttq_bench.execution.ray_start import connect, first_line
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
-from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
 from ttq_bench.execution.unseen import Unseen
 from ttq_bench.execution.watchdog import Watchdog
 from ttq_bench.execution.workers import Sign, end_here, leave_sign
 from ttq_bench.records.attempts import End, Lease, note_end, this_host
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.text import without_credentials
 
 SHUTDOWN_SECONDS = 5.0
 NODE_LOST = (
@@ -62,8 +56,7 @@ class RayBackend:
     """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
     def __init__(self, options: ClusterOptions, results: ResultsPaths) -> None:
-        with _own_signals():
-            _connect(options)
+        connect(options)
         self.options = options
         self.results = results
         may_wait = options.address is not None
@@ -124,7 +117,8 @@ class RayBackend:
         for reference, trial_id in list(self.running.items()):
             worker = self.watchdog.worker(trial_id)
             if worker and self.nodes.is_gone(worker.node):
-                lost.append(self._given_up(reference, "node", f"its node {worker.host} is gone"))
+                told = f"its node {worker.host} is gone"
+                lost.append(self._given_up(reference, "node", told, note="its node is gone"))
             elif trial_id in silent:
                 _end_process(worker, trial_id)
                 lost.append(self._given_up(reference, "silence", silent[trial_id]))
@@ -147,7 +141,8 @@ class RayBackend:
         try:
             ended = ray.get(reference, timeout=10)
         except exceptions.RayError as error:
-            return [self._given_up(reference, _cause(error), _first_line(error))]
+            kind = type(error).__name__
+            return [self._given_up(reference, _cause(error), first_line(error), note=kind)]
         del self.running[reference]
         self.watchdog.end(trial_id)
         if ended.outcome not in ("finished", "diverged"):
@@ -155,70 +150,22 @@ class RayBackend:
         self.unseen.add(ended)
         return self.unseen.settled(self.results)
 
-    def _given_up(self, reference: "ray.ObjectRef[Ended]", cause: Cause, message: str) -> Ended:
-        """Note how the attempt ended, forget its task, and tell the scheduler."""
+    def _given_up(
+        self, reference: "ray.ObjectRef[Ended]", cause: Cause, message: str, note: str = ""
+    ) -> Ended:
+        """Note how the attempt ended, forget its task, and tell the scheduler.
+
+        The note comes into a record: where the message names a machine it says less.
+        """
         trial_id = self.running.pop(reference)
         number = self.watchdog.attempt_number(trial_id)
         self.watchdog.end(trial_id)
         with contextlib.suppress(OSError):  # a note for readers: the trial goes on without it
             if number:
-                note_end(self.results.trial(trial_id).attempt(number), End(cause, message))
+                note_end(self.results.trial(trial_id).attempt(number), End(cause, note or message))
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause)
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep the driver's answer to SIGTERM while Ray starts; Ray's would end it with code 15."""
-    utils = ray._private.utils
-    before, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
-    try:
-        yield
-    finally:
-        utils.set_sigterm_handler = before
-
-
-def _connect(options: ClusterOptions) -> None:
-    # "local": never a cluster that happens to run, its nodes may lack the results.
-    start = partial(ray.init, log_to_driver=False, logging_level=logging.ERROR)
-    # What ended is told in a sentence of ours; Ray would print the log of a dead node's process.
-    ray._private.worker._worker_logs_enabled = False
-    try:
-        if options.address is not None:
-            knock(options.address)
-            start(address=options.address)
-            return
-        if options.dashboard is not None:
-            _need_dashboard()
-        start(
-            address="local",
-            num_cpus=options.cores,
-            num_gpus=options.gpus,
-            include_dashboard=options.dashboard is not None,
-            dashboard_host=dashboard_host(options.dashboard),
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-        )
-    except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
-        where = f"the Ray cluster at {options.address}" if options.address else "Ray here"
-        raise ClusterError(
-            f"{where} cannot be used ({_first_line(error)}); --backend inprocess runs without Ray"
-        ) from error
-
-
-def _need_dashboard() -> None:
-    """Raise ``ClusterError`` where Ray was installed without what its dashboard needs.
-
-    Asked as Ray asks, which ends in a bare ``Exception`` once half a cluster has started.
-    """
-    try:
-        import ray.dashboard.optional_deps  # noqa: F401
-    except ImportError as error:
-        raise ClusterError(
-            f"--dashboard: Ray's dashboard needs packages that are not installed ({error}); run"
-            " `pip install 'ray[default]'`, or leave out --dashboard"
-        ) from error
 
 
 def _list_nodes() -> list[Node]:
@@ -257,8 +204,3 @@ def _cause(error: Exception) -> Cause:
     if isinstance(error, NODE_LOST):
         return "node"
     return "crash" if isinstance(error, exceptions.WorkerCrashedError) else "error"
-
-
-def _first_line(error: Exception) -> str:
-    line = (str(error).strip().splitlines() or [""])[0]
-    return without_credentials(f"{type(error).__name__}: {line}")

@@ -1,0 +1,84 @@
+"""How a driver starts Ray, or joins a cluster of Ray, and how it tells what went wrong."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from functools import partial
+
+import ray
+from ray import exceptions
+
+from ttq_bench.errors import ClusterError
+from ttq_bench.execution.ray_address import knock
+from ttq_bench.execution.ray_security import dashboard_host
+from ttq_bench.execution.settings import ClusterOptions
+from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
+from ttq_bench.text import without_credentials
+
+
+def connect(options: ClusterOptions) -> None:
+    """Start Ray here, or join the cluster at ``options.address``; ``ClusterError`` if it cannot be.
+
+    Signals stay the driver's own.
+    """
+    with _own_signals():
+        _start(options)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the driver's answer to SIGTERM while Ray starts; Ray's would end it with code 15."""
+    utils = ray._private.utils
+    before, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
+
+
+def _start(options: ClusterOptions) -> None:
+    # "local": never a cluster that happens to run, its nodes may lack the results.
+    start = partial(ray.init, log_to_driver=False, logging_level=logging.ERROR)
+    # What ended is told in a sentence of ours; Ray would print the log of a dead node's process.
+    ray._private.worker._worker_logs_enabled = False
+    try:
+        if options.address is not None:
+            knock(options.address)
+            start(address=options.address)
+            return
+        if options.dashboard is not None:
+            _need_dashboard()
+        start(
+            address="local",
+            num_cpus=options.cores,
+            num_gpus=options.gpus,
+            include_dashboard=options.dashboard is not None,
+            dashboard_host=dashboard_host(options.dashboard),
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
+    except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {options.address}" if options.address else "Ray here"
+        raise ClusterError(
+            f"{where} cannot be used ({first_line(error)}); --backend inprocess runs without Ray"
+        ) from error
+
+
+def _need_dashboard() -> None:
+    """Raise ``ClusterError`` where Ray was installed without what its dashboard needs.
+
+    Asked as Ray asks, which ends in a bare ``Exception`` once half a cluster has started.
+    """
+    try:
+        import ray.dashboard.optional_deps  # noqa: F401
+    except ImportError as error:
+        raise ClusterError(
+            f"--dashboard: Ray's dashboard needs packages that are not installed ({error}); run"
+            " `pip install 'ray[default]'`, or leave out --dashboard"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the kind of an error and the first line of what it says, without credentials."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    return without_credentials(f"{type(error).__name__}: {line}")
