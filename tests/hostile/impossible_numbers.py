@@ -1,6 +1,6 @@
 """Finite numbers that no training gives, by name: what puts one into a record, and what is said."""
 
-from tests.hostile.results_folders import set_column, with_record, with_table
+from tests.hostile.results_folders import set_column, with_probe, with_record, with_table
 
 IMPOSSIBLE = {
     "an error of 10^308 percent": (
@@ -32,5 +32,17 @@ IMPOSSIBLE = {
     "an epoch of 10^308": (
         with_table("scales.parquet", set_column("epoch", 1e308)),
         "'epoch' that is not between",
+    ),
+    "an error of 10^308 percent of a probe": (
+        with_probe(lambda p: p.update(reestimated_error_percent=1e308)),
+        "not a probe .an error",
+    ),
+    "an error of 10^308 percent of a layer": (
+        with_probe(lambda p: p["symmetrised"][0].update(test_error_percent=1e308)),
+        "not a probe .an error",
+    ),
+    "a log ratio of 10^38 of a layer": (
+        with_probe(lambda p: p["symmetrised"][0].update(rho=1e38)),
+        "not a probe .an error, a ratio",
     ),
 }

@@ -29,6 +29,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Words = Annotated[str, Field(max_length=200)]
 Plain = bool | int | Number | Name | None
 MOST = 2**53  # whole numbers up to here are exact in every table
+MOST_RHO = 400.0  # |ln| of a ratio of two numbers of float32 is below 200
 KERNEL_SIDES = 4
 
 
@@ -180,6 +181,8 @@ def checked_probes(
                 f" {probe.as_trained_error_percent:.2f} %, recorded {recorded:.2f} %); delete it"
                 " and run `ttq-bench probe` again"
             )
+        if not _is_possible(probe):
+            raise ResultsError(f"{path}: not a probe (an error, a ratio or a time that cannot be)")
         names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
         try:
             for name in names:
@@ -196,6 +199,20 @@ def checked_probes(
         ):
             raise ResultsError(f"{path}: not a probe (kernels that are not of their shape)")
     return probes
+
+
+def _is_possible(probe: Probe) -> bool:
+    errors = [
+        probe.as_trained_error_percent,
+        probe.reestimated_error_percent,
+        probe.all_symmetrised_error_percent or 0.0,
+        *(layer.test_error_percent for layer in probe.symmetrised),
+    ]
+    return (
+        all(0 <= error <= 100 for error in errors)  # noqa: PLR2004
+        and all(abs(layer.rho) <= MOST_RHO for layer in probe.symmetrised)
+        and 0 <= probe.seconds < MOST
+    )
 
 
 def layer_name(name: object) -> str:

@@ -11,7 +11,7 @@ import pyarrow
 import pydantic
 from pyarrow import parquet
 
-from ttq_bench.analysis.recorded import MOST, first_problem, layer_name
+from ttq_bench.analysis.recorded import MOST, MOST_RHO, first_problem, layer_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TABLES
@@ -23,7 +23,6 @@ MOST_TABLE_BYTES = 1 << 28
 NAMES = ("layer", "feeds_batch_norm")  # columns of text
 WHOLE = ("epoch", "layer_index", "weight_count", "bins", "bin", "count", "code_flips")
 LARGEST = float(np.finfo("float32").max)  # a diverging network gets there
-MOST_RHO = 400.0  # |ln| of a ratio of two such numbers is below 200
 NEVER_EMPTY = ("epoch", "layer", "layer_index")
 # Records of older versions lack these.
 ADDED_COLUMNS = frozenset({"code_flips", "gauge_residue", "scale_path"})
