@@ -108,7 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_probe_options(probe)
     probe.set_defaults(command=_probe)
 
-    speed = commands.add_parser("speed", help="time a training step of each method, as ratios")
+    speed = commands.add_parser("speed", help="measure what is promised about time")
     add_speed_options(speed)
     speed.set_defaults(command=_speed)
 

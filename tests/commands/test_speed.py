@@ -1,45 +1,66 @@
-import json
+import csv
 
 import pytest
 
 from ttq_bench.cli import main
 
-SMALL = ["--model", "lenet5", "--batch-size", "4", "--rounds", "5", "--threads", "1"]
+SMALL = ["--model", "lenet5", "--batch-size", "4", "--seconds", "1", "--precision", "fp32"]
 
 
-def test_every_method_gets_a_ratio_with_its_interval_and_full_precision_is_one(capsys):
-    assert main(["speed", "ttq", "bwn", "ttq", *SMALL, "--json"]) == 0
-
-    told = json.loads(capsys.readouterr().out)
-    assert list(told["methods"]) == ["full_precision", "ttq", "bwn"]
-    for name, row in told["methods"].items():
-        assert row["median_ms"] > 0
-        assert row["low"] <= row["ratio"] <= row["high"]
-        assert (name == "full_precision") == (row["ratio"] == row["low"] == row["high"] == 1)
+def figures(results):
+    with (results / "speed.csv").open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
-def test_the_table_names_the_step_that_was_timed(capsys):
-    assert main(["speed", *SMALL, "--precision", "fp32"]) == 0
+def test_a_run_measures_its_goals_and_adds_rows(tmp_path, capsys):
+    assert main(["speed", "P2", "P8", *SMALL, "--results", str(tmp_path)]) == 0
 
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(
-        "one training step of lenet5, max_fraction(0.05), batch 4, fp32, 1 threads, 5 rounds"
-    )
-    assert [line.split()[0] for line in lines[2:]] == ["full_precision", "ttq"]
+    first = figures(tmp_path)
+    assert {row["goal"] for row in first} == {"P2", "P8"}
+    assert {row["quantity"] for row in first} >= {"ttq step, max_fraction(0.05)", "twn step"}
+    for row in first:
+        assert float(row["value"]) > 0
+        if row["goal"] == "P2":
+            assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+    assert "fp32" in first[0]["setting"]
+    assert "P2  twn step: " in capsys.readouterr().out
+    assert "twn step" in (tmp_path / "speed.md").read_text()
+
+    assert main(["speed", "P8", *SMALL, "--results", str(tmp_path)]) == 0
+    assert figures(tmp_path)[: len(first)] == first
+    assert main(["speed", "--compare", "--results", str(tmp_path)]) == 0
+
+
+def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
+    assert main(["speed", "P1", "P4", *SMALL, "--results", str(tmp_path)]) == 0
+
+    found = {row["goal"]: row for row in figures(tmp_path)}
+    assert found["P1"]["bound"] == "at least 2.5"
+    assert "trials side by side" in found["P4"]["quantity"]
+
+
+def test_the_peak_comes_with_its_roofline(tmp_path):
+    assert main(["speed", "P3", *SMALL, "--results", str(tmp_path)]) == 0
+
+    shares = [float(row["value"]) for row in figures(tmp_path)]
+    assert all(0 < share <= 100 for share in shares)
+    assert (tmp_path / "speed-roofline.png").read_bytes().startswith(b"\x89PNG")
+    assert "by operator" in (tmp_path / "speed.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--strategy", "max_fraction"], "expected NAME:NUMBER, for example max_fraction:0.05"),
-        (["--strategy", "max_fraction:2"], "speed: --strategy: max_fraction takes a"),
-        (["--batch-size", "70000"], "--batch-size: expected at most 65536, got 70000"),
-        (["--threads", "3000000000"], "--threads: expected at most"),
-        (["--rounds", "1"], "--rounds: an interval needs at least 2, got 1"),
-        (["tqt"], "unknown method 'tqt'; did you mean 'ttq'"),
+        (["P2", "--batch-size", "70000"], "--batch-size: expected at most 65536, got 70000"),
+        (["P22"], "unknown goal 'P22'; did you mean 'P2'"),
         (["--model", "resnet21"], "unknown model 'resnet21'; did you mean '"),
     ],
 )
-def test_unknown_names_are_told(words, said, capsys):
-    assert main(["speed", *words]) == 2
+def test_unknown_names_are_told(words, said, tmp_path, capsys):
+    assert main(["speed", *words, "--results", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_without_runs_there_is_nothing_to_compare(tmp_path, capsys):
+    assert main(["speed", "--compare", "--results", str(tmp_path)]) == 0
+    assert "no two runs" in capsys.readouterr().out

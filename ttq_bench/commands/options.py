@@ -56,15 +56,19 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
 
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to time, and how."""
-    parser.add_argument("methods", nargs="*", default=["ttq"], help="methods beside full_precision")
+    parser.add_argument("goals", nargs="*", metavar="GOAL", help="P1, P2 and so on (default: all)")
+    parser.add_argument("--compare", action="store_true", help="say what moved since the last run")
     parser.add_argument("--model", default="resnet20")
-    parser.add_argument("--strategy", default="max_fraction:0.05", metavar="NAME:NUMBER")
     parser.add_argument("--batch-size", type=positive, default=128, metavar="N")
-    parser.add_argument("--rounds", type=positive, default=100, metavar="N")
-    parser.add_argument("--threads", type=positive, default=2, metavar="N")
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument(
+        "--seconds", type=positive, default=30, metavar="N", help="about so long for each goal"
+    )
+    parser.add_argument(
+        "--precision", choices=("auto", "bf16", "fp32"), default="auto",
+        help="auto: bf16 where the processor or the GPU has instructions for it",
+    )  # fmt: skip
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    add_results_option(parser)
 
 
 def add_results_option(parser: argparse.ArgumentParser) -> None:

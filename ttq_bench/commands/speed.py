@@ -1,91 +1,93 @@
-"""``ttq-bench speed``: what a training step of each method costs, over full precision."""
+"""``ttq-bench speed``: what is promised about time, measured in one run, and what moved since."""
 
 import argparse
-import json
-import math
-import os
-import statistics
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import torch
 
-from ttq_bench.analysis.statistics import estimate
 from ttq_bench.errors import TtqBenchError, unknown_name
-from ttq_bench.execution.speed import BASELINE, StepTimes, time_steps
+from ttq_bench.files import write_atomically
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.provenance import processor_name
-from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.strategies import DeltaStrategy
-from ttq_bench.ternary.thresholds import check_strategy
+from ttq_bench.provenance import source_commit
+from ttq_bench.report.figure_roofline import roofline
+from ttq_bench.report.speed_page import Row, compared, page, read_rows, shown, write_rows
+from ttq_bench.speed.benchmark import GOALS, Benchmark, run
+from ttq_bench.speed.figures import Figure
+from ttq_bench.speed.steps import Work
+from ttq_bench.training.bfloat16 import has_instructions
 from ttq_bench.training.recipe import LARGEST_BATCH, Recipe
-
-FEWEST_ROUNDS = 2
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Measure, print one line a method, and return 0."""
-    methods = list(dict.fromkeys([BASELINE, *options.methods]))
-    for name in methods:
-        if name not in METHODS:
-            raise unknown_name("speed", "method", name, METHODS)
+    """Measure the goals, write ``speed.md``, ``speed.csv`` and the roofline, and return 0."""
+    table = options.results / "speed.csv"
+    rows = read_rows(table)
+    if options.compare:
+        return _compare(rows, table)
+    _check(options)
+    goals = tuple(name for name in GOALS if name in options.goals or not options.goals)
+    device = torch.device(options.device)
+    low = options.precision == "bf16" or (
+        options.precision == "auto" and (device.type == "cuda" or has_instructions())
+    )
+    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision="bf16" if low else "fp32")
+    found = run(Work(options.model, recipe, device), goals, options.seconds, print)
+    rows += _rows(found)
+    write_rows(table, rows)
+    _write_page(options.results, rows, found)
+    for row in rows[-len(found.figures) :]:
+        bound = f" (goal: {row['bound']}: {row['verdict']})" if row["bound"] else ""
+        print(f"{row['goal']}  {row['quantity']}: {shown(row)}{bound}")
+    print(f"speed: {options.results / 'speed.md'}")
+    return 0
+
+
+def _compare(rows: list[Row], table: Path) -> int:
+    lines = compared(rows) if rows else []
+    print("\n".join(lines) or f"{table}: no two runs on one machine with one setting to compare")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name in options.goals:
+        if name not in GOALS:
+            raise unknown_name("speed", "goal", name, GOALS)
     if options.model not in MODELS:
         raise unknown_name("speed", "model", options.model, MODELS)
     if options.device == "cuda" and not torch.cuda.is_available():
         raise TtqBenchError("speed: --device cuda: no GPU is found; leave it out for the CPU")
-    strategy = _strategy(options.strategy)
-    if options.rounds < FEWEST_ROUNDS:
-        raise TtqBenchError(f"speed: --rounds: an interval needs at least {FEWEST_ROUNDS}, got 1")
-    cores = len(os.sched_getaffinity(0))
-    for option, given, most in (
-        ("batch-size", options.batch_size, LARGEST_BATCH), ("threads", options.threads, cores),
-    ):  # fmt: skip
-        if given > most:
-            raise TtqBenchError(f"speed: --{option}: expected at most {most}, got {given}")
-    torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
-    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision=options.precision)
-    times = time_steps(
-        methods,
-        recipe,
-        strategy=strategy,
-        model=options.model,
-        device=device,
-        rounds=options.rounds,
-    )
-    rows = {name: _row(times, name) for name in methods}
-    name = torch.cuda.get_device_name() if device.type == "cuda" else processor_name()
-    if options.json:
-        print(json.dumps({"device": name, "rounds": options.rounds, "methods": rows}, indent=2))
-        return 0
-    print(
-        f"one training step of {options.model}, {strategy}, batch {options.batch_size},"
-        f" {options.precision}, {options.threads} threads, {options.rounds} rounds, {name}"
-    )
-    print(f"{'':18}{'median ms':>10}{'over full precision':>22}")
-    for method, row in rows.items():
-        interval = f"{row['ratio']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-        print(f"{method:18}{row['median_ms']:>10.1f}{interval if method != BASELINE else '1':>22}")
-    return 0
-
-
-def _strategy(text: str) -> DeltaStrategy:
-    """Return the strategy written as ``NAME:NUMBER``."""
-    name, _, number = text.partition(":")
-    try:
-        strategy = DeltaStrategy(name, float(number))
-    except ValueError as error:
+    if options.batch_size > LARGEST_BATCH:
         raise TtqBenchError(
-            f"speed: --strategy: expected NAME:NUMBER, for example max_fraction:0.05; got {text!r}"
-        ) from error
-    check_strategy("speed: --strategy", strategy)
-    return strategy
+            f"speed: --batch-size: expected at most {LARGEST_BATCH}, got {options.batch_size}"
+        )
 
 
-def _row(times: StepTimes, method: str) -> dict[str, float]:
-    """Return the median time, and the geometric mean of the ratios with its 95 % interval."""
-    found = estimate([math.log(ratio) for ratio in times.ratios(method)])
-    return {
-        "median_ms": 1000 * statistics.median(times.seconds[method]),
-        "ratio": math.exp(found.mean),
-        "low": math.exp(found.low),
-        "high": math.exp(found.high),
+def _rows(found: Benchmark) -> list[Row]:
+    same = {
+        "run": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": source_commit(),
+        "machine": found.machine,
+        "torch": torch.__version__.partition("+")[0],
+        "setting": f"{found.work.model}, batch {found.work.recipe.batch_size},"
+        f" {found.work.recipe.precision}, {found.threads} threads",
     }
+    return [same | _row(figure) for figure in found.figures]
+
+
+def _row(figure: Figure) -> Row:
+    fields = {name: "" if value is None else str(value) for name, value in asdict(figure).items()}
+    for name in ("value", "low", "high"):
+        number = getattr(figure, name)
+        fields[name] = "" if number is None else f"{number:.6g}"
+    return fields | {"bound": str(figure.bound or ""), "verdict": figure.verdict}
+
+
+def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
+    drawn = None
+    if found.peak is not None and found.places:
+        places = [(place.name, place.intensity, place.flops) for place in found.places]
+        drawn = roofline(places, found.peak.flops, found.peak.bytes, results).path.name
+    text = page(rows, list(found.operators.items()), drawn)
+    write_atomically(results / "speed.md", text.encode())

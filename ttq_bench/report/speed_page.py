@@ -1,0 +1,131 @@
+"""``speed.md`` from the rows that benchmarks left in ``speed.csv``: goals, figures, what moved.
+
+A row is one figure of one run, all of it text. Rows of one ``run`` belong together.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import write_atomically
+from ttq_bench.report.markdown import table
+
+COLUMNS = (
+    "run", "commit", "machine", "torch", "setting", "goal", "quantity", "value", "low", "high",
+    "n", "unit", "bound", "verdict",
+)  # fmt: skip
+Row = dict[str, str]
+MOVED = 0.1  # of a figure without an interval, or one that is no ratio
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of all runs, none without a file; ``ResultsError`` for another file."""
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        if any(tuple(row) != COLUMNS or None in row.values() for row in rows):
+            raise ValueError("its columns are others")
+        for row in rows:
+            _numbers(row)
+    except (OSError, ValueError, csv.Error) as error:
+        raise ResultsError(
+            f"{path}: not the figures of earlier runs ({error}); restore it from version control,"
+            " or delete it to begin anew"
+        ) from error
+    return rows
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write all rows, whole or not at all."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, stream.getvalue().encode())
+
+
+def page(rows: Sequence[Row], operators: Sequence[tuple[str, float]], figure: str | None) -> str:
+    """Return the page of the last run; ``operators`` are shares of a step's time."""
+    last = _last_run(rows)
+    first = last[0]
+    lines = [
+        "# Speed",
+        "",
+        f"{first['machine']}, torch {first['torch']}, {first['setting']}, commit {first['commit']},"
+        f" run of {first['run']}. Every ratio is of tasks that took turns inside this run: median"
+        " times move with what else the machine does, ratios hardly. Intervals are 95 %, by"
+        " Student's t over rounds.",
+        "",
+        *table(
+            ("goal", "what", "measured", "n", "bound", "verdict"),
+            [
+                (row["goal"], row["quantity"], shown(row), row["n"], row["bound"] or "–",
+                 row["verdict"])
+                for row in last
+            ],
+        ),
+    ]  # fmt: skip
+    if figure:
+        lines += [f"![Roofline]({figure})", ""]
+    if operators:
+        lines += ["Where the time of a full-precision step goes, by operator:", ""]
+        lines += table(
+            ("operator", "share of the step"), [(name, f"{share:.1%}") for name, share in operators]
+        )
+    lines += ["## Since the run before", "", *(compared(rows) or ["No earlier run is known."]), ""]
+    return "\n".join(lines)
+
+
+def compared(rows: Sequence[Row]) -> list[str]:
+    """Return what moved from the run before on the same machine and setting, as lines of Markdown.
+
+    A ratio moved when the intervals of both runs share no value, another figure when it changed
+    by more than a tenth. Empty where there is no such run.
+    """
+    last = _last_run(rows)
+    before = [
+        row for row in rows
+        if row["run"] < last[0]["run"]
+        and all(row[name] == last[0][name] for name in ("machine", "setting", "torch"))
+    ]  # fmt: skip
+    if not before:
+        return []
+    earlier = {row["quantity"]: row for row in _last_run(before)}
+    pairs = [(earlier[row["quantity"]], row) for row in last if row["quantity"] in earlier]
+    moved = [f"- {now['quantity']}: {shown(then)} → {shown(now)}" for then, now in pairs
+             if _moved(then, now)]  # fmt: skip
+    when = f"{before[-1]['run']} (commit {before[-1]['commit']})"
+    return moved or [f"None of {len(pairs)} figures moved since {when}."]
+
+
+def shown(row: Row) -> str:
+    """Return a figure with its interval and unit."""
+    value, low, high = _numbers(row)
+    digits = 3 if row["unit"] == "x" else 1
+    interval = f" [{low:.{digits}f}, {high:.{digits}f}]" if low is not None else ""
+    return f"{value:.{digits}f}{interval} {row['unit'].replace('x', 'times')}"
+
+
+def _moved(then: Row, now: Row) -> bool:
+    (a, a_low, a_high), (b, b_low, b_high) = _numbers(then), _numbers(now)
+    if a_low is None or a_high is None or b_low is None or b_high is None:
+        return abs(b - a) > MOVED * abs(a)
+    return a_low > b_high or b_low > a_high
+
+
+def _numbers(row: Row) -> tuple[float, float | None, float | None]:
+    value, low, high = (
+        float(row[name]) if row[name] else None for name in ("value", "low", "high")
+    )
+    if value is None or not math.isfinite(value):
+        raise ValueError(f"{row['quantity']!r} has no value")
+    return value, low, high
+
+
+def _last_run(rows: Sequence[Row]) -> list[Row]:
+    newest = max(row["run"] for row in rows)
+    return [row for row in rows if row["run"] == newest]

@@ -1,0 +1,88 @@
+"""All goals in one run, a part of the time for each."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from ttq_bench.execution.allocator import keep_freed_memory
+from ttq_bench.provenance import processor_name
+from ttq_bench.speed import epochs, housekeeping, neighbours, peak, roofline, steps
+from ttq_bench.speed.figures import Figure
+from ttq_bench.speed.peak import Peak
+from ttq_bench.speed.roofline import Place
+from ttq_bench.speed.steps import Work
+
+DEEPER = "resnet56"
+
+
+@dataclass
+class Benchmark:
+    """What one run measured, and on what: everything that the report shows."""
+
+    work: Work
+    machine: str
+    threads: int
+    figures: list[Figure] = field(default_factory=list)
+    peak: Peak | None = None
+    places: list[Place] = field(default_factory=list)
+    operators: Mapping[str, float] = field(default_factory=dict)
+
+
+def run(
+    work: Work, goals: tuple[str, ...], seconds: float, tell: Callable[[str], None]
+) -> Benchmark:
+    """Measure the goals, about ``seconds`` each, longer where one measurement takes longer."""
+    keep_freed_memory()
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    found = Benchmark(work, machine_name(work.device), threads)
+    for goal in goals:
+        tell(f"{goal}: {GOALS[goal][0]}")
+        GOALS[goal][1](found, seconds)
+    return found
+
+
+def machine_name(device: torch.device) -> str:
+    """Return what a comparison between runs has to share: the GPU, or processor and cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    level = torch.backends.cpu.get_cpu_capability()
+    return f"{processor_name()} ({level}, {len(os.sched_getaffinity(0))} cores)"
+
+
+def _epochs(found: Benchmark, seconds: float) -> None:
+    found.figures += epochs.measure(found.work, seconds)
+
+
+def _steps(found: Benchmark, seconds: float) -> None:
+    found.figures += steps.measure(found.work, 2 * seconds)
+
+
+def _peak(found: Benchmark, seconds: float) -> None:
+    del seconds
+    found.peak = peak.measured_peak(found.work)
+    for work in (found.work, replace(found.work, model=DEEPER)):
+        found.figures.append(peak.measure(work, found.peak))
+    found.operators = peak.operators(found.work)
+    found.places = roofline.places(found.work)
+
+
+def _neighbours(found: Benchmark, seconds: float) -> None:
+    if found.work.device.type == "cpu":
+        found.figures += neighbours.measure(found.work, seconds)
+
+
+def _housekeeping(found: Benchmark, seconds: float) -> None:
+    del seconds
+    found.figures += housekeeping.measure(found.work)
+
+
+GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
+    "P1": ("an epoch's steps against a plain trainer", _epochs),
+    "P2": ("a step of each method over full precision", _steps),
+    "P3": ("a step's share of the machine's peak", _peak),
+    "P4": ("trials side by side against one after the other", _neighbours),
+    "P8": ("evaluation, statistics and checkpoint", _housekeeping),
+}

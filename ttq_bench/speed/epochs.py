@@ -1,0 +1,83 @@
+"""P1: steps of an epoch, with data and augmentation, against a trainer as usually published."""
+
+import time
+from collections.abc import Iterator
+from itertools import chain, count
+
+import torch
+from torch import Tensor
+
+from ttq_bench.data.batches import TrialBatches
+from ttq_bench.data.identity import Identity
+from ttq_bench.data.prepared import ImageSet
+from ttq_bench.models.build import build_model
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.speed.figures import Bound, Figure, ratio_figure
+from ttq_bench.speed.pairing import FEWEST_ROUNDS, Task, ratio_of, timed
+from ttq_bench.speed.plain_trainer import PlainImages, PlainTrainer
+from ttq_bench.speed.steps import Work, training_step
+
+IMAGES, HELD_OUT = 12_800, 1_000  # enough: what a step takes does not depend on their number
+TIMED_STEPS = 4
+FASTER = Bound("at least", 2.5)
+
+
+def random_images(model: str) -> ImageSet:
+    """Return random images of the network's size, with what a data set has beside them."""
+    channels, height, width = MODELS[model].image_shape
+    torch.manual_seed(0)
+
+    def some(number: int) -> tuple[Tensor, Tensor]:
+        images = torch.randint(0, 256, (number, height, width, channels), dtype=torch.uint8)
+        return images, torch.randint(0, 10, (number,))
+
+    train, test = some(IMAGES + HELD_OUT), some(HELD_OUT)
+    return ImageSet(
+        Identity("random", "sha256:0", len(train[1]), len(test[1])), 10, *train, *test,
+        mean=(127.5,) * channels, deviation=(73.6,) * channels, pixels_sha256="",
+    )  # fmt: skip
+
+
+def batches_of(work: Work, images: ImageSet) -> TrialBatches:
+    """Return batches as a trial gets them."""
+    recipe = work.recipe
+    return TrialBatches(
+        images, seed=0, batch_size=recipe.batch_size, validation_count=HELD_OUT,
+        augmentation=recipe.augmentation, device=work.device,
+    )  # fmt: skip
+
+
+def measure(work: Work, seconds: float) -> list[Figure]:
+    """Return how many times faster a full-precision step of this suite is, data included."""
+    images = random_images(work.model)
+    batches = batches_of(work, images)
+    endless: Iterator[tuple[Tensor, Tensor]] = chain.from_iterable(map(batches.epoch, count()))
+    ours = training_step(work, work.network(), lambda: next(endless))
+    plain = PlainTrainer(
+        build_model(work.model, classes=10, seed=0),
+        PlainImages(images.train_images[:IMAGES], images.train_labels[:IMAGES]),
+        batch_size=work.recipe.batch_size,
+        device=work.device,
+    )
+
+    def steps_of_plain() -> float:
+        # Its workers went on while the other one trained: what they have ready does not count.
+        for _ in range(plain.ready_ahead):
+            plain.step()
+        return timed(lambda: _repeat(plain.step), work.device)
+
+    ratios: list[float] = []
+    until, warm = time.perf_counter() + seconds, False
+    while len(ratios) < FEWEST_ROUNDS or time.perf_counter() < until:
+        ratio = steps_of_plain() / timed(lambda: _repeat(ours), work.device)
+        if warm:
+            ratios.append(ratio)
+        warm = True
+    faster = ratio_of(ratios)
+    what = f"{work.model}, {work.recipe.precision}: a plain trainer's step over ours"
+    return [ratio_figure("P1", what, faster, FASTER)]
+
+
+def _repeat(step: Task) -> None:
+    for _ in range(TIMED_STEPS):
+        step()

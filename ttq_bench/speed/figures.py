@@ -1,0 +1,52 @@
+"""What a measurement says: one figure with its interval, the goal, and whether it holds."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ttq_bench.speed.pairing import Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A goal: the figure is at least, or at most, ``limit``."""
+
+    kind: Literal["at least", "at most"]
+    limit: float
+
+    def holds(self, value: float) -> bool:
+        """Return whether the value meets it."""
+        return value >= self.limit if self.kind == "at least" else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.limit:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured quantity of a goal (``P1`` to ``P9``); without a bound it is only stated.
+
+    ``unit`` is ``x`` for ratios, which can be compared between machines, or ``%``.
+    """
+
+    goal: str
+    quantity: str
+    value: float
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    n: int = 1
+    bound: Bound | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Return whether the goal holds: by the whole interval, or ``unclear`` within it."""
+        if self.bound is None:
+            return "stated"
+        ends = [self.value] if self.low is None or self.high is None else [self.low, self.high]
+        held = [self.bound.holds(end) for end in ends]
+        return "holds" if all(held) else "unclear" if any(held) else "does not hold"
+
+
+def ratio_figure(goal: str, quantity: str, ratio: Ratio, bound: Bound | None = None) -> Figure:
+    """Return the figure of a paired ratio."""
+    return Figure(goal, quantity, ratio.mean, "x", ratio.low, ratio.high, ratio.n, bound)

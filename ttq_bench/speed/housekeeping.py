@@ -1,0 +1,51 @@
+"""P8: what an epoch spends on evaluation, statistics and its checkpoint, as shares of training."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ttq_bench.execution.observation import Observation, histograms
+from ttq_bench.execution.start import is_scale
+from ttq_bench.speed.epochs import batches_of, random_images
+from ttq_bench.speed.figures import Bound, Figure
+from ttq_bench.speed.pairing import fastest
+from ttq_bench.speed.steps import Work, training_step
+from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.evaluation import evaluate
+from ttq_bench.training.loop import EVALUATION_BATCH, start
+
+TRAINED_IMAGES, EVALUATED_IMAGES = 45_000, 15_000  # CIFAR-10: 5,000 for validation, 10,000 tests
+TOGETHER = Bound("at most", 5.0)
+
+
+def measure(work: Work) -> list[Figure]:
+    """Return each share in percent of the time that the steps of an epoch take, and their sum."""
+    shares = {name: 100 * share for name, share in _shares(work).items()}
+    figures = [
+        Figure("P8", f"{name} over an epoch's steps", it, "%") for name, it in shares.items()
+    ]
+    total = sum(shares.values())
+    return [*figures, Figure("P8", "all three together", total, "%", bound=TOGETHER)]
+
+
+def _shares(work: Work) -> Mapping[str, float]:
+    batches = batches_of(work, random_images(work.model))
+    images, labels = work.batch()
+    model = work.network("ttq")
+    step = training_step(work, model, lambda: (images, labels))
+    step()
+    epoch = fastest(step, work.device) * TRAINED_IMAGES / work.recipe.batch_size
+    held_out = list(batches.held_out("test", EVALUATION_BATCH))
+    tested = sum(len(labels) for _, labels in held_out)
+    evaluation = fastest(lambda: evaluate(model, held_out, work.recipe.precision), work.device)
+    state = start(model, work.recipe, is_scale)
+    observation = Observation(model)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder))
+        saving = fastest(lambda: checkpoints.save(1, state.state_dict()), work.device)
+    statistics = fastest(lambda: (observation.end_epoch(), histograms(model)), work.device)
+    return {
+        "evaluation": evaluation * EVALUATED_IMAGES / tested / epoch,
+        "statistics": statistics / epoch,
+        "checkpoint": saving / epoch,
+    }

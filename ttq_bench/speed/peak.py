@@ -1,0 +1,92 @@
+"""P3: how much of what the machine can do a whole training step gets, and where the rest goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.speed.figures import Figure
+from ttq_bench.speed.pairing import fastest
+from ttq_bench.speed.steps import Work, training_step
+from ttq_bench.training.evaluation import autocast
+
+PASSES = 3  # forward, gradient of the activations, gradient of the weights
+SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices; the last for GPUs alone
+CONVOLUTIONS = ((128, 64, 32), (128, 256, 16))  # images, channels, height and width
+COPIED_BYTES = 2**28
+PROFILED_STEPS, SHOWN_OPERATORS = 3, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The largest rates seen: operations a second in the recipe's dtype, bytes moved a second."""
+
+    flops: float
+    bytes: float
+
+
+def measured_peak(work: Work) -> Peak:
+    """Return the largest rate of products and convolutions, and of copies, on this machine."""
+    low = work.recipe.precision == "bf16"
+    dtype = torch.bfloat16 if low else torch.float32
+    rates = [_matrix_rate(side, dtype, work) for side in SIDES[: 5 if _on_gpu(work) else 3]]
+    rates += [_convolution_rate(*shape, work) for shape in CONVOLUTIONS]
+    source = torch.ones(COPIED_BYTES // 4, device=work.device)
+    target = torch.empty_like(source)
+    seconds = fastest(lambda: target.copy_(source), work.device)
+    return Peak(max(rates), 2 * COPIED_BYTES / seconds)
+
+
+def _on_gpu(work: Work) -> bool:
+    return work.device.type == "cuda"
+
+
+def _matrix_rate(side: int, dtype: torch.dtype, work: Work) -> float:
+    a, b = (torch.randn(side, side, device=work.device).to(dtype) for _ in range(2))
+    return 2 * side**3 / fastest(lambda: a @ b, work.device)
+
+
+def _convolution_rate(images: int, channels: int, side: int, work: Work) -> float:
+    layout = {"memory_format": torch.channels_last}
+    x = torch.randn(images, channels, side, side).to(work.device, **layout)  # type: ignore[call-overload]
+    w = torch.randn(channels, channels, 3, 3).to(work.device, **layout)  # type: ignore[call-overload]
+    with torch.no_grad(), autocast(work.device, work.recipe.precision):
+        if work.recipe.precision == "bf16":
+            x, w = x.bfloat16(), w.bfloat16()
+        seconds = fastest(lambda: F.conv2d(x, w, padding=1), work.device)
+    return 2 * images * side * side * channels * channels * 9 / seconds
+
+
+def step_flops(work: Work) -> float:
+    """Return the floating-point operations of one training step, by the layers' products alone."""
+    return PASSES * 2 * MODELS[work.model].multiply_adds * work.recipe.batch_size
+
+
+def operators(work: Work) -> Mapping[str, float]:
+    """Return the share of a step's time by operator, largest first; the rest as ``other``."""
+    images, labels = work.batch()
+    step = training_step(work, work.network(), lambda: (images, labels))
+    step()
+    kind = ProfilerActivity.CUDA if _on_gpu(work) else ProfilerActivity.CPU
+    with profile(activities=[kind]) as seen:
+        for _ in range(PROFILED_STEPS):
+            step()
+    name = "self_device_time_total" if _on_gpu(work) else "self_cpu_time_total"
+    spent = {event.key: float(getattr(event, name)) for event in seen.key_averages()}
+    total = sum(spent.values()) or 1.0
+    largest = sorted(spent, key=spent.__getitem__, reverse=True)[:SHOWN_OPERATORS]
+    shares = {key: spent[key] / total for key in largest}
+    return shares | {"other": 1 - sum(shares.values())}
+
+
+def measure(work: Work, peak: Peak) -> Figure:
+    """Return the share of the measured peak that a full-precision step of the network reaches."""
+    images, labels = work.batch()
+    step = training_step(work, work.network(), lambda: (images, labels))
+    step()
+    rate = step_flops(work) / fastest(step, work.device)
+    what = f"{work.model}, {work.recipe.precision}: a training step's share of the measured peak"
+    return Figure("P3", what, 100 * rate / peak.flops, "%")

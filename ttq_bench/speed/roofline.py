@@ -1,0 +1,66 @@
+"""Where the layers of a network stand below the machine's roof: operations for each byte moved."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ttq_bench.speed.pairing import fastest
+from ttq_bench.speed.steps import Work
+from ttq_bench.training.evaluation import autocast
+
+CONVOLUTION_BATCH_NORM = (nn.Conv2d, nn.BatchNorm2d)
+BATCH_NORM_OPERATIONS = 8  # for each number: mean, variance, scaled and shifted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point of the roofline: operations for each byte, and operations a second."""
+
+    name: str
+    intensity: float
+    flops: float
+
+
+@torch.no_grad()
+def places(work: Work) -> list[Place]:
+    """Return the place of each different convolution and normalisation in a forward pass.
+
+    Bytes are those that have to be moved at least: inputs, weights and outputs, once each.
+    """
+    seen: dict[str, tuple[nn.Module, Tensor]] = {}
+    model = work.network()
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        seen.setdefault(
+            f"{_kind(module)} {'x'.join(map(str, inputs[0].shape[1:]))}", (module, inputs[0])
+        )
+
+    hooks = [
+        module.register_forward_hook(note)
+        for module in model.modules()
+        if isinstance(module, CONVOLUTION_BATCH_NORM)
+    ]
+    with autocast(work.device, work.recipe.precision):
+        model(work.batch()[0])
+        for hook in hooks:
+            hook.remove()
+        return [_place(name, *found, work) for name, found in seen.items()]
+
+
+def _kind(module: nn.Module) -> str:
+    if isinstance(module, nn.Conv2d):
+        return f"conv {module.out_channels}"
+    return "batch norm"
+
+
+def _place(name: str, module: nn.Module, inputs: Tensor, work: Work) -> Place:
+    outputs = module(inputs)
+    weights = sum(parameter.numel() for parameter in module.parameters())
+    moved = inputs.nbytes + outputs.nbytes + weights * outputs.element_size()
+    if isinstance(module, nn.Conv2d):
+        operations = 2 * outputs.numel() * module.weight[0].numel()
+    else:
+        operations = BATCH_NORM_OPERATIONS * outputs.numel()
+    seconds = fastest(lambda: module(inputs), work.device)
+    return Place(name, operations / moved, operations / seconds)

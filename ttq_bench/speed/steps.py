@@ -1,0 +1,109 @@
+"""P2: a training step of each method over that of full precision, in one run.
+
+A step is that of a trial: forward under autocast, backward, observation, optimiser; images are
+ready beforehand.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ttq_bench.execution.observation import Observation
+from ttq_bench.execution.start import is_scale
+from ttq_bench.models.build import build_model
+from ttq_bench.models.catalog import MODELS
+from ttq_bench.speed.figures import Bound, Figure, ratio_figure
+from ttq_bench.speed.pairing import Times, take_turns
+from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
+from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.training.evaluation import autocast
+from ttq_bench.training.loop import start
+from ttq_bench.training.recipe import Recipe
+
+BASELINE = "full_precision"
+TTQ_BOUND, OTHER_BOUND = Bound("at most", 1.02), Bound("at most", 1.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is trained for a measurement: a network on batches of random images."""
+
+    model: str
+    recipe: Recipe
+    device: torch.device
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Return images [B, C, H, W], channels last, and labels [B]."""
+        torch.manual_seed(0)
+        images = torch.randn(self.recipe.batch_size, *MODELS[self.model].image_shape)
+        labels = torch.randint(0, 10, (self.recipe.batch_size,))
+        images = images.to(self.device, memory_format=torch.channels_last)
+        return images, labels.to(self.device)
+
+    def network(
+        self, method: str = BASELINE, strategy: DeltaStrategy = PAPER_STRATEGY
+    ) -> nn.Module:
+        """Return a fresh network of a method as trials train it."""
+        model = build_model(self.model, classes=10, seed=0)
+        model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return fuse_(quantize_(model, method, strategy)) if method != BASELINE else model
+
+
+def training_step(
+    work: Work, model: nn.Module, batch: Callable[[], tuple[Tensor, Tensor]]
+) -> Callable[[], None]:
+    """Return one step of a trial on the images and labels that ``batch`` gives."""
+    state = start(model, work.recipe, is_scale)
+    observation = Observation(model)
+
+    def step() -> None:
+        images, labels = batch()
+        with autocast(images.device, work.recipe.precision):
+            logits = model(images)
+        loss = F.cross_entropy(logits.float(), labels)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        observation.after_backward()
+        state.optimizer.step()
+
+    return step
+
+
+def time_steps(
+    work: Work,
+    methods: Sequence[str],
+    strategy: DeltaStrategy,
+    *,
+    seconds: float = 0.0,
+    rounds: int | None = None,
+) -> Times:
+    """Return the times of training steps of each method, in turn."""
+    images, labels = work.batch()
+    steps = {
+        name: training_step(work, work.network(name, strategy), lambda: (images, labels))
+        for name in methods
+    }
+    return take_turns(steps, seconds=seconds, device=work.device, rounds=rounds)
+
+
+def measure(work: Work, seconds: float) -> list[Figure]:
+    """Return the cost of each method's step, TTQ under both strategies of the paper first."""
+    fraction = PAPER_STRATEGY
+    sparsity = DeltaStrategy("constant_sparsity", 0.5)
+    others = [name for name, method in METHODS.items() if method.is_quantized and name != "ttq"]
+    first = time_steps(work, [BASELINE, "ttq"], fraction, seconds=seconds / 3)
+    second = time_steps(work, [BASELINE, "ttq"], sparsity, seconds=seconds / 6)
+    third = time_steps(work, [BASELINE, *others], fraction, seconds=seconds / 2)
+    return [
+        ratio_figure("P2", f"ttq step, {fraction}", first.ratio("ttq", BASELINE), TTQ_BOUND),
+        ratio_figure("P2", f"ttq step, {sparsity}", second.ratio("ttq", BASELINE), TTQ_BOUND),
+        *(
+            ratio_figure("P2", f"{name} step", third.ratio(name, BASELINE), OTHER_BOUND)
+            for name in others
+        ),
+    ]
