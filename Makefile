@@ -15,15 +15,17 @@ ARGS ?=
 
 .PHONY: help
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nSettings: PROFILE=auto|quick|quick5|paper DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' \
-	  '$(DATA_DIR)' '$(RESULTS)'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings: PROFILE=auto|paper|quick (reproduce-mnist has none; reproduce-cifar and plan'
+	@printf ' also quick5|methods|released|modern)\n'
+	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' '$(DATA_DIR)' '$(RESULTS)'
 
 .PHONY: install
 install: $(READY) ## Create .venv and install exactly what requirements.lock says
 
 # Hashes are checked for every package. The last step needs no network: its build tools are locked.
 $(READY): requirements.lock pyproject.toml
+	@echo 'installing requirements.lock into $(VENV): a few minutes, 7 GB'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  -r requirements.lock
