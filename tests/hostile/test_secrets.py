@@ -1,5 +1,6 @@
 """Secrets of the environment: in nothing that a run writes or says, whether it ends well or not."""
 
+import json
 import os
 import re
 import shutil
@@ -9,8 +10,9 @@ import sys
 import pytest
 
 from tests.hostile.room import furnished
-from tests.tiny_suite import COMMAND, write_suite
+from tests.tiny_suite import COMMAND, tiny_specs, write_suite
 from ttq_bench.files import digest_path, file_digest
+from ttq_bench.records.paths import ResultsPaths
 
 CANARIES = {
     "AWS_SECRET_ACCESS_KEY": "canary-of-a-cloud",
@@ -94,6 +96,23 @@ def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
     assert list(own.results.glob("failures/*/failure.json"))
     assert not VALUES.search(done.stdout + done.stderr)
     assert holders(own) == []
+
+
+@pytest.mark.ray
+def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(tmp_path):
+    """A file in the place of a folder: an error nobody wrote a sentence for, tried three times."""
+    room = furnished(tmp_path / "room")
+    failing = tiny_specs(room.cache, epochs=1)[-1].trial_id
+    paths = ResultsPaths(room.results).trial(failing)
+    paths.work.mkdir(parents=True)
+    paths.attempts.write_text("in the way")
+    done = ran(room, "run", write_suite(room.data, epochs=1), "--results", room.results)
+    assert done.returncode == 3, done.stderr
+    assert "1 trials failed" in done.stderr
+    assert "FileExistsError" in json.loads(paths.failure.read_text())["reason"]
+    assert len(list(room.results.glob("trials/*/record.json"))) == 2
+    assert not VALUES.search(done.stdout + done.stderr)
+    assert holders(room) == []
 
 
 def test_a_command_that_is_refused_tells_no_secret(own):
