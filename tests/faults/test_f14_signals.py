@@ -69,7 +69,7 @@ def test_sigterm_while_ray_starts_ends_the_run_as_at_any_other_time(
 def terminate_while_ray_starts(grid, seconds):
     """End a driver so many seconds after it began to start Ray; it says how to go on."""
     driver = grid.start()
-    wait_until(lambda: ray_starts(driver) or driver.poll() is not None, 60)
+    wait_until(lambda: catches_sigterm(driver) or driver.poll() is not None, 60)
     time.sleep(seconds)
     os.kill(driver.pid, signal.SIGTERM)
     output, _ = driver.communicate(timeout=60)
@@ -78,9 +78,11 @@ def terminate_while_ray_starts(grid, seconds):
     wait_until(lambda: not processes_of(grid.folder), END_SECONDS)
 
 
-def ray_starts(driver):
-    """Return whether the driver has begun to start Ray: then it has a child process."""
-    return Path(f"/proc/{driver.pid}/task/{driver.pid}/children").read_text() != ""
+def catches_sigterm(driver):
+    """Return whether the driver has an answer to SIGTERM of its own; Ray is started next."""
+    status = Path(f"/proc/{driver.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1
 
 
 @pytest.mark.fault("F14")
