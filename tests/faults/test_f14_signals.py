@@ -56,7 +56,7 @@ def test_sigterm_while_ray_starts_ends_the_run_as_at_any_other_time(
     cache, tmp_path, times, record_property
 ):
     document = parents(seeds=1, epochs=400)
-    count = times(SHORT, full=4 * SHORT)
+    count = times(SHORT, full=2 * SHORT)
     step = STEP * SHORT / count
     for turn in range(count):
         terminate_while_ray_starts(Grid(tmp_path / str(turn), document), turn * step)
