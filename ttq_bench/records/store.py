@@ -45,7 +45,22 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
     try:
         for name, content in contents.items():
             write_atomically(hidden / name, content)
+        if {path.name for path in hidden.iterdir()} != set(contents):
+            # Taken away by ``remove_leftovers`` and made anew by the writing of the next file.
+            raise FileNotFoundError(errno.ENOENT, "was deleted while it was written", str(hidden))
         hidden.chmod(0o755)
+        if not _renamed(hidden, paths):
+            return False
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    sync_folder(paths.results.trials)
+    paths.failure.unlink(missing_ok=True)
+    return True
+
+
+def _renamed(hidden: Path, paths: TrialPaths) -> bool:
+    """Rename ``hidden`` to the trial's folder; return False where a record is there already."""
+    try:
         hidden.rename(paths.folder)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -56,10 +71,6 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
             ) from error
         paths.failure.unlink(missing_ok=True)  # an earlier attempt's; this one went well
         return False
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
-    sync_folder(paths.results.trials)
-    paths.failure.unlink(missing_ok=True)
     return True
 
 
