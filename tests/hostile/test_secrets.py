@@ -86,11 +86,10 @@ def test_a_run_with_its_report_keeps_no_secret(finished):
 
 
 def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
-    """Weights that are a folder are an error nobody wrote a sentence for."""
-    for weights in own.results.glob("work/*-full_precision-*/weights.pt"):
-        weights.unlink()
-        digest_path(weights).unlink()
-        weights.mkdir()
+    """A file in the place of a folder is an error nobody wrote a sentence for."""
+    failing = ResultsPaths(own.results).trial(tiny_specs(own.cache, epochs=1)[1].trial_id)
+    failing.work.mkdir(parents=True)
+    failing.attempts.write_text("in the way")
     done = again(own)
     assert done.returncode == 3, done.stderr
     assert list(own.results.glob("failures/*/failure.json"))
@@ -126,7 +125,7 @@ def test_a_command_that_is_refused_tells_no_secret(own):
 
 def test_weights_that_are_a_program_are_not_run(own):
     """A checkpoint of a stranger with the right digest beside it, as the parent of a trial."""
-    (weights,) = own.results.glob("work/*-full_precision-*/weights.pt")
+    (weights,) = own.results.glob("work/*-full_precision-*/attempts/*/weights.pt")
     script = (
         "import os, sys, torch\n"
         "class Evil:\n"

@@ -47,7 +47,7 @@ def test_the_page_begins_with_question_answer_and_claims(report):
     question, claims, rest = (
         page.index(s) for s in ("W_p and W_n", "| claim |", "## What was run")
     )
-    assert question < page.index("1. **They become different") < claims < rest
+    assert question < page.index("1. **Training makes them differ") < claims < rest
 
 
 def test_the_page_states_cost_and_asymmetry_with_interval_and_n(report):

@@ -254,7 +254,7 @@ def test_scales_live_on_the_device_of_their_layer(device):
         ),
         ({"initial_scales": "least_square"}, "'least_square'; did you mean 'least_squares'"),
         ({"granularity": "chanel"}, "granularity 'chanel'; did you mean 'channel'"),
-        ({"normalise_latent": True}, "normalise_latent 'True'; .allowed: False, max, tanh"),
+        ({"normalise_latent": True}, "normalise_latent 'True' .allowed: False, max, tanh"),
         ({"strategy": None}, "method 'ttq' needs a delta strategy, got None"),
         ({"keep": ["layer9*"]}, "keep: 'layer9\\*' matches no layer of"),
         ({"keep": ["*"]}, "of 4 weighted layers there is none to convert"),
