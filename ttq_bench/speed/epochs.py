@@ -1,6 +1,5 @@
 """P1: steps of an epoch, with data and augmentation, against a trainer as usually published."""
 
-import time
 from collections.abc import Iterator
 from itertools import chain, count
 
@@ -13,7 +12,7 @@ from ttq_bench.data.prepared import ImageSet
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import FEWEST_ROUNDS, Task, ratio_of, timed
+from ttq_bench.speed.pairing import Task, measured_ratio, timed
 from ttq_bench.speed.plain_trainer import PlainImages, PlainTrainer
 from ttq_bench.speed.steps import Work, training_step
 
@@ -66,14 +65,9 @@ def measure(work: Work, seconds: float) -> list[Figure]:
             plain.step()
         return timed(lambda: _repeat(plain.step), work.device)
 
-    ratios: list[float] = []
-    until, warm = time.perf_counter() + seconds, False
-    while len(ratios) < FEWEST_ROUNDS or time.perf_counter() < until:
-        ratio = steps_of_plain() / timed(lambda: _repeat(ours), work.device)
-        if warm:
-            ratios.append(ratio)
-        warm = True
-    faster = ratio_of(ratios)
+    faster = measured_ratio(
+        lambda: steps_of_plain() / timed(lambda: _repeat(ours), work.device), seconds
+    )
     what = f"{work.model}, {work.recipe.precision}: a plain trainer's step over ours"
     return [ratio_figure("P1", what, faster, FASTER)]
 

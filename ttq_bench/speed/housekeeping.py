@@ -9,7 +9,7 @@ from ttq_bench.execution.start import is_scale
 from ttq_bench.speed.epochs import batches_of, random_images
 from ttq_bench.speed.figures import Bound, Figure
 from ttq_bench.speed.pairing import fastest
-from ttq_bench.speed.steps import Work, training_step
+from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.checkpoints import Checkpoints
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import EVALUATION_BATCH, start
@@ -30,9 +30,8 @@ def measure(work: Work) -> list[Figure]:
 
 def _shares(work: Work) -> Mapping[str, float]:
     batches = batches_of(work, random_images(work.model))
-    images, labels = work.batch()
     model = work.network("ttq")
-    step = training_step(work, model, lambda: (images, labels))
+    step = repeated_step(work, model)
     step()
     epoch = fastest(step, work.device) * TRAINED_IMAGES / work.recipe.batch_size
     held_out = list(batches.held_out("test", EVALUATION_BATCH))

@@ -13,8 +13,8 @@ import torch
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import FEWEST_ROUNDS, ratio_of
-from ttq_bench.speed.steps import Work, training_step
+from ttq_bench.speed.pairing import measured_ratio
+from ttq_bench.speed.steps import Work, repeated_step
 
 STEPS = 4
 NOT_WORSE = Bound("at least", 1.0)
@@ -25,13 +25,9 @@ def measure(work: Work, seconds: float) -> list[Figure]:
     """Return the trials an hour of one trial a core, over those of one trial on all cores."""
     cores = len(os.sched_getaffinity(0))
     with _trainers(work, cores) as trainers:
-        _rate(trainers, 1), _rate(trainers[:1], cores)  # warm both ways
-        ratios: list[float] = []
-        until = time.perf_counter() + seconds
-        while len(ratios) < FEWEST_ROUNDS or time.perf_counter() < until:
-            ratios.append(_rate(trainers, 1) / _rate(trainers[:1], cores))
+        gain = measured_ratio(lambda: _rate(trainers, 1) / _rate(trainers[:1], cores), seconds)
     what = f"{work.model}: {cores} trials side by side over one after the other, trials an hour"
-    return [ratio_figure("P4", what, ratio_of(ratios), NOT_WORSE)]
+    return [ratio_figure("P4", what, gain, NOT_WORSE)]
 
 
 def _rate(trainers: list[Connection], threads: int) -> float:
@@ -71,8 +67,7 @@ def _trainers(work: Work, count: int) -> Iterator[list[Connection]]:
 
 def _train(work: Work, connection: Any) -> None:
     keep_freed_memory()
-    images, labels = work.batch()
-    step = training_step(work, work.network("ttq"), lambda: (images, labels))
+    step = repeated_step(work, work.network("ttq"))
     while True:
         torch.set_num_threads(connection.recv())
         for _ in range(STEPS):

@@ -48,6 +48,19 @@ def ratio_of(ratios: Sequence[float]) -> Ratio:
     return Ratio(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.n)
 
 
+def measured_ratio(one: Callable[[], float], seconds: float) -> Ratio:
+    """Return the mean of ratios measured until ``seconds`` are over, three at least.
+
+    The first one, which warms both sides, is not counted.
+    """
+    one()
+    ratios: list[float] = []
+    until = time.perf_counter() + seconds
+    while len(ratios) < FEWEST_ROUNDS or time.perf_counter() < until:
+        ratios.append(one())
+    return ratio_of(ratios)
+
+
 def take_turns(
     tasks: Mapping[str, Task], *, seconds: float, device: torch.device, rounds: int | None = None
 ) -> Times:

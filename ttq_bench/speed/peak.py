@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.pairing import fastest
-from ttq_bench.speed.steps import Work, training_step
+from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.evaluation import autocast
 
 PASSES = 3  # forward, gradient of the activations, gradient of the weights
@@ -67,8 +67,7 @@ def step_flops(work: Work) -> float:
 
 def operators(work: Work) -> Mapping[str, float]:
     """Return the share of a step's time by operator, largest first; the rest as ``other``."""
-    images, labels = work.batch()
-    step = training_step(work, work.network(), lambda: (images, labels))
+    step = repeated_step(work, work.network())
     step()
     kind = ProfilerActivity.CUDA if _on_gpu(work) else ProfilerActivity.CPU
     with profile(activities=[kind]) as seen:
@@ -84,8 +83,7 @@ def operators(work: Work) -> Mapping[str, float]:
 
 def measure(work: Work, peak: Peak) -> Figure:
     """Return the share of the measured peak that a full-precision step of the network reaches."""
-    images, labels = work.batch()
-    step = training_step(work, work.network(), lambda: (images, labels))
+    step = repeated_step(work, work.network())
     step()
     rate = step_flops(work) / fastest(step, work.device)
     what = f"{work.model}, {work.recipe.precision}: a training step's share of the measured peak"

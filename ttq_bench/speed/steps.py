@@ -74,21 +74,21 @@ def training_step(
     return step
 
 
+def repeated_step(work: Work, model: nn.Module) -> Callable[[], None]:
+    """Return one step of a trial on the same images and labels every time."""
+    batch = work.batch()
+    return training_step(work, model, lambda: batch)
+
+
 def time_steps(
     work: Work,
     methods: Sequence[str],
     strategy: DeltaStrategy,
-    *,
-    seconds: float = 0.0,
-    rounds: int | None = None,
+    seconds: float,
 ) -> Times:
     """Return the times of training steps of each method, in turn."""
-    images, labels = work.batch()
-    steps = {
-        name: training_step(work, work.network(name, strategy), lambda: (images, labels))
-        for name in methods
-    }
-    return take_turns(steps, seconds=seconds, device=work.device, rounds=rounds)
+    steps = {name: repeated_step(work, work.network(name, strategy)) for name in methods}
+    return take_turns(steps, seconds=seconds, device=work.device)
 
 
 def measure(work: Work, seconds: float) -> list[Figure]:
@@ -96,9 +96,9 @@ def measure(work: Work, seconds: float) -> list[Figure]:
     fraction = PAPER_STRATEGY
     sparsity = DeltaStrategy("constant_sparsity", 0.5)
     others = [name for name, method in METHODS.items() if method.is_quantized and name != "ttq"]
-    first = time_steps(work, [BASELINE, "ttq"], fraction, seconds=seconds / 3)
-    second = time_steps(work, [BASELINE, "ttq"], sparsity, seconds=seconds / 6)
-    third = time_steps(work, [BASELINE, *others], fraction, seconds=seconds / 2)
+    first = time_steps(work, [BASELINE, "ttq"], fraction, seconds / 3)
+    second = time_steps(work, [BASELINE, "ttq"], sparsity, seconds / 6)
+    third = time_steps(work, [BASELINE, *others], fraction, seconds / 2)
     return [
         ratio_figure("P2", f"ttq step, {fraction}", first.ratio("ttq", BASELINE), TTQ_BOUND),
         ratio_figure("P2", f"ttq step, {sparsity}", second.ratio("ttq", BASELINE), TTQ_BOUND),

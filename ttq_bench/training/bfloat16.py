@@ -20,7 +20,9 @@ CONVOLUTIONS = frozenset({F.conv1d, F.conv2d, F.conv3d})
 
 @cache
 def has_instructions() -> bool:
-    """Return whether oneDNN computes bfloat16 convolutions on this processor."""
+    """Return whether oneDNN is there and computes bfloat16 convolutions on this processor."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
