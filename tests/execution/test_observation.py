@@ -44,7 +44,7 @@ def observed(method, **options):
 
 
 def test_before_any_step_there_are_no_flips_and_no_residue():
-    rows = Observation(network()).end_epoch()
+    rows = Observation(network()).end_epoch(stepped=False)
 
     assert [row["code_flips"] for row in rows] == [None, None]
     assert [row["gauge_residue"] for row in rows] == [None, None]

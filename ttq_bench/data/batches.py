@@ -67,24 +67,35 @@ class TrialBatches:
         """Number of batches in one pass; a last batch that is not full is left out."""
         return max(1, len(self.labels) // self.batch_size)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.labels.device
+
+    def draws(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
+        """Yield what each batch of ``epoch`` is made of: image numbers [B], and crops and flips."""
         order_stream = _generator(self.seed, "order", epoch)
         augmentation_stream = _generator(self.seed, "augmentation", epoch)
-        order = torch.randperm(len(self.labels), generator=order_stream).to(self.labels.device)
+        order = torch.randperm(len(self.labels), generator=order_stream).to(self.device)
         steps = torch.split(order[: self.steps_per_epoch * self.batch_size], self.batch_size)
-        draws = None
-        if self.augment is not None:
-            draws = torch.stack(
-                [self.augment.draw(len(rows), augmentation_stream) for rows in steps]
-            ).to(order.device)
-        for step, rows in enumerate(steps):
-            if self.augment is not None and draws is not None:
-                images = self.augment.batch(rows, draws[step])
-            else:
-                assert self.plain is not None
-                images = self.plain[rows]
-            yield self.normalise(images), self.labels[rows]
+        if self.augment is None:
+            yield from ((rows,) for rows in steps)
+            return
+        crops = [self.augment.draw(len(rows), augmentation_stream) for rows in steps]
+        yield from zip(steps, torch.stack(crops).to(self.device), strict=True)
+
+    def batch(self, rows: Tensor, crops: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return images [B, C, H, W] and labels [B] of a draw."""
+        if self.augment is not None and crops is not None:
+            images = self.augment.batch(rows, crops)
+        else:
+            assert self.plain is not None
+            images = self.plain[rows]
+        return self.normalise(images), self.labels[rows]
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
+        return (self.batch(*draw) for draw in self.draws(epoch))
 
     def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at a time."""

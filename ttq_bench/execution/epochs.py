@@ -26,7 +26,7 @@ from ttq_bench.records.paths import AttemptPaths, TrialPaths
 from ttq_bench.records.progress import Progress
 from ttq_bench.records.schema import Start
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.ternary.conversion import set_epoch_
+from ttq_bench.ternary.conversion import quantized_layers, quantizer_of, set_epoch_
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
 from ttq_bench.training.evaluation import evaluate
@@ -114,6 +114,7 @@ class EpochLoop:
         """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
         recipe = self.spec.recipe
         set_epoch_(state.model, state.epoch)
+        quantizers = [quantizer_of(layer) for _, layer in quantized_layers(state.model)]
         observation = Observation(state.model)
         self.heartbeat.write(self.progress(state, 0.0))
         try:
@@ -123,6 +124,7 @@ class EpochLoop:
                 recipe,
                 lambda s, n: self.on_step(state, s, n),
                 observation.after_backward,
+                constants=lambda: tuple(quantizer.number for quantizer in quantizers),
             ):
                 kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
                 state.history.append(epoch_entry(result, observation, with_histograms=kept))

@@ -29,12 +29,17 @@ class GaugeWatch:
         self.names = [name for name, _ in chosen]
         self.quantizers = [quantizer for _, quantizer in chosen]
         self.counts = [getattr(quantizer, SCALES[0]).numel() for quantizer in self.quantizers]
-        self.begin_epoch()
+        if self.quantizers:
+            # Made once and changed in place: a CUDA graph of a step holds on to where they lie.
+            self.before = _in_a_row(self.quantizers).detach().clone()
+            self.sums = torch.zeros_like(self.before[0]).repeat(3, 1)
 
+    @torch.no_grad()
     def begin_epoch(self) -> None:
         """Forget the sums."""
-        self.sums: Tensor | None = None
-        self.before: Tensor | None = None
+        if self.quantizers:
+            self.before.copy_(_in_a_row(self.quantizers))
+            self.sums.zero_()
 
     @torch.no_grad()
     def after_backward(self) -> None:
@@ -44,8 +49,8 @@ class GaugeWatch:
         values = _in_a_row(self.quantizers)
         terms = values * _in_a_row(self.quantizers, gradients=True)
         both = terms.sum(0).abs(), terms.abs().sum(0)
-        self._add(torch.stack([*both, self._step_length(values)]))
-        self.before = values
+        self.sums += torch.stack([*both, self._step_length(values)])
+        self.before.copy_(values)
 
     @torch.no_grad()
     def end_epoch(self) -> dict[str, dict[str, float | None]]:
@@ -58,9 +63,7 @@ class GaugeWatch:
         if not self.quantizers:
             return {}
         values = _in_a_row(self.quantizers)
-        nothing = torch.zeros_like(values[0])
-        self._add(torch.stack([nothing, nothing, self._step_length(values)]))
-        assert self.sums is not None
+        self.sums[2] += self._step_length(values)
         table = torch.cat([self.sums, values.square().sum(0)[None], values.sum(0)[None]]).double()
         parts = [part.sum(1).tolist() for part in torch.split(table, self.counts, 1)]
         names = ("scale_path", "scale_squares", "scale_sum")
@@ -72,13 +75,9 @@ class GaugeWatch:
             for name, (residue, size, *others) in zip(self.names, parts, strict=True)
         }
 
-    def _add(self, terms: Tensor) -> None:
-        self.sums = terms if self.sums is None else self.sums.add_(terms)
-
     def _step_length(self, values: Tensor) -> Tensor:
         """Return the squared length of the last step of each pair [N], 0 before the first."""
-        last = values if self.before is None else self.before
-        return (values - last).square_().sum(0)
+        return (values - self.before).square_().sum(0)
 
 
 def _is_gauged(quantizer: Quantizer) -> bool:

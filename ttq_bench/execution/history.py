@@ -37,7 +37,7 @@ def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
     """Return the history's first entry: scales before the first step, error of the parent."""
     return {
         "epoch": 0,
-        "layers": Observation(model).end_epoch(),
+        "layers": Observation(model).end_epoch(stepped=False),
         "histograms": histograms(model),
         "start": start.model_dump() if start else None,
     }

@@ -25,19 +25,17 @@ class Observation:
         layers = [layer for _, layer in quantized_layers(self.model)]
         self.codes = [quantizer_of(layer).codes(latent_of(layer)) for layer in layers]
         self.gauge.begin_epoch()
-        self.stepped = False
 
     def after_backward(self) -> None:
         """Take in a step that has its gradients, before the optimiser uses them."""
-        self.stepped = True
         self.gauge.after_backward()
 
-    def end_epoch(self) -> list[dict[str, Any]]:
+    def end_epoch(self, *, stepped: bool = True) -> list[dict[str, Any]]:
         """Return the statistics of each layer with its flips and gauge, and begin anew.
 
-        Flips and residue are None where no step was observed: at the start of a run.
+        Flips and residue are None where no step was trained: at the start of a run.
         """
-        before, gauges, stepped = self.codes, self.gauge.end_epoch(), self.stepped
+        before, gauges = self.codes, self.gauge.end_epoch()
         self._begin_epoch()
         return [
             {

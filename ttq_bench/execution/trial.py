@@ -37,6 +37,7 @@ from ttq_bench.records.store import publish_record
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.checkpoints import save_state
 from ttq_bench.training.loop import TrainingState
+from ttq_bench.training.steps import own_stream
 
 
 def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], bool]) -> Outcome:
@@ -60,7 +61,8 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
     try:
         with Heartbeat(attempt, last) as heartbeat:
             started_with = replace(settings, arithmetic=made_by)
-            return _attempted(spec, started_with, should_stop, heartbeat)
+            with own_stream(torch.device(settings.device)):
+                return _attempted(spec, started_with, should_stop, heartbeat)
     except Exception as raised:
         error = _in_other_hands(attempt) or raised
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)

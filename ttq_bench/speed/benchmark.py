@@ -13,6 +13,7 @@ from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.peak import Peak
 from ttq_bench.speed.roofline import Place
 from ttq_bench.speed.steps import Work
+from ttq_bench.training.steps import own_stream
 
 DEEPER = "resnet56"
 
@@ -38,9 +39,10 @@ def run(
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     found = Benchmark(work, machine_name(work.device), threads)
-    for goal in goals:
-        tell(f"{goal}: {GOALS[goal][0]}")
-        GOALS[goal][1](found, seconds)
+    with own_stream(work.device):
+        for goal in goals:
+            tell(f"{goal}: {GOALS[goal][0]}")
+            GOALS[goal][1](found, seconds)
     return found
 
 

@@ -1,6 +1,5 @@
 """P1: steps of an epoch, with data and augmentation, against a trainer as usually published."""
 
-from collections.abc import Iterator
 from itertools import chain, count
 
 import torch
@@ -50,8 +49,8 @@ def measure(work: Work, seconds: float) -> list[Figure]:
     """Return how many times faster a full-precision step of this suite is, data included."""
     images = random_images(work.model)
     batches = batches_of(work, images)
-    endless: Iterator[tuple[Tensor, Tensor]] = chain.from_iterable(map(batches.epoch, count()))
-    ours = training_step(work, work.network(), lambda: next(endless))
+    endless = chain.from_iterable(map(batches.draws, count()))
+    ours = training_step(work, work.network(), endless, batches.batch)
     plain = PlainTrainer(
         build_model(work.model, classes=10, seed=0),
         PlainImages(images.train_images[:IMAGES], images.train_labels[:IMAGES]),

@@ -12,6 +12,7 @@ from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.pairing import fastest
 from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.evaluation import autocast
+from ttq_bench.training.steps import WARMUP_STEPS
 
 PASSES = 3  # forward, gradient of the activations, gradient of the weights
 SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices; the last for GPUs alone
@@ -68,7 +69,8 @@ def step_flops(work: Work) -> float:
 def operators(work: Work) -> Mapping[str, float]:
     """Return the share of a step's time by operator, largest first; the rest as ``other``."""
     step = repeated_step(work, work.network())
-    step()
+    for _ in range(WARMUP_STEPS + 1):  # on a GPU, the next one is a graph
+        step()
     kind = ProfilerActivity.CUDA if _on_gpu(work) else ProfilerActivity.CPU
     with profile(activities=[kind]) as seen:
         for _ in range(PROFILED_STEPS):

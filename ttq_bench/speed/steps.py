@@ -4,11 +4,11 @@ A step is that of a trial: forward under autocast, backward, observation, optimi
 ready beforehand.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.execution.observation import Observation
@@ -21,11 +21,12 @@ from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
-from ttq_bench.training.evaluation import autocast
 from ttq_bench.training.loop import start
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.steps import Draw, EagerStep, MakeBatch, train_step
 
 BASELINE = "full_precision"
+GPU_STEPS = 20
 TTQ_BOUND, OTHER_BOUND = Bound("at most", 1.02), Bound("at most", 1.05)
 
 
@@ -55,29 +56,26 @@ class Work:
 
 
 def training_step(
-    work: Work, model: nn.Module, batch: Callable[[], tuple[Tensor, Tensor]]
+    work: Work,
+    model: nn.Module,
+    draws: Iterator[Draw],
+    make_batch: MakeBatch = lambda images, labels: (images, labels),
 ) -> Callable[[], None]:
-    """Return one step of a trial on the images and labels that ``batch`` gives."""
+    """Return one step of a trial, each on the batch that ``make_batch`` makes of the next draw."""
     state = start(model, work.recipe, is_scale)
-    observation = Observation(model)
+    observe = Observation(model).after_backward
+    eager = EagerStep(model, state.optimizer, work.recipe, make_batch, observe)
+    step = train_step(eager, work.device, tuple)
 
-    def step() -> None:
-        images, labels = batch()
-        with autocast(images.device, work.recipe.precision):
-            logits = model(images)
-        loss = F.cross_entropy(logits.float(), labels)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        observation.after_backward()
-        state.optimizer.step()
+    def train_one() -> None:
+        step(next(draws), work.recipe.learning_rate)
 
-    return step
+    return train_one
 
 
 def repeated_step(work: Work, model: nn.Module) -> Callable[[], None]:
     """Return one step of a trial on the same images and labels every time."""
-    batch = work.batch()
-    return training_step(work, model, lambda: batch)
+    return training_step(work, model, repeat(work.batch()))
 
 
 def time_steps(
@@ -87,8 +85,19 @@ def time_steps(
     seconds: float,
 ) -> Times:
     """Return the times of training steps of each method, in turn."""
-    steps = {name: repeated_step(work, work.network(name, strategy)) for name in methods}
+    steps = {name: _several(work, work.network(name, strategy)) for name in methods}
     return take_turns(steps, seconds=seconds, device=work.device)
+
+
+def _several(work: Work, model: nn.Module) -> Callable[[], None]:
+    """Return one step, or as many as outweigh waiting for a GPU."""
+    step, count = repeated_step(work, model), GPU_STEPS if work.device.type == "cuda" else 1
+
+    def train_some() -> None:
+        for _ in range(count):
+            step()
+
+    return train_some
 
 
 def measure(work: Work, seconds: float) -> list[Figure]:

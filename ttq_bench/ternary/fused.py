@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+from ttq_bench.ternary.fused_statistics import AT_ONCE, OrderStatistic, mean_magnitudes
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.quantizers import Quantizer
 
@@ -42,16 +43,34 @@ def _follow_one_rule(quantizers: Sequence[Quantizer]) -> bool:
 
 
 class Layout:
-    """Where each layer's weights lie among the rows."""
+    """Where each layer's weights lie among the rows.
 
-    def __init__(self, counts: Sequence[int], device: torch.device) -> None:
+    ``at_once`` says whether statistics are gathered for all layers together, as on a GPU, or layer
+    by layer in the order of ``thresholds.py``, so that no bit differs.
+    """
+
+    def __init__(
+        self, counts: Sequence[int], device: torch.device, *, at_once: bool | None = None
+    ) -> None:
         rows = [-(-count // ROW) for count in counts]
+        self.counts = tuple(counts)
+        self.numbers = ROW * sum(rows)
+        firsts = [sum(rows[:index]) for index in range(len(rows))]
+        self.starts = [ROW * first for first in firsts]
         self.sizes = [part for n, r in zip(counts, rows, strict=True) for part in (n, r * ROW - n)]
         layer_of_row = torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(rows))
         self.layer_of_row = layer_of_row.to(device)
         # Sums over layers of sums over rows, as a product: one deterministic operation on a GPU.
         members = torch.arange(len(rows))[:, None] == layer_of_row
-        self.members = members.to(device, torch.float32) if device.type == "cuda" else None
+        self.at_once = device.type == "cuda" if at_once is None else at_once
+        self.members = members.to(device, torch.float32) if self.at_once else None
+        if self.at_once:
+            self.counts_on_device = torch.tensor(counts, device=device)
+            places = torch.full((len(rows), max(rows)), sum(rows))  # the last: a zero behind all
+            for row, first, number in zip(places, firsts, rows, strict=True):
+                row[:number] = torch.arange(first, first + number)
+            self.rows_of_layer = places.to(device)
+        self.order_statistic: OrderStatistic | None = None
         self.padding = [torch.zeros(size, device=device) for size in self.sizes[1::2]]
 
     def rows(self, layers: Sequence[Tensor]) -> Tensor:
@@ -102,13 +121,14 @@ class FusedLayers:
     def _sets_and_scales(self, rows: Tensor, layout: Layout) -> tuple[Pair, Pair]:
         """Return both sets in rows (1 or 0), and W_p and W_n of every layer [L]."""
         method = self.quantizers[0].method
-        layers = list(zip(self.quantizers, layout.layers(rows.detach()), strict=True))
         if method.levels == "two":
             sets = binary_sets(rows)
         else:
-            thresholds = torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
-            sets = ternary_sets(rows, layout.spread(thresholds))
+            sets = ternary_sets(rows, layout.spread(self._thresholds(rows, layout)))
+        if method.scales == "mean_magnitude" and layout.at_once:
+            return sets, (mean_magnitudes(rows, sets[0] + sets[1], layout),) * 2
         if method.scales == "mean_magnitude":
+            layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
             members = layout.layers(sets[0] + sets[1])
             means = [
                 quantizer.mean_magnitude(layer, member)
@@ -118,6 +138,15 @@ class FusedLayers:
         scales = [(q.positive_scale, q.negative_scale) for q in self.quantizers]
         positive, negative = (torch.stack(side) for side in zip(*scales, strict=True))
         return sets, (positive, negative)
+
+    def _thresholds(self, rows: Tensor, layout: Layout) -> Tensor:
+        """Return the threshold of every layer [L]."""
+        first = self.quantizers[0]
+        is_held = first.held_threshold is not None
+        if layout.at_once and first.strategy is not None and not is_held:
+            return AT_ONCE[first.strategy.name](rows.detach().abs(), first.number, layout)
+        layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
+        return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
 
 
 def _in_memory_order(latent: Tensor) -> Tensor:

@@ -2,19 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.seeding import stream_seed
-from ttq_bench.training.evaluation import Evaluation, autocast, evaluate
-from ttq_bench.training.optimizer import make_optimizer, set_learning_rate
+from ttq_bench.training.evaluation import Evaluation, evaluate
+from ttq_bench.training.optimizer import make_optimizer
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.schedules import learning_rate
+from ttq_bench.training.steps import Draw, EagerStep, MakeBatch, TrainStep, train_step
 
 EVALUATION_BATCH = 1000
 
@@ -26,7 +26,11 @@ class Batches(Protocol):
 
     @property
     def steps_per_epoch(self) -> int: ...  # noqa: D102
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]: ...  # noqa: D102
+    @property
+    def device(self) -> torch.device: ...  # noqa: D102
+    def draws(self, epoch: int) -> Iterator[Draw]: ...  # noqa: D102
+    @property
+    def batch(self) -> MakeBatch: ...  # noqa: D102
     def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...  # noqa: D102
 
 
@@ -91,19 +95,24 @@ def train(
     recipe: Recipe,
     on_step: Callable[[int, int], None],
     observe: Callable[[], None] = lambda: None,
+    *,
+    constants: Callable[[], Hashable] = tuple,
 ) -> Iterator[EpochResult]:
     """Train from ``state`` to the recipe's last epoch and yield a result after each epoch.
 
     ``on_step`` gets the steps done and the steps in all of the epoch, between evaluated batches
     too; it may raise ``StoppedError``. ``observe`` is called when a step has its gradients, before
-    the optimiser takes them. Raises ``DivergedError`` when the mean training loss of an
-    epoch, or the validation loss after it, is not finite.
+    the optimiser takes them; on a GPU it is recorded once, so it may only call operations of torch
+    on tensors that stay. ``constants``: see ``GraphedStep``. Raises ``DivergedError`` when the mean
+    training loss of an epoch, or the validation loss after it, is not finite.
     All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
     """
+    eager = EagerStep(state.model, state.optimizer, recipe, batches.batch, observe)
+    step = train_step(eager, batches.device, constants)
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
         torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
-        loss = _train_epoch(state, batches, recipe, on_step, observe)
+        loss = _train_epoch(state, batches, recipe, on_step, step)
         validation = _evaluate(state, batches, "validation", recipe, on_step)
         test = _evaluate(state, batches, "test", recipe, on_step)
         state.epoch += 1
@@ -124,22 +133,15 @@ def _train_epoch(
     batches: Batches,
     recipe: Recipe,
     on_step: Callable[[int, int], None],
-    observe: Callable[[], None],
+    train_one: TrainStep,
 ) -> float:
     steps = batches.steps_per_epoch
     losses = []
     state.model.train()
-    for step, (images, labels) in enumerate(batches.epoch(state.epoch)):
+    for step, draw in enumerate(batches.draws(state.epoch)):
         on_step(step, steps)
-        set_learning_rate(state.optimizer, learning_rate(recipe, state.epoch * steps + step, steps))
-        with autocast(images.device, recipe.precision):
-            logits = state.model(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        observe()
-        state.optimizer.step()
-        losses.append(loss.detach())  # read once an epoch: an .item() a step would stall a GPU
+        rate = learning_rate(recipe, state.epoch * steps + step, steps)
+        losses.append(train_one(draw, rate))  # read once an epoch: reading makes a GPU wait
     mean = float(torch.stack(losses).mean())
     if not math.isfinite(mean):
         raise DivergedError(f"mean training loss {mean}", state.epoch + 1)

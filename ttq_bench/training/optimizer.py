@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ttq_bench.training.recipe import Recipe
 
@@ -41,6 +41,17 @@ def make_optimizer(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every group, in place where it is held on a device."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def hold_learning_rate_on_device(optimizer: torch.optim.Optimizer) -> None:
+    """Make the learning rate a tensor beside the parameters, so that a CUDA graph reads it anew."""
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), device=group["params"][0].device)
+        if "capturable" in group:  # Adam's count of steps, likewise
+            group["capturable"] = True
