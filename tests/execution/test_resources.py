@@ -28,11 +28,24 @@ def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, 
         (Machine(16, 2), None, 1, Shares(2, 8, 1.0)),
         (Machine(4, 2), None, 4, Shares(8, 1, 0.25)),  # never less than one thread
         (Machine(16, 1), 2, 2, Shares(2, 2, 0.5)),
+        (Machine(16, 1, 80.0), None, None, Shares(1, 16, 1.0)),  # in turns: no gain
+        (Machine(16, 1, 80.0, True), None, None, Shares(8, 2, 0.125)),
+        (Machine(4, 1, 80.0, True), None, None, Shares(4, 1, 0.25)),  # a core each
+        (Machine(64, 1, 11.0, True), None, None, Shares(4, 16, 0.25)),  # its memory
+        (Machine(64, 1, 0.0, True), None, None, Shares(1, 64, 1.0)),  # of unknown memory
+        (Machine(16, 2, 80.0, True), None, 3, Shares(6, 2, 1 / 3)),
     ],
 )
 def test_gpus_are_shared_in_equal_parts(machine, threads, trials_per_gpu, expected):
     shares = share(machine, "cuda", 100, threads=threads, trials_per_gpu=trials_per_gpu)
     assert shares == expected
+
+
+@pytest.mark.parametrize(("trials", "each"), [(1, 1), (2, 1), (5, 3), (100, 8)])
+def test_few_trials_are_spread_over_the_gpus(trials, each):
+    machine = Machine(64, 2, 80.0, True)
+    shares = share(machine, "cuda", trials, threads=None, trials_per_gpu=None)
+    assert shares.slots == 2 * each
 
 
 def test_a_machine_with_gpus_can_still_train_on_its_cores():
@@ -50,7 +63,7 @@ def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
     assert Shares(8, 2, 0.25).workers == 2
 
 
-LISTING = "#!/bin/sh\necho 'GPU 0: A (UUID: x)'\necho 'GPU 1: A (UUID: y)'\necho '  MIG 1g'\n"
+LISTING = "#!/bin/sh\necho 81920\necho 40960\n"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +90,7 @@ def test_visible_gpus_are_those_of_the_environment_that_are_there(
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     machine = detect_machine()
     assert (machine.gpus, machine.device) == (gpus, device)
+    assert machine.gpu_gib == {0: 0.0, 1: 80.0, 2: 40.0}[gpus]
     assert machine.cores >= 1
 
 

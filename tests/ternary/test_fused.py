@@ -86,12 +86,18 @@ def test_other_networks_and_memory_formats_train_to_the_same_bits(architecture, 
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_latent_weights_over_their_largest_train_to_the_same_bits(strategy):
+    assert_same_training(
+        network, True, method="ttq", strategy=STRATEGIES[strategy], normalise_latent="max"
+    )
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"granularity": "channel"},
         {"normalise_latent": "tanh"},
-        {"normalise_latent": "max"},
         {"method": "bwn", "granularity": "layer"},
         {"method": "bwn"},
         {"method": "full_precision"},

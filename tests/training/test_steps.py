@@ -48,7 +48,7 @@ def network(strategy, method="ttq"):
     return fuse_(quantize_(model, method, strategy)).to(CUDA, memory_format=torch.channels_last)
 
 
-def nothing():
+def nothing(*_):
     """Observe nothing."""
 
 

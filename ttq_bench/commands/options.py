@@ -26,7 +26,9 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
     parser.add_argument("--threads", type=positive, help="CPU threads of one trial")
-    parser.add_argument("--trials-per-gpu", type=positive, default=4, metavar="N")
+    parser.add_argument(
+        "--trials-per-gpu", type=positive, metavar="N", help="side by side on one GPU"
+    )
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:

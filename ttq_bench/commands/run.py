@@ -3,6 +3,7 @@
 import argparse
 import signal
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from ttq_bench.data.downloads import fetch_archive
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import TrialsFailedError
+from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -73,21 +75,27 @@ def _run_pending(
     prepared: Prepared, options: argparse.Namespace, stop: Stop, console: Console
 ) -> Tally:
     names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
-    suite = prepared.suite
-    return run_plan(
-        prepared.plan,
-        PlannedSuite(suite.name, prepared.profile, suite.title, names),
-        settings=_settings(prepared, options),
-        shares=prepared.shares,
-        make_backend=backend_maker(
-            options.backend,
-            _cluster(prepared, options),
-            ResultsPaths(options.results.resolve()),
-            stop,
-        ),
-        stop=stop,
-        console=console,
-    )
+    suite, results = prepared.suite, ResultsPaths(options.results.resolve())
+    with _shared_gpus(prepared, options, console):
+        return run_plan(
+            prepared.plan,
+            PlannedSuite(suite.name, prepared.profile, suite.title, names),
+            settings=_settings(prepared, options),
+            shares=prepared.shares,
+            make_backend=backend_maker(options.backend, _cluster(prepared, options), results, stop),
+            stop=stop,
+            console=console,
+        )
+
+
+def _shared_gpus(
+    prepared: Prepared, options: argparse.Namespace, console: Console
+) -> AbstractContextManager[object]:
+    """Return what lets the trials on one GPU compute at once; on a cluster, its nodes see to it."""
+    share, plan = prepared.shares.gpus, prepared.plan
+    if options.backend != "ray" or options.address is not None or not plan.pending:
+        return nullcontext()
+    return mps.service(console.print) if 0 < share < 1 else nullcontext()
 
 
 def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:

@@ -5,13 +5,21 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from ttq_bench.execution import mps
+
+MIB_PER_GIB = 1024.0
+MOST_ON_A_GPU = 8  # measured on an H200: `ttq-bench speed P4`
+GIB_PER_TRIAL = 2.5
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Usable cores and GPUs."""
+    """Usable cores and GPUs, memory of the smallest, and whether processes share one at once."""
 
     cores: int
     gpus: int
+    gpu_gib: float = 0.0
+    shares_gpus: bool = False
 
     @property
     def device(self) -> str:
@@ -35,28 +43,46 @@ class Shares:
 
 def detect_machine() -> Machine:
     """Return the cores this process may use, and the GPUs that the NVIDIA driver lists."""
-    return Machine(len(os.sched_getaffinity(0)), _gpu_count())
+    cores, memory = len(os.sched_getaffinity(0)), _gpu_memory()
+    if not memory:
+        return Machine(cores, 0)
+    return Machine(cores, len(memory), min(memory), mps.is_available())
 
 
-def _gpu_count() -> int:
+def _gpu_memory() -> list[float]:
+    """Return the memory of each visible GPU in GiB, empty without one."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return 0
+        return []
+    asked = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
-        listing = subprocess.run(
-            [tool, "-L"], capture_output=True, text=True, timeout=20, check=False
-        )
+        listing = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError):
-        return 0
-    found = sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
+        return []
+    lines = [line.strip() for line in listing.stdout.splitlines()]
+    # A GPU that shares the host's memory has no number of its own.
+    found = [float(line) / MIB_PER_GIB if line.isdecimal() else 0.0 for line in lines if line]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return found
-    return min(found, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
+    return found[: len([name for name in visible.split(",") if name.strip() not in ("", "-1")])]
+
+
+def trials_on_a_gpu(machine: Machine, trials: int) -> int:
+    """Return how many trials share a GPU best: several where they compute at once.
+
+    Each needs a core of its own, and memory for its images, its network and CUDA itself.
+    """
+    if not machine.shares_gpus:
+        return 1
+    cores = machine.cores // max(1, machine.gpus)
+    fit = int(machine.gpu_gib / GIB_PER_TRIAL)
+    each = -(-trials // max(1, machine.gpus))
+    return max(1, min(MOST_ON_A_GPU, cores, fit, each))
 
 
 def share(
-    machine: Machine, device: str, trials: int, *, threads: int | None, trials_per_gpu: int
+    machine: Machine, device: str, trials: int, *, threads: int | None, trials_per_gpu: int | None
 ) -> Shares:
     """Return how ``trials`` trials share ``machine``.
 
@@ -68,6 +94,7 @@ def share(
     the number of threads may move the last bits of a result.
     """
     if device == "cuda":
+        trials_per_gpu = trials_per_gpu or trials_on_a_gpu(machine, trials)
         slots = max(1, machine.gpus) * trials_per_gpu
         return Shares(slots, threads or max(1, machine.cores // slots), 1 / trials_per_gpu)
     each = threads or max(1, machine.cores // max(1, min(machine.cores, trials)))

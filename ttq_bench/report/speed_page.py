@@ -18,6 +18,7 @@ COLUMNS = (
     "n", "unit", "bound", "verdict",
 )  # fmt: skip
 Row = dict[str, str]
+DIGITS = {"x": 3, "s": 2, "h": 2}
 MOVED = 0.1  # of a figure without an interval, or one that is no ratio
 
 
@@ -105,7 +106,7 @@ def compared(rows: Sequence[Row]) -> list[str]:
 def shown(row: Row) -> str:
     """Return a figure with its interval and unit."""
     value, low, high = _numbers(row)
-    digits = 3 if row["unit"] == "x" else 1
+    digits = DIGITS.get(row["unit"], 1)
     interval = f" [{low:.{digits}f}, {high:.{digits}f}]" if low is not None else ""
     return f"{value:.{digits}f}{interval} {row['unit'].replace('x', 'times')}"
 

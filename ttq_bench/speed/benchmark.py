@@ -8,7 +8,7 @@ import torch
 
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.provenance import processor_name
-from ttq_bench.speed import epochs, housekeeping, neighbours, peak, roofline, steps
+from ttq_bench.speed import epochs, gpu, housekeeping, neighbours, peak, roofline, steps
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.peak import Peak
 from ttq_bench.speed.roofline import Place
@@ -72,13 +72,18 @@ def _peak(found: Benchmark, seconds: float) -> None:
 
 
 def _neighbours(found: Benchmark, seconds: float) -> None:
-    if found.work.device.type == "cpu":
-        found.figures += neighbours.measure(found.work, seconds)
+    found.figures += neighbours.measure(found.work, seconds)
 
 
 def _housekeeping(found: Benchmark, seconds: float) -> None:
     del seconds
     found.figures += housekeeping.measure(found.work)
+
+
+def _gpu(found: Benchmark, seconds: float) -> None:
+    del seconds
+    if found.work.device.type == "cuda":
+        found.figures += gpu.measure(found.work)
 
 
 GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
@@ -87,4 +92,5 @@ GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
     "P3": ("a step's share of the machine's peak", _peak),
     "P4": ("trials side by side against one after the other", _neighbours),
     "P8": ("evaluation, statistics and checkpoint", _housekeeping),
+    "P10": ("on a GPU: an epoch, and the hours of the paper's table", _gpu),
 }

@@ -20,7 +20,7 @@ TIMED_STEPS = 4
 FASTER = Bound("at least", 2.5)
 
 
-def random_images(model: str) -> ImageSet:
+def random_images(model: str, trained: int = IMAGES + HELD_OUT, tested: int = HELD_OUT) -> ImageSet:
     """Return random images of the network's size, with what a data set has beside them."""
     channels, height, width = MODELS[model].image_shape
     torch.manual_seed(0)
@@ -29,7 +29,7 @@ def random_images(model: str) -> ImageSet:
         images = torch.randint(0, 256, (number, height, width, channels), dtype=torch.uint8)
         return images, torch.randint(0, 10, (number,))
 
-    train, test = some(IMAGES + HELD_OUT), some(HELD_OUT)
+    train, test = some(trained), some(tested)
     return ImageSet(
         Identity("random", "sha256:0", len(train[1]), len(test[1])), 10, *train, *test,
         mean=(127.5,) * channels, deviation=(73.6,) * channels, pixels_sha256="",

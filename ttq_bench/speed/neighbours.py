@@ -1,40 +1,53 @@
-"""P4: k trials side by side, each on its share of the cores, against one after the other."""
+"""P4: k trials side by side, each on its share of the machine, against one after the other."""
 
 import multiprocessing
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution import mps
 from ttq_bench.execution.allocator import keep_freed_memory
+from ttq_bench.execution.resources import detect_machine, trials_on_a_gpu
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
 from ttq_bench.speed.pairing import measured_ratio
 from ttq_bench.speed.steps import Work, repeated_step
+from ttq_bench.training.steps import own_stream
 
-STEPS = 4
-NOT_WORSE = Bound("at least", 1.0)
+STEPS, GPU_STEPS = 4, 200
+NOT_WORSE, ON_A_GPU = Bound("at least", 1.0), Bound("at least", 3.0)
+MANY = 10_000  # trials: enough to fill any machine
 PATIENCE_SECONDS = 300.0
 
 
 def measure(work: Work, seconds: float) -> list[Figure]:
-    """Return the trials an hour of one trial a core, over those of one trial on all cores."""
-    cores = len(os.sched_getaffinity(0))
-    with _trainers(work, cores) as trainers:
-        gain = measured_ratio(lambda: _rate(trainers, 1) / _rate(trainers[:1], cores), seconds)
-    what = f"{work.model}: {cores} trials side by side over one after the other, trials an hour"
-    return [ratio_figure("P4", what, gain, NOT_WORSE)]
+    """Return the trials an hour side by side as they are planned, over those of one at a time."""
+    machine = detect_machine()
+    if work.device.type == "cuda":
+        count, bound, steps = trials_on_a_gpu(machine, MANY), ON_A_GPU, GPU_STEPS
+    else:
+        count, bound, steps = machine.cores, NOT_WORSE, STEPS
+    shared = mps.service(print) if bound is ON_A_GPU else nullcontext()
+    with shared, _trainers(work, count, steps) as trainers:
+
+        def gain() -> float:
+            together = _rate(trainers, machine.cores // count, steps)
+            return together / _rate(trainers[:1], machine.cores, steps)
+
+        ratio = measured_ratio(gain, seconds)
+    what = f"{work.model}: {count} trials side by side over one after the other, trials an hour"
+    return [ratio_figure("P4", what, ratio, bound)]
 
 
-def _rate(trainers: list[Connection], threads: int) -> float:
+def _rate(trainers: list[Connection], threads: int, steps: int) -> float:
     """Return the steps a second of these trainers together."""
     started = time.perf_counter()
     for trainer in trainers:
-        trainer.send(threads)
+        trainer.send(max(1, threads))
     for trainer in trainers:
         try:
             if not trainer.poll(PATIENCE_SECONDS):
@@ -42,16 +55,17 @@ def _rate(trainers: list[Connection], threads: int) -> float:
             trainer.recv()
         except EOFError as error:
             raise TtqBenchError("speed: P4: a process that trains beside others died") from error
-    return len(trainers) * STEPS / (time.perf_counter() - started)
+    return len(trainers) * steps / (time.perf_counter() - started)
 
 
 @contextmanager
-def _trainers(work: Work, count: int) -> Iterator[list[Connection]]:
+def _trainers(work: Work, count: int, steps: int) -> Iterator[list[Connection]]:
     """Start processes that train a step when they are told to; end them afterwards."""
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(count)]
     processes = [
-        context.Process(target=_train, args=(work, theirs), daemon=True) for _, theirs in pairs
+        context.Process(target=_train, args=(work, steps, theirs), daemon=True)
+        for _, theirs in pairs
     ]
     try:
         for process in processes:
@@ -65,11 +79,14 @@ def _trainers(work: Work, count: int) -> Iterator[list[Connection]]:
             process.join()
 
 
-def _train(work: Work, connection: Any) -> None:
+def _train(work: Work, steps: int, connection: Any) -> None:
     keep_freed_memory()
-    step = repeated_step(work, work.network("ttq"))
-    while True:
-        torch.set_num_threads(connection.recv())
-        for _ in range(STEPS):
-            step()
-        connection.send(None)
+    with own_stream(work.device):
+        step = repeated_step(work, work.network("ttq"))
+        while True:
+            torch.set_num_threads(connection.recv())
+            for _ in range(steps):
+                step()
+            if work.device.type == "cuda":
+                torch.cuda.synchronize()
+            connection.send(None)

@@ -9,6 +9,7 @@ What is computed is the same as layer by layer, to the bit on a CPU: tests/terna
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
@@ -24,7 +25,7 @@ def fuse_(model: nn.Module) -> nn.Module:
     """Let ``model`` compute all its quantized weights when it is called, and return it.
 
     ``module.weight`` outside of a call, latent weights and scales stay as they are. Nothing changes
-    for a network whose layers do not follow one rule, or have a step of their own (normalised
+    for a network whose layers do not follow one rule, or have a step of their own (the tanh of
     latent weights, scales of output channels, BWN's gradient).
     """
     layers = [layer for _, layer in quantized_layers(model)]
@@ -38,7 +39,8 @@ def fuse_(model: nn.Module) -> nn.Module:
 def _follow_one_rule(quantizers: Sequence[Quantizer]) -> bool:
     rules = {(q.method, q.strategy, q.normalise_latent, q.shared) for q in quantizers}
     method, _, normalised, shared = next(iter(rules))
-    of_its_own = normalised or shared or method.latent_gradient == "clipped_sign"
+    tanh, clipped = normalised == "tanh", method.latent_gradient == "clipped_sign"
+    of_its_own = tanh or shared or clipped
     return len(rules) == 1 and not of_its_own
 
 
@@ -64,12 +66,11 @@ class Layout:
         members = torch.arange(len(rows))[:, None] == layer_of_row
         self.at_once = device.type == "cuda" if at_once is None else at_once
         self.members = members.to(device, torch.float32) if self.at_once else None
-        if self.at_once:
-            self.counts_on_device = torch.tensor(counts, device=device)
-            places = torch.full((len(rows), max(rows)), sum(rows))  # the last: a zero behind all
-            for row, first, number in zip(places, firsts, rows, strict=True):
-                row[:number] = torch.arange(first, first + number)
-            self.rows_of_layer = places.to(device)
+        self.counts_on_device = torch.tensor(counts, device=device)
+        places = torch.full((len(rows), max(rows)), sum(rows))  # the last: a zero behind all
+        for row, first, number in zip(places, firsts, rows, strict=True):
+            row[:number] = torch.arange(first, first + number)
+        self.rows_of_layer = places.to(device)
         self.order_statistic: OrderStatistic | None = None
         self.padding = [torch.zeros(size, device=device) for size in self.sizes[1::2]]
 
@@ -85,6 +86,11 @@ class Layout:
     def spread(self, values: Tensor) -> Tensor:
         """Return one number a layer [L] as one a row [R, 1]."""
         return values[self.layer_of_row, None]
+
+    def maxima(self, magnitudes: Tensor) -> Tensor:
+        """Return the largest magnitude of each layer [L] out of rows [R, ROW]."""
+        of_rows = F.pad(magnitudes.amax(1), (0, 1))
+        return of_rows[self.rows_of_layer].amax(1)
 
     def sums(self, rows: Tensor) -> Tensor:
         """Return the sum of each layer [L] over its numbers in rows [R, ROW]."""
@@ -107,6 +113,8 @@ class FusedLayers:
         if self.layout is None or self.layout.layer_of_row.device != latents[0].device:
             self.layout = Layout([latent.numel() for latent in latents], latents[0].device)
         rows = self.layout.rows([_in_memory_order(latent) for latent in latents])
+        if self.quantizers[0].normalise_latent == "max":
+            rows = rows / self.layout.spread(self._largest(rows.detach().abs(), self.layout))
         sets, scales = self._sets_and_scales(rows, self.layout)
         found = quantized(rows, sets, scales, self.quantizers[0].method, self.layout)
         parts = self.layout.layers(found)
@@ -138,6 +146,11 @@ class FusedLayers:
         scales = [(q.positive_scale, q.negative_scale) for q in self.quantizers]
         positive, negative = (torch.stack(side) for side in zip(*scales, strict=True))
         return sets, (positive, negative)
+
+    def _largest(self, magnitudes: Tensor, layout: Layout) -> Tensor:
+        """Return what latent weights are divided by: each layer's largest [L], 1 for zeros."""
+        found = layout.maxima(magnitudes)
+        return torch.where(found > 0, found, 1.0)
 
     def _thresholds(self, rows: Tensor, layout: Layout) -> Tensor:
         """Return the threshold of every layer [L]."""

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -45,8 +44,7 @@ class OrderStatistic:
 
 
 def _max_fraction(magnitudes: Tensor, fraction: float, layout: "Layout") -> Tensor:
-    of_rows = F.pad(magnitudes.amax(1), (0, 1))
-    return of_rows[layout.rows_of_layer].amax(1) * fraction
+    return layout.maxima(magnitudes) * fraction
 
 
 def _mean_fraction(magnitudes: Tensor, fraction: float, layout: "Layout") -> Tensor:
