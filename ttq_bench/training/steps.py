@@ -118,6 +118,9 @@ class GraphedStep:
             raise
         except RuntimeError as error:
             self.is_refused = True
+            # Its stream of random numbers still counts for the recording that ended (torch 2.11).
+            generator = torch.cuda.default_generators[torch.cuda.current_device()]
+            generator.graphsafe_set_state(generator.clone_state())
             reason = str(error).partition("\n")[0]
             warnings.warn(f"steps are not recorded as a CUDA graph: {reason}", stacklevel=2)
         else:
