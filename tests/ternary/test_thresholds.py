@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -142,6 +144,65 @@ def test_ties_only_raise_the_sparsity(values, share):
     latent = torch.tensor(values)
 
     assert zeros(latent, constant_sparsity(latent, share)) >= round(share * len(values))
+
+
+ANY_NUMBER = st.floats(width=32) | st.sampled_from([0.0, -0.0, 1.0, -1.0])
+
+
+def by_kthvalue(groups: torch.Tensor, share: float) -> torch.Tensor:
+    """Return what torch alone says, for each row."""
+    zeros = round(share * groups.shape[1])
+    return groups.abs().kthvalue(zeros, 1).values if zeros else torch.zeros(len(groups))
+
+
+def assert_same_bits(found: torch.Tensor, expected: torch.Tensor) -> None:
+    torch.testing.assert_close(found.flatten(), expected, rtol=0, atol=0, equal_nan=True)
+
+
+@given(data=st.data(), rows=st.integers(1, 4), share=SHARES)
+def test_the_number_found_is_the_one_that_kthvalue_finds(data, rows, share):
+    count = data.draw(st.integers(1, 80))
+    values = data.draw(st.lists(ANY_NUMBER, min_size=rows * count, max_size=rows * count))
+    latent = torch.tensor(values).view(rows, count)
+
+    assert_same_bits(constant_sparsity(latent, share, (1,)), by_kthvalue(latent, share))
+    assert_same_bits(constant_sparsity(latent, share), by_kthvalue(latent.view(1, -1), share))
+
+
+@pytest.mark.parametrize("size", [1, 2, 2304, 36864])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_on_latent_weights_that_move_it_stays_the_one_that_kthvalue_finds(size, share):
+    generator = torch.Generator().manual_seed(size)
+    latent = torch.randn(1, size, generator=generator)
+    for _ in range(20):
+        latent += 0.1 * torch.randn(1, size, generator=generator)
+        latent.clamp_(-1.5, 1.5)  # many equal magnitudes
+        assert_same_bits(constant_sparsity(latent, share), by_kthvalue(latent, share))
+    latent[:, : size // 3] = torch.nan
+    assert_same_bits(constant_sparsity(latent, share), by_kthvalue(latent, share))
+
+
+def test_weights_that_share_their_memory_stay_as_they_are():
+    latent = torch.tensor([3.0, -1.0, 2.0]).expand(4, 3)
+
+    assert constant_sparsity(latent, 0.5).item() == 2.0
+    assert latent[0].tolist() == [3.0, -1.0, 2.0]
+
+
+def test_torch_without_numpy_finds_the_same():
+    program = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "import torch\n"
+        "from ttq_bench.ternary.thresholds import constant_sparsity\n"
+        "print(constant_sparsity(torch.tensor([5.0, -1.0, 3.0, -2.0]), 0.75).item())\n"
+        "torch.zeros(1).numpy()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == "3.0\n"
+    assert "Numpy is not available" in done.stderr
 
 
 @pytest.mark.parametrize("name", ALL)

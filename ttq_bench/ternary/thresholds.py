@@ -46,11 +46,30 @@ def constant_sparsity(latent: Tensor, sparsity: float, shared: Shared = None) ->
     groups = magnitudes.flatten(1) if shared else magnitudes.reshape(1, -1)
     zeros = round(sparsity * groups.shape[1])
     # Without zeros, latent weights that are exactly zero stay zero.
-    found = groups.kthvalue(zeros, 1).values if zeros else groups.new_zeros(len(groups))
+    found = _in_order(groups, zeros - 1) if zeros else groups.new_zeros(len(groups))
     return found.reshape(-1, *(1 for _ in shared)) if shared else found.reshape(())
 
 
+def _in_order(groups: Tensor, place: int) -> Tensor:
+    """Return the number at ``place`` of each row in ascending order; rows may be reordered.
+
+    On a CPU NumPy's partition does it in the tensor's own memory, where torch has NumPy at all: it
+    is vectorised, ``kthvalue`` is not (ResNet-20's 18 layers, AVX2: 0.7-1.0 instead of 5 ms). Both
+    pick one of the numbers, the same one, and take what is no number for the largest:
+    tests/ternary/test_thresholds.py. On a GPU nothing waits for the host.
+    """
+    if groups.device.type == "cpu":
+        try:
+            groups.numpy().partition(place, axis=1)
+        except RuntimeError:  # torch without NumPy, or a tensor without memory
+            pass
+        else:
+            return groups[:, place]
+    return groups.kthvalue(place + 1, 1).values
+
+
 def _magnitudes(latent: Tensor) -> Tensor:
+    """Return magnitudes in memory of their own, in at least single precision."""
     detached = latent.detach().abs()
     return detached if detached.element_size() >= SINGLE_BYTES else detached.float()
 
