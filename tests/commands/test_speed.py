@@ -39,6 +39,17 @@ def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
     assert "trials side by side" in found["P4"]["quantity"]
 
 
+def test_a_packed_network_is_measured_and_what_it_does_not_bring_is_said(tmp_path, capsys):
+    assert main(["speed", "P9", *SMALL, "--results", str(tmp_path)]) == 0
+
+    smaller = figures(tmp_path)[0]
+    assert smaller["quantity"] == "ternary layers: dense over packed bytes"
+    assert (smaller["bound"], smaller["verdict"]) == ("at least 15.5", "holds")
+    sentence = "there is no ternary kernel"
+    assert sentence in capsys.readouterr().out
+    assert f"- P9: {sentence}" in (tmp_path / "speed.md").read_text()
+
+
 def test_the_peak_comes_with_its_roofline(tmp_path):
     assert main(["speed", "P3", *SMALL, "--results", str(tmp_path)]) == 0
 

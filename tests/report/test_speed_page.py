@@ -37,12 +37,14 @@ def test_another_file_is_refused_in_one_sentence(tmp_path, text):
 
 
 def test_the_page_shows_the_last_run_with_its_goals(tmp_path):
-    text = page([row(value="9"), row(run=LATER)], [("aten::conv", 0.5)], "speed-roofline.png")
+    rows, operators = [row(value="9"), row(run=LATER)], [("aten::conv", 0.5)]
+    text = page(rows, operators, "speed-roofline.png", ["P9: not measured"])
 
     assert "| P2 | ttq step | 1.010 [1.000, 1.020] times | 9 | at most 1.02 | holds |" in text
     assert "9.000" not in text.split("## Since")[0]
     assert "| aten::conv | 50.0% |" in text
     assert "(speed-roofline.png)" in text
+    assert "- P9: not measured" in text
 
 
 def test_a_ratio_moved_where_the_intervals_share_no_value():

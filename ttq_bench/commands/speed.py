@@ -40,6 +40,8 @@ def measure(options: argparse.Namespace) -> int:
     for row in rows[-len(found.figures) :]:
         bound = f" (goal: {row['bound']}: {row['verdict']})" if row["bound"] else ""
         print(f"{row['goal']}  {row['quantity']}: {shown(row)}{bound}")
+    for note in found.notes:
+        print(note)
     print(f"speed: {options.results / 'speed.md'}")
     return 0
 
@@ -89,5 +91,5 @@ def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
     if found.peak is not None and found.places:
         places = [(place.name, place.intensity, place.flops) for place in found.places]
         drawn = roofline(places, found.peak.flops, found.peak.bytes, results).path.name
-    text = page(rows, list(found.operators.items()), drawn)
+    text = page(rows, list(found.operators.items()), drawn, found.notes)
     write_atomically(results / "speed.md", text.encode())

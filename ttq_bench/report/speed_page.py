@@ -49,7 +49,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     write_atomically(path, stream.getvalue().encode())
 
 
-def page(rows: Sequence[Row], operators: Sequence[tuple[str, float]], figure: str | None) -> str:
+def page(
+    rows: Sequence[Row],
+    operators: Sequence[tuple[str, float]],
+    figure: str | None,
+    notes: Sequence[str] = (),
+) -> str:
     """Return the page of the last run; ``operators`` are shares of a step's time."""
     last = _last_run(rows)
     first = last[0]
@@ -70,6 +75,8 @@ def page(rows: Sequence[Row], operators: Sequence[tuple[str, float]], figure: st
             ],
         ),
     ]  # fmt: skip
+    if notes:
+        lines += [*(f"- {note}" for note in notes), ""]
     if figure:
         lines += [f"![Roofline]({figure})", ""]
     if operators:

@@ -8,7 +8,7 @@ import torch
 
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.provenance import processor_name
-from ttq_bench.speed import epochs, gpu, housekeeping, neighbours, peak, roofline, steps
+from ttq_bench.speed import epochs, gpu, housekeeping, neighbours, packed, peak, roofline, steps
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.peak import Peak
 from ttq_bench.speed.roofline import Place
@@ -26,6 +26,7 @@ class Benchmark:
     machine: str
     threads: int
     figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     peak: Peak | None = None
     places: list[Place] = field(default_factory=list)
     operators: Mapping[str, float] = field(default_factory=dict)
@@ -80,6 +81,12 @@ def _housekeeping(found: Benchmark, seconds: float) -> None:
     found.figures += housekeeping.measure(found.work)
 
 
+def _packed(found: Benchmark, seconds: float) -> None:
+    figures, notes = packed.measure(found.work, seconds)
+    found.figures += figures
+    found.notes += notes
+
+
 def _gpu(found: Benchmark, seconds: float) -> None:
     del seconds
     if found.work.device.type == "cuda":
@@ -92,5 +99,6 @@ GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
     "P3": ("a step's share of the machine's peak", _peak),
     "P4": ("trials side by side against one after the other", _neighbours),
     "P8": ("evaluation, statistics and checkpoint", _housekeeping),
+    "P9": ("a packed network on a CPU against dense and int8", _packed),
     "P10": ("on a GPU: an epoch, and the hours of the paper's table", _gpu),
 }
