@@ -1,9 +1,12 @@
+import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
 import ttq_bench
 from ttq_bench.provenance import (
@@ -11,6 +14,8 @@ from ttq_bench.provenance import (
     PACKAGES,
     arithmetic,
     collect_provenance,
+    instruction_level,
+    level_of,
     processor_name,
     source_commit,
 )
@@ -61,6 +66,49 @@ def test_without_git_the_commit_is_unknown(monkeypatch, tmp_path):
 
 def test_the_processor_has_a_name():
     assert processor_name().strip()
+
+
+ZEN_3 = "fpu sse2 avx f16c avx2 bmi2 vaes"
+ZEN_5 = f"{ZEN_3} avx512f avx512dq avx512bw avx512vl avx_vnni avx512_bf16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "level"),
+    [
+        (ZEN_3, "avx2"),
+        (ZEN_5, "avx512 bf16"),
+        (f"{ZEN_5} amx_tile amx_bf16", "amx bf16"),
+        (f"{ZEN_3} avx512f avx512dq avx512bw avx512vl", "avx512"),
+        (f"{ZEN_3} avx512f avx512cd", "avx2"),
+        ("fp asimd evtstrm", "neon"),
+        ("fp asimd sve bf16", "neon bf16"),
+        ("fpu sse2", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_the_level_of_instructions_follows_from_the_flags(flags, level):
+    assert level_of(flags.split()) == level
+
+
+def test_the_level_of_this_processor_is_recorded_and_agrees_with_torch():
+    level = collect_provenance()["instructions"]
+    assert level == instruction_level()
+    if platform.machine() != "x86_64" or "ATEN_CPU_CAPABILITY" in os.environ:
+        pytest.skip("torch has other words, or was told another level")
+    words = {"AVX512": ("avx512", "avx512 bf16", "amx bf16"), "AVX2": ("avx2",)}
+    assert level in words.get(torch.backends.cpu.get_cpu_capability(), ("unknown",))
+
+
+def test_the_level_needs_no_torch():
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from ttq_bench.provenance import instruction_level\n"
+        "print(instruction_level())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == instruction_level()
 
 
 @pytest.mark.parametrize("pattern", ARITHMETIC)

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,17 @@ ARITHMETIC = (
     "execution/start.py", "execution/epochs.py", "execution/observation.py",
 )  # fmt: skip
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
+
+# Levels of instructions by which the time of a step differs, the best first, and the flags of
+# /proc/cpuinfo that a level needs.
+INSTRUCTIONS = (
+    ("amx bf16", {"amx_tile", "amx_bf16"}),
+    ("avx512 bf16", {"avx512f", "avx512_bf16"}),
+    ("avx512", {"avx512f", "avx512bw", "avx512dq", "avx512vl"}),
+    ("avx2", {"avx2"}),
+    ("neon bf16", {"asimd", "bf16"}),
+    ("neon", {"asimd"}),
+)
 
 
 def collect_provenance(code: str = "") -> dict[str, str]:
@@ -29,6 +41,7 @@ def collect_provenance(code: str = "") -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),
+        "instructions": instruction_level(),
         **versions,
     }
 
@@ -77,9 +90,26 @@ def _git(folder: Path, *arguments: str) -> str:
 @cache
 def processor_name() -> str:
     """Return the processor's model name where Linux tells it."""
+    return _told_by_linux("model name") or platform.processor() or "unknown"
+
+
+@cache
+def instruction_level() -> str:
+    """Return the best level of ``INSTRUCTIONS`` here: processors of one name may differ in it."""
+    return level_of((_told_by_linux("flags") or _told_by_linux("Features")).split())
+
+
+def level_of(flags: Collection[str]) -> str:
+    """Return the best level that these flags of a processor allow, or ``unknown``."""
+    have = set(flags)
+    return next((name for name, needed in INSTRUCTIONS if needed <= have), "unknown")
+
+
+def _told_by_linux(key: str) -> str:
+    """Return what /proc/cpuinfo says of the first processor, empty where it says nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or "unknown"
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown")
+        return ""
+    found = (line.split(":", 1)[1].strip() for line in lines if line.startswith(key))
+    return next(found, "")

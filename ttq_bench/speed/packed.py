@@ -51,7 +51,7 @@ def measure(work: Work, seconds: float) -> tuple[list[Figure], list[str]]:
         figures += [_deviation(name, others[name], dense, images) for name in others]
         notes = [*LEFT_OUT, *(f"P9: {sentence}" for sentence in missing)]
         for batch_size in INFERENCES:
-            ratios, sentence = _inference(runtimes, images[:batch_size], seconds / 4)
+            ratios, sentence = _inference(runtimes, images[:batch_size], seconds / 5)
             figures += ratios
             notes.append(sentence)
     return figures, notes
@@ -116,10 +116,9 @@ def _load(path: Path) -> None:
 @torch.no_grad()
 def _checked(path: Path, model: nn.Module, images: Tensor) -> nn.Module:
     """Return the network of a file, channels last as trials have it; it must be ``model``."""
-    found = load_packed(path)[0].to(memory_format=torch.channels_last)
+    found: nn.Module = load_packed(path)[0].to(memory_format=torch.channels_last)
     if not torch.equal(found(images), model(images)):
         raise TtqBenchError(f"speed: P9: the network of the {path.stem} file is another one")
-    assert isinstance(found, nn.Module)
     return found
 
 

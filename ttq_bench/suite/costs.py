@@ -1,7 +1,9 @@
 """How long a trial takes: counted operations over a measured rate.
 
-The rate comes from the records at hand where there are any (same model, same device), otherwise
-from the figures below, which were measured on one machine and are rough elsewhere.
+The rate comes from the records at hand where there are any (same model, device, processor and level
+of instructions), otherwise from the figures below, which were measured on two machines and are
+rough elsewhere. Records that tell no level are older; one name of a processor may stand for several
+levels, so these count only where no record of this level is there.
 """
 
 import math
@@ -16,8 +18,12 @@ from ttq_bench.suite.spec import TrialSpec
 
 TRAINING_PASSES = 3  # forward, gradient of the activations, gradient of the weights
 STARTUP_SECONDS = 5.0  # a fresh worker, torch, the images
-# ResNet-20, batch 128, bf16, 2 cores of an AVX-512 server processor: 133 ms a step.
-MULTIPLY_ADDS_PER_CORE_SECOND = 5.8e10
+# ResNet-20, batch 128, bf16, by level of instructions. AVX-512 with bf16: 133 ms a step on 2 cores.
+# AVX2, bf16 by way of single precision: 0.75 to 0.79 s of one core beside other work (medians; 0.62
+# at the best). AMX is at least AVX-512; every level that is not here counts as AVX2.
+MULTIPLY_ADDS_PER_CORE_SECOND = {"amx bf16": 5.8e10, "avx512 bf16": 5.8e10, "avx2": 2.0e10}
+SLOWEST = min(MULTIPLY_ADDS_PER_CORE_SECOND.values())
+UNTOLD = ""  # the level of a record that tells none
 STEP_SECONDS = 0.002  # what a step costs however small the network is
 # A guess for a GPU of 2020 or later until one is measured; small networks wait for launches.
 MULTIPLY_ADDS_PER_GPU_SECOND = 2e12
@@ -29,6 +35,7 @@ class Rates:
 
     device: str
     corrections: Mapping[str, float]
+    instructions: str = "unknown"
 
     @property
     def is_measured(self) -> bool:
@@ -36,21 +43,30 @@ class Rates:
         return bool(self.corrections)
 
 
-def measured_rates(records: Iterable[TrialRecord], device: str, processor: str) -> Rates:
+def measured_rates(
+    records: Iterable[TrialRecord], device: str, *, processor: str, instructions: str
+) -> Rates:
     """Return the rates that the records of this kind of device and processor show."""
-    seen: dict[str, list[float]] = {}
+    seen: dict[str, dict[str, list[float]]] = {}
     for record in records:
-        run, spec = record.run, _spec_of(record)
-        here = (run.get("device"), record.provenance.get("processor")) == (device, processor)
-        if spec is not None and here and record.epochs_done:
-            share = run.get("threads", 1) if device == "cpu" else run.get("gpu_share", 1.0)
-            if not isinstance(share, int | float):
-                continue  # nothing that was recorded here
-            spent = record.training_seconds * share / record.epochs_done
-            if not 0 < spent < math.inf:
-                continue
-            seen.setdefault(spec.model, []).append(spent / epoch_core_seconds(spec, device))
-    return Rates(device, {model: median(ratios) for model, ratios in seen.items()})
+        here = (record.run.get("device"), record.provenance.get("processor")) == (device, processor)
+        spec, spent = _spec_of(record), _spent_an_epoch(record)
+        if here and spec is not None and 0 < spent < math.inf:
+            ratio = spent / epoch_core_seconds(spec, device, instructions)
+            level = record.provenance.get("instructions", UNTOLD)
+            seen.setdefault(level, {}).setdefault(spec.model, []).append(ratio)
+    found = seen.get(instructions) or seen.get(UNTOLD, {})
+    corrections = {model: median(ratios) for model, ratios in found.items()}
+    return Rates(device, corrections, instructions)
+
+
+def _spent_an_epoch(record: TrialRecord) -> float:
+    """Return the core-seconds (GPU-seconds) of an epoch of a record, 0 where it does not say."""
+    run = record.run
+    share = run.get("threads", 1) if run.get("device") == "cpu" else run.get("gpu_share", 1.0)
+    if not isinstance(share, int | float) or not record.epochs_done:
+        return 0.0  # nothing that was recorded here
+    return record.training_seconds * share / record.epochs_done
 
 
 def _spec_of(record: TrialRecord) -> TrialSpec | None:
@@ -63,12 +79,13 @@ def _spec_of(record: TrialRecord) -> TrialSpec | None:
     return spec if known else None
 
 
-def epoch_core_seconds(spec: TrialSpec, device: str) -> float:
+def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float:
     """Return the core-seconds (GPU-seconds) of one epoch with evaluation, by counted operations."""
     data, model = DATASETS[catalog_name(spec.dataset)], MODELS[spec.model]
     training = data.train_count - spec.validation_count
     images = TRAINING_PASSES * training + spec.validation_count + data.test_count
-    rate = MULTIPLY_ADDS_PER_CORE_SECOND if device == "cpu" else MULTIPLY_ADDS_PER_GPU_SECOND
+    core = MULTIPLY_ADDS_PER_CORE_SECOND.get(instructions, SLOWEST)
+    rate = core if device == "cpu" else MULTIPLY_ADDS_PER_GPU_SECOND
     steps = training / spec.recipe.batch_size
     return images * model.multiply_adds / rate + steps * STEP_SECONDS
 
@@ -78,4 +95,4 @@ def trial_core_seconds(spec: TrialSpec, epochs: int, rates: Rates) -> float:
     correction = rates.corrections.get(spec.model)
     if correction is None:
         correction = median(rates.corrections.values()) if rates.corrections else 1.0
-    return epochs * epoch_core_seconds(spec, rates.device) * correction
+    return epochs * epoch_core_seconds(spec, rates.device, rates.instructions) * correction

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ttq_bench.files import is_intact
-from ttq_bench.provenance import arithmetic, processor_name
+from ttq_bench.provenance import arithmetic, instruction_level, processor_name
 from ttq_bench.records.attempts import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.progress import read_progress
@@ -89,7 +89,9 @@ class Plan:
 def make_plan(specs: Sequence[TrialSpec], results: ResultsPaths, device: str) -> Plan:
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes."""
     records = {record.trial_id: record for record in read_records(results)}
-    rates = measured_rates(records.values(), device, processor_name())
+    rates = measured_rates(
+        records.values(), device, processor=processor_name(), instructions=instruction_level()
+    )
     reasons = _reasons_to_train_anew(records.values())
     trials: dict[str, PlannedTrial] = {}
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
