@@ -67,6 +67,10 @@ probe: $(READY) ## Measure on trained weights what equal scales cost, then repor
 verify: $(READY) ## Recompute every cell of results and README from the records
 	$(BIN)/ttq-bench verify --results $(RESULTS) --readme README.md
 
+.PHONY: doctor
+doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks each node
+	$(BIN)/ttq-bench doctor --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
+
 .PHONY: plan
 plan: $(READY) ## Show what reproduce-cifar would do
 	$(BIN)/ttq-bench plan suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \

@@ -9,6 +9,7 @@ from ttq_bench import __version__
 from ttq_bench.commands.options import (
     add_cluster_options,
     add_data_option,
+    add_doctor_options,
     add_probe_options,
     add_results_option,
     add_speed_options,
@@ -112,6 +113,10 @@ def make_parser() -> argparse.ArgumentParser:
     add_speed_options(speed)
     speed.set_defaults(command=_speed)
 
+    doctor = commands.add_parser("doctor", help="say what may keep a run from going well, and why")
+    add_doctor_options(doctor)
+    doctor.set_defaults(command=_doctor)
+
     data = commands.add_parser("data", help="fetch the published images, or show what is there")
     data.add_argument("action", choices=("fetch", "show"))
     data.add_argument("dataset", help="name of a dataset, for example cifar10")
@@ -172,6 +177,12 @@ def _speed(options: argparse.Namespace) -> int:
     from ttq_bench.commands import speed
 
     return speed.measure(options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import doctor
+
+    return doctor.examine_all(options)
 
 
 def _data(options: argparse.Namespace) -> int:

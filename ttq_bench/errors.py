@@ -71,3 +71,11 @@ def unwritable(results: Path, error: OSError) -> ResultsError:
         f"{results}: results cannot be written there ({error.strerror});"
         " name another folder with --results"
     )
+
+
+def no_ray(error: ImportError) -> ResultsError:
+    """Return the error for a Ray that cannot be imported."""
+    return ResultsError(
+        f"--backend ray: Ray cannot be imported ({error});"
+        " run `make install`, or use --backend inprocess"
+    )

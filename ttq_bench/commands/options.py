@@ -10,7 +10,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_address import host_and_port
 from ttq_bench.text import seconds_in
 
-TIMES = ("--time-limit", "--silence")
+TIMES = ("--time-limit", "--silence", "--timeout")
 NEGATIVE = re.compile(r"-\.?\d.*")
 T = TypeVar("T")
 
@@ -71,6 +71,22 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     add_results_option(parser)
+
+
+def add_doctor_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to look at, and how long to wait for the nodes of a cluster."""
+    add_results_option(parser)
+    add_data_option(parser)
+    parser.add_argument(
+        "--cluster", action="store_true", help="also ask each node, of a Ray of our own if no other"
+    )
+    parser.add_argument(
+        "--address", type=address, metavar="HOST:PORT", help="ask the nodes of this Ray cluster"
+    )
+    parser.add_argument(
+        "--timeout", type=time_span, default="120s", metavar="TIME", help="wait so long for them"
+    )
+    parser.add_argument("--json", action="store_true", help="print the tables as JSON")
 
 
 def add_results_option(parser: argparse.ArgumentParser) -> None:

@@ -40,17 +40,12 @@ class Source:
 def find_source(dataset: str, data_dir: Path) -> Source:
     """Return where ``dataset`` lies in ``data_dir`` or in a folder there that bears its name.
 
-    A published archive wins over Parquet files, these over class folders. Where nothing is found,
-    the source is the archive to be downloaded; for a dataset without one, ``DataError``.
+    Where nothing is found, the source is the archive to be downloaded; for a dataset without one,
+    ``DataError``.
     """
+    if (found := look_for(dataset, data_dir)) is not None:
+        return found
     card = DATASETS[dataset]
-    if dataset == "digits":
-        return Source(dataset, "bundled", (), ())
-    folders = [data_dir, *_folders_of(dataset, data_dir)]
-    for find in (_find_archive, _find_parquet, _find_class_folders):
-        found = [source for folder in folders if (source := find(dataset, folder))]
-        if found:
-            return _only(found, data_dir)
     if not card.archives:
         raise DataError(
             f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
@@ -59,6 +54,21 @@ def find_source(dataset: str, data_dir: Path) -> Source:
         )
     path = data_dir / card.archives[0].file_name
     return Source(dataset, "archive", (path,), (), card.archives[0])
+
+
+def look_for(dataset: str, data_dir: Path) -> Source | None:
+    """Return what of ``dataset`` lies there already; ``DataError`` if it is half of a thing or two.
+
+    A published archive wins over Parquet files, these over class folders.
+    """
+    if dataset == "digits":
+        return Source(dataset, "bundled", (), ())
+    folders = [data_dir, *_folders_of(dataset, data_dir)]
+    for find in (_find_archive, _find_parquet, _find_class_folders):
+        found = [source for folder in folders if (source := find(dataset, folder))]
+        if found:
+            return _only(found, data_dir)
+    return None
 
 
 def _folders_of(dataset: str, data_dir: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from ttq_bench.errors import ResultsError
+from ttq_bench.errors import no_ray
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.lock import locked
@@ -92,10 +92,7 @@ def backend_maker(
         try:
             from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
         except ImportError as error:
-            raise ResultsError(
-                f"--backend ray: Ray cannot be imported ({error});"
-                " run `make install`, or use --backend inprocess"
-            ) from error
+            raise no_ray(error) from error
         return RayBackend(options, results)
 
     return make

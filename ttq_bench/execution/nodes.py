@@ -9,9 +9,10 @@ too. When the head itself goes, the question hangs.
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 POLL_SECONDS = 1.0
 HEAD_SECONDS = 20.0  # without an answer: then the head is gone
@@ -31,6 +32,19 @@ class Node:
     cores: float
     gpus: float
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node told, None where it did not (then ``reason`` says why).
+
+    ``heard`` is when it was told, in seconds since 1970 by the driver's clock.
+    """
+
+    node: Node
+    told: Mapping[str, Any] | None
+    heard: float
+    reason: str = ""
 
 
 class NodeWatch:

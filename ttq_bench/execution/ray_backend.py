@@ -1,4 +1,4 @@
-"""Trials as Ray core tasks: one fresh worker process each. Beside ``ray_start.py``, all of Ray.
+"""Trials as Ray core tasks: one fresh worker process each. All of Ray but start and doctor.
 
 Ray retries nothing here (``max_retries=0``): it would repeat trials that ran out of memory without
 limit. The scheduler decides what is tried again. Nothing here waits for Ray without a limit: a
@@ -18,9 +18,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
-from ttq_bench.execution.nodes import Node, NodeWatch
+from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
-from ttq_bench.execution.ray_start import connect, first_line
+from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.unseen import Unseen
@@ -30,7 +30,6 @@ from ttq_bench.records.attempts import End, Lease, note_end, this_host
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 
-SHUTDOWN_SECONDS = 5.0
 NODE_LOST = (
     exceptions.NodeDiedError,
     exceptions.ObjectLostError,
@@ -62,7 +61,7 @@ class RayBackend:
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.unseen = Unseen()
-        self.nodes = NodeWatch(_list_nodes)
+        self.nodes = NodeWatch(list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
 
@@ -131,9 +130,7 @@ class RayBackend:
             worker = self.watchdog.worker(trial_id)
             if worker and worker.host == this_host():
                 end_here(worker.process, trial_id)
-        ending = threading.Thread(target=ray.shutdown, daemon=True)
-        ending.start()
-        ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
+        disconnect()
 
     def _ended(self, reference: "ray.ObjectRef[Ended]") -> list[Ended]:
         """Return how a task ended, nothing yet if its record is still to be seen here."""
@@ -166,20 +163,6 @@ class RayBackend:
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause)
-
-
-def _list_nodes() -> list[Node]:
-    return [
-        Node(
-            node["NodeID"],
-            node["NodeManagerAddress"],
-            node["NodeManagerPort"],
-            node["Resources"].get("CPU", 0.0),
-            node["Resources"].get("GPU", 0.0),
-            node["Alive"],
-        )
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
-    ]
 
 
 def _end_process(worker: Lease | Sign | None, trial_id: str) -> None:

@@ -53,9 +53,14 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _need_token(address: str | None) -> None:
+def token_path() -> Path:
+    """Return where Ray looks for its token."""
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    return Path(given) if given else Path.home() / ".ray" / "auth_token"
+
+
+def _need_token(address: str | None) -> None:
+    path = token_path()
     try:
         if address is None and not path.exists():
             _make_token(path)

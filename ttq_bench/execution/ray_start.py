@@ -1,7 +1,8 @@
-"""How a driver starts Ray, or joins a cluster of Ray, and how it tells what went wrong."""
+"""How a driver starts Ray or joins a cluster, lists its nodes and leaves, and what went wrong."""
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from functools import partial
 
@@ -9,11 +10,14 @@ import ray
 from ray import exceptions
 
 from ttq_bench.errors import ClusterError
+from ttq_bench.execution.nodes import Node
 from ttq_bench.execution.ray_address import knock
 from ttq_bench.execution.ray_security import dashboard_host
 from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
 from ttq_bench.text import without_credentials
+
+SHUTDOWN_SECONDS = 5.0
 
 
 def connect(options: ClusterOptions) -> None:
@@ -76,6 +80,28 @@ def _need_dashboard() -> None:
             f"--dashboard: Ray's dashboard needs packages that are not installed ({error}); run"
             " `pip install 'ray[default]'`, or leave out --dashboard"
         ) from error
+
+
+def list_nodes() -> list[Node]:
+    """Return the nodes that the cluster has, or has had."""
+    return [
+        Node(
+            node["NodeID"],
+            node["NodeManagerAddress"],
+            node["NodeManagerPort"],
+            node["Resources"].get("CPU", 0.0),
+            node["Resources"].get("GPU", 0.0),
+            node["Alive"],
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+    ]
+
+
+def disconnect() -> None:
+    """End our cluster, or leave the other one."""
+    ending = threading.Thread(target=ray.shutdown, daemon=True)
+    ending.start()
+    ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
 
 
 def first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ def notes(address: str | None) -> list[str]:
     if os.environ.get("RAY_ADDRESS"):
         lines.append("RAY_ADDRESS is set and not used: this run starts Ray for itself; --address"
                      " names a cluster")  # fmt: skip
-    free = _free_shared_memory()
+    free = free_shared_memory()
     if free is not None and free < OBJECT_STORE_BYTES:
         lines.append(
             f"shared memory (/dev/shm) has {free / 1e6:.0f} MB free, fewer than the"
@@ -23,7 +23,8 @@ def notes(address: str | None) -> list[str]:
     return lines
 
 
-def _free_shared_memory() -> int | None:
+def free_shared_memory() -> int | None:
+    """Return the free bytes of /dev/shm, None where there is none."""
     try:
         return shutil.disk_usage("/dev/shm").free  # noqa: S108 - asked, not written
     except OSError:

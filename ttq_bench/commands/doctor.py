@@ -1,0 +1,128 @@
+"""``ttq-bench doctor``: what may keep a run from going well, in a table with advice."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ttq_bench.data.identity import cache_folder
+from ttq_bench.doctor import cluster, sight
+from ttq_bench.doctor.cluster import Visit
+from ttq_bench.doctor.finding import Finding, exit_code, refused
+from ttq_bench.doctor.images import look as look_at_images
+from ttq_bench.doctor.local import examine
+from ttq_bench.doctor.machine import GB
+from ttq_bench.doctor.results_folder import token_in
+from ttq_bench.errors import TtqBenchError, no_ray, unwritable
+from ttq_bench.execution import ray_security
+from ttq_bench.execution.resources import detect_machine
+from ttq_bench.execution.settings import ClusterOptions
+from ttq_bench.text import duration, one_line, without_credentials
+
+HEADINGS = ("node", "host", "cores", "GPUs", "step ms", "clock s", "memory GB", "disk GB", "code",
+            "results", "images")  # fmt: skip
+
+
+def examine_all(options: argparse.Namespace) -> int:
+    """Print the tables and return 0, or the exit code that a run would end with."""
+    results, data_dir = options.results.resolve(), options.data_dir.resolve()
+    found = examine(results, data_dir, cache_folder())
+    wants_cluster = options.cluster or options.address is not None
+    if not options.json:
+        _print_findings(found)
+        if wants_cluster:
+            print(f"\nasking each node, for {duration(options.timeout)} at most", flush=True)
+    seen, of_cluster = _cluster(options, results, data_dir) if wants_cluster else ([], [])
+    if options.json:
+        print(json.dumps(_document(found, seen, of_cluster), indent=2))
+    elif wants_cluster:
+        if seen:
+            _print_columns([HEADINGS, *map(_cells, seen)])
+        _print_findings(of_cluster)
+    return exit_code([*found, *of_cluster])
+
+
+def _cluster(
+    options: argparse.Namespace, results: Path, data_dir: Path
+) -> tuple[list[Visit], list[Finding]]:
+    """Return the nodes and what is wrong with them; a cluster that cannot be asked is a problem."""
+    try:
+        ray_security.prepare(options.address, None)
+        return _visited(options, results, data_dir)
+    except TtqBenchError as error:
+        return [], [refused("cluster", error)]
+
+
+def _visited(
+    options: argparse.Namespace, results: Path, data_dir: Path
+) -> tuple[list[Visit], list[Finding]]:
+    try:
+        from ttq_bench.execution.ray_doctor import ask_nodes  # 1 s, once its environment is set
+    except ImportError as error:
+        raise no_ray(error) from error
+    machine = detect_machine()
+    where = ClusterOptions(machine.cores, machine.gpus, options.address)
+    images = look_at_images(data_dir, cache_folder())
+    try:
+        with token_in(results) as (path, token):
+            given = {"data_dir": str(data_dir), "token_path": str(path), "token": token}
+            answers = ask_nodes(where, sight.look, given, options.timeout)
+    except OSError as error:
+        raise unwritable(results, error) from error
+    seen = cluster.visits(answers)
+    driver = cluster.Driver(sight.code(), images, str(results), str(data_dir))
+    return seen, cluster.judged(seen, driver)
+
+
+def _document(
+    found: Sequence[Finding], seen: Sequence[Visit], of_cluster: Sequence[Finding]
+) -> dict[str, Any]:
+    return {
+        "checks": [row.fields() for row in found],
+        "nodes": [asdict(visit) for visit in seen],
+        "cluster": [row.fields() for row in of_cluster],
+    }
+
+
+def _cells(visit: Visit) -> tuple[str, ...]:
+    node, seen = visit.node, visit.sight
+    if seen is None:
+        return visit.name, visit.reason
+    there = sum(images.state == "present" for images in seen.images.values())
+    return (
+        visit.name,
+        seen.host,
+        f"{node.cores:.0f}",
+        f"{node.gpus:.0f}",
+        f"{seen.step_ms:.0f}",
+        f"{visit.skew_seconds:+.1f}",
+        f"{seen.memory_free / GB:.1f}",
+        f"{seen.results_free / GB:.1f}",
+        seen.code.get("arithmetic", "unknown"),
+        seen.results or "the same",
+        f"{there} of {len(seen.images)}",
+    )
+
+
+def _print_findings(found: Sequence[Finding]) -> None:
+    width = max(len(row.check) for row in found)
+    for row in found:
+        print(f"{row.state:9}{row.check:{width}}  {_shown(row.found)}")
+        if row.advice:
+            print(f"{'':9}{'':{width}}  -> {_shown(row.advice)}")
+
+
+def _print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Print cells below each other; a row that has fewer reaches over the columns it lacks."""
+    whole = [row for row in rows if len(row) == len(HEADINGS)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=False)
+        print("  ".join(f"{_shown(cell):{width}}" for cell, width in cells).rstrip())
+
+
+def _shown(text: str) -> str:
+    """Return a text to print; parts of it come from other machines."""
+    return one_line(without_credentials(text))

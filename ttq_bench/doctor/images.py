@@ -1,0 +1,94 @@
+"""Which images are there: each dataset of the catalogue, by the identity that trials bear.
+
+Nothing is downloaded. An archive is read once to verify it; the answer is kept in the cache.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.identity import Identity, identify
+from ttq_bench.data.sources import look_for
+from ttq_bench.doctor.finding import Finding
+from ttq_bench.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is of a dataset; ``fingerprint`` is that of a trial's id, empty without images.
+
+    ``unusable`` is what a run would refuse; ``told`` then is its sentence.
+    """
+
+    state: Literal["present", "partly", "absent", "unusable"]
+    told: str
+    fingerprint: str = ""
+
+
+def look(data_dir: Path, cache: Path) -> dict[str, Seen]:
+    """Return what there is of each dataset, by its name."""
+    return {name: _seen(name, data_dir, cache) for name in DATASETS}
+
+
+def _seen(dataset: str, data_dir: Path, cache: Path) -> Seen:
+    try:
+        source = look_for(dataset, data_dir)
+        if source is None:
+            return _not_there(dataset, data_dir)
+        identity = identify(source, cache)
+    except DataError as error:
+        return Seen("unusable", str(error))
+    except OSError as error:
+        return Seen("unusable", f"{data_dir}: cannot be read ({error.strerror}); mend that")
+    state = "partly" if _lacks(identity, dataset) else "present"
+    return Seen(state, _told(identity, source.kind), identity.fingerprint)  # type: ignore[arg-type]
+
+
+def _not_there(dataset: str, data_dir: Path) -> Seen:
+    for archive in DATASETS[dataset].archives:
+        part = data_dir / f"{archive.file_name}.part"
+        if part.is_file():
+            have = f"{part.stat().st_size / 1e6:.0f} of {archive.size_bytes / 1e6:.0f} MB"
+            return Seen("partly", f"{have} of {archive.file_name} are downloaded")
+    return Seen("absent", f"not in {data_dir}")
+
+
+def _lacks(identity: Identity, dataset: str) -> bool:
+    card = DATASETS[dataset]
+    return (identity.train_count, identity.test_count) != (card.train_count, card.test_count)
+
+
+def _told(identity: Identity, kind: str) -> str:
+    counts = f"{identity.train_count:,} training and {identity.test_count:,} test images"
+    return f"{identity.name}: {counts}, {kind}, {identity.fingerprint[:19]}..."
+
+
+def check(data_dir: Path, cache: Path) -> list[Finding]:
+    """Return a row for each dataset."""
+    return judged(look(data_dir, cache), data_dir)
+
+
+def judged(seen: Mapping[str, Seen], data_dir: Path) -> list[Finding]:
+    """Return what to do about each dataset."""
+    return [_judged(name, images, data_dir) for name, images in seen.items()]
+
+
+def _judged(name: str, seen: Seen, data_dir: Path) -> Finding:
+    check = f"images of {name}"
+    if seen.state == "present":
+        return Finding(check, seen.told)
+    if seen.state == "unusable":
+        told, _, advice = seen.told.partition("; ")
+        advice = advice or "mend the folder, or name another with --data-dir"
+        return Finding(check, told, "problem", advice, DataError.exit_code)
+    found = f"{seen.state}: {seen.told}"
+    if seen.fingerprint:
+        advice = "complete them: what is made of them bears another name and decides no claim"
+    elif DATASETS[name].archives:
+        verb = "goes on" if seen.state == "partly" else "gets them"
+        advice = f"`ttq-bench data fetch {name} --data-dir {data_dir}` {verb}, and so does a run"
+    else:
+        advice = f"put Parquet files or class folders of {name} there before you run such a suite"
+    return Finding(check, found, "warning", advice)
