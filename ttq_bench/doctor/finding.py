@@ -1,4 +1,4 @@
-"""What a check found, and what to do about it. A new check is a line of ``checks`` in ``local.py``."""
+"""What a check found, and what to do about it. A new check comes into ``local.py``."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass

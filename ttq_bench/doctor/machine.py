@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
@@ -21,19 +22,19 @@ ROOMY_BYTES, TIGHT_BYTES = 1.0 * GB, 0.1 * GB
 
 def check_cores() -> list[Finding]:
     """Return the row of the cores: those of this process's affinity, and a container's quota."""
-    return [judged_cores(len(os.sched_getaffinity(0)), core_quota())]
+    return [judged_cores(sorted(os.sched_getaffinity(0)), core_quota())]
 
 
-def judged_cores(cores: int, quota: float | None) -> Finding:
+def judged_cores(cores: Sequence[int], quota: float | None) -> Finding:
     """Return what to do where a quota gives less time than the cores that are seen."""
-    found = f"{cores} usable of {os.cpu_count()} ({processor_name()})"
-    if quota is None or quota >= cores:
+    found = f"{len(cores)} usable of {os.cpu_count()} ({processor_name()})"
+    if quota is None or quota >= len(cores):
         return Finding("cores", found)
-    whole = max(1, math.floor(quota))
+    fewer = ",".join(map(str, cores[: max(1, math.floor(quota))]))
     return Finding(
         "cores", f"{found}, but a quota of {quota:g}", "warning",
         "trials would be slowed down beside each other: raise the quota, or start commands with"
-        f" `taskset -c 0-{whole - 1}`",
+        f" `taskset -c {fewer}`",
     )  # fmt: skip
 
 
@@ -95,9 +96,7 @@ def free_disk(folder: Path) -> int:
 def check_shared_memory() -> list[Finding]:
     """Return the row of /dev/shm, where Ray keeps its objects."""
     free = free_shared_memory()
-    # S108: asked, not written.
-    where = "at /dev/shm"  # noqa: S108
-    found = f"nothing {where}" if free is None else f"{free / GB:.2f} GB free {where}"
+    found = "no /dev/shm" if free is None else f"{free / GB:.3f} GB free at /dev/shm"
     if free is not None and free >= OBJECT_STORE_BYTES:
         return [Finding("shared memory", found)]
     advice = (
