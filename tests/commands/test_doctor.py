@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.builders import random_images, write_class_folders
 from tests.faults.test_f15_surroundings import in_namespace
 from tests.tiny_suite import COMMAND
 from ttq_bench.cli import main
@@ -137,6 +138,19 @@ def test_half_a_download_is_there_partly_and_can_go_on(doctor, tmp_path):
     assert (code, row["state"]) == (0, "warning")
     assert row["found"] == "partly: 42 of 170 MB of cifar-10-binary.tar.gz are downloaded"
     assert f"`ttq-bench data fetch cifar10 --data-dir {tmp_path / 'data'}` goes on" in row["advice"]
+
+
+def test_images_of_which_some_are_missing_are_there_partly_under_a_name_of_their_own(
+    doctor, tmp_path
+):
+    for split in ("train", "test"):
+        images = random_images(10, (28, 28, 1))
+        write_class_folders(tmp_path / "data" / split, images, range(10))
+    code, rows = doctor()
+    row = rows["images of mnist"]
+    assert (code, row["state"]) == (0, "warning")
+    assert row["found"].startswith("partly: mnist-png-subset: 10 training and 10 test images")
+    assert row["advice"].startswith("complete them")
 
 
 def test_half_a_folder_is_a_problem_with_what_is_missing(doctor, tmp_path):

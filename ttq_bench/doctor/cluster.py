@@ -152,13 +152,16 @@ CHECKS: Sequence[Callable[[Visit, Sight, Driver], Iterator[Finding]]] = (
 
 def _slow(seen: Sequence[Visit]) -> Iterator[Finding]:
     """Yield the nodes whose step takes much longer than that of most others of their kind."""
-    for kind in (True, False):
-        alike = [v for v in seen if v.sight is not None and bool(v.sight.gpus) is kind]
-        steps = {visit.name: visit.sight.step_ms for visit in alike if visit.sight is not None}
-        usual = statistics.median(steps.values()) if steps else 0.0
-        for visit in alike:
-            if steps[visit.name] > SLOW * usual:
-                told = f"a step takes {steps[visit.name]:.0f} ms, {usual:.0f} on most nodes"
+    for on_gpu in (True, False):
+        steps = [
+            (visit, visit.sight.step_ms)
+            for visit in seen
+            if visit.sight is not None and bool(visit.sight.gpus) is on_gpu
+        ]
+        usual = statistics.median(step for _, step in steps) if steps else 0.0
+        for visit, step in steps:
+            if step > SLOW * usual:
+                told = f"a step takes {step:.0f} ms, {usual:.0f} on most nodes"
                 yield _warning(visit, told, "see whether something else runs there (`top`)")
 
 

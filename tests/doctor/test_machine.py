@@ -1,0 +1,57 @@
+import os
+
+import pytest
+
+from ttq_bench.doctor import machine
+from ttq_bench.doctor.clock import judged as judged_clock
+
+
+@pytest.mark.parametrize(
+    ("cores", "quota", "advice"),
+    [
+        ([0, 1], None, ""),
+        ([0, 1], 2.0, ""),
+        ([0, 1], 8.0, ""),
+        ([4, 5, 6, 7], 2.5, "taskset -c 4,5`"),
+        ([3, 9], 0.5, "taskset -c 3`"),
+    ],
+)
+def test_a_quota_below_the_cores_names_the_cores_to_stay_on(cores, quota, advice):
+    found = machine.judged_cores(cores, quota)
+    assert (found.state == "warning") is bool(advice)
+    assert found.advice.endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("free", "state", "words"),
+    [
+        (9.5e9, "ok", ""),  # 0.7 + 8 x 1.1
+        (9.4e9, "warning", "`--threads 2`"),  # 7 fit: two cores each, so that 4 run
+        (3.0e9, "warning", "`--threads 4`"),  # 2 fit
+        (1.8e9, "warning", "`--threads 8`"),
+        (1.7e9, "problem", "end other programs"),
+    ],
+)
+def test_memory_for_fewer_trials_than_cores_names_the_threads_that_fit(free, state, words):
+    found = machine.judged_memory(int(free), slots=8, cores=8)
+    assert found.state == state
+    assert words in found.advice
+
+
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [(10**9, "ok"), (10**9 - 1, "warning"), (10**8, "warning"), (10**8 - 1, "problem")],
+)
+def test_a_disk_that_is_nearly_full_is_told(free, state):
+    assert machine.judged_disk("disk", "there", free, "another").state == state
+
+
+def test_a_folder_that_is_not_there_has_the_room_of_the_one_above_it(tmp_path):
+    block = os.statvfs(tmp_path)
+    free = machine.free_disk(tmp_path / "not" / "there")
+    assert free == pytest.approx(block.f_bavail * block.f_frsize, rel=0.05)
+
+
+@pytest.mark.parametrize(("behind", "state"), [(-9e9, "ok"), (86400, "ok"), (86401, "warning")])
+def test_a_clock_a_day_behind_the_code_is_told(behind, state):
+    assert judged_clock(1.7e9 - behind, 1.7e9).state == state
