@@ -151,6 +151,10 @@ def test_images_of_which_some_are_missing_are_there_partly_under_a_name_of_their
     assert (code, row["state"]) == (0, "warning")
     assert row["found"].startswith("partly: mnist-png-subset: 10 training and 10 test images")
     assert row["advice"].startswith("complete them")
+    other = rows["images of cifar10"]  # it has ten classes, too
+    assert (other["state"], other["found"]) == (
+        "warning", f"absent: {tmp_path / 'data'} holds mnist"
+    )  # fmt: skip
 
 
 def test_half_a_folder_is_a_problem_with_what_is_missing(doctor, tmp_path):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify
-from ttq_bench.data.sources import look_for
+from ttq_bench.data.sources import Source, look_for
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import DataError
 
@@ -29,21 +29,34 @@ class Seen:
 
 def look(data_dir: Path, cache: Path) -> dict[str, Seen]:
     """Return what there is of each dataset, by its name."""
-    return {name: _seen(name, data_dir, cache) for name in DATASETS}
+    looks = {name: _seen(name, data_dir, cache) for name in DATASETS}
+    # Class folders bear no dataset's name: all that has ten classes finds those of MNIST.
+    owners = {
+        source.train: name for name, (seen, source) in looks.items() if source and seen.fingerprint
+    }
+    return {
+        name: Seen("absent", f"{data_dir} holds {owners[source.train]}")
+        if source and not seen.fingerprint and source.train in owners
+        else seen
+        for name, (seen, source) in looks.items()
+    }
 
 
-def _seen(dataset: str, data_dir: Path, cache: Path) -> Seen:
+def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | None]:
+    source = None
     try:
         source = look_for(dataset, data_dir)
         if source is None:
-            return _not_there(dataset, data_dir)
+            return _not_there(dataset, data_dir), None
         identity = identify(source, cache)
     except DataError as error:
-        return Seen("unusable", str(error))
+        return Seen("unusable", str(error)), source
     except OSError as error:
-        return Seen("unusable", f"{data_dir}: cannot be read ({error.strerror}); mend that")
+        told = f"{data_dir}: cannot be read ({error.strerror}); mend that"
+        return Seen("unusable", told), source
+    told = _told(identity, source.kind)
     state = "partly" if _lacks(identity, dataset) else "present"
-    return Seen(state, _told(identity, source.kind), identity.fingerprint)  # type: ignore[arg-type]
+    return Seen(state, told, identity.fingerprint), source  # type: ignore[arg-type]
 
 
 def _not_there(dataset: str, data_dir: Path) -> Seen:
