@@ -3,24 +3,20 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import ttq_bench
 from tests.data.builders import random_images, write_class_folders
-from tests.faults.clusters import cluster_of, kill_all
-from tests.faults.grid import processes_of
+from tests.faults.clusters import Join, cluster_of, kill_all
 from tests.faults.test_f15_surroundings import in_namespace
 from tests.tiny_suite import COMMAND
 from ttq_bench.provenance import arithmetic
 
 pytestmark = pytest.mark.ray
 PACKAGE = Path(ttq_bench.__file__).parent
-RAY = Path(sys.executable).with_name("ray")
 
 
 @pytest.fixture
@@ -39,28 +35,6 @@ def doctor(tmp_path):
 
     yield examine
     kill_all(tmp_path / "driver")
-
-
-class Join:
-    """A node that joins a cluster from this machine, in mounts or with variables of its own."""
-
-    def __init__(self, cluster, folder, *before, **env):
-        self.folder = folder
-        words = [*before, RAY, "start", f"--address={cluster.address}", "--num-cpus=1"]
-        subprocess.run(
-            list(map(str, [*words, "--object-store-memory=100000000"])),
-            env={**os.environ, **cluster.env, "TTQ_BENCH_TEST": str(folder), **env},
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-
-    def stop(self):
-        """Stop its raylet, so that nothing on it answers and nothing refuses."""
-        for process in processes_of(self.folder):
-            if "raylet" in Path(f"/proc/{process}/cmdline").read_bytes().decode():
-                os.kill(process, signal.SIGSTOP)
-
-    def end(self):
-        kill_all(self.folder)
 
 
 def rows_of(told, state):

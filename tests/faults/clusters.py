@@ -13,6 +13,8 @@ from pathlib import Path
 from tests.faults.grid import processes_of
 from tests.tiny_suite import wait_until
 
+RAY = Path(sys.executable).with_name("ray")
+
 # Reads commands: "add CPUS", "remove N" (graceful), "kill N" (SIGKILL to its raylet),
 # "kill-head" (SIGKILL to the control store, then to the head's raylet). Answers a line each.
 CLUSTER = """
@@ -93,6 +95,28 @@ def cluster_of(folder: Path, *cores: int) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.end()
+
+
+class Join:
+    """A node that joins a cluster from this machine, in mounts or with variables of its own."""
+
+    def __init__(self, cluster, folder, *before, cores=1, **env):
+        self.folder = folder
+        words = [*before, RAY, "start", f"--address={cluster.address}", f"--num-cpus={cores}"]
+        subprocess.run(
+            list(map(str, [*words, "--object-store-memory=100000000"])),
+            env={**os.environ, **cluster.env, "TTQ_BENCH_TEST": str(folder), **env},
+            check=True, capture_output=True, timeout=120,
+        )  # fmt: skip
+
+    def stop(self):
+        """Stop its raylet, so that nothing on it answers and nothing refuses."""
+        for process in processes_of(self.folder):
+            if "raylet" in Path(f"/proc/{process}/cmdline").read_bytes().decode():
+                os.kill(process, signal.SIGSTOP)
+
+    def end(self):
+        kill_all(self.folder)
 
 
 def kill_all(folder: Path) -> None:

@@ -3,15 +3,13 @@
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.clusters import kill_all
+from tests.faults.clusters import RAY, kill_all
 
-RAY = Path(sys.executable).with_name("ray")
 BRIDGE = "ttqbr"
 PORT = 6399
 

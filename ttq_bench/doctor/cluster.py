@@ -75,7 +75,7 @@ def judged(seen: Sequence[Visit], driver: Driver) -> list[Finding]:
 def _of_node(visit: Visit, driver: Driver) -> Iterator[Finding]:
     """Yield what is wrong with a node; one without cores runs no trials, and keeps none from it."""
     if visit.sight is None:
-        advice = f"look at that machine (`ray status`), {UPDATE}"
+        advice = f"look at that machine, wait longer (`--timeout`), or {UPDATE}"
         found = [_problem(visit, visit.reason, advice)]
     else:
         found = [row for check in CHECKS for row in check(visit, visit.sight, driver)]

@@ -82,7 +82,6 @@ def _answer(reference: "ray.ObjectRef[Mapping[str, Any]]", node: Node, heard: fl
     try:
         return Answer(node, ray.get(reference, timeout=10), heard)
     except exceptions.RayTaskError as error:
-        # Its first line names a process of Ray; the last one is what was raised there.
-        return Answer(node, None, heard, str(error).strip().splitlines()[-1])
+        return Answer(node, None, heard, first_line(error.cause or error))
     except exceptions.RayError as error:
         return Answer(node, None, heard, first_line(error))
