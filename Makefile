@@ -71,6 +71,10 @@ verify: $(READY) ## Recompute every cell of results and README from the records
 doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks each node
 	$(BIN)/ttq-bench doctor --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
 
+.PHONY: speed
+speed: $(READY) ## Measure what is promised about time, five minutes; writes results/speed.md
+	$(BIN)/ttq-bench speed --results $(RESULTS) $(ARGS)
+
 .PHONY: plan
 plan: $(READY) ## Show what reproduce-cifar would do
 	$(BIN)/ttq-bench plan suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \

@@ -55,8 +55,11 @@ def test_the_peak_comes_with_its_roofline(tmp_path):
 
     shares = [float(row["value"]) for row in figures(tmp_path)]
     assert all(0 < share <= 100 for share in shares)
-    assert (tmp_path / "speed-roofline.png").read_bytes().startswith(b"\x89PNG")
-    assert "by operator" in (tmp_path / "speed.md").read_text()
+    (drawn,) = tmp_path.glob("speed-roofline-*.png")
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "speed.md").read_text()
+    assert f"({drawn.name})" in page
+    assert "of a step: all others" in page
 
 
 @pytest.mark.parametrize(

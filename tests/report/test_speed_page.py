@@ -36,15 +36,18 @@ def test_another_file_is_refused_in_one_sentence(tmp_path, text):
         read_rows(path)
 
 
-def test_the_page_shows_the_last_run_with_its_goals(tmp_path):
-    rows, operators = [row(value="9"), row(run=LATER)], [("aten::conv", 0.5)]
-    text = page(rows, operators, "speed-roofline.png", ["P9: not measured"])
+def test_the_page_shows_the_last_run_of_each_machine_the_newest_first():
+    rows = [row(value="9"), row(run=LATER), row("other step", run="2025-12-31", machine="GPU")]
+    text = page(rows, {"GPU": "roof.png"}, ["P9: not measured"])
 
     assert "| P2 | ttq step | 1.010 [1.000, 1.020] times | 9 | at most 1.02 | holds |" in text
-    assert "9.000" not in text.split("## Since")[0]
-    assert "| aten::conv | 50.0% |" in text
-    assert "(speed-roofline.png)" in text
-    assert "- P9: not measured" in text
+    here, other = text.split("## m")[1].split("## GPU")
+    assert "- ttq step: 9.000 [1.000, 1.020] times → 1.010" not in here
+    assert "- P9: not measured" in here
+    assert "- P9" not in other
+    assert "| P2 | other step |" in other
+    assert "(roof.png)" in other
+    assert "(roof.png)" not in here
 
 
 def test_a_ratio_moved_where_the_intervals_share_no_value():
@@ -63,7 +66,7 @@ def test_a_figure_without_interval_moved_by_more_than_a_tenth():
 @pytest.mark.parametrize("changed", ["machine", "setting", "torch"])
 def test_runs_on_other_machines_and_settings_are_not_compared(changed):
     assert compared([row(**{changed: "other"}), row(run=LATER, value="9")]) == []
-    assert "No earlier run" in page([row(**{changed: "other"}), row(run=LATER)], [], None)
+    assert "No earlier run" in page([row(**{changed: "other"}), row(run=LATER)], {})
 
 
 def test_nothing_moved_is_said():

@@ -1,6 +1,7 @@
 """``ttq-bench speed``: what is promised about time, measured in one run, and what moved since."""
 
 import argparse
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,9 +88,15 @@ def _row(figure: Figure) -> Row:
 
 
 def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
-    drawn = None
     if found.peak is not None and found.places:
         places = [(place.name, place.intensity, place.flops) for place in found.places]
-        drawn = roofline(places, found.peak.flops, found.peak.bytes, results).path.name
-    text = page(rows, list(found.operators.items()), drawn, found.notes)
-    write_atomically(results / "speed.md", text.encode())
+        name = _roofline_name(found.machine)
+        roofline(places, found.peak.flops, found.peak.bytes, results, name)
+    machines = {row["machine"] for row in rows}
+    files = {machine: f"{_roofline_name(machine)}.png" for machine in machines}
+    drawn = {machine: file for machine, file in files.items() if (results / file).exists()}
+    write_atomically(results / "speed.md", page(rows, drawn, found.notes).encode())
+
+
+def _roofline_name(machine: str) -> str:
+    return "speed-roofline-" + re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")

@@ -15,8 +15,9 @@ def roofline(
     peak_flops: float,
     peak_bytes: float,
     folder: Path,
+    name: str,
 ) -> SavedFigure:
-    """Draw ``places`` (name, operations for each byte, operations a second) below the roof."""
+    """Draw ``places`` (name, operations for each byte, operations a second) as file ``name``."""
     with figure_style():
         figure, axis = plt.subplots(figsize=(8, 5))
         knee = peak_flops / peak_bytes
@@ -34,12 +35,12 @@ def roofline(
                 [x for _, x, _ in chosen], [y / GIGA for _, _, y in chosen],
                 color=COLOURS[number], marker=MARKERS[number], label=kind, zorder=3,
             )  # fmt: skip
-        for name, intensity, flops in places:
-            if name.startswith("conv"):
-                axis.annotate(name.removeprefix("conv "), (intensity, flops / GIGA),
+        for layer, intensity, flops in places:
+            if layer.startswith("conv"):
+                axis.annotate(layer.removeprefix("conv "), (intensity, flops / GIGA),
                               xytext=(5, -3), textcoords="offset points", fontsize=7)  # fmt: skip
         axis.set(xscale="log", yscale="log", xlabel="operations for each byte",
                  ylabel="GFLOP/s, forward", title="Layers below the roof")  # fmt: skip
         axis.legend(loc="lower right")
         caption = "Convolutions are named by output channels and the size of their input."
-        return save(figure, folder, "speed-roofline", "Roofline", caption)
+        return save(figure, folder, name, "Roofline", caption)

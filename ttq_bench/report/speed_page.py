@@ -6,7 +6,7 @@ A row is one figure of one run, all of it text. Rows of one ``run`` belong toget
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ttq_bench.errors import ResultsError
@@ -49,52 +49,64 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     write_atomically(path, stream.getvalue().encode())
 
 
-def page(
-    rows: Sequence[Row],
-    operators: Sequence[tuple[str, float]],
-    figure: str | None,
-    notes: Sequence[str] = (),
-) -> str:
-    """Return the page of the last run; ``operators`` are shares of a step's time."""
-    last = _last_run(rows)
-    first = last[0]
+def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+    """Return the page: the last run of each machine and setting, the newest first.
+
+    ``rooflines`` are figures by machine; ``notes`` belong to the newest run.
+    """
     lines = [
         "# Speed",
         "",
-        f"{first['machine']}, torch {first['torch']}, {first['setting']}, commit {first['commit']},"
-        f" run of {first['run']}. Every ratio is of tasks that took turns inside this run: median"
-        " times move with what else the machine does, ratios hardly. Intervals are 95 %, by"
-        " Student's t over rounds.",
+        "Every ratio is of tasks that took turns inside one run: median times move with what else"
+        " the machine does, ratios hardly. Intervals are 95 %, by Student's t over rounds.",
+        "",
+    ]
+    for number, run in enumerate(_last_runs(rows)):
+        lines += _section(run, rooflines.get(run[0]["machine"]), () if number else notes)
+        moved = compared(rows, run) or ["No earlier run on this machine and setting is known."]
+        lines += ["Since the run before:", "", *moved, ""]
+    return "\n".join(lines)
+
+
+def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> list[str]:
+    first = run[0]
+    lines = [
+        f"## {first['machine']}",
+        "",
+        f"{first['setting']}, torch {first['torch']}, commit {first['commit']}, run of"
+        f" {first['run']}.",
         "",
         *table(
             ("goal", "what", "measured", "n", "bound", "verdict"),
             [
                 (row["goal"], row["quantity"], shown(row), row["n"], row["bound"] or "–",
                  row["verdict"])
-                for row in last
+                for row in run
             ],
         ),
     ]  # fmt: skip
     if notes:
         lines += [*(f"- {note}" for note in notes), ""]
-    if figure:
-        lines += [f"![Roofline]({figure})", ""]
-    if operators:
-        lines += ["Where the time of a full-precision step goes, by operator:", ""]
-        lines += table(
-            ("operator", "share of the step"), [(name, f"{share:.1%}") for name, share in operators]
-        )
-    lines += ["## Since the run before", "", *(compared(rows) or ["No earlier run is known."]), ""]
-    return "\n".join(lines)
+    return lines + ([f"![Roofline]({figure})", ""] if figure else [])
 
 
-def compared(rows: Sequence[Row]) -> list[str]:
-    """Return what moved from the run before on the same machine and setting, as lines of Markdown.
+def _last_runs(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows of the last run of each machine and setting, the newest first."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["machine"], row["setting"]), []).append(row)
+    runs = [_last_run(group) for group in groups.values()]
+    return sorted(runs, key=lambda run: run[0]["run"], reverse=True)
 
-    A ratio moved when the intervals of both runs share no value, another figure when it changed
-    by more than a tenth. Empty where there is no such run.
+
+def compared(rows: Sequence[Row], last: Sequence[Row] | None = None) -> list[str]:
+    """Return what moved to the ``last`` run (the newest) from the one before, as Markdown lines.
+
+    Runs are compared on the same machine, setting and torch. A ratio moved when the intervals of
+    both runs share no value, another figure when it changed by more than a tenth. Empty where there
+    is no such run.
     """
-    last = _last_run(rows)
+    last = last or _last_run(rows)
     before = [
         row for row in rows
         if row["run"] < last[0]["run"]

@@ -29,7 +29,6 @@ class Benchmark:
     notes: list[str] = field(default_factory=list)
     peak: Peak | None = None
     places: list[Place] = field(default_factory=list)
-    operators: Mapping[str, float] = field(default_factory=dict)
 
 
 def run(
@@ -68,7 +67,7 @@ def _peak(found: Benchmark, seconds: float) -> None:
     found.peak = peak.measured_peak(found.work)
     for work in (found.work, replace(found.work, model=DEEPER)):
         found.figures.append(peak.measure(work, found.peak))
-    found.operators = peak.operators(found.work)
+    found.figures += peak.operators(found.work)
     found.places = roofline.places(found.work)
 
 

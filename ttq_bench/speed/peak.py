@@ -1,6 +1,7 @@
 """P3: how much of what the machine can do a whole training step gets, and where the rest goes."""
 
-from collections.abc import Mapping
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -66,8 +67,8 @@ def step_flops(work: Work) -> float:
     return PASSES * 2 * MODELS[work.model].multiply_adds * work.recipe.batch_size
 
 
-def operators(work: Work) -> Mapping[str, float]:
-    """Return the share of a step's time by operator, largest first; the rest as ``other``."""
+def operators(work: Work) -> list[Figure]:
+    """Return the share of a full-precision step's time by operator, largest first, and the rest."""
     step = repeated_step(work, work.network())
     for _ in range(WARMUP_STEPS + 1):  # on a GPU, the next one is a graph
         step()
@@ -76,11 +77,22 @@ def operators(work: Work) -> Mapping[str, float]:
         for _ in range(PROFILED_STEPS):
             step()
     name = "self_device_time_total" if _on_gpu(work) else "self_cpu_time_total"
-    spent = {event.key: float(getattr(event, name)) for event in seen.key_averages()}
+    spent: Counter[str] = Counter()
+    for event in seen.key_averages():
+        spent[short(event.key)] += getattr(event, name)
     total = sum(spent.values()) or 1.0
-    largest = sorted(spent, key=spent.__getitem__, reverse=True)[:SHOWN_OPERATORS]
-    shares = {key: spent[key] / total for key in largest}
-    return shares | {"other": 1 - sum(shares.values())}
+    largest = spent.most_common(SHOWN_OPERATORS)
+    rest = total - sum(time for _, time in largest)
+    return [
+        Figure("P3", f"of a step: {operator}", 100 * time / total, "%")
+        for operator, time in [*largest, ("all others", rest)]
+    ]
+
+
+def short(operator: str) -> str:
+    """Return the name of an operator or kernel without types, arguments and tile sizes."""
+    name = re.sub(r"<.*|\(.*", "", operator.removeprefix("void ")).rpartition("::")[2]
+    return name.partition("_f32_nhwckrsc")[0]
 
 
 def measure(work: Work, peak: Peak) -> Figure:

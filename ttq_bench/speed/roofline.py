@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.speed.pairing import fastest
+from ttq_bench.speed.pairing import fastest_operation
 from ttq_bench.speed.steps import Work
 from ttq_bench.training.evaluation import autocast
 
@@ -62,5 +62,5 @@ def _place(name: str, module: nn.Module, inputs: Tensor, work: Work) -> Place:
         operations = 2 * outputs.numel() * module.weight[0].numel()
     else:
         operations = BATCH_NORM_OPERATIONS * outputs.numel()
-    seconds = fastest(lambda: module(inputs), work.device)
+    seconds = fastest_operation(lambda: module(inputs), work.device)
     return Place(name, operations / moved, operations / seconds)

@@ -24,9 +24,10 @@ STARTUP_SECONDS = 5.0  # a fresh worker, torch, the images
 MULTIPLY_ADDS_PER_CORE_SECOND = {"amx bf16": 5.8e10, "avx512 bf16": 5.8e10, "avx2": 2.0e10}
 SLOWEST = min(MULTIPLY_ADDS_PER_CORE_SECOND.values())
 UNTOLD = ""  # the level of a record that tells none
-STEP_SECONDS = 0.002  # what a step costs however small the network is
-# A guess for a GPU of 2020 or later until one is measured; small networks wait for launches.
-MULTIPLY_ADDS_PER_GPU_SECOND = 2e12
+# What a step costs however small the network is.
+STEP_SECONDS, GPU_STEP_SECONDS = 0.002, 0.0003
+# ResNet-20 and -56, batch 128, bf16, one trial alone on an H200: 2.1 and 5.9 ms a step.
+MULTIPLY_ADDS_PER_GPU_SECOND = 8.6e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,12 @@ def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float
     training = data.train_count - spec.validation_count
     images = TRAINING_PASSES * training + spec.validation_count + data.test_count
     core = MULTIPLY_ADDS_PER_CORE_SECOND.get(instructions, SLOWEST)
-    rate = core if device == "cpu" else MULTIPLY_ADDS_PER_GPU_SECOND
+    on_cpu = device == "cpu"
+    rate, a_step = (
+        (core, STEP_SECONDS) if on_cpu else (MULTIPLY_ADDS_PER_GPU_SECOND, GPU_STEP_SECONDS)
+    )
     steps = training / spec.recipe.batch_size
-    return images * model.multiply_adds / rate + steps * STEP_SECONDS
+    return images * model.multiply_adds / rate + steps * a_step
 
 
 def trial_core_seconds(spec: TrialSpec, epochs: int, rates: Rates) -> float:
