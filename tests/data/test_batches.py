@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.data import builders
-from ttq_bench.data.batches import Normaliser, TrialBatches
+from ttq_bench.data.batches import MOST_PIXELS, Normaliser, TrialBatches
 from ttq_bench.data.identity import Identity
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.errors import DataError
@@ -141,3 +141,15 @@ def test_fewer_images_than_a_batch_make_one_small_batch():
 def test_a_subset_with_no_image_left_to_train_on_is_refused(held_out):
     with pytest.raises(DataError, match=r"cifar10-png-subset: 50 training images.* held out"):
         batches(held_out=held_out)
+
+
+def test_large_images_are_evaluated_fewer_at_a_time(monkeypatch):
+    images = image_set()
+    monkeypatch.setattr("ttq_bench.data.batches.MOST_PIXELS", 3 * 8 * 8 + 1)
+    pairs = list(batches(images, augmentation="none").held_out("test", 1_000))
+    assert [len(labels) for _, labels in pairs][:-1] == [3] * (len(pairs) - 1)
+    assert torch.cat([labels for _, labels in pairs]).tolist() == list(range(TRAIN, TRAIN + TEST))
+
+
+def test_a_thousand_cifar_images_are_evaluated_at_once():
+    assert MOST_PIXELS // (32 * 32) >= 1_000

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ttq_bench.models.build import build_model
+from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.conversion import (
     latent_of,
     quantize_,
@@ -31,7 +32,8 @@ STEPS = 3
 
 def network(architecture="resnet20", channels_last=True):
     model = build_model(architecture, classes=10, seed=0)
-    shape = {"lenet5": (8, 1, 28, 28)}.get(architecture, (8, 3, 32, 32))
+    # ResNet-18 takes images of any size; those of its card would cost seconds.
+    shape = (8, *((3, 64, 64) if architecture == "resnet18" else MODELS[architecture].image_shape))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
     return model, torch.randn(shape, generator=torch.Generator().manual_seed(1))
@@ -77,7 +79,7 @@ def test_every_kind_of_strategy_trains_to_the_same_bits(strategy):
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-@pytest.mark.parametrize("architecture", ["lenet5", "preact_resnet20"])
+@pytest.mark.parametrize("architecture", ["lenet5", "preact_resnet20", "resnet18", "vgg_small"])
 def test_other_networks_and_memory_formats_train_to_the_same_bits(architecture, channels_last):
     # LeNet's layers do not fill whole rows; all but the first convolution and the last are linear.
     assert_same_training(
@@ -91,6 +93,18 @@ def test_latent_weights_over_their_largest_train_to_the_same_bits(strategy):
     assert_same_training(
         network, True, method="ttq", strategy=STRATEGIES[strategy], normalise_latent="max"
     )
+
+
+def test_layers_in_groups_train_to_the_same_bits():
+    torch.manual_seed(0)
+    groups = nn.Conv2d(6, 9, 3, groups=3, bias=False)  # as in AlexNet: fewer inputs than channels
+    ends = nn.Conv2d(3, 6, 3), nn.Linear(9, 10)
+    model = nn.Sequential(
+        ends[0], groups, nn.BatchNorm2d(9), nn.AdaptiveMaxPool2d(1), nn.Flatten(), ends[1]
+    )
+    images = torch.randn(8, 3, 9, 9)
+
+    assert_same_training(lambda: (copy.deepcopy(model), images), True, method="ttq")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from ttq_bench.data.prepared import ImageSet
 from ttq_bench.errors import DataError
 from ttq_bench.seeding import stream_seed
 
+MOST_PIXELS = 4 << 20  # of one batch that is evaluated: 83 images of 224x224
+
 
 @dataclass(frozen=True, slots=True)
 class Normaliser:
@@ -98,8 +100,13 @@ class TrialBatches:
         return (self.batch(*draw) for draw in self.draws(epoch))
 
     def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at a time."""
+        """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at a time.
+
+        Fewer of large images, whose activations would not fit into memory.
+        """
         images, labels = self.validation if split == "validation" else self.test
+        height, width = images.shape[1:3]
+        size = min(size, max(MOST_PIXELS // (height * width), 1))
         for start in range(0, len(labels), size):
             rows = slice(start, start + size)
             yield self.normalise(images[rows]), labels[rows]

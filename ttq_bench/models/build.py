@@ -6,15 +6,22 @@ import torch
 from torch import nn
 
 from ttq_bench.errors import unknown_name
+from ttq_bench.models.alexnet import alexnet
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.models.cifar_resnet import cifar_resnet
+from ttq_bench.models.imagenet_resnet import imagenet_resnet, imagenet_resnet_b
 from ttq_bench.models.lenet import lenet
 from ttq_bench.models.preact_resnet import preact_resnet
+from ttq_bench.models.vgg import vgg
 
 FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
+    "alexnet": alexnet,
     "cifar_resnet": cifar_resnet,
+    "imagenet_resnet": imagenet_resnet,
+    "imagenet_resnet_b": imagenet_resnet_b,
     "lenet": lenet,
     "preact_resnet": preact_resnet,
+    "vgg": vgg,
 }
 
 

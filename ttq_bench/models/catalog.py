@@ -11,9 +11,10 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A network for images of ``image_shape`` (channels, height, width) and ten classes.
+    """A network for images of ``image_shape`` (channels, height, width), counted for ``classes``.
 
-    ``multiply_adds`` counts one forward pass of one image; ``depth`` is the family's own number.
+    It can be built for any number of classes. ``multiply_adds`` counts one forward pass of one
+    image; ``depth`` is the family's own number.
     """
 
     family: str
@@ -22,6 +23,7 @@ class ModelCard:
     parameters: int
     multiply_adds: int
     source: str
+    classes: int = 10
 
 
 HE_2015 = "He et al. 2015, section 4.2, option A"
@@ -33,7 +35,9 @@ RESIDUAL_SIZES = (
     (32, 464_154, 68_862_592),
     (44, 658_586, 97_174_144),
     (56, 853_018, 125_485_696),
+    (110, 1_727_962, 252_887_680),
 )
+IMAGENET = (3, 224, 224)
 
 MODELS: Mapping[str, ModelCard] = MappingProxyType(
     {
@@ -45,5 +49,20 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType(
             for prefix, family, source in RESIDUAL
             for depth, parameters, multiply_adds in RESIDUAL_SIZES
         },
+        "vgg_small": ModelCard(
+            "vgg", 8, (3, 32, 32), 12_979_082, 615_917_568, "Li et al. 2016 (TWN), section 3.1"
+        ),
+        "alexnet": ModelCard(
+            "alexnet", 8, IMAGENET, 60_981_224, 1_937_082_368,
+            "github.com/czhu95/ternarynet, after Zhou et al. 2016", 1000,
+        ),
+        "resnet18": ModelCard(
+            "imagenet_resnet", 18, IMAGENET, 11_689_512, 1_814_073_344,
+            "He et al. 2015, section 4.1, option B", 1000,
+        ),
+        "resnet18b": ModelCard(
+            "imagenet_resnet_b", 18, IMAGENET, 25_901_896, 3_992_770_560,
+            "Li et al. 2016 (TWN), section 3.1: 1.5 times the filters", 1000,
+        ),
     }
-)
+)  # fmt: skip

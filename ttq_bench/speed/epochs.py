@@ -16,22 +16,26 @@ from ttq_bench.speed.plain_trainer import PlainImages, PlainTrainer
 from ttq_bench.speed.steps import Work, training_step
 
 IMAGES, HELD_OUT = 12_800, 1_000  # enough: what a step takes does not depend on their number
+MOST_BYTES = 256 << 20  # of training images: 1,783 of 224x224 pixels
 TIMED_STEPS = 4
 FASTER = Bound("at least", 2.5)
 
 
 def random_images(model: str, trained: int = IMAGES + HELD_OUT, tested: int = HELD_OUT) -> ImageSet:
     """Return random images of the network's size, with what a data set has beside them."""
-    channels, height, width = MODELS[model].image_shape
+    card = MODELS[model]
+    channels, height, width = card.image_shape
     torch.manual_seed(0)
 
     def some(number: int) -> tuple[Tensor, Tensor]:
         images = torch.randint(0, 256, (number, height, width, channels), dtype=torch.uint8)
-        return images, torch.randint(0, 10, (number,))
+        return images, torch.randint(0, card.classes, (number,))
 
-    train, test = some(trained), some(tested)
+    most = MOST_BYTES // (channels * height * width)
+    train, test = some(min(trained, most + HELD_OUT)), some(tested)
     return ImageSet(
-        Identity("random", "sha256:0", len(train[1]), len(test[1])), 10, *train, *test,
+        Identity("random", "sha256:0", len(train[1]), len(test[1])),
+        card.classes, *train, *test,
         mean=(127.5,) * channels, deviation=(73.6,) * channels, pixels_sha256="",
     )  # fmt: skip
 
@@ -52,8 +56,8 @@ def measure(work: Work, seconds: float) -> list[Figure]:
     endless = chain.from_iterable(map(batches.draws, count()))
     ours = training_step(work, work.network(), endless, batches.batch)
     plain = PlainTrainer(
-        build_model(work.model, classes=10, seed=0),
-        PlainImages(images.train_images[:IMAGES], images.train_labels[:IMAGES]),
+        build_model(work.model, classes=images.classes, seed=0),
+        PlainImages(images.train_images[:-HELD_OUT], images.train_labels[:-HELD_OUT]),
         batch_size=work.recipe.batch_size,
         device=work.device,
     )

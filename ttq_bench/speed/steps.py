@@ -41,8 +41,9 @@ class Work:
     def batch(self) -> tuple[Tensor, Tensor]:
         """Return images [B, C, H, W], channels last, and labels [B]."""
         torch.manual_seed(0)
-        images = torch.randn(self.recipe.batch_size, *MODELS[self.model].image_shape)
-        labels = torch.randint(0, 10, (self.recipe.batch_size,))
+        card = MODELS[self.model]
+        images = torch.randn(self.recipe.batch_size, *card.image_shape)
+        labels = torch.randint(0, card.classes, (self.recipe.batch_size,))
         images = images.to(self.device, memory_format=torch.channels_last)
         return images, labels.to(self.device)
 
@@ -50,7 +51,7 @@ class Work:
         self, method: str = BASELINE, strategy: DeltaStrategy = PAPER_STRATEGY
     ) -> nn.Module:
         """Return a fresh network of a method as trials train it."""
-        model = build_model(self.model, classes=10, seed=0)
+        model = build_model(self.model, classes=MODELS[self.model].classes, seed=0)
         model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return fuse_(quantize_(model, method, strategy)) if method != BASELINE else model
 
