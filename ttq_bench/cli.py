@@ -119,7 +119,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="fetch the published images, or show what is there")
     data.add_argument("action", choices=("fetch", "show"))
-    data.add_argument("dataset", help="name of a dataset, for example cifar10")
+    data.add_argument("dataset", help="name of a dataset, or folder:PATH")
     add_data_option(data)
     data.set_defaults(command=_data)
     return parser

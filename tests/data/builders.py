@@ -1,5 +1,6 @@
 """Small real files of every kind that a dataset may come as."""
 
+import gzip
 import io
 import pickle
 import struct
@@ -18,8 +19,8 @@ def random_images(count, shape=(32, 32, 3), seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
-def random_labels(count, seed=0):
-    return np.random.default_rng(seed).integers(0, 10, count)
+def random_labels(count, seed=0, classes=10):
+    return np.random.default_rng(seed).integers(0, classes, count)
 
 
 def png(image):
@@ -85,8 +86,48 @@ def pickle_members(images, labels, per_batch=2):
     }
 
 
-def python2_batch(rows, labels):
-    """A dictionary of an array and a list of integers with Python 2's byte strings."""
+def cifar100_members(images, labels, per_batch=2):
+    """Members of CIFAR-100's archive: one file a split, with twenty coarse labels before ours."""
+    count = per_batch * len(TRAIN_MEMBERS)
+    parts = {"train": slice(count), "test": slice(count, count + per_batch)}
+    return {
+        f"cifar-100-python/{name}": python2_batch(
+            planes(images[part]), labels[part],
+            {b"coarse_labels": labels[part] // 5, b"fine_labels": labels[part]},
+        )
+        for name, part in parts.items()
+    }  # fmt: skip
+
+
+def write_idx(path, array):
+    """Write bytes as MNIST's files have them, gzipped."""
+    header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes()))
+
+
+def mat(arrays, *, compress=True):
+    """A file of MATLAB's version 5 with arrays of bytes, without the library that reads it."""
+
+    def element(kind, content):
+        return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    content = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+    for name, array in arrays.items():
+        matrix = element(
+            14,
+            element(6, struct.pack("<II", 9, 0))  # an array of class uint8
+            + element(5, struct.pack(f"<{array.ndim}i", *array.shape))
+            + element(1, name.encode())
+            + element(2, array.astype(np.uint8).tobytes(order="F")),
+        )
+        packed = zlib.compress(matrix)
+        # What is packed has no bytes added behind it.
+        content += struct.pack("<II", 15, len(packed)) + packed if compress else matrix
+    return content
+
+
+def python2_batch(rows, labels, lists=None):
+    """A dictionary of an array and lists of integers with Python 2's byte strings."""
 
     def text(value):
         return pickle.SHORT_BINSTRING + bytes([len(value)]) + value
@@ -112,8 +153,10 @@ def python2_batch(rows, labels):
         + (dtype + pickle.NEWFALSE + pickle.BINSTRING + struct.pack("<i", len(content)) + content)
         + (pickle.TUPLE + pickle.BUILD)
     )
-    numbers = pickle.EMPTY_LIST + pickle.MARK + b"".join(map(number, labels)) + pickle.APPENDS
-    pairs = text(b"data") + array + text(b"labels") + numbers
+    pairs = text(b"data") + array
+    for name, values in (lists or {b"labels": labels}).items():
+        numbers = pickle.MARK + b"".join(map(number, values)) + pickle.APPENDS
+        pairs += text(name) + pickle.EMPTY_LIST + numbers
     return (
         pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK + pairs
         + pickle.SETITEMS + pickle.STOP

@@ -1,9 +1,6 @@
-import re
-
 import pytest
 
-from ttq_bench.data.archives import READERS
-from ttq_bench.data.catalog import DATASETS, catalog_name
+from ttq_bench.data.catalog import DATASETS, catalog_name, describe_dataset, folder_card
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
@@ -20,11 +17,10 @@ def test_every_card_leaves_images_to_train_on(name):
     assert card.image_shape[0] in (1, 3)
 
 
-@pytest.mark.parametrize(
-    "archive", [a for card in DATASETS.values() for a in card.archives], ids=lambda a: a.file_name
-)
-def test_every_archive_has_a_reader_a_hash_and_mirrors_of_its_file(archive):
-    assert archive.layout in READERS
-    assert re.fullmatch("[0-9a-f]{32}", archive.md5)
-    assert len(archive.mirrors) > 1
-    assert all(url.endswith("/" + archive.file_name) for url in archive.mirrors)
+def test_the_card_of_a_folder_holds_out_a_tenth_and_no_more_than_of_cifar10():
+    held_out = [folder_card((3, 8, 8), 2, count, 1).validation_count for count in (2, 99, 10**6)]
+    assert held_out == [1, 9, DATASETS["cifar10"].validation_count]
+
+
+def test_a_folder_is_described_by_its_name_and_as_no_published_set():
+    assert describe_dataset("folder-my-birds").startswith("images of the folder 'my-birds', no pub")

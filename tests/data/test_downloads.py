@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ttq_bench.data.catalog import Archive
-from ttq_bench.data.downloads import fetch_archive
+from ttq_bench.data.downloads import fetch_file
+from ttq_bench.data.published import PublishedFile
 from ttq_bench.errors import DataError
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
@@ -68,10 +68,8 @@ def dead():
 def fetch(server, folder, *places, seen=None):
     mirrors = tuple(place if ":" in place else f"{server.url}/{place}" for place in places)
     md5 = hashlib.md5(CONTENT).hexdigest()
-    archive = Archive(NAME, md5, len(CONTENT), "cifar-binary", mirrors)
-    return fetch_archive(
-        archive, folder, lambda *step: seen.append(step) if seen is not None else None
-    )
+    file = PublishedFile(NAME, md5, len(CONTENT), mirrors)
+    return fetch_file(file, folder, lambda *step: seen.append(step) if seen is not None else None)
 
 
 def assert_whole(path, folder):

@@ -4,8 +4,9 @@ import os
 import pytest
 
 from tests.data import builders
-from ttq_bench.data.catalog import DATASETS, Archive
+from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import cache_folder, identify
+from ttq_bench.data.published import FASHION_MNIST, Archive, PublishedFile
 from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
@@ -25,7 +26,8 @@ def parquet_source(folder, content=PNG, train=3, test=2):
 
 def archive_source(path, md5=None, content=b"an archive"):
     path.write_bytes(content)
-    archive = Archive(path.name, md5 or file_digest(path, "md5"), 99_999, "cifar-binary", ())
+    file = PublishedFile(path.name, md5 or file_digest(path, "md5"), 99_999, ())
+    archive = Archive("cifar-binary", (file,))
     return Source("cifar10", "archive", (path,), (), archive)
 
 
@@ -60,10 +62,10 @@ def test_a_verified_archive_that_changes_is_refused(tmp_path, cache):
 def test_all_published_archives_and_a_missing_one_share_one_fingerprint(tmp_path, cache):
     found = set()
     for archive in CARD.archives:
-        path = tmp_path / archive.file_name
+        path = tmp_path / archive.files[0].file_name
         found.add(identify(Source("cifar10", "archive", (path,), (), archive), cache))
     assert len(found) == 1
-    assert found.pop().fingerprint == f"md5:{CARD.archives[-1].md5}"
+    assert found.pop().fingerprint == f"md5:{CARD.archives[-1].files[0].md5}"
 
 
 @pytest.mark.parametrize(("content", "encoding"), [(PNG, "png"), (JPEG, "jpeg")])
@@ -178,3 +180,102 @@ def test_more_images_than_the_dataset_has_are_another_dataset(tmp_path):
     source = parquet_source(tmp_path, test=CARD.test_count + 1)
     with pytest.raises(DataError, match=r"3 training and 10,001 test images, cifar10 has 50,000"):
         identify(source, tmp_path / "cache")
+
+
+def test_of_several_published_files_each_is_verified(tmp_path, cache):
+    paths = tuple(tmp_path / name for name in ("a", "b"))
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    files = tuple(PublishedFile(p.name, file_digest(p, "md5"), 1, ()) for p in paths)
+    source = Source("fashion_mnist", "archive", paths, (), Archive("idx", files))
+    assert identify(source, cache).name == "fashion_mnist"
+    paths[1].write_bytes(b"other bytes")
+    with pytest.raises(DataError, match=r"b: md5 is .* \(11 of 1 bytes\)"):
+        identify(source, cache)
+
+
+def test_several_published_files_have_one_fingerprint_that_none_has_alone(tmp_path, cache):
+    fingerprint = identify(find_source("fashion_mnist", tmp_path), cache).fingerprint
+    assert len(fingerprint) == len("sha256:") + 64
+    assert fingerprint not in {f"md5:{file.md5}" for file in FASHION_MNIST.files}
+
+
+def image_folder(folder, *, count=3, shape=(8, 8, 3), names=("ant", "bee")):
+    """Images of two classes in both splits, ``count`` in each of the four folders."""
+    for number, split in enumerate(("train", "val")):
+        for offset, name in enumerate(names):
+            (folder / split / name).mkdir(parents=True, exist_ok=True)
+            for row, image in enumerate(builders.random_images(count, shape, 2 * number + offset)):
+                (folder / split / name / f"{split}{row}.png").write_bytes(builders.png(image))
+    return find_source("folder", folder)
+
+
+def test_an_image_folder_is_named_after_itself_and_brings_its_own_card(tmp_path, cache):
+    identity = identify(image_folder(tmp_path / "my birds, 2nd"), cache)
+    assert identity.name == "folder-my_birds_2nd"
+    assert (identity.train_count, identity.test_count) == (6, 6)
+    card = identity.card
+    assert (card.image_shape, card.classes, card.validation_count) == ((3, 8, 8), 2, 1)
+    assert identify(find_source("folder", tmp_path / "my birds, 2nd"), cache) == identity  # kept
+
+
+def test_a_folder_of_grey_images_has_one_channel_and_one_coloured_image_makes_three(
+    tmp_path, cache
+):
+    source = image_folder(tmp_path / "a", shape=(8, 8, 1))
+    assert identify(source, cache).image_shape == (1, 8, 8)
+    colour = builders.png(builders.random_images(1, (8, 8, 3))[0])
+    (tmp_path / "a/val/bee/val2.png").write_bytes(colour)
+    assert identify(find_source("folder", tmp_path / "a"), cache).image_shape == (3, 8, 8)
+
+
+def test_images_of_two_sizes_in_a_folder_are_refused_by_name(tmp_path, cache):
+    source = image_folder(tmp_path / "a")
+    other = builders.png(builders.random_images(1, (8, 9, 3))[0])
+    (tmp_path / "a/val/ant/val1.png").write_bytes(other)
+    with pytest.raises(DataError, match=r"ant/val1\.png: has 8x9 pixels, the first .* 8x8; bring"):
+        identify(source, cache)
+
+
+def test_another_form_of_image_in_a_folder_is_refused_by_name(tmp_path, cache):
+    source = image_folder(tmp_path / "a")
+    (tmp_path / "a/train/bee/train1.png").write_bytes(b"GIF89a")
+    with pytest.raises(DataError, match=r"bee/train1\.png: is neither JPEG nor PNG"):
+        identify(source, cache)
+
+
+def changed_pixel(folder):
+    image = builders.random_images(1, (8, 8, 3), seed=99)[0]
+    (folder / "train/ant/train0.png").write_bytes(builders.png(image))
+
+
+def renamed_class(folder):
+    for split in ("train", "val"):
+        (folder / split / "bee").rename(folder / split / "cow")
+
+
+def moved_over_the_border_of_the_splits(folder):
+    """The lines of all files in order stay the same; one image is tested on, not trained on."""
+    (folder / "train/bee/train2.png").rename(folder / "val/bee/train2.png")
+
+
+@pytest.mark.parametrize(
+    "change", [changed_pixel, renamed_class, moved_over_the_border_of_the_splits]
+)
+def test_every_change_of_a_folder_changes_its_fingerprint(tmp_path, cache, change):
+    before = identify(image_folder(tmp_path / "a"), cache).fingerprint
+    change(tmp_path / "a")
+    assert identify(find_source("folder", tmp_path / "a"), cache).fingerprint != before
+
+
+def test_the_same_images_elsewhere_have_the_same_fingerprint(tmp_path, cache):
+    found = [identify(image_folder(tmp_path / place), cache) for place in ("a", "b/c")]
+    assert found[0].fingerprint == found[1].fingerprint
+
+
+@pytest.mark.parametrize("shape", [[3, 8], [3, 8, "8"], "abc", 5])
+def test_a_kept_answer_with_another_kind_of_shape_is_looked_past(tmp_path, cache, shape):
+    first = identify(image_folder(tmp_path / "a"), cache)
+    (kept,) = (cache / "identities").glob("*.json")
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"image_shape": shape}))
+    assert identify(find_source("folder", tmp_path / "a"), cache) == first

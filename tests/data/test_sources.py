@@ -1,7 +1,7 @@
 import pytest
 
 from ttq_bench.data.catalog import DATASETS
-from ttq_bench.data.sources import Source, class_folder_files, find_source
+from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import DataError
 
 WITH_ARCHIVE = sorted(name for name, card in DATASETS.items() if card.archives)
@@ -20,17 +20,40 @@ def class_folders(folder, splits=("train", "test"), classes=10):
 @pytest.mark.parametrize("name", WITH_ARCHIVE)
 def test_nothing_found_gives_the_first_archive_to_be_fetched(tmp_path, name):
     source = find_source(name, tmp_path / "not there yet")
-    assert source.archive == DATASETS[name].archives[0]
-    assert source.train == (tmp_path / "not there yet" / source.archive.file_name,)
+    archive = DATASETS[name].archives[0]
+    place = tmp_path / "not there yet" / archive.folder
+    assert source.archive == archive
+    assert source.train == tuple(place / file.file_name for file in archive.files)
     assert not source.is_present
 
 
-@pytest.mark.parametrize("archive", DATASETS["cifar10"].archives)
-def test_every_published_archive_is_found_where_it_lies(tmp_path, archive):
-    touch(tmp_path, f"cifar10/{archive.file_name}")
-    source = find_source("cifar10", tmp_path)
-    assert source.is_present
-    assert source.archive == archive
+@pytest.mark.parametrize(
+    ("name", "archive"), [(name, a) for name in WITH_ARCHIVE for a in DATASETS[name].archives]
+)
+def test_all_published_files_are_found_where_they_lie(tmp_path, name, archive):
+    touch(tmp_path, *(f"{name}/{file.file_name}" for file in archive.files))
+    for place in (tmp_path, tmp_path / name):
+        source = find_source(name, place)
+        assert source.is_present
+        assert source.archive == archive
+
+
+@pytest.mark.parametrize("name", ["svhn", "fashion_mnist"])
+def test_files_that_are_missing_beside_others_are_to_be_fetched_there(tmp_path, name):
+    first, *rest = DATASETS[name].archives[0].files
+    touch(tmp_path, f"{name}/{first.file_name}")
+    source = find_source(name, tmp_path)
+    assert not source.is_present
+    assert [path.exists() for path in source.train] == [True] + [False] * len(rest)
+    assert {path.parent for path in source.train} == {tmp_path / name}
+
+
+def test_files_of_mnist_are_not_taken_for_fashion_mnist(tmp_path):
+    (archive,) = DATASETS["fashion_mnist"].archives
+    touch(tmp_path, *(file.file_name for file in archive.files))
+    source = find_source("fashion_mnist", tmp_path)
+    assert source.train[0].parent == tmp_path / "fashion_mnist"
+    assert not source.is_present
 
 
 def test_nothing_found_for_mnist_says_what_was_looked_for_and_the_way_out(tmp_path):
@@ -71,7 +94,7 @@ def test_archive_wins_over_parquet_and_parquet_over_class_folders(tmp_path):
     assert find_source("cifar10", tmp_path).kind == "folders"
     touch(tmp_path, "train.parquet", "test.parquet")
     assert find_source("cifar10", tmp_path).kind == "parquet"
-    touch(tmp_path, DATASETS["cifar10"].archives[1].file_name)
+    touch(tmp_path, DATASETS["cifar10"].archives[1].files[0].file_name)
     assert find_source("cifar10", tmp_path).kind == "archive"
 
 
@@ -127,6 +150,8 @@ def test_another_number_of_classes_is_refused(tmp_path):
         find_source("mnist", tmp_path)
 
 
-def test_only_image_files_of_a_class_folder_count_in_the_order_of_their_names(tmp_path):
-    touch(tmp_path, "b.PNG", "a.jpg", "c.jpeg", "notes.txt", ".DS_Store")
-    assert [path.name for path in class_folder_files(tmp_path)] == ["a.jpg", "b.PNG", "c.jpeg"]
+def test_a_folder_of_images_is_the_data_folder_itself(tmp_path):
+    class_folders(tmp_path, classes=3)
+    source = find_source("folder", tmp_path)
+    assert (source.dataset, source.kind, len(source.train)) == ("folder", "folders", 3)
+    assert source.is_present

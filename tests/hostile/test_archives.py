@@ -24,7 +24,7 @@ from ttq_bench.errors import DataError
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 try:
-    READERS["cifar-binary"](Path(sys.argv[1]), "test")
+    READERS["cifar-binary"]((Path(sys.argv[1]),), "test")
 except DataError as error:
     sys.exit(f"refused: {error}")
 """
@@ -53,12 +53,12 @@ def test_the_reader_refuses_what_attacks_it_in_a_gigabyte_of_memory(room, case):
     assert done.returncode == 1
     assert done.stderr.startswith(f"refused: {path}: "), done.stderr
     with pytest.raises(DataError, match=REFUSED[case][1]):
-        READERS["cifar-binary"](path, "test")
+        READERS["cifar-binary"]((path,), "test")
     assert room.guarded() == before
 
 
 @pytest.mark.parametrize("case", sorted(PASSED_OVER))
 def test_the_reader_takes_known_members_alone_and_writes_nothing(room, case):
     path, before = made(room, case), room.guarded()
-    assert np.array_equal(READERS["cifar-binary"](path, "test")[0], IMAGES[10:])
+    assert np.array_equal(READERS["cifar-binary"]((path,), "test")[0], IMAGES[10:])
     assert room.guarded() == before

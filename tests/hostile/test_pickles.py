@@ -16,7 +16,7 @@ resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 for path in map(Path, sys.argv[1:]):
     try:
-        READERS["cifar-pickles"](path, "test")
+        READERS["cifar-pickles"]((path,), "test")
         print(f"{path.name}: read")
     except DataError as error:
         print(f"{path.name}: refused: {error}")
@@ -47,5 +47,5 @@ def test_every_pickle_is_refused_in_words_and_none_is_run(room):
 
 def test_the_way_the_attacks_are_wrapped_is_read_where_it_holds_labels(room):
     content = batch_of(b"](K\x05K\x06e")
-    assert READERS["cifar-pickles"](archive(room, 0, content), "test")[1].tolist() == [5, 6]
-    assert READERS["cifar-pickles"](archive(room, 1, GOOD), "test")[1].tolist() == [1, 2]
+    assert READERS["cifar-pickles"]((archive(room, 0, content),), "test")[1].tolist() == [5, 6]
+    assert READERS["cifar-pickles"]((archive(room, 1, GOOD),), "test")[1].tolist() == [1, 2]

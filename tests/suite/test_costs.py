@@ -7,7 +7,7 @@ from ttq_bench.data.catalog import DATASETS
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import INSTRUCTIONS
 from ttq_bench.suite.costs import Rates, epoch_core_seconds, measured_rates, trial_core_seconds
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.suite.spec import FolderImages, TrialSpec
 from ttq_bench.training.recipe import Recipe
 
 FITTING = [
@@ -45,6 +45,22 @@ def test_every_model_on_every_dataset_that_fits_costs_something(dataset, model, 
         validation_count=DATASETS[dataset].validation_count, recipe=Recipe(epochs=1),
     )  # fmt: skip
     assert epoch_core_seconds(spec, device, LEVEL) > 0
+
+
+def test_images_of_a_folder_cost_by_their_number(spec):
+    def cost(count):
+        images = FolderImages(image_shape=(3, 32, 32), classes=2, train_count=count, test_count=9)
+        changes = {"dataset": "folder-birds", "images": images, "validation_count": 1}
+        return epoch_core_seconds(spec.model_copy(update=changes), "cpu")
+
+    assert cost(2_000) == pytest.approx(2 * cost(1_000), rel=0.01)
+
+
+def test_records_of_a_folder_count_for_the_rates(spec):
+    images = FolderImages(image_shape=(3, 32, 32), classes=2, train_count=900, test_count=9)
+    spec = spec.model_copy(update={"dataset": "folder-birds", "images": images})
+    rates = measured_rates([record_of(spec, 100.0)], "cpu", HERE)
+    assert trial_core_seconds(spec, 1, rates) == pytest.approx(100.0 * 2)
 
 
 def test_cost_grows_with_the_number_of_epochs(spec):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.suite.conftest import IDENTITIES, trials_of
@@ -64,6 +66,34 @@ def test_trials_bear_the_name_and_fingerprint_of_the_images_that_are_there(small
     for trial in trials_of(small, identities={"cifar10": identity}):
         assert (trial.dataset, trial.data_fingerprint) == ("cifar10-jpeg-subset", "sha256:7")
         assert trial.trial_id.startswith("cifar10-jpeg-subset-resnet")
+
+
+BIRDS = Identity("folder-birds", "sha256:7", 900, 100, (3, 32, 32), 20)
+
+
+def test_trials_on_a_folder_of_images_say_what_a_card_would(small):
+    small["datasets"] = ["folder"]
+    for trial in trials_of(small, identities={"folder": BIRDS}):
+        assert (trial.dataset, trial.validation_count) == ("folder-birds", 90)
+        assert trial.images.model_dump() == {
+            "image_shape": (3, 32, 32), "classes": 20, "train_count": 900, "test_count": 100
+        }  # fmt: skip
+
+
+def test_images_of_a_folder_that_a_model_does_not_take_are_refused(small):
+    small["datasets"] = ["folder"]
+    other = replace(BIRDS, image_shape=(3, 64, 64))
+    said = (
+        r"^small\.yaml: models: 'resnet20' takes images of \(3, 32, 32\), all of folder-birds are"
+        r" \(3, 64, 64\); resize them, or choose another model$"
+    )
+    with pytest.raises(SuiteError, match=said):
+        trials_of(small, identities={"folder": other})
+
+
+def test_trials_on_a_dataset_of_the_table_have_no_images_of_their_own(small):
+    assert {trial.images for trial in trials_of(small)} == {None}
+    assert all("images" not in trial.resolved() for trial in trials_of(small))
 
 
 def test_exclude_takes_out_what_all_its_axes_match(small):

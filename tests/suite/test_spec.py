@@ -4,7 +4,8 @@ from dataclasses import is_dataclass
 
 import pytest
 
-from ttq_bench.suite.spec import ADDED_FIELDS, Conversion, Quantization, TrialSpec
+from ttq_bench.data.catalog import DATASETS
+from ttq_bench.suite.spec import ADDED_FIELDS, Conversion, FolderImages, Quantization, TrialSpec
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
@@ -40,6 +41,7 @@ OTHER = {
     "quantization.conversion.granularity": "channel", "quantization.strategy.start": 0.0,
     "quantization.strategy.ramp_epochs": 1.0, "quantization.strategy.update": "epoch",
     "recipe.optimizer": "adam", "recipe.decay_factors": [0.5], "recipe.decay_on": "weights",
+    "images": {"image_shape": [3, 8, 8], "classes": 2, "train_count": 9, "test_count": 4},
 }  # fmt: skip
 
 
@@ -119,3 +121,27 @@ def test_the_id_of_a_child_changes_with_the_recipe_of_its_parent():
 )
 def test_the_arm_follows_from_quantization_and_parent(changes, arm):
     assert SPEC.model_copy(update=changes).arm == arm
+
+
+def test_the_card_of_a_trial_is_that_of_its_dataset():
+    assert SPEC.card is DATASETS["cifar10"]
+    assert SPEC.model_copy(update={"dataset": "mnist-png-subset"}).card is DATASETS["mnist"]
+    assert SPEC.source_name == "cifar10"
+
+
+def test_a_trial_on_a_folder_brings_the_card_of_its_images_through_a_record():
+    images = FolderImages(image_shape=(3, 8, 8), classes=2, train_count=90, test_count=4)
+    spec = SPEC.model_copy(update={"dataset": "folder-birds", "images": images})
+    read = TrialSpec.from_record(json.loads(json.dumps(spec.resolved())))
+    assert read == spec
+    assert read.source_name == "folder"
+    card = read.card
+    assert (card.image_shape, card.classes, card.train_count) == ((3, 8, 8), 2, 90)
+    assert card.validation_count == 9
+
+
+@pytest.mark.parametrize("field", ["classes", "train_count", "test_count"])
+def test_a_folder_without_images_or_with_one_class_is_no_trial(field):
+    images = {"image_shape": (3, 8, 8), "classes": 2, "train_count": 9, "test_count": 4}
+    with pytest.raises(ValueError, match=field):
+        FolderImages(**images | {field: images[field] == 2})

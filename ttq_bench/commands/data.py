@@ -4,25 +4,26 @@ import argparse
 
 from rich.console import Console
 
+from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.run import fetch
-from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
-from ttq_bench.data.sources import find_source
+from ttq_bench.data.sources import find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
 
 
 def act(options: argparse.Namespace) -> int:
     """Fetch or show, and return 0."""
-    if options.dataset not in DATASETS:
-        raise unknown_name("data", "dataset", options.dataset, DATASETS)
-    archives = DATASETS[options.dataset].archives
+    dataset, data_dir = chosen_images(options.dataset, options.data_dir)
+    if dataset not in DATASETS and dataset != FOLDER:
+        raise unknown_name("data", "dataset", dataset, DATASETS)
     if options.action == "fetch":
-        if not archives:
-            raise DataError(f"{options.dataset}: there is no published archive to fetch")
-        fetch(archives[0], options.data_dir, Console())
-    source = find_source(options.dataset, options.data_dir)
+        if dataset == FOLDER or not DATASETS[dataset].archives:
+            raise DataError(f"{dataset}: there is no published archive to fetch")
+        fetch(published_source(dataset, data_dir), Console())
+    source = find_source(dataset, data_dir)
     if not source.is_present:
-        print(f"{options.dataset}: not in {options.data_dir}; `ttq-bench data fetch` gets it")
+        print(f"{dataset}: not in {data_dir}; `ttq-bench data fetch` gets it")
         return 0
     identity = identify(source, cache_folder())
     print(

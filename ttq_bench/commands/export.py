@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ttq_bench.data.catalog import DATASETS, DatasetCard, catalog_name
+from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.execution.trained import recorded_spec, trained_model
 from ttq_bench.export.onnx_file import missing_packages, save_onnx
@@ -27,7 +27,7 @@ def export(options: argparse.Namespace) -> int:
     look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
     spec = exportable_spec(paths)
-    card = DATASETS[catalog_name(spec.dataset)]
+    card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
     try:

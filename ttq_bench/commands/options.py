@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from ttq_bench.data.catalog import FOLDER
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_address import host_and_port
 from ttq_bench.text import seconds_in
 
+DATA_DIR = Path("data")
 TIMES = ("--time-limit", "--silence", "--timeout")
 NEGATIVE = re.compile(r"-\.?\d.*")
 T = TypeVar("T")
@@ -21,6 +23,11 @@ def add_suite_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
     )
+    parser.add_argument(
+        "--dataset", metavar="NAME",
+        help="images in place of the suite's: a dataset, or folder:PATH with train/CLASS/ and"
+        " test/CLASS/ (or val/CLASS/) in it",
+    )  # fmt: skip
     add_results_option(parser)
     add_data_option(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -96,7 +103,25 @@ def add_results_option(parser: argparse.ArgumentParser) -> None:
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
     """Add: the folder of the images."""
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the images are")
+    parser.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where the images are")
+
+
+def chosen_images(asked: str, data_dir: Path) -> tuple[str, Path]:
+    """Return the dataset that ``asked`` names, and the folder to look for it in.
+
+    Images of ``folder:PATH`` are looked for in PATH, so ``--data-dir`` may not name another place.
+    """
+    name, colon, place = asked.partition(":")
+    if not colon:
+        return asked, data_dir
+    if name != FOLDER or not place:
+        raise TtqBenchError(
+            f"{asked!r} is no dataset; write the name of one, or {FOLDER}:PATH for a folder of"
+            " images"
+        )
+    if data_dir not in (DATA_DIR, Path(place)):
+        raise TtqBenchError(f"--data-dir {data_dir}: {asked} names its place itself; leave it out")
+    return name, Path(place)
 
 
 def positive(text: str) -> int:

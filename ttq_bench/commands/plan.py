@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
-from ttq_bench.data.catalog import DATASETS
+from ttq_bench.commands.options import chosen_images
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import DataError, TtqBenchError
@@ -26,6 +26,7 @@ class Prepared:
 
     suite: Suite
     profile: str
+    data_dir: Path
     sources: dict[str, Source]
     identities: dict[str, Identity]
     plan: Plan
@@ -39,8 +40,11 @@ def prepare(options: argparse.Namespace) -> Prepared:
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
     _check_fits(machine, device, options.threads)
-    suite, profile = read_suite(options.suite, options.profile, device)
-    sources = {name: find_source(name, options.data_dir) for name in suite.datasets}
+    dataset, data_dir = None, options.data_dir
+    if options.dataset is not None:
+        dataset, data_dir = chosen_images(options.dataset, data_dir)
+    suite, profile = read_suite(options.suite, options.profile, device, dataset)
+    sources = {name: find_source(name, data_dir) for name in suite.datasets}
     identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
     _check_counts(identities)
     specs = expand(suite, identities, str(options.suite))
@@ -52,12 +56,12 @@ def prepare(options: argparse.Namespace) -> Prepared:
     )
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
-    return Prepared(suite, profile, sources, identities, plan, machine, device, shares)
+    return Prepared(suite, profile, data_dir, sources, identities, plan, machine, device, shares)
 
 
 def _check_counts(identities: dict[str, Identity]) -> None:
-    for name, identity in identities.items():
-        held_out = DATASETS[name].validation_count
+    for identity in identities.values():
+        held_out = identity.card.validation_count
         if identity.train_count <= held_out:
             raise DataError(
                 f"{identity.name}: {identity.train_count:,} training images are too few:"

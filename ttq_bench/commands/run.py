@@ -4,17 +4,16 @@ import argparse
 import signal
 import time
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from functools import partial
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
 from ttq_bench.commands import report
 from ttq_bench.commands.plan import Prepared, describe, prepare
-from ttq_bench.data.catalog import Archive
-from ttq_bench.data.downloads import fetch_archive
+from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
-from ttq_bench.data.sources import find_source
+from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
@@ -39,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
     told = notes(options.address) if options.backend == "ray" and prepared.plan.pending else []
     for line in (*describe(prepared, options.results), *told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    _fetch_missing(prepared, options.data_dir, console)
-    _decode_once(prepared, options.data_dir)
+    _fetch_missing(prepared, console)
+    _decode_once(prepared)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
     if tally.left:
@@ -50,14 +49,14 @@ def run(options: argparse.Namespace) -> int:
     return _conclude(tally, stop, options, console)
 
 
-def _decode_once(prepared: Prepared, data_dir: Path) -> None:
+def _decode_once(prepared: Prepared) -> None:
     """Decode images that were not used here before, so that bad ones end the run now."""
     cache = cache_folder()
     for name, identity in prepared.identities.items():
         if not prepared_folder(identity, cache).exists():
             from ttq_bench.data.prepared import load_images  # torch: only this once
 
-            load_images(find_source(name, data_dir), identity, cache)
+            load_images(find_source(name, prepared.data_dir), identity, cache)
 
 
 def _check_kept_layers(prepared: Prepared) -> None:
@@ -79,7 +78,7 @@ def _run_pending(
     with _shared_gpus(prepared, options, console):
         return run_plan(
             prepared.plan,
-            PlannedSuite(suite.name, prepared.profile, suite.title, names),
+            PlannedSuite(suite.name, _noted_profile(prepared, options), suite.title, names),
             settings=_settings(prepared, options),
             shares=prepared.shares,
             make_backend=backend_maker(options.backend, _cluster(prepared, options), results, stop),
@@ -98,6 +97,12 @@ def _shared_gpus(
     return mps.service(console.print) if 0 < share < 1 else nullcontext()
 
 
+def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:
+    """Return the profile, and other images than the suite's: these are a plan of their own."""
+    other = [identity.name for identity in prepared.identities.values() if options.dataset]
+    return "-".join(filter(None, (prepared.profile, *other)))
+
+
 def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:
     return ClusterOptions(
         cores=prepared.machine.cores,
@@ -111,7 +116,7 @@ def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:
 def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
     return RunSettings(
         results=options.results.resolve(),
-        data_dir=options.data_dir.resolve(),
+        data_dir=prepared.data_dir.resolve(),
         cache=cache_folder().resolve(),
         device=prepared.device,
         threads=prepared.shares.threads,
@@ -121,19 +126,25 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
     )
 
 
-def _fetch_missing(prepared: Prepared, data_dir: Path, console: Console) -> None:
+def _fetch_missing(prepared: Prepared, console: Console) -> None:
     for source in prepared.sources.values():
         if source.archive is not None and not source.is_present:
-            fetch(source.archive, data_dir, console)
-            identify(find_source(source.dataset, data_dir), cache_folder())
+            fetch(source, console)
+            identify(find_source(source.dataset, prepared.data_dir), cache_folder())
 
 
-def fetch(archive: Archive, folder: Path, console: Console) -> Path:
-    """Download an archive with a progress bar and return its path."""
+def fetch(source: Source, console: Console) -> None:
+    """Download, with a progress bar each, the published files of a source that are not there."""
+    assert source.archive is not None, "only published files can be fetched"
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(archive.file_name, total=archive.size_bytes)
-        return fetch_archive(archive, folder, lambda have, _: bar.update(task, completed=have))
+        for file, path in zip(source.archive.files, source.train, strict=True):
+            task = bar.add_task(file.file_name, total=file.size_bytes)
+            fetch_file(file, path.parent, partial(_show, bar, task))
+
+
+def _show(bar: Progress, task: TaskID, have: int, _total: int) -> None:
+    bar.update(task, completed=have)
 
 
 def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Console) -> int:

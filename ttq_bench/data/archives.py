@@ -1,4 +1,4 @@
-"""Readers of the published archives: known members only, of at most their size, never extracted.
+"""Readers of the published files: known members only, of at most their size, never extracted.
 
 The hash is verified before (``identity.py``). The bounds and checks here hold for any bytes all the
 same: nothing that an archive says may cost more memory than the published one, or leave it.
@@ -8,26 +8,30 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ttq_bench.data.idx_files import read_idx
+from ttq_bench.data.mat_files import read_digits_mat
 from ttq_bench.data.pickled_batches import read_batch
 from ttq_bench.errors import DataError
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 ROW_BYTES = 3 * 32 * 32
-# The largest published member has 31,035,999 bytes, the larger archive unpacks to 186 million.
-MOST_MEMBER_BYTES = 32 << 20
+# The largest published member has 31,035,999 bytes, of CIFAR-100 155 million; the archives unpack
+# to 186 million.
+MOST_MEMBER_BYTES, MOST_MEMBER_BYTES_100 = 32 << 20, 160 << 20
 MOST_UNPACKED_BYTES = 256 << 20
 CHUNK_BYTES = 1 << 20
 
 
-def read_cifar_binary(path: Path, split: str) -> Arrays:
+def read_cifar_binary(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the archive for C programs."""
+    (path,) = paths
     names = TRAIN_BATCHES if split == "train" else ("test_batch",)
     members = [f"cifar-10-batches-bin/{name}.bin" for name in names]
     rows = []
@@ -39,8 +43,9 @@ def read_cifar_binary(path: Path, split: str) -> Arrays:
     return _as_images(table[:, 1:]), table[:, 0].astype(np.int64)
 
 
-def read_cifar_pickles(path: Path, split: str) -> Arrays:
+def read_cifar_pickles(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the archive for Python programs."""
+    (path,) = paths
     names = TRAIN_BATCHES if split == "train" else ("test_batch",)
     members = [f"cifar-10-batches-py/{name}" for name in names]
     images, labels = [], []
@@ -51,9 +56,35 @@ def read_cifar_pickles(path: Path, split: str) -> Arrays:
     return _as_images(np.concatenate(images)), np.concatenate(labels)
 
 
-READERS: Mapping[str, Callable[[Path, str], Arrays]] = {
+def read_cifar100_pickles(paths: Sequence[Path], split: str) -> Arrays:
+    """Return images [N, 32, 32, 3] and the labels [N] of all hundred classes."""
+    (path,) = paths
+    ((member, content),) = _read_members(path, [f"cifar-100-python/{split}"], MOST_MEMBER_BYTES_100)
+    rows, labels = read_batch(content, ROW_BYTES, f"{path}: {member}", labels=b"fine_labels")
+    return _as_images(rows), labels
+
+
+def read_svhn(paths: Sequence[Path], split: str) -> Arrays:
+    """Return images [N, 32, 32, 3] and labels [N] of the file of a split."""
+    train, test = paths
+    return read_digits_mat(train if split == "train" else test)
+
+
+def read_idx_pair(paths: Sequence[Path], split: str) -> Arrays:
+    """Return images [N, H, W, 1] and labels [N] of the two files of a split."""
+    pixels, marks = paths[:2] if split == "train" else paths[2:]
+    images, labels = read_idx(pixels, 3), read_idx(marks, 1)
+    if len(images) != len(labels):
+        raise DataError(f"{pixels}: {len(images):,} images and {len(labels):,} labels")
+    return images[..., None], labels.astype(np.int64)
+
+
+READERS: Mapping[str, Callable[[Sequence[Path], str], Arrays]] = {
     "cifar-binary": read_cifar_binary,
     "cifar-pickles": read_cifar_pickles,
+    "cifar100-pickles": read_cifar100_pickles,
+    "svhn-mat": read_svhn,
+    "idx": read_idx_pair,
 }
 
 
@@ -80,14 +111,16 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _read_members(path: Path, members: list[str]) -> list[tuple[str, bytes]]:
+def _read_members(
+    path: Path, members: list[str], most_bytes: int = MOST_MEMBER_BYTES
+) -> list[tuple[str, bytes]]:
     found: dict[str, bytes] = {}
     try:
         # A pure stream (``r|``): no entry, a link least of all, can make it seek or read again.
         with _Unpacked(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             for entry in archive:
                 if entry.name in members:
-                    _take(archive, entry, found, path)
+                    _take(archive, entry, found, path, most_bytes)
             while unpacked.read(CHUNK_BYTES):  # to the end, where gzip checks what it unpacked
                 pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
@@ -101,7 +134,11 @@ def _read_members(path: Path, members: list[str]) -> list[tuple[str, bytes]]:
 
 
 def _take(
-    archive: tarfile.TarFile, entry: tarfile.TarInfo, found: dict[str, bytes], path: Path
+    archive: tarfile.TarFile,
+    entry: tarfile.TarInfo,
+    found: dict[str, bytes],
+    path: Path,
+    most_bytes: int,
 ) -> None:
     """Put the bytes of a known member into ``found``; a link or a device is no such member."""
     if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.sparse:
@@ -109,7 +146,7 @@ def _take(
     if entry.name in found:
         raise DataError(f"{path}: {entry.name} is in the archive twice")
     stream = archive.extractfile(entry)
-    content = stream.read(MOST_MEMBER_BYTES + 1) if stream else b""
-    if len(content) > MOST_MEMBER_BYTES:
-        raise DataError(f"{path}: {entry.name} has more than {MOST_MEMBER_BYTES:,} bytes")
+    content = stream.read(most_bytes + 1) if stream else b""
+    if len(content) > most_bytes:
+        raise DataError(f"{path}: {entry.name} has more than {most_bytes:,} bytes")
     found[entry.name] = content

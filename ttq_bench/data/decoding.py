@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torchvision.io import ImageReadMode, decode_image
 
 from ttq_bench.data.archives import READERS, Arrays
-from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.catalog import DATASETS, DatasetCard
 from ttq_bench.data.digits import read_digits
 from ttq_bench.data.encoded import EncodedImage, encoded_images
 from ttq_bench.data.headers import read_header
@@ -23,15 +23,18 @@ CHUNK_IMAGES = 1024
 MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
 
 
-def read_split(source: Source, split: str) -> Arrays:
-    """Return the images and labels of ``train`` or ``test``, checked against the dataset's card."""
-    card = DATASETS[source.dataset]
+def read_split(source: Source, split: str, card: DatasetCard | None = None) -> Arrays:
+    """Return the images and labels of ``train`` or ``test``, checked against the dataset's card.
+
+    Only an image folder needs to be told its card.
+    """
+    card = card or DATASETS[source.dataset]
     if source.kind == "bundled":
         images, labels = read_digits(split)
     elif source.archive is not None:
-        images, labels = READERS[source.archive.layout](source.train[0], split)
+        images, labels = READERS[source.archive.layout](source.train, split)
     else:
-        images, labels = _decode_all(source, split)
+        images, labels = _decode_all(source, split, card.image_shape)
     channels, height, width = card.image_shape
     where = (source.train or (Path(source.dataset),))[0].parent
     if images.shape[1:] != (height, width, channels):
@@ -46,8 +49,8 @@ def read_split(source: Source, split: str) -> Arrays:
     return images, labels
 
 
-def _decode_all(source: Source, split: str) -> Arrays:
-    channels, height, width = DATASETS[source.dataset].image_shape
+def _decode_all(source: Source, split: str, image_shape: tuple[int, int, int]) -> Arrays:
+    channels, height, width = image_shape
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     for chunk in _chunks(encoded_images(source, split), CHUNK_IMAGES):

@@ -1,11 +1,11 @@
-"""Fetching a published archive: several mirrors, one pinned hash, resumed where it broke off."""
+"""Fetching a published file: several mirrors, one pinned hash, resumed where it broke off."""
 
 import http.client
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ttq_bench.data.catalog import Archive
+from ttq_bench.data.published import PublishedFile
 from ttq_bench.errors import DataError
 from ttq_bench.files import CHUNK_BYTES, file_digest
 from ttq_bench.text import without_credentials
@@ -14,32 +14,32 @@ TIMEOUT_SECONDS = 30
 Progress = Callable[[int, int], None]
 
 
-def fetch_archive(archive: Archive, folder: Path, progress: Progress) -> Path:
-    """Return the archive in ``folder``, downloading and verifying what is missing of it.
+def fetch_file(file: PublishedFile, folder: Path, progress: Progress) -> Path:
+    """Return the file in ``folder``, downloading and verifying what is missing of it.
 
     Bytes go to ``NAME.part``, which a later call continues. ``progress`` gets the bytes so far and
     in all. Raises ``DataError`` when no mirror answers or when bytes are not the published ones.
     """
-    path = folder / archive.file_name
-    part = folder / f"{archive.file_name}.part"
+    path = folder / file.file_name
+    part = folder / f"{file.file_name}.part"
     if path.exists():
         return path
     problems = []
-    for url in archive.mirrors:
+    for url in file.mirrors:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # What an earlier answer left may be an error page: thrown away, then once from zero.
             for _ in range(1 + part.exists()):
-                _download(url, part, archive.size_bytes, progress)
+                _download(url, part, file.size_bytes, progress)
                 given = file_digest(part, "md5")
-                if given == archive.md5:
+                if given == file.md5:
                     part.replace(path)
                     return path
                 part.unlink()
-                problems.append(f"{url}: md5 {given} instead of {archive.md5}, thrown away")
+                problems.append(f"{url}: md5 {given} instead of {file.md5}, thrown away")
         except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
             problems.append(f"{url}: {without_credentials(str(error))}")  # a proxy may have some
-    raise DataError(_way_out(archive, folder, problems))
+    raise DataError(_way_out(file, folder, problems))
 
 
 def _download(url: str, part: Path, size_bytes: int, progress: Progress) -> None:
@@ -63,11 +63,11 @@ def _download(url: str, part: Path, size_bytes: int, progress: Progress) -> None
         raise OSError(f"broke off at {have:,} of {size_bytes:,} bytes (kept, to be continued)")
 
 
-def _way_out(archive: Archive, folder: Path, problems: Sequence[str]) -> str:
+def _way_out(file: PublishedFile, folder: Path, problems: Sequence[str]) -> str:
     tried = "\n  ".join(problems)
     return (
-        f"{archive.file_name} could not be downloaded:\n  {tried}\n"
-        f"Fetch it on a machine with a network (md5 {archive.md5}), copy it to {folder}/ and run"
+        f"{file.file_name} could not be downloaded:\n  {tried}\n"
+        f"Fetch it on a machine with a network (md5 {file.md5}), copy it to {folder}/ and run"
         " the same command again; or name a folder that holds it, Parquet files or class folders"
         " with --data-dir."
     )

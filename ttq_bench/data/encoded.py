@@ -3,6 +3,7 @@
 Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pyarrow
 from pyarrow import compute, parquet
 
-from ttq_bench.data.headers import read_header
-from ttq_bench.data.sources import Source, class_folder_files
+from ttq_bench.data.class_folders import class_folder_files
+from ttq_bench.data.headers import has_colours, read_header
+from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
@@ -72,6 +74,33 @@ def split_sizes(source: Source) -> tuple[int, int]:
             f"{source.train[0].parent}: no {'training' if not train else 'test'} images"
         )
     return train, test
+
+
+def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
+    """Return the shape that all images of a folder share, and a line with the hash of each.
+
+    The shape has one channel where no image has colours. Raises ``DataError`` that names the first
+    image of another size, or of another format than PNG and JPEG.
+    """
+    first: tuple[int, ...] = ()
+    coloured, lines = False, []
+    for split in ("train", "test"):
+        for image in encoded_images(source, split):
+            header = read_header(image.content)
+            if header is None:
+                raise DataError(f"{image.where}: is neither JPEG nor PNG")
+            first = first or header[1:]
+            if header[1:] != first:
+                raise DataError(
+                    f"{image.where}: has {header[1]}x{header[2]} pixels, the first image of the"
+                    f" folder {first[0]}x{first[1]}; bring all images to the size that the model"
+                    " takes"
+                )
+            coloured = coloured or has_colours(image.content)
+            path = Path(image.where)
+            digest = hashlib.sha256(image.content).hexdigest()
+            lines.append(f"{path.parent.name}/{path.name} {digest}")
+    return (3 if coloured else 1, *first), lines  # type: ignore[return-value]
 
 
 def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:

@@ -8,6 +8,7 @@ import struct
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = b"\0\0\0\x0dIHDR"  # must be the first chunk, of 13 bytes
+PNG_GREYS = (0, 4)  # its colour types without colours: grey, and grey with transparency
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 # Frame headers of JPEG are C0 to CF, but for the tables C4 and CC and the reserved C8.
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -22,15 +23,23 @@ def read_header(content: bytes) -> tuple[str, int, int] | None:
             width, height = struct.unpack(">II", content[16:24])
             return "png", height, width
         if content.startswith(JPEG_SIGNATURE):
-            size = _jpeg_size(content)
-            return ("jpeg", *size) if size else None
+            frame = _jpeg_frame(content)
+            return ("jpeg", *frame[:2]) if frame else None
     except (struct.error, IndexError):
         pass  # ends before it tells
     return None
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Return height and width from the first frame header, passing over the segments before it."""
+def has_colours(content: bytes) -> bool:
+    """Return whether an image whose header can be read has more than shades of grey."""
+    if content.startswith(PNG_SIGNATURE):
+        return content[25] not in PNG_GREYS
+    frame = _jpeg_frame(content)
+    return frame is None or frame[2] > 1
+
+
+def _jpeg_frame(content: bytes) -> tuple[int, int, int] | None:
+    """Return height, width and channels from the first frame header, behind other segments."""
     place = 2
     while content[place + 1] not in JPEG_FRAMES:
         (length,) = struct.unpack(">H", content[place + 2 : place + 4])
@@ -39,5 +48,5 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
         place += 2 + length
     if content[place] != 0xFF:  # noqa: PLR2004
         return None
-    height, width = struct.unpack(">HH", content[place + 5 : place + 9])
-    return height, width
+    height, width, channels = struct.unpack(">HHB", content[place + 5 : place + 10])
+    return height, width, channels

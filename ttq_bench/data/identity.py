@@ -1,8 +1,9 @@
 """What a source is: the name it bears in every table, and the fingerprint in every trial id.
 
-Only the published archive, verified by its hash, bears the plain name. Everything else is named
-after its encoding (``cifar10-jpeg``), and ``-subset`` is added when images are missing. Answers
-are kept in the cache folder, keyed by path, size and time of change of each file.
+Only the published files, verified by their hashes, bear the plain name. Everything else is named
+after its encoding (``cifar10-jpeg``), and ``-subset`` is added when images are missing; an image
+folder is ``folder-`` and its name. Answers are kept in the cache folder, keyed by path, size and
+time of change of each file.
 """
 
 import contextlib
@@ -10,14 +11,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ttq_bench.data.catalog import DATASETS, Archive
-from ttq_bench.data.sources import Source, class_folder_files
+from ttq_bench.data.catalog import DATASETS, FOLDER, DatasetCard, catalog_name, folder_card
+from ttq_bench.data.class_folders import class_folder_files
+from ttq_bench.data.published import Archive
+from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, write_atomically
 
@@ -25,16 +28,30 @@ FORMAT = "identity-2"  # raise it when the answers below change
 # What a kept answer may say: its name becomes the name of a folder.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
+MOST_LETTERS = 40  # of a folder's name, which stands in the names of files
+SHOWN_COUNTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``name`` stands in tables and summary; ``fingerprint`` changes when any image byte does."""
+    """``name`` stands in tables and summary; ``fingerprint`` changes when any image byte does.
+
+    ``image_shape`` and ``classes`` are those of an image folder; datasets have them in their cards.
+    """
 
     name: str
     fingerprint: str
     train_count: int
     test_count: int
+    image_shape: tuple[int, int, int] | None = None
+    classes: int = 0
+
+    @property
+    def card(self) -> DatasetCard:
+        """Return the card of the dataset, or the one made from what lies in the folder."""
+        if self.image_shape is None:
+            return DATASETS[catalog_name(self.name)]
+        return folder_card(self.image_shape, self.classes, self.train_count, self.test_count)
 
 
 def cache_folder() -> Path:
@@ -51,29 +68,37 @@ def prepared_folder(identity: Identity, cache: Path) -> Path:
 
 def identify(source: Source, cache: Path) -> Identity:
     """Return the identity of ``source``; ``DataError`` for files that are not what they claim."""
+    if source.dataset == FOLDER:
+        return _remembered(source, cache, lambda: _folder_identity(source))
     card = DATASETS[source.dataset]
     if source.archive is not None:
         if source.is_present:
-            _remembered(source, cache, lambda: _verified(source.train[0], source.archive))
-        # Both published archives hold the same pixels, so they share one fingerprint.
-        return Identity(
-            source.dataset, f"md5:{card.archives[-1].md5}", card.train_count, card.test_count
-        )
+            _remembered(source, cache, lambda: _verified(source.train, source.archive))
+        # All published forms hold the same pixels, so they share one fingerprint.
+        fingerprint = _fingerprint(card.archives[-1])
+        return Identity(source.dataset, fingerprint, card.train_count, card.test_count)
     if source.kind == "bundled":
         return Identity(source.dataset, _bundled_digits(), card.train_count, card.test_count)
     return _remembered(source, cache, lambda: _read_identity(source))
 
 
-def _verified(path: Path, archive: Archive | None) -> Identity:
+def _verified(paths: Sequence[Path], archive: Archive | None) -> Identity:
     assert archive is not None
-    given = file_digest(path, "md5")
-    if given != archive.md5:
-        raise DataError(
-            f"{path}: md5 is {given}, the published file has {archive.md5}"
-            f" ({path.stat().st_size:,} of {archive.size_bytes:,} bytes);"
-            " delete it and run `ttq-bench data fetch` again"
-        )
-    return Identity(archive.file_name, f"md5:{given}", 0, 0)
+    for path, file in zip(paths, archive.files, strict=True):
+        given = file_digest(path, "md5")
+        if given != file.md5:
+            raise DataError(
+                f"{path}: md5 is {given}, the published file has {file.md5}"
+                f" ({path.stat().st_size:,} of {file.size_bytes:,} bytes);"
+                " delete it and run `ttq-bench data fetch` again"
+            )
+    return Identity(archive.files[0].file_name, _fingerprint(archive), 0, 0)
+
+
+def _fingerprint(archive: Archive) -> str:
+    if len(archive.files) == 1:
+        return f"md5:{archive.files[0].md5}"
+    return f"sha256:{_digest(f'{file.file_name} {file.md5}' for file in archive.files)}"
 
 
 def _bundled_digits() -> str:
@@ -98,6 +123,21 @@ def _read_identity(source: Source) -> Identity:
     complete = (train_count, test_count) == (card.train_count, card.test_count)
     name = f"{source.dataset}-{encoding}" + ("" if complete else "-subset")
     return Identity(name, f"sha256:{_content_digest(source)}", train_count, test_count)
+
+
+def _folder_identity(source: Source) -> Identity:
+    from ttq_bench.data.encoded import look_at_folder, split_sizes  # pyarrow: as above
+
+    image_shape, lines = look_at_folder(source)
+    counts = split_sizes(source)
+    classes = [path.name for path in source.train]
+    folder = re.sub(r"[^A-Za-z0-9._-]+", "_", source.train[0].parent.parent.resolve().name)
+    # Hashed with the files: which classes there are, and where one split ends.
+    content = _digest([*classes, *map(str, (*counts, *image_shape)), *lines])
+    return Identity(
+        f"{FOLDER}-{folder[:MOST_LETTERS] or 'root'}", f"sha256:{content}", *counts,
+        image_shape, len(classes),
+    )  # fmt: skip
 
 
 def _files(source: Source) -> list[Path]:
@@ -130,12 +170,15 @@ def _remembered(source: Source, cache: Path, look: Callable[[], Identity]) -> Id
 def _kept(path: Path) -> Identity | None:
     """Return the answer in a file of the cache; None if it is not there, or is not one."""
     try:
-        found = Identity(**json.loads(path.read_text(encoding="utf-8")))
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        shape = fields.pop("image_shape", None)
+        found = Identity(**fields, image_shape=None if shape is None else tuple(shape))
         texts = NAME.fullmatch(found.name), FINGERPRINT.fullmatch(found.fingerprint)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    counts = (found.train_count, found.test_count)
-    return found if all(texts) and all(type(count) is int for count in counts) else None
+    counts = [found.train_count, found.test_count, found.classes, *(found.image_shape or (1,) * 3)]
+    whole = len(counts) == SHOWN_COUNTS and all(type(count) is int for count in counts)
+    return found if all(texts) and whole else None
 
 
 def _digest(lines: Iterable[str]) -> str:

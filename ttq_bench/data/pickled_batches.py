@@ -1,4 +1,4 @@
-"""The batches of the CIFAR archive for Python programs: pickles, read without running any of them.
+"""The batches of the CIFAR archives for Python programs: pickles, read without running any of them.
 
 A pickle is a program. The published ones need a few instructions and three names of numpy: only
 these are known here, and the names stand for two classes of this file that hold values alone.
@@ -87,20 +87,23 @@ class _RestrictedUnpickler(pickle._Unpickler):
         return NAMES[module, name]
 
 
-def read_batch(content: bytes, row_bytes: int, where: str) -> Batch:
-    """Return rows of pixels [N, ``row_bytes``] and labels [N]; ``DataError`` begins with where."""
+def read_batch(content: bytes, row_bytes: int, where: str, labels: bytes = b"labels") -> Batch:
+    """Return rows of pixels [N, ``row_bytes``] and labels [N]; ``DataError`` begins with where.
+
+    ``labels`` is the name of their list: the batches of CIFAR-100 have two.
+    """
     batch = restricted_load(content, where)
     try:
         rows = batch[b"data"].pixels.reshape(-1, row_bytes)
-        given = batch[b"labels"]
+        given = batch[labels]
         if not isinstance(given, list) or not all(type(label) is int for label in given):
             raise ValueError("labels are not a list of whole numbers")
-        labels = np.asarray(given, dtype=np.int64)
-        if len(labels) != len(rows):
-            raise ValueError(f"{len(rows)} images and {len(labels)} labels")
+        numbers = np.asarray(given, dtype=np.int64)
+        if len(numbers) != len(rows):
+            raise ValueError(f"{len(rows)} images and {len(numbers)} labels")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{where} is not a CIFAR batch ({error})") from error
-    return rows, labels
+    return rows, numbers
 
 
 def restricted_load(content: bytes, where: str) -> Any:

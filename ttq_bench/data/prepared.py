@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from ttq_bench.data.archives import Arrays
-from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.decoding import read_split
 from ttq_bench.data.identity import Identity, prepared_folder
 from ttq_bench.data.sources import Source
@@ -51,28 +50,28 @@ class ImageSet:
 def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
     """Return the images of ``source``, decoding them into ``cache`` if no trial did so before."""
     folder = prepared_folder(identity, cache)
-    if (images := _loaded(folder, source, identity)) is not None:
+    if (images := _loaded(folder, identity)) is not None:
         return images
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
-            if (images := _loaded(folder, source, identity)) is not None:
+            if (images := _loaded(folder, identity)) is not None:
                 return images
             _prepare(folder, source, identity)
     except OSError as error:
         raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
-    return _load(folder, source, identity)
+    return _load(folder, identity)
 
 
-def _loaded(folder: Path, source: Source, identity: Identity) -> ImageSet | None:
+def _loaded(folder: Path, identity: Identity) -> ImageSet | None:
     try:
-        return _load(folder, source, identity)
+        return _load(folder, identity)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # not prepared yet, or damaged: make it again
 
 
-def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
+def _load(folder: Path, identity: Identity) -> ImageSet:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name in ARRAYS:
         if file_digest(folder / f"{name}.npy") != manifest["sha256"][f"{name}.npy"]:
@@ -83,7 +82,7 @@ def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
     }
     return ImageSet(
         identity=identity,
-        classes=DATASETS[source.dataset].classes,
+        classes=identity.card.classes,
         **arrays,
         mean=tuple(manifest["mean"]),
         deviation=tuple(manifest["deviation"]),
@@ -92,7 +91,7 @@ def _load(folder: Path, source: Source, identity: Identity) -> ImageSet:
 
 
 def _prepare(folder: Path, source: Source, identity: Identity) -> None:
-    arrays = {split: read_split(source, split) for split in SPLITS}
+    arrays = {split: read_split(source, split, identity.card) for split in SPLITS}
     found = tuple(len(labels) for _, labels in arrays.values())
     told = (identity.train_count, identity.test_count)
     # A file may say another number of rows than it has. Of an archive the hash says it.

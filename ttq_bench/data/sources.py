@@ -1,29 +1,31 @@
-"""Where the images of a dataset lie: a published archive, Parquet files or class folders.
+"""Where the images of a dataset lie: published files, Parquet files or class folders.
 
-Nothing is decoded here and no torch is needed. A source that is not the published archive gets
+Nothing is decoded here and no torch is needed. A source that is not the published files gets
 a dataset name of its own (see ``identity.py``).
 
 Links: the data folder, its folders, ``train/`` and ``test/``, archives and Parquet files may be
 links (caches of the hub are made of them). What lies inside ``train/`` and ``test/`` may not lead
-out of them: class folders come from strangers, and a link there could name any file of the machine.
+out of them (``class_folders.py``).
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ttq_bench.data.catalog import DATASETS, Archive
+from ttq_bench.data.catalog import DATASETS, FOLDER
+from ttq_bench.data.class_folders import find_class_folders, first_match, image_folder
+from ttq_bench.data.published import Archive
 from ttq_bench.errors import DataError
 
 Kind = Literal["bundled", "archive", "parquet", "folders"]
-TEST_NAMES = ("test", "val", "validation")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files of one dataset. ``archive`` is set for the published one, whose file may be missing."""
+    """Files of one dataset.
+
+    ``archive`` is set for the published ones, which may be missing; all lie in ``train``.
+    """
 
     dataset: str
     kind: Kind
@@ -33,14 +35,14 @@ class Source:
 
     @property
     def is_present(self) -> bool:
-        """Whether the files are there (only a published archive can be fetched later)."""
+        """Whether the files are there (only published ones can be fetched later)."""
         return all(path.exists() for path in self.train + self.test)
 
 
 def find_source(dataset: str, data_dir: Path) -> Source:
     """Return where ``dataset`` lies in ``data_dir`` or in a folder there that bears its name.
 
-    Where nothing is found, the source is the archive to be downloaded; for a dataset without one,
+    Where nothing is found, the source is the published files to be downloaded; without any,
     ``DataError``.
     """
     if (found := look_for(dataset, data_dir)) is not None:
@@ -52,15 +54,31 @@ def find_source(dataset: str, data_dir: Path) -> Source:
             f" train/CLASS/*.png with test/CLASS/*.png, here and in {dataset}*/);"
             " put it there or name its place with --data-dir"
         )
-    path = data_dir / card.archives[0].file_name
-    return Source(dataset, "archive", (path,), (), card.archives[0])
+    return published_source(dataset, data_dir)
+
+
+def published_source(dataset: str, data_dir: Path) -> Source:
+    """Return the published files of ``dataset`` where a download puts them."""
+    archive = DATASETS[dataset].archives[0]
+    place = data_dir
+    if archive.folder and not _bears(data_dir, dataset):
+        place = data_dir / archive.folder
+    return _source_in(dataset, archive, place)
+
+
+def _source_in(dataset: str, archive: Archive, place: Path) -> Source:
+    paths = tuple(place / file.file_name for file in archive.files)
+    return Source(dataset, "archive", paths, (), archive)
 
 
 def look_for(dataset: str, data_dir: Path) -> Source | None:
     """Return what of ``dataset`` lies there already; ``DataError`` if it is half of a thing or two.
 
-    A published archive wins over Parquet files, these over class folders.
+    Published files win over Parquet files, these over class folders. For ``folder`` the images are
+    those of ``data_dir`` itself.
     """
+    if dataset == FOLDER:
+        return Source(dataset, "folders", *image_folder(data_dir))
     if dataset == "digits":
         return Source(dataset, "bundled", (), ())
     folders = [data_dir, *_folders_of(dataset, data_dir)]
@@ -95,9 +113,11 @@ def _only(found: list[Source], folder: Path) -> Source:
 
 def _find_archive(dataset: str, folder: Path) -> Source | None:
     for archive in DATASETS[dataset].archives:
-        path = folder / archive.file_name
-        if path.is_file():
-            return Source(dataset, "archive", (path,), (), archive)
+        if archive.folder and not _bears(folder, dataset):
+            continue  # files of these names may be another dataset's
+        source = _source_in(dataset, archive, folder)
+        if any(path.is_file() for path in source.train):
+            return source
     return None
 
 
@@ -107,7 +127,7 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
     # folder; a plain train.parquet is common too.
     for place in (folder, *sorted(path for path in folder.glob("*/") if not path.is_symlink())):
         train = tuple(sorted(place.glob("train*.parquet")))
-        test = _first_match(place, "{}*.parquet")
+        test = first_match(place, "{}*.parquet")
         if place is not folder and not _bears(folder, dataset):
             continue  # a neighbour's files, for example of another dataset in the same data folder
         if bool(train) != bool(test):
@@ -122,52 +142,12 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:
-    train = tuple(sorted(path for path in folder.glob("train/*/") if path.is_dir()))
-    test = tuple(path for path in _first_match(folder, "{}/*/") if path.is_dir())
-    if bool(train) != bool(test):
-        missing = "test" if train else "train"
-        raise DataError(f"{folder}: {missing}/CLASS/ is missing beside the other split")
-    if not train:
+    found = find_class_folders(folder)
+    if found is None:
         return None
-    classes = DATASETS[dataset].classes
-    names = [path.name for path in train]
-    if names != [path.name for path in test]:
-        raise DataError(f"{folder}: train/ and test/ do not hold the same class folders")
-    if len(names) != classes:
+    train, classes = found[0], DATASETS[dataset].classes
+    if len(train) != classes:
         raise DataError(
-            f"{folder}: {dataset} has {classes} classes, train/ has {len(names)} folders"
+            f"{folder}: {dataset} has {classes} classes, train/ has {len(train)} folders"
         )
-    return Source(dataset, "folders", train, test)
-
-
-def _first_match(folder: Path, pattern: str) -> tuple[Path, ...]:
-    for name in TEST_NAMES:
-        if found := tuple(sorted(folder.glob(pattern.format(name)))):
-            return found
-    return ()
-
-
-def class_folder_files(folder: Path) -> list[Path]:
-    """Return the image files of one class folder, sorted by name; ``DataError`` for other things.
-
-    Only plain files count as such: reading a pipe or a device may never end.
-    """
-    split = folder.parent.resolve()
-    _stay_inside(folder, split)
-    with os.scandir(folder) as entries:
-        found = [e for e in entries if Path(e.name).suffix.lower() in IMAGE_ENDINGS]
-    for entry in found:
-        if entry.is_symlink():
-            _stay_inside(Path(entry.path), split)
-        if not entry.is_file():
-            raise DataError(f"{entry.path}: is not a file")
-    return sorted(Path(entry.path) for entry in found)
-
-
-def _stay_inside(path: Path, split: Path) -> None:
-    try:
-        inside = not path.is_symlink() or path.resolve().is_relative_to(split)
-    except (OSError, RuntimeError):  # a ring of links
-        inside = False
-    if not inside:
-        raise DataError(f"{path}: is a link that leads out of {split.name}/; put the files there")
+    return Source(dataset, "folders", *found)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify
-from ttq_bench.data.sources import Source, look_for
+from ttq_bench.data.sources import Source, look_for, published_source
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import DataError
 
@@ -61,10 +61,11 @@ def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | Non
 
 def _not_there(dataset: str, data_dir: Path) -> Seen:
     for archive in DATASETS[dataset].archives:
-        part = data_dir / f"{archive.file_name}.part"
-        if part.is_file():
-            have = f"{part.stat().st_size / 1e6:.0f} of {archive.size_bytes / 1e6:.0f} MB"
-            return Seen("partly", f"{have} of {archive.file_name} are downloaded")
+        for file in archive.files:
+            part = published_source(dataset, data_dir).train[0].with_name(f"{file.file_name}.part")
+            if part.is_file():
+                have = f"{part.stat().st_size / 1e6:.0f} of {file.size_bytes / 1e6:.0f} MB"
+                return Seen("partly", f"{have} of {file.file_name} are downloaded")
     return Seen("absent", f"not in {data_dir}")
 
 

@@ -10,7 +10,6 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.data.catalog import DATASETS, catalog_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
@@ -83,8 +82,7 @@ def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings
     """
     started = time.perf_counter()
     precision = trial.spec.recipe.precision
-    classes = DATASETS[catalog_name(trial.spec.dataset)].classes
-    model = trained_model(trial.spec, trial.paths, classes)
+    model = trained_model(trial.spec, trial.paths, trial.spec.card.classes)
     model.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     as_trained = evaluate(model, images.test(), precision).error_percent
     _check_recorded(trial, as_trained)

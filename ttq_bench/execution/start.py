@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from ttq_bench.data.batches import TrialBatches
-from ttq_bench.data.catalog import catalog_name
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet, load_images
 from ttq_bench.data.sources import find_source
@@ -25,7 +24,7 @@ SCALE_NAMES = ("positive_scale", "negative_scale")
 
 def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet:
     """Return the images of a trial; ``DataError`` if it was planned with other ones."""
-    source = find_source(catalog_name(spec.dataset), settings.data_dir)
+    source = find_source(spec.source_name, settings.data_dir)
     identity = identify(source, settings.cache)
     if identity.fingerprint != spec.data_fingerprint:
         raise DataError(

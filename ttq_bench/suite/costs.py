@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from ttq_bench.data.catalog import DATASETS, catalog_name
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.suite.spec import TrialSpec
@@ -76,13 +76,19 @@ def _spec_of(record: TrialRecord) -> TrialSpec | None:
         spec = TrialSpec.from_record(record.spec)
     except ValueError:
         return None
-    known = spec.model in MODELS and spec.dataset.partition("-")[0] in DATASETS
-    return spec if known else None
+    return spec if spec.model in MODELS and _is_known(spec) else None
+
+
+def _is_known(spec: TrialSpec) -> bool:
+    try:
+        return bool(spec.card)
+    except TtqBenchError:
+        return False
 
 
 def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float:
     """Return the core-seconds (GPU-seconds) of one epoch with evaluation, by counted operations."""
-    data, model = DATASETS[catalog_name(spec.dataset)], MODELS[spec.model]
+    data, model = spec.card, MODELS[spec.model]
     training = data.train_count - spec.validation_count
     images = TRAINING_PASSES * training + spec.validation_count + data.test_count
     core = MULTIPLY_ADDS_PER_CORE_SECOND.get(instructions, SLOWEST)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity
 from ttq_bench.errors import SuiteError
+from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.schema import Selection, Suite
-from ttq_bench.suite.spec import Quantization, TrialSpec
+from ttq_bench.suite.spec import FolderImages, Quantization, TrialSpec
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 
@@ -30,14 +30,27 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
     """Return the trials of ``suite``, parents before children, none twice.
 
     ``identities`` says for each dataset of the suite which images stand for it. Raises
-    ``SuiteError`` for selections that match nothing, contradict each other, or leave no trial.
+    ``SuiteError`` for selections that match nothing, contradict each other, or leave no trial, and
+    for images of a folder that have not the size that a model takes.
     """
+    _check_folders(suite, identities, where)
     points = _selected(suite, list(_product(suite)), where)
     trials: dict[str, TrialSpec] = {}
     for point in points:
         for spec in _with_parent(suite, point, identities[point.dataset]):
             trials[spec.trial_id] = spec
     return sorted(trials.values(), key=lambda spec: spec.parent is not None)
+
+
+def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str) -> None:
+    for identity in identities.values():
+        for model in suite.models if identity.image_shape else ():
+            needs = MODELS[model].image_shape
+            if identity.image_shape != needs:
+                raise SuiteError(
+                    f"{where}: models: {model!r} takes images of {needs}, all of {identity.name}"
+                    f" are {identity.image_shape}; resize them, or choose another model"
+                )
 
 
 def _product(suite: Suite) -> Iterator[Point]:
@@ -103,12 +116,24 @@ def _matches(selection: Selection, point: Point) -> bool:
     return all(not names[axis].isdisjoint(values) for axis, values in chosen.items())
 
 
+def _of_folder(identity: Identity) -> FolderImages | None:
+    if identity.image_shape is None:
+        return None
+    return FolderImages(
+        image_shape=identity.image_shape,
+        classes=identity.classes,
+        train_count=identity.train_count,
+        test_count=identity.test_count,
+    )
+
+
 def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSpec]:
     parent = TrialSpec(
         protocol=suite.protocol,
         dataset=identity.name,
         data_fingerprint=identity.fingerprint,
-        validation_count=DATASETS[point.dataset].validation_count,
+        validation_count=identity.card.validation_count,
+        images=_of_folder(identity),
         model=point.model,
         seed=point.seed,
         recipe=suite.training.full_precision,

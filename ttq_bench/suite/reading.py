@@ -21,15 +21,17 @@ MOST_SAID = 2_000  # characters of one problem: it repeats what was given
 PROFILE = re.compile(rf"[a-z][a-z0-9_-]{{0,{MOST_LETTERS - 1}}}")
 
 
-def read_suite(path: Path, profile: str, device: str) -> tuple[Suite, str]:
+def read_suite(
+    path: Path, profile: str, device: str, dataset: str | None = None
+) -> tuple[Suite, str]:
     """Return the suite in ``path`` under ``profile``, and the profile's name.
 
-    ``auto`` takes the file's ``default_profile``, which may name one for each device. Raises
-    ``SuiteError`` that lists every problem with its field.
+    ``auto`` takes the file's ``default_profile``, which may name one for each device; ``dataset``
+    takes the place of the suite's. Raises ``SuiteError`` that lists every problem with its field.
     """
     document = read_document(path)
     chosen = choose_profile(document, profile, device, str(path))
-    return parse_suite(document, chosen, str(path)), chosen
+    return parse_suite(document, chosen, str(path), dataset), chosen
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -84,11 +86,15 @@ def _check_profiles(profiles: Any, where: str) -> None:
             )
 
 
-def parse_suite(document: dict[str, Any], profile: str, where: str) -> Suite:
+def parse_suite(
+    document: dict[str, Any], profile: str, where: str, dataset: str | None = None
+) -> Suite:
     """Return the checked suite of a YAML mapping; ``where`` stands in front of each problem."""
     fields = {k: v for k, v in document.items() if k not in ("profiles", "default_profile")}
     if profile:
         fields = _merged(fields, document["profiles"][profile])
+    if dataset is not None:
+        fields["datasets"] = [dataset]
     try:
         # Through JSON, where strict mode takes a list for a tuple but still no text for a number.
         return Suite.model_validate_json(json.dumps(fields))

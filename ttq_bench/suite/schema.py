@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.errors import did_you_mean
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.protocols import PROTOCOLS, deviations
@@ -101,8 +101,8 @@ class Suite(Strict):
     @field_validator("datasets")
     @classmethod
     def check_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse datasets that are not in the table."""
-        return _known(names, DATASETS, "dataset")
+        """Refuse datasets that are not in the table, but for a folder of images."""
+        return _known(names, (*DATASETS, FOLDER), "dataset")
 
     @field_validator("models")
     @classmethod
@@ -175,7 +175,7 @@ class Suite(Strict):
                     " training.fine_tuned"
                 )
         for dataset in self.datasets:
-            for model in self.models:
+            for model in self.models if dataset in DATASETS else ():  # a folder: ``grid.expand``
                 has, needs = DATASETS[dataset].image_shape, MODELS[model].image_shape
                 if has != needs:
                     raise ValueError(

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ttq_bench.data.catalog import DATASETS, FOLDER, DatasetCard, catalog_name, folder_card
 from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
@@ -18,6 +19,7 @@ SPEC_VERSION = 1
 # they have it, so that a trial keeps its id and its record when a new field is added.
 ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
     {
+        "images": None,
         "recipe.optimizer": "sgd",
         "recipe.decay_factors": [],
         "recipe.decay_on": "all",
@@ -57,11 +59,23 @@ class Quantization(BaseModel):
     conversion: Conversion
 
 
+class FolderImages(BaseModel):
+    """What a dataset's card says, for images of a folder, which have none in a table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_shape: tuple[int, int, int]
+    classes: Annotated[int, Field(ge=2)]
+    train_count: Annotated[int, Field(ge=1)]
+    test_count: Annotated[int, Field(ge=1)]
+
+
 class TrialSpec(BaseModel):
     """One training run. ``quantization`` is None for full precision, ``parent`` for a fresh start.
 
     ``arm`` is the name in tables: a method, or ``full_precision_continued`` for the control that
-    trains the parent on, unquantized, with the budget of the fine-tuned methods.
+    trains the parent on, unquantized, with the budget of the fine-tuned methods. ``images`` is set
+    for those of a folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +84,7 @@ class TrialSpec(BaseModel):
     dataset: str
     data_fingerprint: str
     validation_count: Annotated[int, Field(ge=1)]
+    images: FolderImages | None = None
     model: str
     seed: Annotated[int, Field(ge=0)]
     recipe: Recipe
@@ -85,6 +100,18 @@ class TrialSpec(BaseModel):
         Through JSON: strict recipes take a list for a tuple there, and nowhere else.
         """
         return cls.model_validate_json(json.dumps(fields))
+
+    @property
+    def source_name(self) -> str:
+        """Return the name under which the images are looked for: of a dataset, or ``folder``."""
+        return FOLDER if self.images is not None else catalog_name(self.dataset)
+
+    @property
+    def card(self) -> DatasetCard:
+        """Return the card of the images; ``TtqBenchError`` for a dataset that is not known here."""
+        if self.images is None:
+            return DATASETS[catalog_name(self.dataset)]
+        return folder_card(**dict(self.images))
 
     @property
     def arm(self) -> str:

@@ -176,4 +176,10 @@ def _as_laid_out(numbers: Tensor, latent: Tensor) -> Tensor:
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
-    return tensor.ndim == FOUR and tensor.is_contiguous(memory_format=torch.channels_last)
+    # Weights of 1x1 pixels are contiguous both ways; their strides tell which way was meant, and
+    # convolutions go by these.
+    return (
+        tensor.ndim == FOUR
+        and tensor.is_contiguous(memory_format=torch.channels_last)
+        and tensor.stride(3) == tensor.shape[1]
+    )
