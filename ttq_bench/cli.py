@@ -7,20 +7,21 @@ from pathlib import Path
 
 from ttq_bench import __version__
 from ttq_bench.commands.options import (
-    add_cluster_options,
     add_data_option,
     add_doctor_options,
     add_probe_options,
     add_results_option,
+    add_run_options,
     add_speed_options,
+    add_submit_options,
     add_suite_options,
-    time_span,
     with_signs,
 )
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import printable, without_credentials
 
 EXIT_IO = 74  # as in sysexits.h
+Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +62,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_runs(commands)
+    _add_readers(commands)
+    _add_measurements(commands)
+    return parser
 
+
+def _add_runs(commands: Commands) -> None:
     plan = commands.add_parser("plan", help="show what a run would do, and how long it would take")
     add_suite_options(plan)
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
@@ -69,13 +76,15 @@ def make_parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run what is missing of a suite, then report")
     add_suite_options(run)
-    run.add_argument(
-        "--time-limit", type=time_span, metavar="TIME", help="stop cleanly before: 90s, 30m, 2h"
-    )
-    add_cluster_options(run)
-    run.add_argument("--no-report", action="store_true", help="leave out tables, figures, summary")
+    add_run_options(run)
     run.set_defaults(command=_run)
 
+    submit = commands.add_parser("submit", help="run a suite as a job of a Ray cluster, follow it")
+    add_submit_options(submit)
+    submit.set_defaults(command=_submit)
+
+
+def _add_readers(commands: Commands) -> None:
     status = commands.add_parser("status", help="count what a results folder holds")
     add_results_option(status)
     status.add_argument("--json", action="store_true", help="print the status as JSON")
@@ -105,6 +114,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_results_option(export)
     export.set_defaults(command=_export)
 
+
+def _add_measurements(commands: Commands) -> None:
     probe = commands.add_parser("probe", help="make the scales of trained networks equal, measure")
     add_probe_options(probe)
     probe.set_defaults(command=_probe)
@@ -122,7 +133,6 @@ def make_parser() -> argparse.ArgumentParser:
     data.add_argument("dataset", help="name of a dataset, or folder:PATH")
     add_data_option(data)
     data.set_defaults(command=_data)
-    return parser
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -135,6 +145,12 @@ def _run(options: argparse.Namespace) -> int:
     from ttq_bench.commands import run
 
     return run.run(options)
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import submit
+
+    return submit.submit(options)
 
 
 def _status(options: argparse.Namespace) -> int:

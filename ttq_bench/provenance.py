@@ -1,5 +1,6 @@
 """Where a record comes from: versions, commit, machine, by allow-list; never the environment."""
 
+import contextlib
 import hashlib
 import platform
 import subprocess
@@ -8,6 +9,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from ttq_bench import __version__
+
+COMMIT_FILE = "COMMIT"
 # The files whose code can move a number of a trial; the others only carry it about.
 ARITHMETIC = (
     "batch_norm.py", "seeding.py", "ternary/*.py", "models/*.py", "training/*.py",
@@ -35,7 +39,7 @@ def collect_provenance(code: str = "") -> dict[str, str]:
     """
     versions = {name: _version(name) for name in PACKAGES}
     return {
-        "ttq_bench": _version("ttq-bench"),
+        "ttq_bench": __version__,
         "commit": source_commit(),
         "arithmetic": code or arithmetic(),
         "python": platform.python_version(),
@@ -55,8 +59,13 @@ def _version(package: str) -> str:
 
 @cache
 def source_commit() -> str:
-    """Return the commit of the checkout this package runs from, ``+dirty`` when code differs."""
+    """Return the commit of the checkout this package runs from, ``+dirty`` when code differs.
+
+    A copy that was sent to a cluster has it in a file instead (``execution/ray_jobs.py``).
+    """
     package = Path(__file__).parent
+    with contextlib.suppress(OSError):
+        return (package / COMMIT_FILE).read_text(encoding="ascii").strip()
     try:
         _git(package, "ls-files", "--error-unmatch", "__init__.py")  # else another project's commit
         commit = _git(package, "rev-parse", "--short=12", "HEAD")

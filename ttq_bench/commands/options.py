@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from ttq_bench.data.catalog import FOLDER
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.ray_address import host_and_port
-from ttq_bench.text import seconds_in
+from ttq_bench.execution.ray_address import dashboard_url, host_and_port, resolved
+from ttq_bench.text import seconds_in, without_credentials
 
 DATA_DIR = Path("data")
 TIMES = ("--time-limit", "--silence", "--timeout")
@@ -19,37 +19,67 @@ T = TypeVar("T")
 
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to run, on which images, with what."""
-    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
-    parser.add_argument(
-        "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
-    )
-    parser.add_argument(
-        "--dataset", metavar="NAME",
-        help="images in place of the suite's: a dataset, or folder:PATH with train/CLASS/ and"
-        " test/CLASS/ (or val/CLASS/) in it",
-    )  # fmt: skip
+    _add_suite(parser)
     add_results_option(parser)
     add_data_option(parser)
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
-    parser.add_argument("--threads", type=positive, help="CPU threads of one trial")
-    parser.add_argument(
-        "--trials-per-gpu", type=positive, metavar="N", help="side by side on one GPU"
-    )
 
 
-def add_cluster_options(parser: argparse.ArgumentParser) -> None:
-    """Add: which Ray cluster, and when a worker counts as lost."""
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add, beside ``add_suite_options``: which Ray cluster, and when to end."""
     parser.add_argument(
         "--address", type=address, metavar="HOST:PORT", help="a Ray cluster (default: our own)"
     )
     parser.add_argument(
         "--dashboard", nargs="?", const="127.0.0.1", metavar="HOST", help="start Ray's dashboard"
     )
+    _add_endings(parser)
+
+
+def add_submit_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to run on which cluster, whose nodes have other folders than this machine."""
+    _add_suite(parser, images=shared_images)
+    parser.add_argument(
+        "--address", type=dashboard, required=True, metavar="URL",
+        help="the cluster's dashboard, for example http://head:8265",
+    )  # fmt: skip
+    parser.add_argument(
+        "--results", type=shared_path, required=True, metavar="PATH",
+        help="results folder, an absolute path on storage that all nodes share",
+    )  # fmt: skip
+    parser.add_argument("--data-dir", type=shared_path, metavar="PATH", help="the same for images")
+    parser.add_argument("--python", default="python", help="Python of the cluster's nodes")
+    _add_endings(parser)
+
+
+def _add_suite(parser: argparse.ArgumentParser, images: Callable[[str], str] = str) -> None:
+    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
+    parser.add_argument(
+        "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
+    )
+    parser.add_argument(
+        "--dataset", type=images, metavar="NAME",
+        help="images in place of the suite's: a dataset, or folder:PATH with train/CLASS/ and"
+        " test/CLASS/ (or val/CLASS/) in it",
+    )  # fmt: skip
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=positive, help="CPU threads of one trial")
+    parser.add_argument(
+        "--trials-per-gpu", type=positive, metavar="N", help="side by side on one GPU"
+    )
+
+
+def _add_endings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--time-limit", type=time_span, metavar="TIME", help="stop cleanly before: 90s, 30m, 2h"
+    )
     parser.add_argument(
         "--silence", type=time_span, default="60s", metavar="TIME",
         help="replace a worker without a sign of life",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-report", action="store_true", help="leave out tables, figures, summary"
+    )
 
 
 def add_probe_options(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +163,35 @@ def positive(text: str) -> int:
 
 def address(text: str) -> str:
     """Return ``text`` if it is the address of a Ray cluster."""
-    _read(host_and_port, text)
+    _read(lambda given: host_and_port(resolved(given)), text)
+    return text
+
+
+def dashboard(text: str) -> str:
+    """Return the URL of a cluster's dashboard that ``text`` says."""
+    return _read(dashboard_url, text)
+
+
+def shared_path(text: str) -> Path:
+    """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"expected an absolute path, got the URL {without_credentials(text)!r}; object storage"
+            " cannot be used yet"
+        )
+    if not Path(text).is_absolute():
+        raise argparse.ArgumentTypeError(
+            f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
+            " relative one would lie in the job's own folder, which is deleted with it"
+        )
+    return Path(text)
+
+
+def shared_images(text: str) -> str:
+    """Return what ``--dataset`` says, where it names a folder one that all nodes see."""
+    _, _, place = text.partition(":")
+    if place:
+        shared_path(place)
     return text
 
 

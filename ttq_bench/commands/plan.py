@@ -39,7 +39,8 @@ def prepare(options: argparse.Namespace) -> Prepared:
     """Return the plan of the command line's suite on this machine."""
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
-    _check_fits(machine, device, options.threads)
+    if getattr(options, "address", None) is None:  # else the nodes of that cluster count
+        _check_fits(machine, device, options.threads)
     dataset, data_dir = None, options.data_dir
     if options.dataset is not None:
         dataset, data_dir = chosen_images(options.dataset, data_dir)

@@ -79,7 +79,7 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
     """
     if dataset == FOLDER:
         return Source(dataset, "folders", *image_folder(data_dir))
-    if dataset == "digits":
+    if is_bundled(dataset):
         return Source(dataset, "bundled", (), ())
     folders = [data_dir, *_folders_of(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
@@ -87,6 +87,11 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
         if found:
             return _only(found, data_dir)
     return None
+
+
+def is_bundled(dataset: str) -> bool:
+    """Return whether the images come with a dependency, so that no folder needs to hold them."""
+    return dataset == "digits"
 
 
 def _folders_of(dataset: str, data_dir: Path) -> list[Path]:

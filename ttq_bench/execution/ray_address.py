@@ -3,18 +3,57 @@
 Ray's own client asks a dead host for over five minutes, and Ctrl-C does not reach it meanwhile.
 """
 
+import os
 import socket
 
 from ttq_bench.errors import ClusterError, TtqBenchError
 
 CONNECT_SECONDS = 5.0
+AUTO = "auto"
+
+
+def resolved(address: str) -> str:
+    """Return ``HOST:PORT``; ``auto`` stands for the cluster whose job this process is.
+
+    Ray names that one in ``RAY_ADDRESS``. Raises ``TtqBenchError`` where it is not set: Ray itself
+    would look for any cluster of this machine.
+    """
+    if address != AUTO:
+        return address
+    given = os.environ.get("RAY_ADDRESS", "")
+    if not given:
+        raise TtqBenchError(
+            "'auto' is the cluster of the job that this is, and RAY_ADDRESS names none; expected"
+            " HOST:PORT, for example head:6379 (`ttq-bench submit` starts a run as a job)"
+        )
+    host_and_port(given)
+    return given
+
+
+def dashboard_url(text: str) -> str:
+    """Return the URL of a cluster's dashboard, which takes jobs; ``TtqBenchError`` if it is none.
+
+    ``HOST:PORT`` alone is read as ``http://HOST:PORT``.
+    """
+    scheme, _, rest = text.rpartition("://")
+    try:
+        host_and_port(rest.rstrip("/"))
+        known = scheme in ("", "http", "https")
+    except TtqBenchError:
+        known = False
+    if not known:
+        raise TtqBenchError(
+            "expected the address of a cluster's dashboard, for example http://head:8265,"
+            f" got {text!r}"
+        )
+    return f"{scheme or 'http'}://{rest.rstrip('/')}"
 
 
 def host_and_port(address: str) -> tuple[str, int]:
     """Return the parts of ``HOST:PORT`` (``[::1]:6379`` for IPv6); ``TtqBenchError`` if it is none.
 
-    Ray's other forms are refused: ``auto`` and ``local`` leave it to Ray whose cluster is used, and
-    its client (``ray://``) says nothing of nodes.
+    Ray's other forms are refused: ``local`` leaves it to Ray whose cluster is used, and its client
+    (``ray://``) says nothing of nodes.
     """
     host, _, port = address.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
@@ -33,5 +72,5 @@ def knock(address: str) -> None:
     except OSError as error:
         raise ClusterError(
             f"--address {address}: nobody answers there ({error.strerror or error}); start the"
-            " cluster with `ray start --head`, or leave out --address to run on this machine"
+            " cluster with `ray start --head`; `ttq-bench run` without --address runs here alone"
         ) from error

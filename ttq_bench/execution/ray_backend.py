@@ -64,10 +64,12 @@ class RayBackend:
         self.nodes = NodeWatch(list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
+        self.needs: tuple[int, float] = (1, 0.0)  # cores and GPUs of the trial submitted last
 
     def submit(self, task: Task) -> None:
         """Start the task as soon as its cores and share of a GPU are free."""
         trial_id = task.spec.trial_id
+        self.needs = (task.cores, task.gpus)
         name = self.watchdog.begin(trial_id)
         # Ray may still count on a node that refuses connections.
         gone = self.nodes.gone()
@@ -87,9 +89,13 @@ class RayBackend:
     def news(self) -> list[str]:
         """Return what the user should hear of the cluster since the last call."""
         lines = self.nodes.news()
-        waits = not any(node.cores for node in self.nodes.living())
+        cores, gpus = self.needs
+        waits = not self.nodes.slots(cores, gpus)
         if waits and not self.waits_for_nodes:
-            lines.append("no node is left to run trials on; waiting for one to join (Ctrl-C ends)")
+            each = f"{cores} cores" + (f" and {gpus:g} of a GPU" if gpus else "")
+            lines.append(
+                f"no node has what a trial needs ({each}); waiting for one to join (Ctrl-C ends)"
+            )
         self.waits_for_nodes = waits
         return lines
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.ray_address import AUTO
 
 LOOPBACK = "127.0.0.1"
 
@@ -20,12 +21,14 @@ LOOPBACK = "127.0.0.1"
 def prepare(address: str | None, dashboard: str | None) -> None:
     """Set the environment of Ray before it is imported, and make the token of a local cluster.
 
-    ``RAY_AUTH_MODE`` given by the user stands. Raises ``TtqBenchError`` for a dashboard that others
-    could reach without a token, and for a cluster whose token is not here.
+    ``RAY_AUTH_MODE`` given by the user stands; a job has the one of its cluster. Raises
+    ``TtqBenchError`` for a dashboard that others could reach without a token, and for a cluster
+    whose token is not here.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    mode = os.environ.setdefault("RAY_AUTH_MODE", "token").lower()
+    unset = "disabled" if address == AUTO else "token"  # a cluster with tokens tells its jobs so
+    mode = os.environ.setdefault("RAY_AUTH_MODE", unset).lower()
     for_others = dashboard is not None and not is_loopback(dashboard_host(dashboard))
     if for_others and mode != "token":
         raise TtqBenchError(

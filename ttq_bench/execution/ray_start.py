@@ -11,7 +11,7 @@ from ray import exceptions
 
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.nodes import Node
-from ttq_bench.execution.ray_address import knock
+from ttq_bench.execution.ray_address import knock, resolved
 from ttq_bench.execution.ray_security import dashboard_host
 from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
@@ -47,8 +47,9 @@ def _start(options: ClusterOptions) -> None:
     ray._private.worker._worker_logs_enabled = False
     try:
         if options.address is not None:
-            knock(options.address)
-            start(address=options.address)
+            address = resolved(options.address)
+            knock(address)
+            start(address=address)
             return
         if options.dashboard is not None:
             _need_dashboard()
