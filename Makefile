@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 PROFILE ?= auto
 DATA_DIR ?= data
 RESULTS ?= results
+SUITE ?= suites/cifar.yaml
+ADDRESS ?=
 ARGS ?=
 
 .PHONY: help
@@ -19,6 +21,7 @@ help: ## List all targets
 	@printf '\nSettings: PROFILE=auto|paper|quick (reproduce-mnist has none; reproduce-cifar and plan'
 	@printf ' also quick5|methods|released|modern)\n'
 	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' '$(DATA_DIR)' '$(RESULTS)'
+	@printf '          submit: SUITE=suites/cifar.yaml ADDRESS=http://head:8265 RESULTS=/shared/results\n'
 
 .PHONY: install
 install: $(READY) ## Create .venv and install exactly what requirements.lock says
@@ -57,6 +60,11 @@ reproduce-sparsity: $(READY) ## Error against sparsity under both delta strategi
 reproduce-mnist: $(READY) ## Every method on MNIST with ten seeds: training, then probes
 	$(RUN)
 	$(MAKE) probe
+
+.PHONY: submit
+submit: $(READY) ## Run SUITE as a job of the Ray cluster whose dashboard is at ADDRESS
+	$(BIN)/ttq-bench submit $(SUITE) --address '$(ADDRESS)' \
+	  --profile $(PROFILE) --results $(RESULTS) $(addprefix --data-dir ,$(filter-out data,$(DATA_DIR))) $(ARGS)
 
 .PHONY: probe
 probe: $(READY) ## Measure on trained weights what equal scales cost, then report

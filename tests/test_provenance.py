@@ -119,3 +119,9 @@ def test_every_entry_of_the_code_that_computes_stands_for_a_file(pattern):
 def test_the_arithmetic_is_told_as_it_was_at_the_start():
     assert collect_provenance()["arithmetic"] == arithmetic()
     assert collect_provenance("0123456789ab")["arithmetic"] == "0123456789ab"
+
+
+def test_a_copy_that_was_sent_to_a_cluster_says_its_commit(monkeypatch, tmp_path):
+    (tmp_path / "COMMIT").write_text("0123456789ab+dirty\n")
+    monkeypatch.setattr("ttq_bench.provenance.__file__", str(tmp_path / "provenance.py"))
+    assert source_commit() == "0123456789ab+dirty"

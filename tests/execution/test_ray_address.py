@@ -4,7 +4,7 @@ import time
 import pytest
 
 from ttq_bench.errors import ClusterError, TtqBenchError
-from ttq_bench.execution.ray_address import host_and_port, knock
+from ttq_bench.execution.ray_address import dashboard_url, host_and_port, knock, resolved
 
 
 @pytest.fixture
@@ -35,6 +35,34 @@ def test_an_address_is_a_host_and_a_port(address, parts):
 def test_other_forms_of_an_address_are_refused_in_words(address):
     with pytest.raises(TtqBenchError, match="expected HOST:PORT, for example head:6379, got '"):
         host_and_port(address)
+
+
+def test_auto_is_the_cluster_that_a_job_was_told_and_no_other(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert resolved("auto") == "auto"
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    assert resolved("auto") == "head:6379"
+    assert resolved("other:6379") == "other:6379"
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("head:8265", "http://head:8265"),
+        ("http://head:8265/", "http://head:8265"),
+        ("https://ray.example:443", "https://ray.example:443"),
+    ],
+)
+def test_a_dashboard_is_a_url_of_host_and_port(given, url):
+    assert dashboard_url(given) == url
+
+
+@pytest.mark.parametrize(
+    "given", ["", "head", "http://", "http://head", "ray://head:10001", "http://head:8265/jobs"]
+)
+def test_other_forms_of_a_dashboard_are_refused_in_words(given):
+    with pytest.raises(TtqBenchError, match="for example http://head:8265, got '"):
+        dashboard_url(given)
 
 
 def test_a_host_where_nobody_listens_is_told_at_once(closed):

@@ -61,6 +61,15 @@ def test_what_the_user_decided_stands(home, monkeypatch):
     assert not token_of(home).exists()
 
 
+@pytest.mark.parametrize(("of_the_cluster", "mode"), [(None, "disabled"), ("token", "token")])
+def test_a_job_takes_its_cluster_s_way(home, monkeypatch, of_the_cluster, mode):
+    if of_the_cluster:
+        monkeypatch.setenv("RAY_AUTH_MODE", of_the_cluster)
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "a" * 64)
+    ray_security.prepare("auto", None)
+    assert os.environ["RAY_AUTH_MODE"] == mode
+
+
 @pytest.mark.parametrize("content", [None, "", " \n"])
 def test_a_cluster_whose_token_is_missing_or_empty_is_told_in_a_sentence(home, content):
     if content is not None:

@@ -15,7 +15,7 @@ from tests.tiny_suite import wait_until
 
 RAY = Path(sys.executable).with_name("ray")
 
-# Reads commands: "add CPUS", "remove N" (graceful), "kill N" (SIGKILL to its raylet),
+# Reads commands: "add CPUS [GPUS]", "remove N" (graceful), "kill N" (SIGKILL to its raylet),
 # "kill-head" (SIGKILL to the control store, then to the head's raylet). Answers a line each.
 CLUSTER = """
 import os, signal, sys
@@ -35,7 +35,8 @@ nodes = []
 for line in sys.stdin:
     word, *rest = line.split()
     if word == "add":
-        node = cluster.add_node(num_cpus=int(rest[0]), object_store_memory=100_000_000)
+        cpus, gpus = (int(count) for count in (*rest, 0)[:2])
+        node = cluster.add_node(num_cpus=cpus, num_gpus=gpus, object_store_memory=100_000_000)
         nodes.append(node)
         print(node.node_id, flush=True)
         continue

@@ -55,7 +55,10 @@ def test_a_grid_outlives_its_nodes(cache, tmp_path, record_property):
         _, _, removed = lose(grid, cluster, said, nodes[1], ("remove", 1))
         begun = time.monotonic()
         cluster.do("kill", 2)
-        waited = said.wait_for("no node is left to run trials on; waiting for one", begun) - begun
+        waited = (
+            said.wait_for("no node has what a trial needs (cores: 1); waiting for one", begun)
+            - begun
+        )
         begun = time.monotonic()
         cluster.do("add", 2)
         joined = said.wait_for("joined: 2 cores", begun) - begun

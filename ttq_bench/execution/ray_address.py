@@ -13,21 +13,12 @@ AUTO = "auto"
 
 
 def resolved(address: str) -> str:
-    """Return ``HOST:PORT``; ``auto`` stands for the cluster whose job this process is.
+    """Return ``address``; for ``auto`` the cluster whose job this process is, where it is one.
 
-    Ray names that one in ``RAY_ADDRESS``. Raises ``TtqBenchError`` where it is not set: Ray itself
-    would look for any cluster of this machine.
+    Ray names that cluster in ``RAY_ADDRESS``. Elsewhere ``auto`` stays what it is, which is refused
+    as an address: Ray would take any cluster of this machine for it.
     """
-    if address != AUTO:
-        return address
-    given = os.environ.get("RAY_ADDRESS", "")
-    if not given:
-        raise TtqBenchError(
-            "'auto' is the cluster of the job that this is, and RAY_ADDRESS names none; expected"
-            " HOST:PORT, for example head:6379 (`ttq-bench submit` starts a run as a job)"
-        )
-    host_and_port(given)
-    return given
+    return os.environ.get("RAY_ADDRESS", address) if address == AUTO else address
 
 
 def dashboard_url(text: str) -> str:

@@ -92,7 +92,7 @@ class RayBackend:
         cores, gpus = self.needs
         waits = not self.nodes.slots(cores, gpus)
         if waits and not self.waits_for_nodes:
-            each = f"{cores} cores" + (f" and {gpus:g} of a GPU" if gpus else "")
+            each = f"cores: {cores}" + (f", GPUs: {gpus:g}" if gpus else "")
             lines.append(
                 f"no node has what a trial needs ({each}); waiting for one to join (Ctrl-C ends)"
             )

@@ -1,0 +1,109 @@
+"""What ``submit`` refuses before anything is sent, and the command line that the job gets."""
+
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_suite import command_line, write_suite
+from ttq_bench.cli import main, make_parser
+from ttq_bench.commands.submit import entrypoint
+
+CIFAR = "suites/cifar.yaml"
+ADDRESS = ("--address", "http://head:8265")
+
+
+def refused(words, capsys):
+    """Return the exit code of a command and the last line it says."""
+    try:
+        code = main(["submit", *map(str, words)])
+    except SystemExit as ended:
+        code = ended.code
+    told = capsys.readouterr()
+    assert told.out == ""
+    return code, told.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--results", "--data-dir"])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("results", "got 'results'; a relative one would lie in the job's own folder"),
+        ("", "got ''; a relative one would lie in the job's own folder"),
+        ("s3://bucket/results", "got the URL 's3://bucket/results'; object storage cannot be used"),
+        ("gs://me:secret@bucket", "got the URL 'gs://***@bucket'"),
+    ],
+)
+def test_a_path_that_the_nodes_do_not_share_is_refused(option, given, reason, capsys):
+    words = ["suite.yaml", *ADDRESS, "--results", "/shared/results", option, given]
+    code, told = refused(words, capsys)
+    assert code == 2
+    assert f"argument {option}: expected an absolute path" in told
+    assert reason in told
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--results", "/r"], "the following arguments are required: --address"),
+        (["--results", "/r", "--address", ""], "the address of a cluster's dashboard"),
+        (["--results", "/r", "--address", "auto"], "for example http://head:8265, got 'auto'"),
+        (ADDRESS, "the following arguments are required: --results"),
+        ([*ADDRESS, "--results", "/r"], "none.yaml: cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_submission_that_lacks_something_is_refused(words, reason, capsys):
+    code, told = refused(["none.yaml", *words], capsys)
+    assert code == 2
+    assert reason in told
+
+
+def test_images_that_must_be_shared_need_a_place(capsys):
+    code, told = refused([CIFAR, *ADDRESS, "--results", "/r"], capsys)
+    assert code == 2
+    assert f"{CIFAR}: needs cifar10; name with --data-dir an absolute path" in told
+
+
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and listens not
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        suite = write_suite(tmp_path)
+        done = command_line("submit", suite, "--results", "/r", "--address", address)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (69, "", 1)
+    assert f"--address {address}: nobody answers there (Connection refused)" in done.stderr
+
+
+def test_the_job_runs_what_was_asked_for():
+    words = ["my suites/it's.yaml", "--profile", "paper", "--device", "cuda", "--threads", "2"]
+    words += ["--trials-per-gpu", "3", "--time-limit", "2h", "--silence", "90s", "--no-report"]
+    words += ["--results", "/shared/my results", "--data-dir", "/shared/data"]
+    asked = make_parser().parse_args(["submit", *words, *ADDRESS, "--python", "python3.11"])
+    python, module, name, *command = shlex.split(entrypoint(asked))
+    assert (python, module, name) == ("python3.11", "-m", "ttq_bench.cli")
+    at = command.index("--address")
+    assert command[at : at + 2] == ["--address", "auto"]
+    del command[at : at + 2]  # a job alone may say it
+    run = make_parser().parse_args(command)
+    assert run.suite == Path("suites/it's.yaml")
+    for option in ("profile", "device", "threads", "trials_per_gpu", "time_limit", "silence",
+                   "no_report", "results", "data_dir"):  # fmt: skip
+        assert getattr(run, option) == getattr(asked, option), option
+
+
+@pytest.mark.parametrize(
+    ("given", "data_dir"), [((), ""), (("DATA_DIR=/shared/data",), " --data-dir /shared/data")]
+)
+def test_make_submit_is_this_command(given, data_dir):
+    words = ["SUITE=suites/demo.yaml", "ADDRESS=http://head:8265", "RESULTS=/shared/results"]
+    done = subprocess.run(
+        ["make", "--dry-run", "submit", *words, *given], capture_output=True, text=True, check=True
+    )
+    told = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert told.endswith(
+        "ttq-bench submit suites/demo.yaml --address 'http://head:8265' --profile auto"
+        f" --results /shared/results{data_dir}"
+    )
