@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from ttq_bench import __version__
 from ttq_bench.commands.options import (
@@ -21,7 +22,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import printable, without_credentials
 
 EXIT_IO = 74  # as in sysexits.h
-Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

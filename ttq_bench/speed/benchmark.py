@@ -66,7 +66,7 @@ def _peak(found: Benchmark, seconds: float) -> None:
     del seconds
     found.peak = peak.measured_peak(found.work)
     for work in (found.work, replace(found.work, model=DEEPER)):
-        found.figures.append(peak.measure(work, found.peak))
+        found.figures += peak.measure(work, found.peak)
     found.figures += peak.operators(found.work)
     found.places = roofline.places(found.work)
 

@@ -11,11 +11,11 @@ from torch.profiler import ProfilerActivity, profile
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.pairing import fastest
+from ttq_bench.speed.roofline import PASSES, step_bytes
 from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.evaluation import autocast
 from ttq_bench.training.steps import WARMUP_STEPS
 
-PASSES = 3  # forward, gradient of the activations, gradient of the weights
 SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices; the last for GPUs alone
 CONVOLUTIONS = ((128, 64, 32), (128, 256, 16))  # images, channels, height and width
 COPIED_BYTES = 2**28
@@ -95,10 +95,14 @@ def short(operator: str) -> str:
     return name.partition("_f32_nhwckrsc")[0]
 
 
-def measure(work: Work, peak: Peak) -> Figure:
-    """Return the share of the measured peak that a full-precision step of the network reaches."""
+def measure(work: Work, peak: Peak) -> list[Figure]:
+    """Return what a full-precision step reaches of the measured peaks, arithmetic and memory."""
     step = repeated_step(work, work.network())
     step()
-    rate = step_flops(work) / fastest(step, work.device)
-    what = f"{work.model}, {work.recipe.precision}: a training step's share of the measured peak"
-    return Figure("P3", what, 100 * rate / peak.flops, "%")
+    seconds = fastest(step, work.device)
+    step_of = f"{work.model}, {work.recipe.precision}: a training step's share of the measured peak"
+    arithmetic, memory = step_flops(work) / peak.flops, step_bytes(work) / peak.bytes
+    return [
+        Figure("P3", step_of, 100 * arithmetic / seconds, "%"),
+        Figure("P3", f"{step_of} of memory", 100 * memory / seconds, "%"),
+    ]

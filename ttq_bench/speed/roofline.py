@@ -10,6 +10,7 @@ from ttq_bench.speed.steps import Work
 from ttq_bench.training.evaluation import autocast
 
 CONVOLUTION_BATCH_NORM = (nn.Conv2d, nn.BatchNorm2d)
+PASSES = 3  # forward, gradient of the activations, gradient of the weights
 BATCH_NORM_OPERATIONS = 8  # for each number: mean, variance, scaled and shifted
 
 
@@ -29,23 +30,42 @@ def places(work: Work) -> list[Place]:
     Bytes are those that have to be moved at least: inputs, weights and outputs, once each.
     """
     seen: dict[str, tuple[nn.Module, Tensor]] = {}
+    for module, inputs, _ in _calls(work):
+        shape = "x".join(map(str, inputs.shape[1:]))
+        seen.setdefault(f"{_kind(module)} {shape}", (module, inputs))
+    with autocast(work.device, work.recipe.precision):
+        return [_place(name, *found, work) for name, found in seen.items()]
+
+
+def step_bytes(work: Work) -> float:
+    """Return the bytes that a training step has to move at least.
+
+    In each of three passes the inputs, weights and outputs of every convolution and normalisation,
+    once each: as if all between them were part of them.
+    """
+    return PASSES * sum(_moved(*call) for call in _calls(work))
+
+
+@torch.no_grad()
+def _calls(work: Work) -> list[tuple[nn.Module, Tensor, Tensor]]:
+    """Return each convolution and normalisation of a forward pass with its input and output."""
+    seen: list[tuple[nn.Module, Tensor, Tensor]] = []
     model = work.network()
-
-    def note(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        seen.setdefault(
-            f"{_kind(module)} {'x'.join(map(str, inputs[0].shape[1:]))}", (module, inputs[0])
-        )
-
     hooks = [
-        module.register_forward_hook(note)
+        module.register_forward_hook(lambda layer, inputs, out: seen.append((layer, *inputs, out)))
         for module in model.modules()
         if isinstance(module, CONVOLUTION_BATCH_NORM)
     ]
     with autocast(work.device, work.recipe.precision):
         model(work.batch()[0])
-        for hook in hooks:
-            hook.remove()
-        return [_place(name, *found, work) for name, found in seen.items()]
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def _moved(module: nn.Module, inputs: Tensor, outputs: Tensor) -> int:
+    weights = sum(parameter.numel() for parameter in module.parameters())
+    return inputs.nbytes + outputs.nbytes + weights * outputs.element_size()
 
 
 def _kind(module: nn.Module) -> str:
@@ -56,11 +76,9 @@ def _kind(module: nn.Module) -> str:
 
 def _place(name: str, module: nn.Module, inputs: Tensor, work: Work) -> Place:
     outputs = module(inputs)
-    weights = sum(parameter.numel() for parameter in module.parameters())
-    moved = inputs.nbytes + outputs.nbytes + weights * outputs.element_size()
     if isinstance(module, nn.Conv2d):
         operations = 2 * outputs.numel() * module.weight[0].numel()
     else:
         operations = BATCH_NORM_OPERATIONS * outputs.numel()
     seconds = fastest_operation(lambda: module(inputs), work.device)
-    return Place(name, operations / moved, operations / seconds)
+    return Place(name, operations / _moved(module, inputs, outputs), operations / seconds)
