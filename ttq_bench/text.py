@@ -32,7 +32,8 @@ def printable(text: str) -> str:
 
     A terminal obeys control characters, and marks of writing direction change what is read.
     """
-    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text)
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else _escaped_in(line) for line in lines)
 
 
 def one_line(text: str, most: int = 500) -> str:
@@ -41,8 +42,10 @@ def one_line(text: str, most: int = 500) -> str:
     return line if len(line) <= most and len(text) <= 4 * most else f"{line[:most]}..."
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+def _escaped_in(line: str) -> str:
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line
+    )
 
 
 def duration(seconds: float) -> str:

@@ -127,33 +127,37 @@ def checked_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 
 def check_record(results: ResultsPaths, record: TrialRecord) -> None:
     """Raise ``ResultsError`` for a record that the report cannot show."""
-    path = results.trial(record.trial_id).record
-    version = record.spec.get("training_version", 0)
-    if type(version) is not int:
-        raise ResultsError(f"{path}: not a record (training_version is no whole number)")
+    if reason := _why_not_shown(record):
+        raise ResultsError(f"{results.trial(record.trial_id).record}: not a record ({reason})")
+
+
+def _why_not_shown(record: TrialRecord) -> str:
+    """Return why the report cannot show a record, empty if it can."""
+    if type(record.spec.get("training_version", 0)) is not int:
+        return "training_version is no whole number"
     try:
         if not is_current(record):  # left out of everything; only `verify` looks into it
             OlderSpec.model_validate(record.spec)
-            return
+            return ""
         ShownSpec.model_validate(record.spec)
         ShownRun.model_validate(record.run)
         for alarm in record.alarms:
             layer_name(alarm.layer or "none")
     except pydantic.ValidationError as error:
-        raise ResultsError(f"{path}: not a record ({first_problem(error)})") from error
+        return first_problem(error)
     layers = record.gauge.layers if record.gauge else 0
-    counts = (record.epochs_done, record.parameter_count, layers)
-    amounts = (*counts, record.training_seconds)
+    amounts = (record.epochs_done, record.parameter_count, layers, record.training_seconds)
     if not all(0 <= amount < MOST for amount in amounts) or not 0 <= (record.sparsity or 0) <= 1:
-        raise ResultsError(f"{path}: not a record (a count, a share or a time that cannot be)")
+        return "a count, a share or a time that cannot be"
     if not all(0 <= error <= 100 for error in _errors_percent(record)):  # noqa: PLR2004
-        raise ResultsError(f"{path}: not a record (an error that is not between 0 and 100 %)")
+        return "an error that is not between 0 and 100 %"
     if (record.errors is None) != (record.outcome == "diverged"):
-        raise ResultsError(f"{path}: not a record (finished without errors, or diverged with them)")
+        return "finished without errors, or diverged with them"
     if record.spec["parent"] == record.trial_id:
-        raise ResultsError(f"{path}: not a record (it is its own parent)")
+        return "it is its own parent"
     if unknown := set(record.table_sha256) - set(TABLES):
-        raise ResultsError(f"{path}: not a record (unknown table {one_line(min(unknown), 80)!r})")
+        return f"unknown table {one_line(min(unknown), 80)!r}"
+    return ""
 
 
 def _errors_percent(record: TrialRecord) -> list[float]:

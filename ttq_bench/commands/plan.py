@@ -49,9 +49,9 @@ def prepare(options: argparse.Namespace) -> Prepared:
     identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
     _check_counts(identities)
     specs = expand(suite, identities, str(options.suite))
-    for _ in checked_records(ResultsPaths(options.results)):
-        pass  # what a report would refuse is refused before anything is trained
-    plan = make_plan(specs, ResultsPaths(options.results), device)
+    results = ResultsPaths(options.results)
+    # Checked, so that what a report would refuse is refused before anything is trained.
+    plan = make_plan(specs, results, device, checked_records(results))
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import time
 from collections import Counter
 from typing import Any
@@ -11,7 +12,7 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.execution.lock import driver_is_gone
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
-from ttq_bench.records.store import read_failures
+from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.records.training_version import (
     count_left_out,
     left_out_sentences,
@@ -48,16 +49,16 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
     outcomes = Counter(record.outcome for record in current)
     unfinished = []
     gone = driver_is_gone(results)
-    for folder in sorted((results.root / "work").glob("*/")):
-        paths = results.trial(folder.name)
+    for name in _unrecorded(results):
+        paths = results.trial(name)
         progress = read_progress(paths)
-        if progress is None or paths.record.exists() or paths.failure.exists():
+        if progress is None or paths.failure.exists():
             continue
         fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
         at_work = fresh and not progress.ended and not gone
         unfinished.append(
             {
-                "trial_id": folder.name,
+                "trial_id": name,
                 "state": "running" if at_work else "started",
                 "epoch": progress.epoch,
                 "epochs": progress.epochs,
@@ -79,3 +80,13 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
         "unfinished": unfinished,
         "failures": failures,
     }
+
+
+def _unrecorded(results: ResultsPaths) -> list[str]:
+    """Return the trials that were begun and have no record, by id."""
+    work = results.root / "work"
+    if not work.is_dir():
+        return []
+    with os.scandir(work) as entries:
+        begun = {entry.name for entry in entries if entry.is_dir()}
+    return sorted(begun - {path.parent.name for path in record_files(results)})

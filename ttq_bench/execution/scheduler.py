@@ -58,7 +58,10 @@ class Scheduler:
 
     def run(self) -> Tally:
         """Return the tally at the end; trials that were not finished are in ``left``."""
-        waiting = sorted(self.plan.pending, key=self._priority)
+        parents = {trial.spec.parent for trial in self.plan.pending}
+        waiting = sorted(
+            self.plan.pending, key=lambda t: (t.spec.trial_id not in parents, -t.core_seconds)
+        )
         self.tally.finished = {t.spec.trial_id for t in self.plan.trials if t.state == "done"}
         self.tally.diverged = {t.spec.trial_id for t in self.plan.trials if t.state == "diverged"}
         while (waiting or self.tally.running) and not self.should_stop():
@@ -71,10 +74,6 @@ class Scheduler:
         self._farewell()
         self.tally.left |= {trial.spec.trial_id for trial in waiting}
         return self.tally
-
-    def _priority(self, trial: PlannedTrial) -> tuple[bool, float]:
-        children = [t for t in self.plan.pending if t.spec.parent == trial.spec.trial_id]
-        return (not children, -trial.core_seconds)
 
     def _give_up_orphans(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
         kept = []

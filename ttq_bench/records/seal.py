@@ -24,21 +24,20 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_sealed(path: Path) -> bytes:
-    """Return the bytes of ``path``; ``ResultsError`` unless the seal beside it has their digest."""
-    lines = _read_seal(path.parent, path.name).splitlines(keepends=True)
+def read_sealed(path: Path, seal: bytes) -> bytes:
+    """Return the bytes of ``path``; ``ResultsError`` unless ``seal`` has their digest."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    if _line(sha256(content), path.name).encode() not in lines:
+    if _line(sha256(content), path.name).encode() not in seal.splitlines(keepends=True):
         raise ResultsError(f"{path}: does not agree with {SEAL}, one of them changed; {REMEDY}")
     return content
 
 
-def check_seal(folder: Path, digests: Mapping[str, str]) -> None:
-    """Raise ``ResultsError`` unless the folder's seal is, to the byte, that of ``digests``."""
-    if _read_seal(folder, "record.json") != seal_bytes(digests):
+def check_seal(folder: Path, seal: bytes, digests: Mapping[str, str]) -> None:
+    """Raise ``ResultsError`` unless the folder's ``seal`` is, to the byte, that of ``digests``."""
+    if seal != seal_bytes(digests):
         raise ResultsError(
             f"{folder / SEAL}: is not the list of files that record.json gives; {REMEDY}"
         )
@@ -48,12 +47,13 @@ def _line(digest: str, name: str) -> str:
     return f"{digest}  {name}\n"
 
 
-def _read_seal(folder: Path, asked: str) -> bytes:
-    path = folder / SEAL
+def read_seal(asked: Path) -> bytes:
+    """Return the seal beside the file ``asked``; ``ResultsError`` where it cannot be read."""
+    path = asked.parent / SEAL
     try:
         return path.read_bytes()
     except OSError as error:
         raise ResultsError(
-            f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked};"
+            f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked.name};"
             " copy it from where the record came from, or restore it from version control"
         ) from error

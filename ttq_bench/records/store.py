@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -17,7 +18,14 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.files import remove_temporaries, sync_folder, write_atomically
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
-from ttq_bench.records.seal import SEAL, check_seal, read_sealed, seal_bytes, sha256
+from ttq_bench.records.seal import (
+    SEAL,
+    check_seal,
+    read_seal,
+    read_sealed,
+    seal_bytes,
+    sha256,
+)
 
 DOOMED = ".doomed-"
 Rows = Sequence[dict[str, Any]]
@@ -36,10 +44,7 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
         for name, rows in tables.items()
         if rows or name == "epochs.parquet"
     }
-    digests = {name: sha256(content) for name, content in contents.items()}
-    contents["record.json"] = record_bytes(record.model_copy(update={"table_sha256": digests}))
-    digests |= {"record.json": sha256(contents["record.json"])}
-    contents[SEAL] = seal_bytes(digests)
+    contents = sealed_files(record, contents)
     paths.results.trials.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=f".{paths.trial_id}.", dir=paths.results.trials))
     try:
@@ -56,6 +61,14 @@ def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, 
     sync_folder(paths.results.trials)
     paths.failure.unlink(missing_ok=True)
     return True
+
+
+def sealed_files(record: TrialRecord, tables: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return all files of a trial's folder by name: the tables, the record of them, its seal."""
+    digests = {name: sha256(content) for name, content in tables.items()}
+    content = record_bytes(record.model_copy(update={"table_sha256": digests}))
+    seal = seal_bytes(digests | {"record.json": sha256(content)})
+    return {**tables, "record.json": content, SEAL: seal}
 
 
 def _renamed(hidden: Path, paths: TrialPaths) -> bool:
@@ -110,7 +123,8 @@ def read_record(path: Path) -> TrialRecord:
 
     Its tables are checked when they are read.
     """
-    content = read_sealed(path)
+    seal = read_seal(path)
+    content = read_sealed(path, seal)
     try:
         record = TrialRecord.model_validate_json(content)
     except pydantic.ValidationError as error:
@@ -125,7 +139,7 @@ def read_record(path: Path) -> TrialRecord:
         )
     if record.trial_id != path.parent.name:
         raise ResultsError(f"{path}: is the record of {record.trial_id}, not of its folder's name")
-    check_seal(path.parent, {**record.table_sha256, path.name: sha256(content)})
+    check_seal(path.parent, seal, {**record.table_sha256, path.name: sha256(content)})
     return record
 
 
@@ -136,13 +150,18 @@ def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 
 def record_files(results: ResultsPaths) -> list[Path]:
     """Return every ``record.json``, ordered by trial id, but for what a killed writer left."""
-    found = sorted(results.trials.glob("*/record.json"))
-    return [path for path in found if not path.parent.name.startswith(".")]
+    try:
+        names = sorted(os.listdir(results.trials))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = (results.trials / name / "record.json" for name in names if not name.startswith("."))
+    return [path for path in found if path.exists()]
 
 
 def read_table(paths: TrialPaths, name: str) -> bytes:
     """Return the bytes of a record's Parquet file; ``ResultsError`` if they are not as sealed."""
-    return read_sealed(paths.folder / name)
+    path = paths.folder / name
+    return read_sealed(path, read_seal(path))
 
 
 def write_failure(paths: TrialPaths, reason: str, trace: str, spec: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ rough elsewhere. Records that tell no level are older; one name of a processor m
 levels, so these count only where no record of this level is there.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -49,10 +50,16 @@ def measured_rates(
 ) -> Rates:
     """Return the rates that the records of this kind of device and processor show."""
     seen: dict[str, dict[str, list[float]]] = {}
+    known: dict[str, TrialSpec | None] = {}  # seeds differ in nothing that costs time
     for record in records:
+        spent = _spent_an_epoch(record)
         here = (record.run.get("device"), record.provenance.get("processor")) == (device, processor)
-        spec, spent = _spec_of(record), _spent_an_epoch(record)
-        if here and spec is not None and 0 < spent < math.inf:
+        if not here or not 0 < spent < math.inf:
+            continue
+        kind = json.dumps({**record.spec, "seed": 0, "parent": None})
+        if kind not in known:
+            known[kind] = _spec_of(record)
+        if (spec := known[kind]) is not None:
             ratio = spent / epoch_core_seconds(spec, device, instructions)
             level = record.provenance.get("instructions", UNTOLD)
             seen.setdefault(level, {}).setdefault(spec.model, []).append(ratio)

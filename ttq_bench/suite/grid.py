@@ -35,11 +35,16 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
     """
     _check_folders(suite, identities, where)
     points = _selected(suite, list(_product(suite)), where)
-    trials: dict[str, TrialSpec] = {}
+    parents: dict[tuple[str, str, int], TrialSpec] = {}
+    children: dict[str, TrialSpec] = {}
     for point in points:
-        for spec in _with_parent(suite, point, identities[point.dataset]):
-            trials[spec.trial_id] = spec
-    return sorted(trials.values(), key=lambda spec: spec.parent is not None)
+        network = _network(point)
+        if network not in parents:
+            parents[network] = _parent(suite, point, identities[point.dataset])
+        if point.method != "full_precision":
+            child = _child(suite, point, parents[network])
+            children[child.trial_id] = child
+    return [*parents.values(), *children.values()]
 
 
 def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str) -> None:
@@ -127,8 +132,8 @@ def _of_folder(identity: Identity) -> FolderImages | None:
     )
 
 
-def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSpec]:
-    parent = TrialSpec(
+def _parent(suite: Suite, point: Point, identity: Identity) -> TrialSpec:
+    return TrialSpec(
         protocol=suite.protocol,
         dataset=identity.name,
         data_fingerprint=identity.fingerprint,
@@ -138,18 +143,18 @@ def _with_parent(suite: Suite, point: Point, identity: Identity) -> list[TrialSp
         seed=point.seed,
         recipe=suite.training.full_precision,
     )
-    if point.method == "full_precision":
-        return [parent]
+
+
+def _child(suite: Suite, point: Point, parent: TrialSpec) -> TrialSpec:
     quantization = None
     if point.method in METHODS:
         quantization = Quantization(
             method=point.method, strategy=point.strategy, conversion=suite.conversion
         )
-    child = parent.model_copy(
+    return parent.model_copy(
         update={
             "recipe": suite.training.fine_tuned,
             "quantization": quantization,
             "parent": parent.trial_id,
         }
     )
-    return [parent, child]

@@ -86,54 +86,78 @@ class Plan:
         ]
 
 
-def make_plan(specs: Sequence[TrialSpec], results: ResultsPaths, device: str) -> Plan:
-    """Return the plan for ``specs`` against what lies in ``results``; reads, never writes."""
-    records = {record.trial_id: record for record in read_records(results)}
+def make_plan(
+    specs: Sequence[TrialSpec],
+    results: ResultsPaths,
+    device: str,
+    found: Iterable[TrialRecord] | None = None,
+) -> Plan:
+    """Return the plan for ``specs`` against what lies in ``results``; reads, never writes.
+
+    ``found`` are all records there, for a caller that has read them already.
+    """
+    records = {r.trial_id: r for r in (read_records(results) if found is None else found)}
     rates = measured_rates(
         records.values(), device, processor=processor_name(), instructions=instruction_level()
     )
     reasons = _reasons_to_train_anew(records.values())
-    trials: dict[str, PlannedTrial] = {}
+    code = arithmetic()
+    trials: list[PlannedTrial] = []
+    needed: set[str] = set()  # parents with a child that is still to be trained
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
-        children = [t for t in trials.values() if t.spec.parent == spec.trial_id]
-        trial = _planned(spec, results, records, children, rates)
+        trial = _recorded(spec, results, records, needs_weights=spec.trial_id in needed)
+        trial = trial or _to_train(spec, results, records, rates, code)
         if trial.state == "new" and not trial.reason:
             trial = replace(trial, reason=reasons.get(spec_apart_from_version(spec.resolved()), ""))
-        trials[spec.trial_id] = trial
-    return Plan(tuple(trials[spec.trial_id] for spec in specs), rates)
+        if trial.is_pending and spec.parent is not None:
+            needed.add(spec.parent)
+        trials.append(trial)
+    return Plan(tuple(reversed(trials)), rates)
 
 
-def _planned(
+def _recorded(
     spec: TrialSpec,
     results: ResultsPaths,
     records: Mapping[str, TrialRecord],
-    children: Sequence[PlannedTrial],
+    *,
+    needs_weights: bool,
+) -> PlannedTrial | None:
+    """Return the trial if its record is all that is wanted of it, else None."""
+    record = records.get(spec.trial_id)
+    if record is None:
+        return None
+    if record.outcome == "diverged":
+        return PlannedTrial(spec, "diverged", "", 0, 0.0)
+    if needs_weights and not is_intact(weights_path(results.trial(spec.trial_id))):
+        return None
+    return PlannedTrial(spec, "done", "", 0, 0.0)
+
+
+def _to_train(
+    spec: TrialSpec,
+    results: ResultsPaths,
+    records: Mapping[str, TrialRecord],
     rates: Rates,
+    code: str,
 ) -> PlannedTrial:
     paths = results.trial(spec.trial_id)
-    state, reason, left = "new", "", spec.recipe.epochs
+    state: State = "new"
+    reason, left = "", spec.recipe.epochs
     progress = read_progress(paths)
     if progress is not None and progress.epoch:
         state, left = "started", max(spec.recipe.epochs - progress.epoch, 0)
         reason = f"goes on after epoch {progress.epoch}"
-        if _by_other_code(paths):
+        if _by_other_code(paths, code):
             left = spec.recipe.epochs
             reason = f"begins anew: the code that trains changed after epoch {progress.epoch}"
     if paths.failure.exists():
         state, reason = "failed", f"failed before, will be tried again; see {paths.failure}"
-    record = records.get(spec.trial_id)
-    if record is not None:
-        needed = any(child.is_pending for child in children) and record.outcome == "finished"
-        if needed and not is_intact(weights_path(paths)):
-            state = "again"
-            reason = "has a record, but its weights are not on this machine and a child needs them"
-        else:
-            state = "done" if record.outcome == "finished" else "diverged"
-            reason, left = "", 0
+    if spec.trial_id in records:
+        state = "again"
+        reason = "has a record, but its weights are not on this machine and a child needs them"
     elif spec.parent is not None and _diverged(records.get(spec.parent)):
         state, reason = "new", "its parent diverged"
-    seconds = trial_core_seconds(spec, left, rates)
-    return PlannedTrial(spec, state, reason, left, seconds)  # type: ignore[arg-type]
+    return PlannedTrial(spec, state, reason, left, trial_core_seconds(spec, left, rates))
 
 
 def _reasons_to_train_anew(records: Iterable[TrialRecord]) -> dict[str, str]:
@@ -148,9 +172,9 @@ def _reasons_to_train_anew(records: Iterable[TrialRecord]) -> dict[str, str]:
     }
 
 
-def _by_other_code(paths: TrialPaths) -> bool:
+def _by_other_code(paths: TrialPaths, code: str) -> bool:
     lease = read_lease(paths.attempt(newest_number(paths)))
-    return lease is not None and lease.arithmetic != arithmetic()
+    return lease is not None and lease.arithmetic != code
 
 
 def _diverged(record: TrialRecord | None) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
@@ -132,9 +133,9 @@ class TrialSpec(BaseModel):
         strategy = self.quantization.strategy if self.quantization else None
         return strategy is not None and strategy.start is not None
 
-    @property
+    @cached_property
     def trial_id(self) -> str:
-        """Return a readable name that ends in the hash of the complete spec."""
+        """Return a readable name that ends in the hash of the complete spec; hashed once."""
         canonical = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
         words = [self.dataset, self.model, self.arm]
@@ -142,6 +143,12 @@ class TrialSpec(BaseModel):
             strategy = self.quantization.strategy
             words.append(f"{strategy.name}{strategy.number:g}")
         return "-".join([*words, f"s{self.seed}", digest])
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other fields, whose id is its own: pydantic copies what is cached."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("trial_id", None)
+        return copied
 
     def resolved(self) -> dict[str, Any]:
         """Return the spec as plain JSON values, defaults written out but for ``ADDED_FIELDS``."""
