@@ -135,7 +135,7 @@ def test_training_does_not_depend_on_what_was_drawn_before(fresh, batches):
 
 def test_a_network_learns_what_can_be_learnt(batches):
     brightness = batches.labels.view(-1, 1, 1, 1) * 100
-    batches.augment, batches.plain = None, brightness.byte().repeat(1, 8, 8, 3)
+    batches.augment, batches.images = None, brightness.byte().repeat(1, 8, 8, 3)
     plan = recipe(epochs=40, learning_rate=0.5)
     torch.manual_seed(0)
     model = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(3, 3))

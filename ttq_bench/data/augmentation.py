@@ -11,13 +11,13 @@ MARGIN = 4  # pixels of black on each side, as in He et al. 2015
 
 
 class CropFlip:
-    """Images padded once; each batch is cropped back at random places and flipped by chance."""
+    """Batches of images, cropped at random places of their padded selves and flipped by chance."""
 
     def __init__(self, images: Tensor, margin: int = MARGIN) -> None:
-        """Take uint8 images [N, H, W, C] and keep them padded, with one number a pixel."""
+        """Take uint8 images [N, H, W, C]; they are looked up when needed and never changed."""
         _, self.height, self.width, self.channels = images.shape
         self.margin = margin
-        self.padded = _pack(F.pad(images, (0, 0, margin, margin, margin, margin)))
+        self.images = images
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return the places and flips of one batch, int64 [3, B], on the host.
@@ -33,12 +33,16 @@ class CropFlip:
     def batch(self, rows: Tensor, draws: Tensor) -> Tensor:
         """Return the images ``rows`` [B], cropped and flipped by ``draws``: uint8 [B, H, W, C]."""
         down, right, flip = draws
+        # Only a batch is padded: of all images at once it would be a copy of 288 MB for each trial.
+        padded = F.pad(_pack(self.images.index_select(0, rows)), (self.margin,) * 4)
         y = down[:, None] + torch.arange(self.height, device=rows.device)
         x = torch.arange(self.width, device=rows.device).expand(len(rows), -1)
         x = right[:, None] + torch.where(flip[:, None].bool(), self.width - 1 - x, x)
-        _, padded_height, padded_width = self.padded.shape
-        flat = (rows[:, None] * padded_height + y)[:, :, None] * padded_width + x[:, None, :]
-        return _unpack(self.padded.view(-1)[flat], self.channels)
+        _, padded_height, padded_width = padded.shape
+        first = torch.arange(len(rows), device=rows.device)[:, None] * padded_height
+        flat = ((first + y) * padded_width)[:, :, None] + x[:, None, :]
+        pixels = padded.view(-1).index_select(0, flat.view(-1)).view(flat.shape)
+        return _unpack(pixels, self.channels)
 
 
 def _pack(images: Tensor) -> Tensor:

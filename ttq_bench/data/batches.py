@@ -42,7 +42,10 @@ class TrialBatches:
         augmentation: str,
         device: torch.device,
     ) -> None:
-        """Split off the validation images, the same for every seed; move all to ``device``."""
+        """Split off the validation images, the same for every seed; move all to ``device``.
+
+        On the host nothing is copied: trials of one machine look into the same mapped images.
+        """
         self.seed = seed
         self.batch_size = batch_size
         if validation_count >= len(images.train_labels):
@@ -50,24 +53,20 @@ class TrialBatches:
                 f"{images.identity.name}: {len(images.train_labels):,} training images are too few:"
                 f" {validation_count:,} are held out for validation"
             )
-        order = split_order(len(images.train_labels))
-        held_out, training = order[:validation_count], order[validation_count:]
+        order = split_order(len(images.train_labels)).to(device)
+        self.validation, self.training = order[:validation_count], order[validation_count:]
         self.normalise = Normaliser(
             torch.tensor(images.mean, device=device), torch.tensor(images.deviation, device=device)
         )
-        self.labels = images.train_labels[training].to(device)
-        train_images = images.train_images[training].to(device)
-        self.augment = CropFlip(train_images) if augmentation == "crop_flip" else None
-        self.plain = None if self.augment else train_images
-        self.validation = (
-            images.train_images[held_out].to(device), images.train_labels[held_out].to(device)
-        )  # fmt: skip
+        self.images = images.train_images.to(device)
+        self.labels = images.train_labels.to(device)
+        self.augment = CropFlip(self.images) if augmentation == "crop_flip" else None
         self.test = images.test_images.to(device), images.test_labels.to(device)
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in one pass; a last batch that is not full is left out."""
-        return max(1, len(self.labels) // self.batch_size)
+        return max(1, len(self.training) // self.batch_size)
 
     @property
     def device(self) -> torch.device:
@@ -78,8 +77,9 @@ class TrialBatches:
         """Yield what each batch of ``epoch`` is made of: image numbers [B], and crops and flips."""
         order_stream = _generator(self.seed, "order", epoch)
         augmentation_stream = _generator(self.seed, "augmentation", epoch)
-        order = torch.randperm(len(self.labels), generator=order_stream).to(self.device)
-        steps = torch.split(order[: self.steps_per_epoch * self.batch_size], self.batch_size)
+        order = torch.randperm(len(self.training), generator=order_stream).to(self.device)
+        used = self.training[order[: self.steps_per_epoch * self.batch_size]]
+        steps = torch.split(used, self.batch_size)
         if self.augment is None:
             yield from ((rows,) for rows in steps)
             return
@@ -91,8 +91,7 @@ class TrialBatches:
         if self.augment is not None and crops is not None:
             images = self.augment.batch(rows, crops)
         else:
-            assert self.plain is not None
-            images = self.plain[rows]
+            images = self.images[rows]
         return self.normalise(images), self.labels[rows]
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -104,12 +103,16 @@ class TrialBatches:
 
         Fewer of large images, whose activations would not fit into memory.
         """
-        images, labels = self.validation if split == "validation" else self.test
-        height, width = images.shape[1:3]
+        height, width = self.images.shape[1:3]
         size = min(size, max(MOST_PIXELS // (height * width), 1))
+        if split == "validation":
+            for rows in self.validation.split(size):
+                yield self.normalise(self.images[rows]), self.labels[rows]
+            return
+        images, labels = self.test
         for start in range(0, len(labels), size):
-            rows = slice(start, start + size)
-            yield self.normalise(images[rows]), labels[rows]
+            part = slice(start, start + size)
+            yield self.normalise(images[part]), labels[part]
 
 
 def split_order(count: int) -> Tensor:

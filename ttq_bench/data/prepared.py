@@ -1,8 +1,7 @@
 """Images decoded once a machine and kept as plain arrays that all trials map into memory.
 
 The operating system shares the pages of a mapped file between processes, so k trials on one
-machine decode nothing twice and read one copy, whether Ray started them or not. Each trial still
-makes its own padded copy of its training images (288 MB for CIFAR-10) for fast augmentation.
+machine decode nothing twice and read one copy, whether Ray started them or not.
 """
 
 import fcntl
@@ -18,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ttq_bench.data.archives import Arrays
-from ttq_bench.data.decoding import read_split
 from ttq_bench.data.identity import Identity, prepared_folder
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -91,6 +89,8 @@ def _load(folder: Path, identity: Identity) -> ImageSet:
 
 
 def _prepare(folder: Path, source: Source, identity: Identity) -> None:
+    from ttq_bench.data.decoding import read_split  # torchvision: 0.4 s, only for who decodes
+
     arrays = {split: read_split(source, split, identity.card) for split in SPLITS}
     found = tuple(len(labels) for _, labels in arrays.values())
     told = (identity.train_count, identity.test_count)

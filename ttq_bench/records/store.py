@@ -4,7 +4,6 @@ import contextlib
 import errno
 import io
 import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -151,7 +150,7 @@ def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 def record_files(results: ResultsPaths) -> list[Path]:
     """Return every ``record.json``, ordered by trial id, but for what a killed writer left."""
     try:
-        names = sorted(os.listdir(results.trials))
+        names = sorted(path.name for path in results.trials.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     found = (results.trials / name / "record.json" for name in names if not name.startswith("."))
