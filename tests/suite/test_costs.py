@@ -51,7 +51,7 @@ def test_images_of_a_folder_cost_by_their_number(spec):
     def cost(count):
         images = FolderImages(image_shape=(3, 32, 32), classes=2, train_count=count, test_count=9)
         changes = {"dataset": "folder-birds", "images": images, "validation_count": 1}
-        return epoch_core_seconds(spec.model_copy(update=changes), "cpu")
+        return epoch_core_seconds(spec.model_copy(update=changes), "cpu", LEVEL)
 
     assert cost(2_000) == pytest.approx(2 * cost(1_000), rel=0.01)
 
@@ -59,7 +59,7 @@ def test_images_of_a_folder_cost_by_their_number(spec):
 def test_records_of_a_folder_count_for_the_rates(spec):
     images = FolderImages(image_shape=(3, 32, 32), classes=2, train_count=900, test_count=9)
     spec = spec.model_copy(update={"dataset": "folder-birds", "images": images})
-    rates = measured_rates([record_of(spec, 100.0)], "cpu", HERE)
+    rates = rates_of([record_of(spec, 100.0)], "cpu")
     assert trial_core_seconds(spec, 1, rates) == pytest.approx(100.0 * 2)
 
 

@@ -106,7 +106,7 @@ class TrialBatches:
         height, width = self.images.shape[1:3]
         size = min(size, max(MOST_PIXELS // (height * width), 1))
         if split == "validation":
-            for rows in self.validation.split(size):
+            for rows in torch.split(self.validation, size):
                 yield self.normalise(self.images[rows]), self.labels[rows]
             return
         images, labels = self.test
