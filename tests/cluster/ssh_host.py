@@ -1,4 +1,4 @@
-"""A host that ssh reaches, in namespaces of its own: its network, and its processes. Needs root.
+"""A host that ssh reaches, in namespaces: own network, processes and ``/tmp/ray``. Needs root.
 
 ``ray stop`` kills every Ray process that it sees, and a head takes well-known ports. In there it
 sees those of that host alone, and no port is taken; all that ran there ends with its first process.
@@ -21,7 +21,8 @@ PROGRAMS = ("sshd", "rsync", "ip", "unshare", "nsenter")
 # The source address of the route is what Ray takes for the address of its node.
 START = f"""
 ip link set lo up && ip addr add {ADDRESS}/32 dev lo && ip route add default dev lo src {ADDRESS} &&
-mkdir -p /run/sshd && exec {{sshd}} -D -e -f {{folder}}/sshd_config
+mkdir -p /run/sshd /tmp/ray && mount -t tmpfs none /tmp/ray &&
+exec {{sshd}} -D -e -f {{folder}}/sshd_config
 """
 SSHD = """
 ListenAddress {address}
@@ -44,10 +45,11 @@ class SshHost:
     process: int
 
     def call(self, *words: object) -> subprocess.CompletedProcess[str]:
-        """Run a command in its network, with the home of a user who may come in."""
-        inside = ["nsenter", f"--target={self.process}", "--net", *words]
+        """Run a command in there, with the home of a user who may come in."""
+        inside = [f"--pid=/proc/{self.process}/ns/pid_for_children", "--net", "--mount"]
+        inside.append(f"--wd={Path.cwd()}")
         return subprocess.run(
-            list(map(str, inside)),
+            ["nsenter", f"--target={self.process}", *inside, *map(str, words)],
             env=os.environ | {"HOME": str(self.folder / "here"), "RAY_USAGE_STATS_ENABLED": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -28,13 +28,16 @@ def started(folder: Path, cache: Path) -> Iterator[Started]:
     """Start a head without cores and a worker with two; kill both after the block."""
     folder.mkdir(parents=True, exist_ok=True)
     env = token_environment(folder) | {"TTQ_BENCH_CACHE": str(cache)}
-    gcs, dashboard = free_port(), free_port()
+    gcs, dashboard, agent, other_agent = free_ports(4)
     try:
         ray_start(
             folder, env, HEAD, "--head", f"--port={gcs}", "--num-cpus=0",
-            f"--dashboard-port={dashboard}",
+            f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}",
         )  # fmt: skip
-        ray_start(folder, env, WORKER, f"--address={HEAD}:{gcs}", "--num-cpus=2")
+        ray_start(
+            folder, env, WORKER, f"--address={HEAD}:{gcs}", "--num-cpus=2",
+            f"--dashboard-agent-listen-port={other_agent}",
+        )  # fmt: skip
         yield Started(f"http://127.0.0.1:{dashboard}", env)
     finally:
         kill_all(folder)
@@ -43,7 +46,6 @@ def started(folder: Path, cache: Path) -> Iterator[Started]:
 def ray_start(folder: Path, env: dict[str, str], host: str, *words: str) -> None:
     """Start one node, whose processes bear the mark of ``folder``."""
     common = [f"--node-ip-address={host}", "--object-store-memory=100000000"]
-    common += [f"--dashboard-agent-listen-port={free_port()}"]
     subprocess.run(
         [RAY, "start", *words, *common],
         env=os.environ | env | {"TTQ_BENCH_TEST": str(folder), "RAY_USAGE_STATS_ENABLED": "0"},
@@ -61,8 +63,10 @@ def token_environment(folder: Path) -> dict[str, str]:
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
 
 
-def free_port() -> int:
-    """Return a port at which nobody listens now."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
+def free_ports(count: int) -> list[int]:
+    """Return so many ports at which nobody listens now."""
+    with contextlib.ExitStack() as stack:  # all held at once: one after the other may be the same
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
