@@ -18,7 +18,7 @@ COLUMNS = (
     "n", "unit", "bound", "verdict",
 )  # fmt: skip
 Row = dict[str, str]
-DIGITS = {"x": 3, "s": 2, "h": 2}
+DIGITS = {"x": 3, "s": 2, "h": 2, "MB": 0}
 MOVED = 0.1  # of a figure without an interval, or one that is no ratio
 
 

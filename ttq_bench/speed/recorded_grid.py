@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ttq_bench.data.identity import identify
+from ttq_bench.data.prepared import ImageSet
 from ttq_bench.data.sources import find_source
 from ttq_bench.execution import history
 from ttq_bench.execution.settings import RunSettings
@@ -65,14 +66,19 @@ class Made:
     tables: Mapping[str, Rows]
 
 
-def write_grid(folder: Path, *, seeds: int, variants: int, cache: Path) -> Grid:
-    """Write a suite of ``TRIALS_PER_SEED`` trials for each seed, and the results of all of them."""
+def write_grid(folder: Path, *, seeds: int, variants: int) -> Grid:
+    """Write a suite of ``TRIALS_PER_SEED`` trials for each seed, and the results of all of them.
+
+    Seeds that have the same remainder by ``variants`` have the same errors and scales. The images
+    are the published ones, which need not be there.
+    """
     document = {**SUITE, "seeds": list(range(seeds))}
     suite = folder / "large.yaml"
+    folder.mkdir()
     suite.write_text(yaml.safe_dump(document), encoding="utf-8")
-    identity = identify(find_source("cifar10", folder), cache)
+    identity = identify(find_source("cifar10", folder), folder)
     specs = expand(parse_suite(document, "", str(suite)), {"cifar10": identity}, str(suite))
-    settings = RunSettings(folder / "results", folder, cache, "cpu")
+    settings = RunSettings(folder / "results", folder, folder, "cpu")
     _write_trials(specs, settings, variants)
     return Grid(suite, settings.results, specs)
 
@@ -82,11 +88,11 @@ def _write_trials(specs: list[TrialSpec], settings: RunSettings, variants: int) 
     groups: dict[tuple[str, str, int], list[TrialSpec]] = {}
     for spec in specs:
         groups.setdefault((spec.model, spec.arm, spec.seed % variants), []).append(spec)
-    results = ResultsPaths(settings.results)
-    attempt = _attempt(results.trial(specs[0].trial_id))
+    images = random_images(specs[0].model)
+    attempt = _attempt(ResultsPaths(settings.results).trial(specs[0].trial_id))
     for (model, arm, variant), group in groups.items():
         if (model, arm) not in made:
-            made[model, arm] = _made(group[0], settings)
+            made[model, arm] = _made(group[0], settings, images)
         _write_alike(group, _variant(made[model, arm], variant), attempt)
 
 
@@ -128,7 +134,7 @@ def _record_of(spec: TrialSpec, like: TrialRecord) -> TrialRecord:
     return like.model_copy(update=same)
 
 
-def _made(spec: TrialSpec, settings: RunSettings) -> Made:
+def _made(spec: TrialSpec, settings: RunSettings, images: ImageSet) -> Made:
     """Return what a trial would record of the network of ``spec``, had it stayed as it began."""
     model = build_model(spec.model, classes=10, seed=0)
     convert_(model, spec)
@@ -140,7 +146,7 @@ def _made(spec: TrialSpec, settings: RunSettings) -> Made:
     state.history[-1]["histograms"] = begun["histograms"]
     state.epoch = EPOCHS
     record = history.make_record(
-        spec, state, "finished", settings=settings, images=random_images(spec.model),
+        spec, state, "finished", settings=settings, images=images,
         steps_per_epoch=STEPS_PER_EPOCH, earlier_ends={},
     )  # fmt: skip
     rows = history.epoch_rows(state), history.scale_rows(state), history.histogram_rows(state)
