@@ -16,7 +16,8 @@ COMMIT_FILE = "COMMIT"
 ARITHMETIC = (
     "batch_norm.py", "seeding.py", "ternary/*.py", "models/*.py", "training/*.py",
     "data/augmentation.py", "data/batches.py", "data/decoding.py", "data/prepared.py",
-    "execution/start.py", "execution/epochs.py", "execution/observation.py",
+    "execution/start.py", "execution/epochs.py", "execution/gauge.py",
+    "execution/observation.py",
 )  # fmt: skip
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from ttq_bench.execution.gauge import GaugeWatch
 from ttq_bench.execution.observation import (
     HISTOGRAM_BINS,
     Observation,
@@ -223,3 +224,16 @@ def test_a_scale_that_is_negative_zero_or_no_number_is_told():
 
     for scale in (-0.1, 0.0, math.nan):
         assert alarms_of(SOME, strategy, negative_scale=scale) == ["scale that is not positive"]
+
+
+def test_sums_stay_where_they_lie_for_a_graph_that_holds_on_to_them():
+    model = network()
+    gauge = GaugeWatch(model)
+    places = gauge.sums.data_ptr(), gauge.before.data_ptr()
+    for _ in range(2):
+        step(model)
+        gauge.after_backward()
+        gauge.end_epoch()
+        gauge.begin_epoch()
+
+    assert (gauge.sums.data_ptr(), gauge.before.data_ptr()) == places

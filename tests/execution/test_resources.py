@@ -33,6 +33,7 @@ def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, 
         (Machine(4, 1, 80.0, True), None, None, Shares(4, 1, 0.25)),  # a core each
         (Machine(64, 1, 11.0, True), None, None, Shares(4, 16, 0.25)),  # its memory
         (Machine(64, 1, 0.0, True), None, None, Shares(1, 64, 1.0)),  # of unknown memory
+        (Machine(16, 0), None, None, Shares(1, 1, 1.0)),  # a head: the GPUs are the cluster's
         (Machine(16, 2, 80.0, True), None, 3, Shares(6, 2, 1 / 3)),
     ],
 )
@@ -63,22 +64,23 @@ def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
     assert Shares(8, 2, 0.25).workers == 2
 
 
-LISTING = "#!/bin/sh\necho 81920\necho 40960\n"
+LISTING = "#!/bin/sh\necho 81920, A\necho 40960, B\n"
 
 
 @pytest.mark.parametrize(
-    ("visible", "gpus", "device"),
+    ("visible", "gpus", "gib"),
     [
-        (None, 2, "cuda"),
-        ("", 0, "cpu"),
-        ("-1", 0, "cpu"),
-        ("0", 1, "cuda"),
-        ("GPU-5a,", 1, "cuda"),
-        ("0,1,2,3", 2, "cuda"),  # no more than there are
+        (None, 2, 40.0),
+        ("", 0, 0.0),
+        ("-1", 0, 0.0),
+        ("0", 1, 80.0),
+        ("1", 1, 40.0),
+        ("GPU-5a,", 1, 80.0),  # which one it is, is not known
+        ("0,1,2,3", 2, 40.0),  # no more than there are
     ],
 )
 def test_visible_gpus_are_those_of_the_environment_that_are_there(
-    monkeypatch, tmp_path, visible, gpus, device
+    monkeypatch, tmp_path, visible, gpus, gib
 ):
     tool = tmp_path / "nvidia-smi"
     tool.write_text(LISTING)
@@ -89,8 +91,8 @@ def test_visible_gpus_are_those_of_the_environment_that_are_there(
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     machine = detect_machine()
-    assert (machine.gpus, machine.device) == (gpus, device)
-    assert machine.gpu_gib == {0: 0.0, 1: 80.0, 2: 40.0}[gpus]
+    assert (machine.gpus, machine.device) == (gpus, "cuda" if gpus else "cpu")
+    assert machine.gpu_gib == gib
     assert machine.cores >= 1
 
 
@@ -100,7 +102,9 @@ def test_a_gpu_that_is_only_named_in_the_environment_is_not_there(monkeypatch, t
     assert detect_machine().gpus == 0
 
 
-@pytest.mark.parametrize(("script", "gpus"), [(LISTING, 2), ("#!/bin/sh\nexit 9\n", 0), (None, 0)])
+@pytest.mark.parametrize(
+    ("script", "gpus"), [(LISTING, 2), ("#!/bin/sh\necho it failed\nexit 9\n", 0), (None, 0)]
+)
 def test_without_that_the_driver_of_the_gpus_is_asked(monkeypatch, tmp_path, script, gpus):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

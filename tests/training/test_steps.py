@@ -12,11 +12,13 @@ import torch
 
 from tests.training.conftest import small_network
 from ttq_bench.data.batches import TrialBatches
+from ttq_bench.execution.observation import Observation
 from ttq_bench.models.build import build_model
 from ttq_bench.speed.epochs import random_images
 from ttq_bench.ternary.conversion import quantize_, quantized_layers, quantizer_of, set_epoch_
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.training.loop import start
 from ttq_bench.training.optimizer import (
     hold_learning_rate_on_device,
     make_optimizer,
@@ -177,3 +179,30 @@ def test_a_learning_rate_on_a_device_is_set_in_place():
 
     assert [rate.item() for rate in held] == [0.25] * len(held)
     assert all(group["capturable"] for group in optimizer.param_groups)
+
+
+@GPU
+def test_what_is_observed_in_a_graph_is_what_is_observed_step_by_step():
+    def epochs(graphed):
+        model, recipe = network(STRATEGIES["max_fraction"]), Recipe(epochs=1, precision="fp32")
+        observation = Observation(model)
+        trained(model, recipe, graphed=graphed, observe=observation.after_backward)
+        return observation.end_epoch()
+
+    for found, wanted in zip(epochs(True), epochs(False), strict=True):
+        assert found["scale_path"] == pytest.approx(wanted["scale_path"], rel=0.05)
+        assert found["scale_sum"] == pytest.approx(wanted["scale_sum"], rel=1e-3)
+        assert 0 <= found["gauge_residue"] < 0.01
+
+
+def test_a_state_of_a_gpu_is_one_of_the_host_again_when_it_is_loaded():
+    recipe = Recipe(epochs=1, optimizer="adam")
+    saved = start(small_network(0), recipe, lambda _: False)
+    hold_learning_rate_on_device(saved.optimizer)
+
+    state = start(small_network(0), recipe, lambda _: False)
+    state.load_state_dict(saved.state_dict())
+
+    for group in state.optimizer.param_groups:
+        assert isinstance(group["lr"], float)
+        assert group["capturable"] is False

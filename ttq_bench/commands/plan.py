@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
@@ -12,12 +12,15 @@ from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
 from ttq_bench.text import duration, printable
+
+MOST_SIDE = 64  # of images whose trials are known to fit beside others on one GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ def prepare(options: argparse.Namespace) -> Prepared:
     """Return the plan of the command line's suite on this machine."""
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
-    if getattr(options, "address", None) is None:  # else the nodes of that cluster count
+    if getattr(options, "address", None) is None:
         _check_fits(machine, device, options.threads)
+    else:  # the nodes of that cluster count, which may have no service for sharing
+        machine = replace(machine, shares_gpus=False)
     dataset, data_dir = None, options.data_dir
     if options.dataset is not None:
         dataset, data_dir = chosen_images(options.dataset, data_dir)
@@ -51,7 +56,10 @@ def prepare(options: argparse.Namespace) -> Prepared:
     specs = expand(suite, identities, str(options.suite))
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.
-    plan = make_plan(specs, results, device, checked_records(results))
+    gpu = machine.gpu_name if device == "cuda" else ""
+    plan = make_plan(specs, results, device, checked_records(results), gpu)
+    if any(MODELS[model].image_shape[1] > MOST_SIDE for model in suite.models):
+        machine = replace(machine, shares_gpus=False)
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
     )

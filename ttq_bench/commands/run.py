@@ -3,7 +3,9 @@
 import argparse
 import signal
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
+from ttq_bench.execution.resources import Shares, share
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.surroundings import notes
@@ -35,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
         stop.deadline = time.monotonic() + limit
     console = Console()
     prepared = prepare(options)
-    told = notes(options.address) if options.backend == "ray" and prepared.plan.pending else []
+    told = []
+    if options.backend == "ray" and prepared.plan.pending:
+        told = notes(options.address, options.device)
     for line in (*describe(prepared, options.results), *told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, console)
@@ -75,26 +80,39 @@ def _run_pending(
 ) -> Tally:
     names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
     suite, results = prepared.suite, ResultsPaths(options.results.resolve())
-    with _shared_gpus(prepared, options, console):
+    with _shared_gpus(prepared, options, console) as shares:
         return run_plan(
             prepared.plan,
             PlannedSuite(suite.name, _noted_profile(prepared, options), suite.title, names),
             settings=_settings(prepared, options),
-            shares=prepared.shares,
+            shares=shares,
             make_backend=backend_maker(options.backend, _cluster(prepared, options), results, stop),
             stop=stop,
             console=console,
         )
 
 
+@contextmanager
 def _shared_gpus(
     prepared: Prepared, options: argparse.Namespace, console: Console
-) -> AbstractContextManager[object]:
-    """Return what lets the trials on one GPU compute at once; on a cluster, its nodes see to it."""
-    share, plan = prepared.shares.gpus, prepared.plan
-    if options.backend != "ray" or options.address is not None or not plan.pending:
-        return nullcontext()
-    return mps.service(console.print) if 0 < share < 1 else nullcontext()
+) -> Iterator[Shares]:
+    """Let the trials on one GPU compute at once; where they cannot, yield shares of one at a time.
+
+    On a cluster the nodes have to see to it.
+    """
+    shares, plan = prepared.shares, prepared.plan
+    here = options.backend == "ray" and options.address is None
+    if not here or not plan.pending or not 0 < shares.gpus < 1:
+        yield shares
+        return
+    with mps.service(console.print) as computes:
+        if not computes and options.trials_per_gpu is None:
+            machine = replace(prepared.machine, shares_gpus=False)
+            shares = share(
+                machine, prepared.device, len(plan.trials), threads=options.threads,
+                trials_per_gpu=None,
+            )  # fmt: skip
+        yield shares
 
 
 def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:

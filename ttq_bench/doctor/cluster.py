@@ -158,7 +158,7 @@ def _slow(seen: Sequence[Visit]) -> Iterator[Finding]:
             for visit in seen
             if visit.sight is not None and bool(visit.sight.gpus) is on_gpu
         ]
-        usual = statistics.median(step for _, step in steps) if steps else 0.0
+        usual = statistics.median_low(step for _, step in steps) if steps else 0.0
         for visit, step in steps:
             if step > SLOW * usual:
                 told = f"a step takes {step:.0f} ms, {usual:.0f} on most nodes"

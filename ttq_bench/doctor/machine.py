@@ -41,7 +41,7 @@ def judged_cores(cores: Sequence[int], quota: float | None) -> Finding:
 def check_memory() -> list[Finding]:
     """Return the row of the memory: what is free for a grid that fills the machine."""
     machine = detect_machine()
-    shares = share(machine, machine.device, TRIALS, threads=None, trials_per_gpu=4)
+    shares = share(machine, machine.device, TRIALS, threads=None, trials_per_gpu=None)
     return [judged_memory(free_memory(), shares.slots, machine.cores)]
 
 

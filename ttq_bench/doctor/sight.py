@@ -77,11 +77,13 @@ def _step() -> tuple[int, float]:
     from ttq_bench.speed.pairing import take_turns
     from ttq_bench.speed.steps import Work, repeated_step
     from ttq_bench.training.recipe import Recipe
+    from ttq_bench.training.steps import own_stream
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     torch.set_num_threads(1)
     device = torch.device("cuda" if gpus else "cpu")
     work = Work(MODEL, Recipe(epochs=1, batch_size=BATCH_SIZE), device)
-    step = repeated_step(work, work.network("ttq"))
-    times = take_turns({MODEL: step}, seconds=STEP_SECONDS, device=device)
+    with own_stream(device):
+        step = repeated_step(work, work.network("ttq"))
+        times = take_turns({MODEL: step}, seconds=STEP_SECONDS, device=device)
     return gpus, 1000 * times.median(MODEL)

@@ -76,7 +76,12 @@ def epoch_entry(
         "test_loss": result.test.loss,
         "epoch_seconds": result.seconds,
     }
-    entry = {"epoch": result.epoch, "row": row, "layers": observation.end_epoch()}
+    entry = {
+        "epoch": result.epoch,
+        "row": row,
+        "layers": observation.end_epoch(),
+        "graphed": result.graphed,
+    }
     return entry | ({"histograms": histograms(observation.model)} if with_histograms else {})
 
 
@@ -165,6 +170,7 @@ def make_record(
             "threads": settings.threads,
             "gpu_share": settings.gpu_share,
             "backend": settings.backend,
+            "graphed_epochs": sum(entry.get("graphed", False) for entry in state.history),
             "attempts": attempts,
             "earlier_attempts_ended": earlier_ends,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),

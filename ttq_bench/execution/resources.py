@@ -14,12 +14,16 @@ GIB_PER_TRIAL = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Usable cores and GPUs, memory of the smallest, and whether processes share one at once."""
+    """Usable cores and GPUs, memory of the smallest, and whether processes share one at once.
+
+    ``gpu_name`` is that of the first.
+    """
 
     cores: int
     gpus: int
     gpu_gib: float = 0.0
     shares_gpus: bool = False
+    gpu_name: str = ""
 
     @property
     def device(self) -> str:
@@ -43,29 +47,40 @@ class Shares:
 
 def detect_machine() -> Machine:
     """Return the cores this process may use, and the GPUs that the NVIDIA driver lists."""
-    cores, memory = len(os.sched_getaffinity(0)), _gpu_memory()
-    if not memory:
+    cores, gpus = len(os.sched_getaffinity(0)), _visible(_gpus())
+    if not gpus:
         return Machine(cores, 0)
-    return Machine(cores, len(memory), min(memory), mps.is_available())
+    names, memory = zip(*gpus, strict=True)
+    return Machine(cores, len(gpus), min(memory), mps.is_available(), names[0])
 
 
-def _gpu_memory() -> list[float]:
-    """Return the memory of each visible GPU in GiB, empty without one."""
+def _gpus() -> list[tuple[str, float]]:
+    """Return name and memory in GiB of each GPU, empty without one."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
-    asked = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    asked = [tool, "--query-gpu=memory.total,name", "--format=csv,noheader,nounits"]
     try:
-        listing = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
+        listing = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    lines = [line.strip() for line in listing.stdout.splitlines()]
-    # A GPU that shares the host's memory has no number of its own.
-    found = [float(line) / MIB_PER_GIB if line.isdecimal() else 0.0 for line in lines if line]
+    found = []
+    for line in listing.stdout.splitlines():
+        memory, _, name = (part.strip() for part in line.partition(","))
+        # A GPU that shares the host's memory has no number of its own.
+        found.append((name, float(memory) / MIB_PER_GIB if memory.isdecimal() else 0.0))
+    return found
+
+
+def _visible(gpus: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Return those that the environment shows; which they are is known of numbers alone."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return found
-    return found[: len([name for name in visible.split(",") if name.strip() not in ("", "-1")])]
+        return gpus
+    names = [name for part in visible.split(",") if (name := part.strip()) not in ("", "-1")]
+    if all(name.isdecimal() and int(name) < len(gpus) for name in names):
+        return [gpus[int(name)] for name in names]
+    return gpus[: len(names)]
 
 
 def trials_on_a_gpu(machine: Machine, trials: int) -> int:
@@ -96,6 +111,8 @@ def share(
     if device == "cuda":
         trials_per_gpu = trials_per_gpu or trials_on_a_gpu(machine, trials)
         slots = max(1, machine.gpus) * trials_per_gpu
-        return Shares(slots, threads or max(1, machine.cores // slots), 1 / trials_per_gpu)
+        # Without a GPU here those of a cluster are meant, whose nodes may have few cores.
+        cores = machine.cores if machine.gpus else 1
+        return Shares(slots, threads or max(1, cores // slots), 1 / trials_per_gpu)
     each = threads or max(1, machine.cores // max(1, min(machine.cores, trials)))
     return Shares(max(1, machine.cores // each), each, 0.0)

@@ -6,10 +6,14 @@ import shutil
 OBJECT_STORE_BYTES = 100_000_000  # nothing large passes through it: images are mapped from files
 
 
-def notes(address: str | None) -> list[str]:
-    """Return what is unusual here and does not keep a run from going on."""
+def notes(address: str | None, device: str) -> list[str]:
+    """Return what is unusual here and does not keep a run from going on.
+
+    ``device`` is what was chosen for the trials, ``auto`` where nobody did.
+    """
     if address is not None:
-        return []
+        told = "the device of trials is what this machine has; --device cuda or cpu is for nodes"
+        return [f"{told} that have another"] if device == "auto" else []
     lines = []
     if os.environ.get("RAY_ADDRESS"):
         lines.append("RAY_ADDRESS is set and not used: this run starts Ray for itself; --address"

@@ -1,4 +1,4 @@
-"""P10, on a GPU: an epoch as a trial trains it, and the hours of a seed of the paper's Table 1."""
+"""P10, on a GPU: an epoch, steps and evaluation, and the hours of the paper's Table 1, a seed."""
 
 import torch
 
@@ -36,7 +36,10 @@ def measure(work: Work) -> list[Figure]:
 
 
 def epoch_seconds(work: Work) -> float:
-    """Return the seconds of the fastest of some epochs of TTQ, data and evaluation included."""
+    """Return the seconds of the fastest of some epochs of TTQ: batches, steps and evaluation.
+
+    What a trial does besides is P8.
+    """
     images = random_images(work.model, TRAINED + VALIDATED, 2 * VALIDATED)
     recipe = work.recipe.model_copy(update={"epochs": EPOCHS})
     batches = TrialBatches(

@@ -17,7 +17,7 @@ from torchvision.io import encode_jpeg
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify, prepared_folder
 from ttq_bench.data.prepared import load_images
-from ttq_bench.data.sources import Source, find_source
+from ttq_bench.data.sources import find_source
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.speed.figures import Bound, Figure

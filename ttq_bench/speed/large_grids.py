@@ -54,9 +54,10 @@ def _run(cache: Path, *words: str | Path) -> Spent:
     environment = os.environ | {"TTQ_BENCH_CACHE": str(cache)}
     most = 0
     started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said, subprocess.Popen(
-        command, stdout=said, stderr=said, env=environment
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdout=said, stderr=said, env=environment) as process,
+    ):
         # Not from rusage: there a child starts with the peak of the process it was forked from.
         while process.poll() is None:
             most = max(most, peak_resident_bytes(process.pid))

@@ -31,15 +31,22 @@ def measure(work: Work, seconds: float) -> list[Figure]:
         count, bound, steps = trials_on_a_gpu(machine, MANY), ON_A_GPU, GPU_STEPS
     else:
         count, bound, steps = machine.cores, NOT_WORSE, STEPS
-    shared = mps.service(print) if bound is ON_A_GPU else nullcontext()
-    with shared, _trainers(work, count, steps) as trainers:
+    shared = mps.service(print) if bound is ON_A_GPU else nullcontext(None)
+    with (
+        _trainers(work, 1, steps) as alone,  # before the service, so not under it
+        shared as computes,
+        _trainers(work, count, steps) as together,
+    ):
 
         def gain() -> float:
-            together = _rate(trainers, machine.cores // count, steps)
-            return together / _rate(trainers[:1], machine.cores, steps)
+            side_by_side = _rate(together, machine.cores // count, steps)
+            return side_by_side / _rate(alone, machine.cores, steps)
 
         ratio = measured_ratio(gain, seconds)
-    what = f"{work.model}: {count} trials side by side over one after the other, trials an hour"
+    how = {None: "", True: " under MPS", False: " in turns"}[computes]
+    what = (
+        f"{work.model}: {count} trials side by side{how} over one after the other, trials an hour"
+    )
     return [ratio_figure("P4", what, ratio, bound)]
 
 

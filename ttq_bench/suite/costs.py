@@ -46,26 +46,36 @@ class Rates:
 
 
 def measured_rates(
-    records: Iterable[TrialRecord], device: str, *, processor: str, instructions: str
+    records: Iterable[TrialRecord],
+    device: str,
+    *,
+    processor: str,
+    instructions: str,
+    gpu: str = "",
 ) -> Rates:
-    """Return the rates that the records of this kind of device and processor show."""
+    """Return the rates that the records of this kind of device and processor, or GPU, show."""
     seen: dict[str, dict[str, list[float]]] = {}
     known: dict[str, TrialSpec | None] = {}  # seeds differ in nothing that costs time
     for record in records:
         spent = _spent_an_epoch(record)
-        here = (record.run.get("device"), record.provenance.get("processor")) == (device, processor)
-        if not here or not 0 < spent < math.inf:
+        if not _made_on(record, device, gpu or processor) or not 0 < spent < math.inf:
             continue
         kind = json.dumps({**record.spec, "seed": 0, "parent": None})
         if kind not in known:
             known[kind] = _spec_of(record)
         if (spec := known[kind]) is not None:
             ratio = spent / epoch_core_seconds(spec, device, instructions)
-            level = record.provenance.get("instructions", UNTOLD)
+            level = instructions if gpu else record.provenance.get("instructions", UNTOLD)
             seen.setdefault(level, {}).setdefault(spec.model, []).append(ratio)
     found = seen.get(instructions) or seen.get(UNTOLD, {})
     corrections = {model: median(ratios) for model, ratios in found.items()}
     return Rates(device, corrections, instructions)
+
+
+def _made_on(record: TrialRecord, device: str, name: str) -> bool:
+    on_gpu = device == "cuda"
+    its_name = record.run.get("device_name") if on_gpu else record.provenance.get("processor")
+    return record.run.get("device") == device and its_name == name
 
 
 def _spent_an_epoch(record: TrialRecord) -> float:

@@ -91,14 +91,20 @@ def make_plan(
     results: ResultsPaths,
     device: str,
     found: Iterable[TrialRecord] | None = None,
+    gpu: str = "",
 ) -> Plan:
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes.
 
-    ``found`` are all records there, for a caller that has read them already.
+    ``found`` are all records there, for a caller that has read them already. ``gpu`` is the name of
+    the one to train on.
     """
     records = {r.trial_id: r for r in (read_records(results) if found is None else found)}
     rates = measured_rates(
-        records.values(), device, processor=processor_name(), instructions=instruction_level()
+        records.values(),
+        device,
+        processor=processor_name(),
+        instructions=instruction_level(),
+        gpu=gpu,
     )
     reasons = _reasons_to_train_anew(records.values())
     code = arithmetic()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ttq_bench.seeding import stream_seed
 from ttq_bench.training.evaluation import Evaluation, evaluate
-from ttq_bench.training.optimizer import make_optimizer
+from ttq_bench.training.optimizer import hold_learning_rate_on_host, make_optimizer
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.schedules import learning_rate
 from ttq_bench.training.steps import Draw, EagerStep, MakeBatch, TrainStep, train_step
@@ -48,7 +48,10 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """One epoch, counted from 1; ``train_loss`` is the mean over its steps, smoothed or not."""
+    """One epoch, counted from 1; ``train_loss`` is the mean over its steps, smoothed or not.
+
+    ``learning_rate`` is that of its last step; ``graphed`` says whether steps were a CUDA graph.
+    """
 
     epoch: int
     learning_rate: float
@@ -56,6 +59,7 @@ class EpochResult:
     validation: Evaluation
     test: Evaluation
     seconds: float
+    graphed: bool
 
 
 @dataclass
@@ -80,6 +84,7 @@ class TrainingState:
         """Take over a saved state."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        hold_learning_rate_on_host(self.optimizer)  # it may have been saved on a GPU
         self.epoch = int(state["epoch"])
         self.history = list(state["history"])
 
@@ -108,7 +113,7 @@ def train(
     All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
     """
     eager = EagerStep(state.model, state.optimizer, recipe, batches.batch, observe)
-    step = train_step(eager, batches.device, constants)
+    step, steps = train_step(eager, batches.device, constants), batches.steps_per_epoch
     while state.epoch < recipe.epochs:
         started = time.perf_counter()
         torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
@@ -120,11 +125,12 @@ def train(
             raise DivergedError(f"validation loss {validation.loss}", state.epoch)
         yield EpochResult(
             epoch=state.epoch,
-            learning_rate=float(state.optimizer.param_groups[0]["lr"]),
+            learning_rate=learning_rate(recipe, state.epoch * steps - 1, steps),
             train_loss=loss,
             validation=validation,
             test=test,
             seconds=time.perf_counter() - started,
+            graphed=step.is_graph,
         )
 
 

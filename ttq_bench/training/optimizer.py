@@ -55,3 +55,11 @@ def hold_learning_rate_on_device(optimizer: torch.optim.Optimizer) -> None:
         group["lr"] = torch.tensor(float(group["lr"]), device=group["params"][0].device)
         if "capturable" in group:  # Adam's count of steps, likewise
             group["capturable"] = True
+
+
+def hold_learning_rate_on_host(optimizer: torch.optim.Optimizer) -> None:
+    """Make the learning rate a number of the host's again, exact from the next time it is set."""
+    for group in optimizer.param_groups:
+        group["lr"] = float(group["lr"])
+        if "capturable" in group:
+            group["capturable"] = False

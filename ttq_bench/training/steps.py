@@ -26,6 +26,8 @@ WARMUP_STEPS = 3  # torch allocates, and libraries choose their kernels, in the 
 class TrainStep(Protocol):
     """Trains one step on the batch of a draw at a learning rate; returns its loss, detached."""
 
+    @property
+    def is_graph(self) -> bool: ...  # noqa: D102
     def __call__(self, draw: Draw, rate: float) -> Tensor: ...  # noqa: D102
 
 
@@ -49,6 +51,7 @@ class EagerStep:
         self.recipe = recipe
         self.make_batch = make_batch
         self.observe = observe
+        self.is_graph = False
 
     def __call__(self, draw: Draw, rate: float) -> Tensor:
         """Train one step."""
@@ -87,6 +90,11 @@ class GraphedStep:
         self.loss = torch.empty(())
         self.is_refused = False
         hold_learning_rate_on_device(step.optimizer)
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether the last step was a graph."""
+        return self.graph is not None
 
     def __call__(self, draw: Draw, rate: float) -> Tensor:
         """Train one step."""
