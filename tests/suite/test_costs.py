@@ -112,9 +112,12 @@ def test_records_of_names_that_are_not_known_are_passed_over(spec, field):
 
 
 def test_a_gpu_counts_by_the_share_that_a_trial_had_of_it(spec):
-    run = {"device": "cuda", "threads": 4, "gpu_share": 0.25}
-    rates = rates_of([record_of(spec, 8.0, run=run)], "cuda")
+    run = {"device": "cuda", "threads": 4, "gpu_share": 0.25, "device_name": "A"}
+    record = record_of(spec, 8.0, run=run, provenance={"processor": "of any host"})
+    hardware = {"processor": HERE, "instructions": LEVEL}
+    rates = measured_rates([record], "cuda", **hardware, gpu="A")
     assert trial_core_seconds(spec, 1, rates) == pytest.approx(2.0)
+    assert not measured_rates([record], "cuda", **hardware, gpu="B").is_measured
 
 
 def test_records_that_tell_no_level_count_only_where_none_of_this_level_is_there(spec):
