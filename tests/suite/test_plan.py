@@ -8,7 +8,7 @@ from tests.suite.conftest import trials_of
 from ttq_bench.files import digest_path, file_digest
 from ttq_bench.records.attempts import claim
 from ttq_bench.records.progress import Progress, write_progress
-from ttq_bench.records.store import publish_record, write_failure
+from ttq_bench.records.store import publish_record, read_records, write_failure
 from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.costs import STARTUP_SECONDS
@@ -113,6 +113,14 @@ def test_weights_that_no_child_needs_any_more_may_be_gone(specs, results):
     for spec in specs:
         publish(results, spec)
     assert states(specs, results) == ["done"] * 3
+
+
+def test_records_that_were_read_already_are_not_read_again(specs, results):
+    publish(results, specs[0])
+    found = list(read_records(results))
+    results.trial(specs[0].trial_id).record.write_text("changed since")
+    plan = make_plan(specs, results, "cpu", found)
+    assert [trial.state for trial in plan.trials] == ["again", "new", "new"]
 
 
 def of_version(spec, version, parent=None):

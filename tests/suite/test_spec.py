@@ -50,7 +50,8 @@ def vars_of(value):
 
 
 def fields(model, prefix=""):
-    pairs = vars_of(model) if is_dataclass(model) else model
+    names = type(model).model_fields if not is_dataclass(model) else ()
+    pairs = vars_of(model) if is_dataclass(model) else [(n, getattr(model, n)) for n in names]
     for name, value in pairs:
         yield prefix + name
         if hasattr(value, "model_fields_set") or is_dataclass(value):
@@ -77,6 +78,16 @@ def test_every_scientific_field_is_tried_below():
 @pytest.mark.parametrize("field", sorted(OTHER))
 def test_the_id_changes_with_every_scientific_field(field):
     assert changed(field, OTHER[field]).trial_id != SPEC.trial_id
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_with_another_field_has_an_id_of_its_own(deep):
+    before = SPEC.trial_id
+    copied = SPEC.model_copy(update={"seed": 1}, deep=deep)
+
+    assert copied.trial_id == changed("seed", 1).trial_id != before
+    assert SPEC.model_copy(deep=deep).trial_id == before
+    assert "trial_id" not in SPEC.resolved()
 
 
 def test_a_field_that_came_later_is_left_out_where_it_has_its_former_meaning():

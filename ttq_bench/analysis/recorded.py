@@ -31,6 +31,7 @@ Plain = bool | int | Number | Name | None
 MOST = 2**53  # whole numbers up to here are exact in every table
 MOST_RHO = 400.0  # |ln| of a ratio of two numbers of float32 is below 200
 KERNEL_SIDES = 4
+_LAYER = pydantic.TypeAdapter(Layer)
 
 
 class Shown(BaseModel):
@@ -199,7 +200,7 @@ def checked_probes(
             and min(kernels.shape) > 0
             and math.prod(kernels.shape) == len(kernels.codes)
             and set(kernels.codes) <= set("+0-")
-            and pydantic.TypeAdapter(Layer).validate_python(kernels.layer)
+            and _LAYER.validate_python(kernels.layer)
         ):
             raise ResultsError(f"{path}: not a probe (kernels that are not of their shape)")
     return probes
@@ -221,7 +222,7 @@ def _is_possible(probe: Probe) -> bool:
 
 def layer_name(name: object) -> str:
     """Return the name of a layer; ``pydantic.ValidationError`` if it is none."""
-    return str(pydantic.TypeAdapter(Layer).validate_python(name))
+    return str(_LAYER.validate_python(name))
 
 
 def first_problem(error: pydantic.ValidationError) -> str:

@@ -61,12 +61,15 @@ def _unfit_values(frame: pd.DataFrame) -> str:
     if empty := [n for n in NEVER_EMPTY if n in frame and frame[n].isna().any()]:
         return f"column {empty[0]!r} has empty rows"
     numbers = frame.select_dtypes("number").astype("float64")
-    if np.isinf(numbers.to_numpy()).any():
+    values = numbers.to_numpy()
+    if np.isinf(values).any():
         return "an infinite number"
-    for name in numbers:
-        low, high = _span(str(name))
-        if ((numbers[name] < low) | (numbers[name] > high)).any():  # NaN is neither
-            return f"a number in column {name!r} that is not between {low:g} and {high:g}"
+    low, high = np.array([_span(str(name)) for name in numbers], float).reshape(-1, 2).T
+    beyond = ((values < low) | (values > high)).sum(axis=0)  # NaN is neither
+    for place in np.flatnonzero(beyond)[:1]:
+        name = str(numbers.columns[place])
+        least, most = _span(name)
+        return f"a number in column {name!r} that is not between {least:g} and {most:g}"
     return ""
 
 

@@ -109,8 +109,10 @@ def _kept(rows: pd.DataFrame) -> float:
 
 def _movements(rows: pd.DataFrame) -> NDArray[np.float64]:
     """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs]."""
+    ordered = rows.sort_values(["layer_index", "epoch"])
+    ends = np.flatnonzero(np.diff(ordered["layer_index"].to_numpy())) + 1
     layers = []
-    for _, layer in rows.sort_values("epoch").groupby("layer_index"):
-        shares = np.abs(np.diff(layer[SHARES].to_numpy(float), axis=0)).sum(axis=1) / 2
-        layers.append([shares, np.abs(np.diff(layer["rho"].to_numpy(float)))])
+    for layer in np.split(ordered[[*SHARES, "rho"]].to_numpy(float), ends):
+        changes = np.abs(np.diff(layer, axis=0))
+        layers.append([changes[:, :-1].sum(axis=1) / 2, changes[:, -1]])
     return np.asarray(np.mean(layers, axis=0), dtype=float)

@@ -16,6 +16,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ttq_bench.files import write_atomically
@@ -108,14 +110,12 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> S
     figure.set_layout_engine("none")
     for axis in figure.axes:
         axis.set_position(tuple(round(value, 6) for value in axis.get_position().bounds))
-    # Not onto the files themselves: one of them may be a link.
-    _write(figure, path, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    _write(figure, path.with_suffix(".svg"), metadata={"Date": None})
+    figure.set_dpi(DOTS_PER_INCH)
+    # Not by savefig, which draws once more before it draws; nor onto the files: one may be a link.
+    png, svg = io.BytesIO(), io.BytesIO()
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
+    write_atomically(path, png.getvalue())
+    write_atomically(path.with_suffix(".svg"), svg.getvalue())
     plt.close(figure)
     return SavedFigure(path, title, caption)
-
-
-def _write(figure: Figure, path: Path, **settings: Any) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:], **settings)
-    write_atomically(path, buffer.getvalue())

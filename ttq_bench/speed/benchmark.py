@@ -8,7 +8,19 @@ import torch
 
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.provenance import processor_name
-from ttq_bench.speed import epochs, gpu, housekeeping, neighbours, packed, peak, roofline, steps
+from ttq_bench.speed import (
+    epochs,
+    gpu,
+    housekeeping,
+    images,
+    large_grids,
+    neighbours,
+    packed,
+    peak,
+    ray_overhead,
+    roofline,
+    steps,
+)
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.peak import Peak
 from ttq_bench.speed.roofline import Place
@@ -75,6 +87,20 @@ def _neighbours(found: Benchmark, seconds: float) -> None:
     found.figures += neighbours.measure(found.work, seconds)
 
 
+def _images(found: Benchmark, seconds: float) -> None:
+    del seconds
+    found.figures += images.measure(found.work)
+
+
+def _ray_overhead(found: Benchmark, seconds: float) -> None:
+    found.figures += ray_overhead.measure(seconds)
+
+
+def _large_grids(found: Benchmark, seconds: float) -> None:
+    del seconds
+    found.figures += large_grids.measure()
+
+
 def _housekeeping(found: Benchmark, seconds: float) -> None:
     del seconds
     found.figures += housekeeping.measure(found.work)
@@ -97,6 +123,9 @@ GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
     "P2": ("a step of each method over full precision", _steps),
     "P3": ("a step's share of the machine's peak", _peak),
     "P4": ("trials side by side against one after the other", _neighbours),
+    "P5": ("the wait for images, and the memory of a further trial", _images),
+    "P6": ("what Ray adds to a trial", _ray_overhead),
+    "P7": ("plan, status and report over many trials", _large_grids),
     "P8": ("evaluation, statistics and checkpoint", _housekeeping),
     "P9": ("a packed network on a CPU against dense and int8", _packed),
     "P10": ("on a GPU: an epoch, and the hours of the paper's table", _gpu),

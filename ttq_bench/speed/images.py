@@ -27,8 +27,10 @@ from ttq_bench.speed.processes import Memory, memory_of
 from ttq_bench.speed.steps import Work
 from ttq_bench.suite.spec import Conversion, Quantization, TrialSpec
 from ttq_bench.ternary.conversion import PAPER_STRATEGY
+from ttq_bench.training.recipe import Recipe
 
 CARD = DATASETS["cifar10"]
+NETWORK = "resnet20"
 DISTINCT = 1_000  # pictures; all others repeat them, which decoding does not notice
 COARSE = 8  # pixels a side that a picture is drawn with: JPEGs of noise would be too long
 PATIENCE_SECONDS = 300.0
@@ -36,7 +38,10 @@ FURTHER_MEGABYTES = Bound("at most", 600.0)
 
 
 def measure(work: Work, train: int = CARD.train_count, test: int = CARD.test_count) -> list[Figure]:
-    """Return the figures of a data set of so many JPEGs in a cache of its own."""
+    """Return the figures of a data set of so many JPEGs in a cache of its own.
+
+    The trials are of ``NETWORK``, which takes such images, with the recipe of ``work``.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pictures(folder, train, test)
@@ -49,9 +54,9 @@ def measure(work: Work, train: int = CARD.train_count, test: int = CARD.test_cou
         mapping = fastest(lambda: load_images(source, identity, folder), cpu)
         files = prepared_folder(identity, folder).glob("*.npy")
         shared = sum(path.stat().st_size for path in files)
-        trained, evaluated = further_trial(work, identity, folder)
+        trained, evaluated = further_trial(work.recipe, identity, folder)
     what = f"{train + test:,} JPEG images"
-    further = f"a further trial of {work.model}, {work.recipe.precision}"
+    further = f"a further trial of {NETWORK}, {work.recipe.precision}"
     return [
         Figure("P5", f"{what} decoded and kept, once a machine", decoding, "s"),
         Figure("P5", f"{what} mapped by a later trial", mapping, "s"),
@@ -79,12 +84,12 @@ def write_pictures(folder: Path, train: int, test: int) -> None:
         parquet.write_table(table, folder / f"{split}.parquet", row_group_size=len(contents))
 
 
-def further_trial(work: Work, identity: Identity, folder: Path) -> tuple[Memory, Memory]:
+def further_trial(recipe: Recipe, identity: Identity, folder: Path) -> tuple[Memory, Memory]:
     """Return the memory of the second of two trials after some steps, and after an evaluation."""
     spec = TrialSpec(
         protocol="speed", dataset=identity.name, data_fingerprint=identity.fingerprint,
-        validation_count=min(CARD.validation_count, identity.train_count // 2), model=work.model,
-        seed=0, recipe=work.recipe,
+        validation_count=min(CARD.validation_count, identity.train_count // 2), model=NETWORK,
+        seed=0, recipe=recipe,
         quantization=Quantization(
             method="ttq", strategy=PAPER_STRATEGY, conversion=Conversion()
         ),

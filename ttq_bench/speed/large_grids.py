@@ -33,10 +33,10 @@ def measure(seeds: int = SEEDS, reported_seeds: int = REPORTED_SEEDS) -> list[Fi
         folder = Path(name)
         large = write_grid(folder / "large", seeds=seeds, variants=1)
         where = ("--results", large.results)
-        plan = _run(folder, "plan", large.suite, *where, "--data-dir", folder)
-        status = _run(folder, "status", *where)
+        plan = run_command(folder, "plan", large.suite, *where, "--data-dir", folder)
+        status = run_command(folder, "status", *where)
         small = write_grid(folder / "small", seeds=reported_seeds, variants=reported_seeds)
-        report = _run(folder, "report", "--results", small.results)
+        report = run_command(folder, "report", "--results", small.results)
     many, few = f"{len(large.specs):,} trials", f"{len(small.specs):,} trials of {EPOCHS} epochs"
     return [
         Figure("P7", f"plan, {many}", plan.seconds, "s", bound=ANSWER_SECONDS),
@@ -48,7 +48,7 @@ def measure(seeds: int = SEEDS, reported_seeds: int = REPORTED_SEEDS) -> list[Fi
     ]
 
 
-def _run(cache: Path, *words: str | Path) -> Spent:
+def run_command(cache: Path, *words: str | Path) -> Spent:
     """Run a command to its end; ``TtqBenchError`` with what it said if it fails."""
     command = [sys.executable, "-m", "ttq_bench.cli", *map(str, words)]
     environment = os.environ | {"TTQ_BENCH_CACHE": str(cache)}

@@ -5,8 +5,7 @@ those. So two bits a weight save bytes, and no time on a CPU; the figures say wh
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import take_turns
+from ttq_bench.speed.pairing import one_thread, take_turns
 from ttq_bench.speed.runtimes import Runtime, other_runtimes
 from ttq_bench.speed.steps import Work
 from ttq_bench.suite.spec import Conversion, Quantization, TrialSpec
@@ -41,7 +40,7 @@ LEFT_OUT = (
 def measure(work: Work, seconds: float) -> tuple[list[Figure], list[str]]:
     """Return the figures, and in sentences what they leave out: all of it on one core."""
     work = replace(work, device=torch.device("cpu"))
-    with _one_thread(), tempfile.TemporaryDirectory() as folder:
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
         model, images = _ternary(work), _images(work)
         files = Path(folder) / "packed.safetensors", Path(folder) / "dense.safetensors"
         figures = _bytes_and_load(work, model, files, seconds / 6)
@@ -55,17 +54,6 @@ def measure(work: Work, seconds: float) -> tuple[list[Figure], list[str]]:
             figures += ratios
             notes.append(sentence)
     return figures, notes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one core: threads of several runtimes in turn would wait for each other's ends."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _ternary(work: Work) -> nn.Module:

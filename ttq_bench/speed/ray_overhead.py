@@ -6,13 +6,11 @@ until the driver knows of its record. How long the epochs took is in the record.
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-
-import torch
 
 from ttq_bench.analysis.recorded_tables import checked_table
 from ttq_bench.analysis.statistics import Estimate, estimate
@@ -27,7 +25,7 @@ from ttq_bench.execution.scheduler import Scheduler
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import FEWEST_ROUNDS, ratio_of
+from ttq_bench.speed.pairing import FEWEST_ROUNDS, one_thread, ratio_of
 from ttq_bench.suite.plan import make_plan
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.recipe import Recipe
@@ -69,7 +67,7 @@ class Place:
 
 def measure(seconds: float) -> list[Figure]:
     """Return what Ray adds, by trials of both kinds in turn, and its start, which is once a run."""
-    with tempfile.TemporaryDirectory() as name, _threads_kept():
+    with tempfile.TemporaryDirectory() as name, one_thread():
         folder = Path(name)
         make_spec = _specs(folder)
         started = time.perf_counter()
@@ -81,7 +79,7 @@ def measure(seconds: float) -> list[Figure]:
             start = time.perf_counter() - started
             places = Place(ray, results), Place(InProcessBackend(bool), folder / "inprocess")
             pairs = _pairs(places, make_spec, folder, seconds)
-    return [*_figures(pairs), Figure("P6", "Ray's own start, once a run", start, "s")]
+    return [*figures_of(pairs), Figure("P6", "Ray's own start, once a run", start, "s")]
 
 
 def _specs(folder: Path) -> Callable[[int], TrialSpec]:
@@ -112,7 +110,8 @@ def _pairs(
     raise AssertionError("seeds do not end")
 
 
-def _figures(pairs: Sequence[tuple[Ran, Ran]]) -> list[Figure]:
+def figures_of(pairs: Sequence[tuple[Ran, Ran]]) -> list[Figure]:
+    """Return what trials on Ray and in this process say, pair by pair."""
     ratio = ratio_of([ray.epochs / here.epochs for ray, here in pairs])
     what = "a trial beside its epochs (submitted to first step, last step to record)"
     return [
@@ -126,13 +125,3 @@ def _figures(pairs: Sequence[tuple[Ran, Ran]]) -> list[Figure]:
 def _seconds(quantity: str, values: Sequence[float], bound: Bound | None = None) -> Figure:
     found: Estimate = estimate(values)
     return Figure("P6", quantity, found.mean, "s", found.low, found.high, found.n, bound)
-
-
-@contextmanager
-def _threads_kept() -> Iterator[None]:
-    """A trial in this process sets the number of its threads; set it back afterwards."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
