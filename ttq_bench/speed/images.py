@@ -3,6 +3,7 @@
 import multiprocessing
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -32,6 +33,7 @@ from ttq_bench.training.recipe import Recipe
 CARD = DATASETS["cifar10"]
 NETWORK = "resnet20"
 DISTINCT = 1_000  # pictures; all others repeat them, which decoding does not notice
+QUALITY = 95
 COARSE = 8  # pixels a side that a picture is drawn with: JPEGs of noise would be too long
 PATIENCE_SECONDS = 300.0
 FURTHER_MEGABYTES = Bound("at most", 600.0)
@@ -76,7 +78,9 @@ def write_pictures(folder: Path, train: int, test: int) -> None:
     torch.manual_seed(0)
     coarse = torch.rand(min(DISTINCT, train), channels, COARSE, COARSE)
     pictures = (255 * F.interpolate(coarse, (height, width), mode="bicubic")).clamp(0, 255).byte()
-    contents = [bytes(encode_jpeg(picture, quality=95).numpy()) for picture in pictures]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The image decoding", DeprecationWarning)
+        contents = [bytes(encode_jpeg(picture, quality=QUALITY).numpy()) for picture in pictures]
     for split, count in (("train", train), ("test", test)):
         structs = [{"bytes": contents[i % len(contents)], "path": None} for i in range(count)]
         labels = [i % CARD.classes for i in range(count)]
