@@ -16,6 +16,7 @@ from ttq_bench.commands.options import (
     add_speed_options,
     add_submit_options,
     add_suite_options,
+    results_place,
     with_signs,
 )
 from ttq_bench.errors import TtqBenchError
@@ -87,12 +88,12 @@ def _add_runs(commands: Commands) -> None:
 
 def _add_readers(commands: Commands) -> None:
     status = commands.add_parser("status", help="count what a results folder holds")
-    add_results_option(status)
+    add_results_option(status, results_place)
     status.add_argument("--json", action="store_true", help="print the status as JSON")
     status.set_defaults(command=_status)
 
     report = commands.add_parser("report", help="draw tables, figures and summary from the records")
-    add_results_option(report)
+    add_results_option(report, results_place)
     report.add_argument("--readme", type=Path, help="also refresh the generated block in this file")
     report.set_defaults(command=_report)
 
@@ -137,15 +138,15 @@ def _add_measurements(commands: Commands) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import plan
+    from ttq_bench.commands import at_url, plan
 
-    return plan.show(options)
+    return at_url.in_step(plan.show, options)
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import run
+    from ttq_bench.commands import at_url, run
 
-    return run.run(options)
+    return at_url.in_step(run.run, options)
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -155,15 +156,15 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import status
+    from ttq_bench.commands import at_url, status
 
-    return status.show(options)
+    return at_url.in_step(status.show, options)
 
 
 def _report(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import report
+    from ttq_bench.commands import at_url, report
 
-    return report.write(options)
+    return at_url.in_step(report.write, options)
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -32,8 +32,6 @@ def refused(words, capsys):
     [
         ("results", "got 'results'; a relative one would lie in the job's own folder"),
         ("", "got ''; a relative one would lie in the job's own folder"),
-        ("s3://bucket/results", "got the URL 's3://bucket/results'; object storage cannot be used"),
-        ("gs://me:secret@bucket", "got the URL 'gs://***@bucket'"),
     ],
 )
 def test_a_path_that_the_nodes_do_not_share_is_refused(option, given, reason, capsys):
@@ -42,6 +40,18 @@ def test_a_path_that_the_nodes_do_not_share_is_refused(option, given, reason, ca
     assert code == 2
     assert f"argument {option}: expected an absolute path" in told
     assert reason in told
+
+
+def test_results_may_be_below_a_url_but_images_may_not(capsys):
+    words = ["suite.yaml", *ADDRESS, "--results", "s3://bucket/results"]
+    code, told = refused([*words, "--data-dir", "s3://bucket/images"], capsys)
+    assert code == 2
+    assert "got the URL 's3://bucket/images'; images cannot be read from object storage" in told
+    code, told = refused([*words, "--results", "gs://me:secret@bucket"], capsys)
+    assert code == 2
+    assert "gs://***@bucket: is no place for results" in told
+    options = make_parser().parse_args(["submit", *words])
+    assert "--results s3://bucket/results" in entrypoint(options)
 
 
 @pytest.mark.parametrize(

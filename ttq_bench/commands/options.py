@@ -9,6 +9,7 @@ from typing import TypeVar
 from ttq_bench.data.catalog import FOLDER
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_address import dashboard_url, host_and_port, resolved
+from ttq_bench.records.objects import checked_url, is_url
 from ttq_bench.text import seconds_in, without_credentials
 
 DATA_DIR = Path("data")
@@ -20,7 +21,7 @@ T = TypeVar("T")
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to run, on which images, with what."""
     _add_suite(parser)
-    add_results_option(parser)
+    add_results_option(parser, results_place)
     add_data_option(parser)
     parser.add_argument("--backend", choices=("ray", "inprocess"), default="ray")
 
@@ -44,8 +45,8 @@ def add_submit_options(parser: argparse.ArgumentParser) -> None:
         help="the cluster's dashboard, for example http://head:8265",
     )  # fmt: skip
     parser.add_argument(
-        "--results", type=shared_path, required=True, metavar="PATH",
-        help="results folder, an absolute path on storage that all nodes share",
+        "--results", type=shared_place, required=True, metavar="PLACE",
+        help="results: an absolute path on storage that all nodes share, or s3:// or gs://",
     )  # fmt: skip
     parser.add_argument("--data-dir", type=shared_path, metavar="PATH", help="the same for images")
     parser.add_argument("--python", default="python", help="Python of the cluster's nodes")
@@ -126,9 +127,14 @@ def add_doctor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the tables as JSON")
 
 
-def add_results_option(parser: argparse.ArgumentParser) -> None:
-    """Add: the results folder."""
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+def add_results_option(
+    parser: argparse.ArgumentParser, read: Callable[[str], Path | str] | None = None
+) -> None:
+    """Add: the results folder; ``read`` is ``results_place`` where they may be below a URL."""
+    also = ", or s3://BUCKET/PREFIX (gs://...)" if read else ""
+    parser.add_argument(
+        "--results", type=read or folder, default=Path("results"), help=f"results folder{also}"
+    )
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -172,12 +178,32 @@ def dashboard(text: str) -> str:
     return _read(dashboard_url, text)
 
 
+def results_place(text: str) -> Path | str:
+    """Return where results are: the path of a folder, or a URL of object storage as text."""
+    return _read(checked_url, text) if is_url(text) else Path(text)
+
+
+def folder(text: str) -> Path:
+    """Return the path of a folder; a URL would be taken for one with strange names."""
+    if is_url(text):
+        raise argparse.ArgumentTypeError(
+            f"expected a folder, got the URL {without_credentials(text)!r}; run, plan, status,"
+            " report and submit take one, for this command copy what is there into a folder"
+        )
+    return Path(text)
+
+
+def shared_place(text: str) -> Path | str:
+    """Return where all nodes of a cluster find results: an absolute path, or a URL."""
+    return _read(checked_url, text) if is_url(text) else shared_path(text)
+
+
 def shared_path(text: str) -> Path:
     """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
-    if "://" in text:
+    if is_url(text):
         raise argparse.ArgumentTypeError(
-            f"expected an absolute path, got the URL {without_credentials(text)!r}; object storage"
-            " cannot be used yet"
+            f"expected an absolute path, got the URL {without_credentials(text)!r}; images cannot"
+            " be read from object storage"
         )
     if not Path(text).is_absolute():
         raise argparse.ArgumentTypeError(

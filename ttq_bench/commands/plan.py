@@ -2,11 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
+from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source
@@ -18,6 +19,7 @@ from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
+from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.text import duration, printable
 
 MOST_SIDE = 64  # of images whose trials are known to fit beside others on one GPU
@@ -56,8 +58,10 @@ def prepare(options: argparse.Namespace) -> Prepared:
     specs = expand(suite, identities, str(options.suite))
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.
+    found = list(checked_records(results))
+    _bring_parents(specs, options)
     gpu = machine.gpu_name if device == "cuda" else ""
-    plan = make_plan(specs, results, device, checked_records(results), gpu)
+    plan = make_plan(specs, results, device, found, gpu)
     if any(MODELS[model].image_shape[1] > MOST_SIDE for model in suite.models):
         machine = replace(machine, shares_gpus=False)
     shares = share(
@@ -66,6 +70,14 @@ def prepare(options: argparse.Namespace) -> Prepared:
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
     return Prepared(suite, profile, data_dir, sources, identities, plan, machine, device, shares)
+
+
+def _bring_parents(specs: Sequence[TrialSpec], options: argparse.Namespace) -> None:
+    """Bring the weights that trials without a record are to start from."""
+    results = ResultsPaths(options.results)
+    missing = [spec for spec in specs if not results.trial(spec.trial_id).record.exists()]
+    for parent in sorted({spec.parent for spec in missing if spec.parent}):
+        folder_of(options).bring_states(results.trial(parent), weights_alone=True)
 
 
 def _check_counts(identities: dict[str, Identity]) -> None:
@@ -91,11 +103,11 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_as_json(prepared), indent=2))
     else:
-        print(printable("\n".join(describe(prepared, options.results))))
+        print(printable("\n".join(describe(prepared, options.url or options.results))))
     return 0
 
 
-def describe(prepared: Prepared, results: Path) -> Iterable[str]:
+def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
     """Yield the lines of the plan: what, on which images, what is done, how long."""
     plan, suite = prepared.plan, prepared.suite
     profile = f", profile {prepared.profile}" if prepared.profile else ""

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ttq_bench.commands.at_url import folder_of
 from ttq_bench.files import remove_temporaries
 
 
@@ -16,5 +17,6 @@ def write(options: argparse.Namespace) -> int:
         remove_temporaries(folder)
     if readme is not None:
         remove_temporaries(readme.parent, f".{readme.name}.*.tmp")
-    print(f"summary: {summary}")
+    folder_of(options).post_report()
+    print(f"summary: {f'{options.url}/{summary.name}' if options.url else summary}")
     return 0

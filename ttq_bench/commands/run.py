@@ -16,7 +16,7 @@ from ttq_bench.commands.plan import Prepared, describe, prepare
 from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import Source, find_source
-from ttq_bench.errors import TrialsFailedError
+from ttq_bench.errors import BusyError, TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.resources import Shares, share
@@ -41,14 +41,15 @@ def run(options: argparse.Namespace) -> int:
     told = []
     if options.backend == "ray" and prepared.plan.pending:
         told = notes(options.address, options.device)
-    for line in (*describe(prepared, options.results), *told):
+    for line in (*describe(prepared, options.url or options.results), *told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
     if tally.left:
-        console.print(f"`ttq-bench report --results {options.results}` draws what is there so far")
+        place = options.url or options.results
+        console.print(f"`ttq-bench report --results {place}` draws what is there so far")
     elif not options.no_report:
         report.write(options)
     return _conclude(tally, stop, options, console)
@@ -86,7 +87,9 @@ def _run_pending(
             PlannedSuite(suite.name, _noted_profile(prepared, options), suite.title, names),
             settings=_settings(prepared, options),
             shares=shares,
-            make_backend=backend_maker(options.backend, _cluster(prepared, options), results, stop),
+            make_backend=backend_maker(
+                options.backend, _cluster(prepared, options), results, stop, options.url
+            ),
             stop=stop,
             console=console,
         )
@@ -141,6 +144,7 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
         backend=options.backend,
         histogram_epochs=prepared.suite.histogram_epochs,
         arithmetic=arithmetic(),
+        url=options.url,
     )
 
 
@@ -171,6 +175,8 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
         why = "time limit" if stop.out_of_time() else "by the stop file"
         if stop.signal_number is not None:
             why = signal.Signals(stop.signal_number).name
+        elif stop.is_replaced:
+            raise BusyError(f"{results.root}: another run has taken over there; this one ended")
         console.print(
             f"stopped ({why}); {len(tally.left)} trials are not finished;"
             " run the same command again: they go on at their last whole epoch",

@@ -32,7 +32,10 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(status, indent=2))
         return 0
-    print(f"{results.root}: " + ", ".join(f"{n} {kind}" for kind, n in status["counts"].items()))
+    print(
+        f"{options.url or results.root}: "
+        + ", ".join(f"{n} {kind}" for kind, n in status["counts"].items())
+    )
     for sentence in status["left_out"]:
         print(f"  {sentence}")
     for row in status["unfinished"]:

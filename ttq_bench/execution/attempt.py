@@ -7,6 +7,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.execution.outcome import Ended, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.mirror import kept_in
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.spec import TrialSpec
@@ -33,8 +34,10 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
         reason = without_credentials(str(error) if expected else repr(error))
         cause = cause_of(error)
         try:
-            write_failure(results.trial(spec.trial_id), reason, trace, spec.resolved())
-        except OSError as unwritable:
+            paths = results.trial(spec.trial_id)
+            write_failure(paths, reason, trace, spec.resolved())
+            kept_in(results, settings.url).post(paths.failure)
+        except (OSError, TtqBenchError) as unwritable:
             reason += f" (and failure.json could not be written: {unwritable})"
         return Ended(spec.trial_id, "failed", reason, cause)
     return Ended(spec.trial_id, outcome)

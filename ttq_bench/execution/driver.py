@@ -1,5 +1,6 @@
 """One run of a plan: signals, the time limit, the backend, under the lock of its folder."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -10,7 +11,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from ttq_bench.errors import no_ray
+from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.lock import locked
@@ -18,6 +19,8 @@ from ttq_bench.execution.monitor import Monitor
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
+from ttq_bench.execution.url_lock import held_at_url
+from ttq_bench.records.mirror import Folder, kept_in
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.store import remove_leftovers
@@ -31,14 +34,19 @@ TIME_LIMIT_MARGIN_SECONDS = FAREWELL_SECONDS + 5.0
 
 @dataclass
 class Stop:
-    """Why a run should end before its time, if it should: a signal's number or the time limit."""
+    """Why a run should end before its time: a signal's number, the time limit, another driver."""
 
     deadline: float | None = None
     signal_number: int | None = None
+    is_replaced: bool = False
 
     def requested(self) -> bool:
         """Return whether to end now."""
-        return self.signal_number is not None or self.out_of_time()
+        return self.signal_number is not None or self.out_of_time() or self.is_replaced
+
+    def replace(self) -> None:
+        """Note that another driver has taken over."""
+        self.is_replaced = True
 
     def out_of_time(self) -> bool:
         """Return whether the time limit is reached."""
@@ -57,7 +65,10 @@ def run_plan(
 ) -> Tally:
     """Note the plan, run what is pending, return the tally; one driver a folder at a time."""
     results = ResultsPaths(settings.results)
-    with locked(results) as ahead, _signals(stop):
+    folder = kept_in(results, settings.url)
+    follow = settings.backend == "ray"  # its nodes may be other machines
+    held = held_at_url(folder, stop.replace, console.print, follow=follow)
+    with locked(results) as ahead, _signals(stop), held:
         if ahead > CLOCK_SECONDS:
             console.print(
                 f"{results.root}: was last used {duration(ahead)} from now, so the clock went back;"
@@ -66,22 +77,26 @@ def run_plan(
             )  # fmt: skip
         results.stop_file.unlink(missing_ok=True)
         remove_leftovers(results)
-        write_planned(results, planned)
+        folder.post(results.stop_file, write_planned(results, planned))
         if not plan.pending:
             return Tally()
         backend = make_backend()
         monitor = Monitor(plan, results, shares.workers, console)
-        with monitor, _watch(stop, results):
-            scheduler = Scheduler(plan, backend, settings, shares, stop.requested, monitor.tell)
+        with monitor, _watch(stop, results, folder):
+            scheduler = Scheduler(
+                plan, backend, settings, shares, stop.requested, monitor.tell, folder
+            )
             try:
                 return scheduler.run()
             finally:
                 backend.close()
                 results.stop_file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
+                    folder.post(results.stop_file)
 
 
 def backend_maker(
-    name: str, options: ClusterOptions, results: ResultsPaths, stop: Stop
+    name: str, options: ClusterOptions, results: ResultsPaths, stop: Stop, url: str = ""
 ) -> Callable[[], Backend]:
     """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
 
@@ -93,7 +108,7 @@ def backend_maker(
             from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
         except ImportError as error:
             raise no_ray(error) from error
-        return RayBackend(options, results)
+        return RayBackend(options, results, kept_in(results, url))
 
     return make
 
@@ -117,7 +132,7 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def _watch(stop: Stop, results: ResultsPaths) -> Iterator[None]:
+def _watch(stop: Stop, results: ResultsPaths, folder: Folder) -> Iterator[None]:
     """Write the stop file as soon as a stop is requested, whatever the main thread waits for."""
     over = threading.Event()
 
@@ -125,6 +140,8 @@ def _watch(stop: Stop, results: ResultsPaths) -> Iterator[None]:
         while not over.wait(0.2):
             if stop.requested():
                 results.stop_file.touch()
+                with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
+                    folder.post(results.stop_file)
                 return
 
     thread = threading.Thread(target=watch, daemon=True)

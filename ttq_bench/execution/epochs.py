@@ -156,12 +156,13 @@ class EpochLoop:
         kept = Checkpoints(attempt.checkpoints).save(
             state.epoch,
             {**state.state_dict(), "made_by": asdict(self.made_by)},
-            self.heartbeat.check,
+            self.heartbeat.fence,
         )
         if kept == KEEP:  # those of older attempts are of no use any more
             for number in attempt_numbers(attempt.trial):
                 if number < attempt.number:
                     shutil.rmtree(attempt.trial.attempt(number).folder, ignore_errors=True)
+        self.heartbeat.folder.keep(attempt)
 
     def progress(self, state: TrainingState, share: float) -> Progress:
         """Return where the trial is, ``share`` of an epoch after its last whole one."""

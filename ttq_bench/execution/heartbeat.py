@@ -12,19 +12,25 @@ import time
 from types import TracebackType
 from typing import Self
 
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.outcome import SupersededError
 from ttq_bench.records.attempts import why_over
+from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import AttemptPaths
 from ttq_bench.records.progress import Progress, write_progress
 
 BEAT_SECONDS = 1.0
+POST_SECONDS = 10.0  # between two looks at the URL of the results, if they have one
 
 
 class Heartbeat:
     """Writes the progress of an attempt while a ``with`` block lasts."""
 
-    def __init__(self, attempt: AttemptPaths, progress: Progress) -> None:
+    def __init__(
+        self, attempt: AttemptPaths, progress: Progress, folder: Folder | None = None
+    ) -> None:
         self.attempt = attempt
+        self.folder = folder or Folder()
         self.progress = progress
         self.lock = threading.Lock()
         self.over = threading.Event()
@@ -45,6 +51,7 @@ class Heartbeat:
         self.thread.join()
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
             write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
+        self._post()
 
     def write(self, progress: Progress) -> None:
         """Write the progress now."""
@@ -54,12 +61,26 @@ class Heartbeat:
             write_progress(self.attempt, self.progress)
 
     def check(self) -> None:
-        """Raise ``SupersededError`` if this attempt must not write; call it before each write."""
+        """Raise ``SupersededError`` if this attempt must not write, as far as is known here."""
         if reason := why_over(self.attempt):
             raise SupersededError(reason)
 
+    def fence(self) -> None:
+        """Ask at the URL, too, if results have one, and ``check``; call it before each write."""
+        self.folder.bring_leases(self.attempt)
+        self.check()
+
+    def _post(self) -> None:
+        with contextlib.suppress(OSError, TtqBenchError):  # the next checkpoint will tell
+            self.folder.post(self.attempt.progress)
+            self.folder.bring_leases(self.attempt)
+
     def _beat(self) -> None:
+        posted = 0.0
         while not self.over.wait(BEAT_SECONDS):
             # A disk that is full for a moment is no reason to end; the next checkpoint will tell.
             with contextlib.suppress(OSError):
                 self.write(self.progress)
+            if time.monotonic() - posted > POST_SECONDS:
+                self._post()
+                posted = time.monotonic()

@@ -15,7 +15,7 @@ import ray
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ttq_bench.errors import ClusterError
+from ttq_bench.errors import ClusterError, TtqBenchError
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
@@ -27,6 +27,7 @@ from ttq_bench.execution.unseen import Unseen
 from ttq_bench.execution.watchdog import Watchdog
 from ttq_bench.execution.workers import Sign, end_here, leave_sign
 from ttq_bench.records.attempts import End, Lease, note_end, this_host
+from ttq_bench.records.mirror import Folder, kept_in
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 
@@ -41,8 +42,9 @@ NODE_LOST = (
 @ray.remote(max_calls=1, max_retries=0)
 def _run(spec: TrialSpec, settings: RunSettings, task: str) -> Ended:
     node = ray.get_runtime_context().get_node_id()
-    paths = ResultsPaths(settings.results).trial(spec.trial_id)
-    leave_sign(paths, Sign(task, this_host(), os.getpid(), node))
+    results = ResultsPaths(settings.results)
+    sign = Sign(task, this_host(), os.getpid(), node)
+    leave_sign(results.trial(spec.trial_id), sign, kept_in(results, settings.url))
     return attempt(spec, replace(settings, node=node), lambda: False)
 
 
@@ -54,10 +56,13 @@ def _kill(process: int, trial_id: str) -> None:
 class RayBackend:
     """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
-    def __init__(self, options: ClusterOptions, results: ResultsPaths) -> None:
+    def __init__(
+        self, options: ClusterOptions, results: ResultsPaths, folder: Folder | None = None
+    ) -> None:
         connect(options)
         self.options = options
         self.results = results
+        self.folder = folder or Folder()
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.unseen = Unseen()
@@ -163,9 +168,10 @@ class RayBackend:
         trial_id = self.running.pop(reference)
         number = self.watchdog.attempt_number(trial_id)
         self.watchdog.end(trial_id)
-        with contextlib.suppress(OSError):  # a note for readers: the trial goes on without it
+        with contextlib.suppress(OSError, TtqBenchError):  # for readers: it goes on without it
             if number:
-                note_end(self.results.trial(trial_id).attempt(number), End(cause, note or message))
+                given_up = self.results.trial(trial_id).attempt(number)
+                note_end(given_up, End(cause, note or message), self.folder.create)
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause)

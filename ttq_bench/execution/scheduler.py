@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.backends import Backend, Task
 from ttq_bench.execution.outcome import MOST_ATTEMPTS, Cause, Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import RunSettings
+from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
@@ -51,6 +53,7 @@ class Scheduler:
     shares: Shares
     should_stop: Callable[[], bool]
     tell: Callable[[str], None]
+    folder: Folder = field(default_factory=Folder)
     tally: Tally = field(default_factory=Tally)
     failures: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     alone: set[str] = field(default_factory=set)
@@ -151,9 +154,10 @@ class Scheduler:
         reason = ended.message
         if cause != "error":
             reason = f"{WORDS[cause]} {count} times; at last: {ended.message}"
-            with contextlib.suppress(OSError):  # told below all the same
+            with contextlib.suppress(OSError, TtqBenchError):  # told below all the same
                 paths = ResultsPaths(self.settings.results).trial(name)
                 write_failure(paths, reason, "", trial.spec.resolved())
+                self.folder.post(paths.failure)
         self.tally.failed[name] = reason
         self.tell(f"{name}: failed: {reason}")
         return []

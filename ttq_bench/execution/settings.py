@@ -13,7 +13,7 @@ class RunSettings:
 
     Histograms of latent weights are kept for ``histogram_epochs``, beside the first and the last.
     ``arithmetic`` is that of the driver's code (empty: not compared), ``node`` is where Ray runs
-    the trial.
+    the trial. With a ``url``, ``results`` is the folder that each machine keeps in step with it.
     """
 
     results: Path
@@ -26,6 +26,7 @@ class RunSettings:
     histogram_epochs: tuple[int, ...] = ()
     arithmetic: str = ""
     node: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,11 @@ from ttq_bench.records.attempts import (
     this_host,
     why_superseded,
 )
+from ttq_bench.records.mirror import kept_in
 from ttq_bench.records.paths import AttemptPaths, ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.store import publish_record
+from ttq_bench.records.store import record_files_of
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.checkpoints import save_state
 from ttq_bench.training.loop import TrainingState
@@ -47,7 +48,11 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
     attempt takes over, ``TtqBenchError`` for what the user can mend, and lets everything else
     through: the caller leaves ``failure.json``. How it ended is noted beside the lease.
     """
-    paths = ResultsPaths(settings.results).trial(spec.trial_id)
+    results = ResultsPaths(settings.results)
+    paths, folder = results.trial(spec.trial_id), kept_in(results, settings.url)
+    folder.bring_states(paths)
+    if spec.parent is not None:
+        folder.bring_states(results.trial(spec.parent), weights_alone=True)
     last = read_progress(paths) or Progress(0, spec.recipe.epochs, 0.0, None, None, 0.0)
     made_by = arithmetic()
     if settings.arithmetic not in ("", made_by):
@@ -57,17 +62,17 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     lease = Lease(this_host(), os.getpid(), settings.node, made_by, now)
-    attempt = claim(paths, lease)
+    attempt = claim(paths, lease, folder.create)
     try:
-        with Heartbeat(attempt, last) as heartbeat:
+        with Heartbeat(attempt, last, folder) as heartbeat:
             started_with = replace(settings, arithmetic=made_by)
             with own_stream(torch.device(settings.device)):
                 return _attempted(spec, started_with, should_stop, heartbeat)
     except Exception as raised:
         error = _in_other_hands(attempt) or raised
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)
-        with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
-            note_end(attempt, End(cause, _in_words(error)))
+        with contextlib.suppress(OSError, TtqBenchError):  # what failed before it is told
+            note_end(attempt, End(cause, _in_words(error)), folder.create)
         if error is raised:
             raise
         raise error from raised
@@ -105,10 +110,12 @@ def _attempted(
     )
     outcome = EpochLoop(spec, settings, should_stop, heartbeat, made_by).train(state, batches)
     if outcome == "stopped":
-        note_end(heartbeat.attempt, End("stopped", "the run was asked to end"))
+        end = End("stopped", "the run was asked to end")
+        note_end(heartbeat.attempt, end, heartbeat.folder.create)
         return outcome
     weights = {"model": state.model.state_dict()}
-    save_state(heartbeat.attempt.weights, weights, heartbeat.check)
+    save_state(heartbeat.attempt.weights, weights, heartbeat.fence)
+    heartbeat.folder.keep(heartbeat.attempt)
     record = make_record(
         spec,
         state,
@@ -118,7 +125,7 @@ def _attempted(
         steps_per_epoch=batches.steps_per_epoch,
         earlier_ends=earlier_ends(heartbeat.attempt),
     )
-    heartbeat.check()
+    heartbeat.fence()
     _publish(heartbeat, record, state)
     return outcome
 
@@ -129,4 +136,4 @@ def _publish(heartbeat: Heartbeat, record: TrialRecord, state: TrainingState) ->
         "scales.parquet": scale_rows(state),
         "histograms.parquet": histogram_rows(state),
     }
-    publish_record(heartbeat.attempt.trial, record, tables)
+    heartbeat.folder.publish(heartbeat.attempt.trial, record_files_of(record, tables))

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pydantic
 
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.files import write_atomically
+from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import TrialPaths
 
 
@@ -30,10 +32,11 @@ class Sign:
 _SIGN = pydantic.TypeAdapter(Sign)
 
 
-def leave_sign(paths: TrialPaths, sign: Sign) -> None:
+def leave_sign(paths: TrialPaths, sign: Sign, folder: Folder | None = None) -> None:
     """Say that a worker has taken up a task of the trial."""
-    with contextlib.suppress(OSError):  # the claim meets it again, and tells
+    with contextlib.suppress(OSError, TtqBenchError):  # the claim meets it again, and tells
         write_atomically(_path(paths), json.dumps(asdict(sign)).encode())
+        (folder or Folder()).post(_path(paths))
 
 
 def read_sign(paths: TrialPaths, task: str) -> Sign | None:

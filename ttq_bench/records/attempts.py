@@ -8,8 +8,10 @@ before it writes a checkpoint, weights or a record, and ends. No clock decides a
 import hashlib
 import json
 import re
+import secrets
 import socket
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,18 +22,23 @@ from ttq_bench.records.paths import AttemptPaths, TrialPaths
 
 LEASE = re.compile(r"(\d{6})\.lease\.json")
 Form = TypeVar("Form")
+Create = Callable[[Path, bytes], bool]
 MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not do as it is told
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds an attempt: process on host (and Ray's node), with which code, since when."""
+    """Who holds an attempt: process on host (and Ray's node), with which code, since when.
+
+    ``token`` tells two leases apart that say the same: process 1 of two containers of one name.
+    """
 
     host: str
     process: int
     node: str
     arithmetic: str
     claimed: str
+    token: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,14 @@ class End:
 _LEASE, _END = pydantic.TypeAdapter(Lease), pydantic.TypeAdapter(End)
 
 
-def claim(paths: TrialPaths, lease: Lease) -> AttemptPaths:
-    """Return a new attempt, the newest of all: every other one is superseded from now on."""
+def claim(paths: TrialPaths, lease: Lease, create: Create = publish_once) -> AttemptPaths:
+    """Return a new attempt, the newest of all: every other one is superseded from now on.
+
+    ``create`` makes a file that is not there yet, for one caller of several.
+    """
     for _ in range(MOST_CLAIMS):
         attempt = paths.attempt(newest_number(paths) + 1)
-        if publish_once(attempt.lease, _sealed(asdict(lease))):
+        if create(attempt.lease, _sealed(asdict(lease))):
             return attempt
     raise OSError(f"{paths.attempts}: no attempt can be claimed there")
 
@@ -88,9 +98,9 @@ def read_lease(attempt: AttemptPaths) -> Lease | None:
     return _unsealed(attempt.lease, _LEASE)
 
 
-def note_end(attempt: AttemptPaths, end: End) -> None:
+def note_end(attempt: AttemptPaths, end: End, create: Create = publish_once) -> None:
     """Note how an attempt ended; the first note stands."""
-    publish_once(attempt.end, _sealed(asdict(end)))
+    create(attempt.end, _sealed(asdict(end)))
 
 
 def earlier_ends(attempt: AttemptPaths) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pydantic
 
@@ -23,11 +24,13 @@ class PlannedSuite:
 _PLANNED = pydantic.TypeAdapter(PlannedSuite)
 
 
-def write_planned(results: ResultsPaths, planned: PlannedSuite) -> None:
-    """Note the plan under its suite and profile, replacing an older one."""
+def write_planned(results: ResultsPaths, planned: PlannedSuite) -> Path:
+    """Note the plan under its suite and profile, replacing an older one; return where."""
     name = f"{planned.suite}-{planned.profile}.json" if planned.profile else f"{planned.suite}.json"
     content = json.dumps(asdict(planned), indent=2) + "\n"
-    write_atomically(results.root / "plans" / name, content.encode())
+    path = results.root / "plans" / name
+    write_atomically(path, content.encode())
+    return path
 
 
 def read_planned(results: ResultsPaths) -> list[PlannedSuite]:

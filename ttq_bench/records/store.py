@@ -32,18 +32,30 @@ _FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
 
 def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, Rows]) -> bool:
-    """Make the record visible in one step; return False, and leave it as it is, if there is one.
+    """Make the record visible in one step; return False, and leave it as it is, if there is one."""
+    return place_record(paths, record_files_of(record, tables))
 
-    All files are written to a hidden folder first. Renaming a folder onto one that holds files is
-    refused by the system, so of several writers exactly one publishes. ``tables`` are rows by the
-    names in ``TABLES``; one without rows is left out, but for the epochs. ``SHA256SUMS`` seals it.
+
+def record_files_of(record: TrialRecord, tables: Mapping[str, Rows]) -> dict[str, bytes]:
+    """Return the files of a record by name.
+
+    ``tables`` are rows by the names in ``TABLES``; one without rows is left out, but for the
+    epochs. ``SHA256SUMS`` seals them.
     """
     contents = {
         name: table_bytes(rows, TABLES[name])
         for name, rows in tables.items()
         if rows or name == "epochs.parquet"
     }
-    contents = sealed_files(record, contents)
+    return sealed_files(record, contents)
+
+
+def place_record(paths: TrialPaths, contents: Mapping[str, bytes]) -> bool:
+    """Make the files of a record visible in one step; return False if there is a record already.
+
+    All files are written to a hidden folder first. Renaming a folder onto one that holds files is
+    refused by the system, so of several writers exactly one publishes.
+    """
     paths.results.trials.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=f".{paths.trial_id}.", dir=paths.results.trials))
     try:

@@ -1,0 +1,270 @@
+"""Runs whose results are in object storage, seen from several machines, against a server process.
+
+Each machine is a cache folder of its own: nothing is shared but the server.
+"""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from tests.execution.same_trial import assert_same_trial, exact, rows
+from tests.tiny_suite import command_line, write_suite
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_record
+
+RUN = ("--backend", "inprocess", "--threads", "1", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return the results of the tiny suite in a local folder, by its epochs."""
+    made = {}
+
+    def results(epochs):
+        if epochs not in made:
+            folder = tmp_path_factory.mktemp("undisturbed")
+            suite = write_suite(folder, epochs=epochs)
+            done = command_line("run", suite, *RUN, "--no-report", "--results", folder / "results")
+            assert done.returncode == 0, done.stdout + done.stderr
+            made[epochs] = ResultsPaths(folder / "results")
+        return made[epochs]
+
+    return results
+
+
+def wait_until(condition, seconds=120.0):
+    """As the other one, but four times a second: each look is a request to the one server."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.25)
+
+
+def has_checkpoint(objects, least=1):
+    """Return whether the URL has so many whole checkpoints."""
+    return sum(".sha256" in name for name in objects.names("work")) >= least
+
+
+def assert_same_grid(results, expected):
+    names = sorted(path.name for path in expected.trials.iterdir())
+    assert sorted(path.name for path in results.trials.iterdir()) == names
+    for name in names:
+        assert_same_trial(results.trial(name), expected.trial(name))
+
+
+def test_another_machine_sees_records_plan_and_report(
+    machine, objects, undisturbed, tmp_path, monkeypatch
+):
+    suite = write_suite(tmp_path)
+    code, said = machine("first").ask("run", suite, *RUN)
+    assert code == 0, said
+    assert f"summary: {objects.url}/summary.md" in said
+    assert f"results in {objects.url}" in said
+    assert str(tmp_path / "first") not in said
+    names = objects.names()
+    assert sum(name.startswith("trials/") for name in names) == 3
+    assert {"summary.md", "report.html", "plans/tiny.json"} <= set(names)
+    assert any(name.startswith("figures/") for name in names)
+    assert not any("/." in name for name in names)
+    second = machine("second")
+    code, said = second.ask("status", "--json")
+    assert code == 0, said
+    assert json.loads(said)["counts"] == {
+        "finished": 3, "diverged": 0, "stale": 0, "newer": 0, "running": 0, "started": 0,
+        "failed": 0,
+    }  # fmt: skip
+    code, said = second.ask("plan", suite, *RUN)
+    assert "3 trials: 3 done, 0 to run" in said
+    objects.delete(name for name in names if name.startswith("tables/"))
+    code, said = second.ask("report")
+    assert code == 0, said
+    again = objects.names()
+    assert {n for n in again if n.startswith("tables/")} == {
+        n for n in names if n.startswith("tables/")
+    }
+    code, said = second.ask("run", suite, *RUN)
+    assert code == 0, said
+    assert_trials(second.results(monkeypatch), undisturbed(2))
+
+
+def assert_trials(results, expected):
+    """All tables but for seconds; the weights of finished trials stay at the URL."""
+    for folder in expected.trials.iterdir():
+        paths, other = results.trial(folder.name), expected.trial(folder.name)
+        for name in ("epochs.parquet", "scales.parquet"):
+            if (folder / name).exists():
+                assert exact(rows(paths, name)) == exact(rows(other, name))
+
+
+def killed_after_an_epoch(process, objects, number):
+    """Kill a run with SIGKILL once the URL has ``number`` whole checkpoints of one trial."""
+    wait_until(lambda: has_checkpoint(objects, number))
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_killed_run_goes_on_elsewhere_and_ends_as_if_never_killed(
+    machine, objects, undisturbed, tmp_path, monkeypatch
+):
+    suite = write_suite(tmp_path, epochs=8)
+    killed_after_an_epoch(machine("first").start("run", suite, *RUN), objects, 2)
+    second = machine("second")
+    code, said = second.ask("status", "--json")
+    assert json.loads(said)["counts"]["finished"] == 0
+    assert json.loads(said)["unfinished"][0]["epoch"] >= 0
+    code, said = second.ask("run", suite, *RUN, "--no-report")
+    assert code == 0, said
+    results = second.results(monkeypatch)
+    assert_same_grid(results, undisturbed(8))
+    parent = next(path for path in results.trials.iterdir() if "full_precision" in path.name)
+    attempts = read_record(parent / "record.json").run["attempts"]
+    assert [one["attempt"] for one in attempts] == [1, 2]
+    assert attempts[1]["after_epoch"] >= 1
+    states = [name for name in objects.names(f"work/{parent.name}") if name.endswith(".pt")]
+    assert all("/000002/" in name for name in states)
+    assert len(states) == 3  # two checkpoints and the weights
+
+
+def test_a_child_starts_from_weights_that_another_machine_made(
+    machine, objects, undisturbed, tmp_path, monkeypatch
+):
+    first = write_suite(tmp_path, methods=("full_precision",))
+    code, said = machine("first").ask("run", first, *RUN, "--no-report")
+    assert code == 0, said
+    second = machine("second")
+    code, said = second.ask("run", write_suite(tmp_path), *RUN, "--no-report")
+    assert code == 0, said
+    assert "3 trials: 1 done, 2 to run" in said
+    assert_same_grid(second.results(monkeypatch), undisturbed(2))
+
+
+def test_an_attempt_that_another_machine_has_taken_over_ends_and_writes_nothing_more(
+    machine, objects, tmp_path, monkeypatch
+):
+    """The first machine's process is asleep while the second one does the whole trial."""
+    suite = write_suite(tmp_path, epochs=8, methods=("full_precision",))
+    sleeper = machine("first").start("run", suite, *RUN, "--no-report")
+    wait_until(lambda: has_checkpoint(objects))
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        code, said = machine("second").ask("run", suite, *RUN, "--no-report")
+        assert code == 0, said
+        assert "looking for 30 s whether process" in said
+        assert time.monotonic() - begun > 30
+        before = {n: objects.read(n) for n in objects.names() if not n.startswith("drivers/")}
+    finally:
+        os.kill(sleeper.pid, signal.SIGCONT)
+    said, _ = sleeper.communicate(timeout=120)
+    assert sleeper.returncode in (0, 75), said
+    after = {n: objects.read(n) for n in objects.names() if not n.startswith("drivers/")}
+    written = {n for n in before | after if before.get(n) != after.get(n)}
+    assert {n for n in written if not n.endswith(("000001.end.json", "progress.json"))} == set()
+    (record,) = (name for name in after if name.startswith("trials/"))
+    assert before[record] == after[record]
+
+
+def test_the_second_of_two_drivers_is_turned_away_and_the_first_one_ends_well(
+    machine, objects, tmp_path
+):
+    suite = write_suite(tmp_path, epochs=80)
+    first = machine("first").start("run", suite, *RUN, "--no-report")
+    wait_until(lambda: objects.read("drivers/000001.beat"))
+    code, said = machine("second").ask("run", suite, *RUN, "--no-report")
+    assert code == 75, said
+    assert f"{objects.url}: process {first.pid} on " in said
+    assert "Traceback" not in said
+    first.send_signal(signal.SIGTERM)
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 143, said
+    assert objects.read("drivers/000001.beat") == b"over"
+    assert "work/stop" not in objects.names()
+    code, said = machine("second").ask("run", suite, *RUN, "--no-report", "--time-limit", "1s")
+    assert code == 4, said  # at once: the first one has let go
+    assert "looking for" not in said
+
+
+def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is_back(
+    machine, objects, undisturbed, tmp_path, monkeypatch
+):
+    suite = write_suite(tmp_path, epochs=8)
+    first = machine("first")
+    process = first.start("run", suite, *RUN, "--no-report")
+    wait_until(lambda: has_checkpoint(objects))
+    with first.server.gone():
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 3, said
+        assert "the system refused" in said
+        assert "the store does not answer: EndpointConnectionError" in said
+        assert "Traceback" not in said
+        code, said = first.ask("status")
+        assert code == 74
+        assert said.count("\n") == 1
+        assert said.startswith(f"ttq-bench: {objects.url}: cannot be read or written")
+    code, said = first.ask("run", suite, *RUN, "--no-report")
+    assert code == 0, said
+    assert_same_grid(first.results(monkeypatch), undisturbed(8))
+
+
+def test_records_and_failures_that_are_gone_at_the_url_are_gone_here(
+    machine, objects, tmp_path, monkeypatch
+):
+    suite = write_suite(tmp_path)
+    first = machine("first")
+    code, said = first.ask("run", suite, *RUN, "--no-report")
+    assert code == 0, said
+    name = sorted(name for name in objects.names() if name.startswith("trials/"))[-1]
+    objects.delete([name])
+    code, said = first.ask("status", "--json")
+    assert json.loads(said)["counts"]["finished"] == 2
+
+
+def test_a_damaged_record_at_the_url_is_named_there(machine, objects, tmp_path):
+    code, said = machine("first").ask("run", write_suite(tmp_path), *RUN, "--no-report")
+    assert code == 0, said
+    name = next(name for name in objects.names() if name.startswith("trials/"))
+    content = bytearray(objects.read(name))
+    content[600] ^= 1
+    objects.write(name, bytes(content))
+    code, said = machine("second").ask("status")
+    assert code == 2
+    assert said == (
+        f"ttq-bench: {objects.url}/{name}: does not agree with the SHA256SUMS in it; delete it to"
+        " run the trial again\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("s3://no-such-bucket/x", "there is no such bucket"),
+        ("ftp://host/x", "is no place for results"),
+        ("s3://key:hidden-word@bench/x", "is no place for results"),
+    ],
+)
+def test_bad_places_end_with_one_sentence(machine, tmp_path, place, sentence):
+    one = machine("one")
+    one.url = place
+    code, said = one.ask("run", write_suite(tmp_path), *RUN)
+    assert code == 2, said
+    assert sentence in said
+    assert "Traceback" not in said
+    assert "hidden-word" not in said
+
+
+def test_commands_that_need_a_folder_say_so(machine):
+    code, said = machine("one").ask("probe")
+    assert code == 2
+    assert "expected a folder, got the URL" in said
+
+
+def test_no_secret_is_in_what_a_run_writes_or_says(machine, objects, tmp_path):
+    code, said = machine("first").ask("run", write_suite(tmp_path), *RUN)
+    assert code == 0, said
+    written = [path.read_bytes() for path in (tmp_path / "first").rglob("*") if path.is_file()]
+    stored = [objects.read(name) for name in objects.names()]
+    for content in [*written, *stored, said.encode()]:
+        assert b"CANARY" not in content.upper()
