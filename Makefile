@@ -61,6 +61,10 @@ reproduce-mnist: $(READY) ## Every method on MNIST with ten seeds: training, the
 	$(RUN)
 	$(MAKE) probe
 
+.PHONY: reproduce-imagenet
+reproduce-imagenet: $(READY) ## Tables 2 and 3 of the paper; PROFILE=table2|table3|mini
+	$(RUN)
+
 .PHONY: submit
 submit: $(READY) ## Run SUITE as a job of the Ray cluster whose dashboard is at ADDRESS
 	$(BIN)/ttq-bench submit $(SUITE) --address '$(ADDRESS)' \

@@ -33,7 +33,7 @@ OTHER = {
     "epochs": 700, "batch_size": 64, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.8,
     "weight_decay": 0.001, "label_smoothing": 0.1, "augmentation": "none", "granularity": "channel",
     "keep": ["layer3.*"], "initial_scales": "least_squares", "normalise_latent": "tanh",
-    "decay_factor": 0.3, "warmup_epochs": 0.25,
+    "decay_factor": 0.3, "warmup_epochs": 0.25, "adam_epsilon": 1e-5,
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_every_problem_is_listed_under_its_file_and_field(read, small):
         (lambda s: s, "modles: unknown field; did you mean 'models'?"),
         (
             lambda s: s["training"]["full_precision"],
-            "training.full_precision.modles: unknown field (allowed: augmentation,",
+            "training.full_precision.modles: unknown field (allowed: adam_epsilon,",
         ),
         (lambda s: s["exclude"][0], "exclude.0.modles: unknown field; did you mean 'model'?"),
     ],
@@ -74,7 +74,7 @@ def test_a_number_that_yaml_reads_as_text_is_told_how_to_write_it(read, small, w
         ("- 0\n", "- yes\n", "seeds.0: expected a whole number, got true, as which YAML reads on,"),
         (
             "    epochs: 8\n", "    epochs: 8\n    augmentation: on\n",
-            "augmentation: expected 'crop_flip' or 'none', got true, as which YAML reads on, yes"
+            "'scaled_crop_flip' or 'none', got true, as which YAML reads on, yes"
             " and true; put a word in quotes",
         ),
         ("name: small", "name: small\ndefault_profile: on", "default_profile: expected the"),

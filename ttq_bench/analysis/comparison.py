@@ -6,10 +6,11 @@ import pandas as pd
 
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Arm, Tables
-from ttq_bench.analysis.trial_rows import CONTINUED
+from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 
 # Never an epoch chosen on test images; the last one needs no choice at all.
 ERROR = "final_error_percent"
+TOP5_ERROR = "final_top5_error_percent"
 ESTIMATES = ("error", "sparsity", "to_parent", "to_continued")
 
 
@@ -18,7 +19,8 @@ class ArmResult:
     """One arm's errors. Differences are arm minus the other, in points of test error.
 
     ``to_parent`` compares with the very weights it started from, ``to_continued`` with these
-    weights trained on for the same budget without quantizing. None where there are no such pairs.
+    weights trained on for the same budget without quantizing (from scratch: trained likewise). None
+    where there are no such pairs. ``top5_error`` is None where it was not measured.
     """
 
     arm: Arm
@@ -26,6 +28,7 @@ class ArmResult:
     sparsity: Estimate | None
     to_parent: Estimate | None
     to_continued: Estimate | None
+    top5_error: Estimate | None = None
 
 
 def compare_arms(tables: Tables) -> list[ArmResult]:
@@ -41,6 +44,7 @@ def _arm_result(tables: Tables, arm: Arm) -> ArmResult:
         sparsity=estimate(list(mine["sparsity"].astype(float))) if arm.is_quantized else None,
         to_parent=_paired(mine[ERROR] - _start_errors(tables, mine)),
         to_continued=_against_control(tables, mine) if arm.is_quantized else None,
+        top5_error=_paired(mine[TOP5_ERROR]) if TOP5_ERROR in mine else None,
     )
 
 
@@ -56,7 +60,8 @@ def _start_errors(tables: Tables, mine: pd.DataFrame) -> "pd.Series[float]":
 
 def _against_control(tables: Tables, mine: pd.DataFrame) -> Estimate | None:
     finished = tables.finished
-    controls = finished[finished["arm"] == CONTINUED]
+    # Trials from scratch have full precision from scratch instead; no other has its (no) parent.
+    controls = finished[finished["arm"].isin([CONTINUED, FULL_PRECISION])]
     same = ["parent", "start_weights", "budget"]
     pairs = mine.merge(controls, on=same, suffixes=("", "_control"))
     return _paired(pairs[ERROR] - pairs[f"{ERROR}_control"])

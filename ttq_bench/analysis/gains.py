@@ -8,7 +8,7 @@ import pandas as pd
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.measured import Measured, Network, Select, paired_errors, pairs
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.analysis.trial_rows import CONTINUED
+from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 
 TTQ: Select = ("ttq", "max_fraction(0.05)")
 TWN: Select = ("twn", "mean_fraction(0.7)")
@@ -19,8 +19,12 @@ Measure = Callable[[Tables, Network], Measured | None]
 
 
 def gain(tables: Tables, network: Network) -> Measured | None:
-    """Return full precision minus TTQ, test error in points: what quantizing gains."""
-    return paired_errors(tables, network, CONTROL, TTQ)
+    """Return full precision minus TTQ, test error in points: what quantizing gains.
+
+    Where TTQ was trained from scratch, full precision was too: it has no parent either.
+    """
+    continued = paired_errors(tables, network, CONTROL, TTQ)
+    return continued or paired_errors(tables, network, (FULL_PRECISION, ""), TTQ)
 
 
 def over(select: Select) -> Measure:

@@ -164,7 +164,8 @@ def _why_not_shown(record: TrialRecord) -> str:
 def _errors_percent(record: TrialRecord) -> list[float]:
     errors = record.errors.model_dump() if record.errors else {}
     started = [record.start.test_error_percent] if record.start else []
-    return started + [value for name, value in errors.items() if name.endswith("_percent")]
+    told = [value for name, value in errors.items() if name.endswith("_percent")]
+    return started + [value for value in told if value is not None]
 
 
 def checked_probes(

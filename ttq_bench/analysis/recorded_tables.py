@@ -14,7 +14,7 @@ from pyarrow import parquet
 from ttq_bench.analysis.recorded import MOST, MOST_RHO, first_problem, layer_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import TrialPaths
-from ttq_bench.records.schema import TABLES
+from ttq_bench.records.schema import OPTIONAL_COLUMNS, TABLES
 from ttq_bench.records.store import read_table
 from ttq_bench.text import one_line
 
@@ -92,7 +92,8 @@ def _unfit(opened: parquet.ParquetFile, name: str) -> str:
         return f"{metadata.num_rows:,} rows of {size:,} bytes in all"
     if not metadata.num_rows and name != "epochs.parquet":
         return "no rows"
-    if unknown := [n for n in schema.names if n not in TABLES[name]]:
+    allowed = TABLES[name] + OPTIONAL_COLUMNS.get(name, ())
+    if unknown := [n for n in schema.names if n not in allowed]:
         return f"unknown column {one_line(unknown[0], 80)!r}"
     if len(set(schema.names)) < len(schema.names):
         return "a column stands there twice"

@@ -30,6 +30,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
     strategy = quantization.get("strategy")
     parent = records.get(spec["parent"] or "")
     start = record.start
+    top5 = errors.final_top5_percent if errors else None
     budget = _budget(record, parent)
     return {
         "trial_id": record.trial_id,
@@ -55,6 +56,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "validation_count": spec.get("validation_count"),
         "minimum_over_test_error_percent": errors.minimum_over_test_percent if errors else None,
         "final_validation_error_percent": errors.final_validation_percent if errors else None,
+        **({"final_top5_error_percent": top5} if top5 is not None else {}),
         "sparsity": record.sparsity,
         "parameter_count": record.parameter_count,
         "alarms": "; ".join(map(_alarm_in_words, record.alarms)),
@@ -94,7 +96,7 @@ def _recipe_in_words(spec: dict[str, Any]) -> str:
     usual = {
         "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
         "decay_scales": False, "decay_on": "all", "warmup_epochs": 0.0, "decay_factor": 0.1,
-        "decay_factors": [], "augmentation": "crop_flip",
+        "decay_factors": [], "augmentation": "crop_flip", "adam_epsilon": 1e-8,
     }  # fmt: skip
     words += [
         f"{name.replace('_', ' ')} {recipe[name]}"

@@ -9,12 +9,13 @@ from pathlib import Path
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.options import chosen_images
+from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify
-from ttq_bench.data.sources import Source, find_source
+from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
-from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
@@ -22,7 +23,7 @@ from ttq_bench.suite.schema import Suite
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.text import duration, printable
 
-MOST_SIDE = 64  # of images whose trials are known to fit beside others on one GPU
+SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,12 @@ class Prepared:
     shares: Shares
 
 
-def prepare(options: argparse.Namespace) -> Prepared:
-    """Return the plan of the command line's suite on this machine."""
+def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Prepared:
+    """Return the plan of the command line's suite on this machine.
+
+    ``may_lack_images``: a plan of images that are not here and cannot be fetched is one of the
+    whole set, to tell what it would cost.
+    """
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
     if getattr(options, "address", None) is None:
@@ -52,8 +57,16 @@ def prepare(options: argparse.Namespace) -> Prepared:
     if options.dataset is not None:
         dataset, data_dir = chosen_images(options.dataset, data_dir)
     suite, profile = read_suite(options.suite, options.profile, device, dataset)
-    sources = {name: find_source(name, data_dir) for name in suite.datasets}
-    identities = {name: identify(source, cache_folder()) for name, source in sources.items()}
+    lacking = {
+        name: Source(name, "folders", (), ())
+        for name in suite.datasets
+        if may_lack_images and is_streamed(name) and look_for(name, data_dir) is None
+    }
+    sources = {name: lacking.get(name) or find_source(name, data_dir) for name in suite.datasets}
+    identities = {
+        name: _whole_set(name) if name in lacking else identify(source, cache_folder())
+        for name, source in sources.items()
+    }
     _check_counts(identities)
     specs = expand(suite, identities, str(options.suite))
     results = ResultsPaths(options.results)
@@ -62,7 +75,7 @@ def prepare(options: argparse.Namespace) -> Prepared:
     _bring_parents(specs, options)
     gpu = machine.gpu_name if device == "cuda" else ""
     plan = make_plan(specs, results, device, found, gpu)
-    if any(MODELS[model].image_shape[1] > MOST_SIDE for model in suite.models):
+    if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
     shares = share(
         machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
@@ -78,6 +91,11 @@ def _bring_parents(specs: Sequence[TrialSpec], options: argparse.Namespace) -> N
     missing = [spec for spec in specs if not results.trial(spec.trial_id).record.exists()]
     for parent in sorted({spec.parent for spec in missing if spec.parent}):
         folder_of(options).bring_states(results.trial(parent), weights_alone=True)
+
+
+def _whole_set(dataset: str) -> Identity:
+    card = DATASETS[dataset]
+    return Identity(dataset, "not here", card.train_count, card.test_count)
 
 
 def _check_counts(identities: dict[str, Identity]) -> None:
@@ -99,7 +117,7 @@ def _check_fits(machine: Machine, device: str, threads: int | None) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """Print the plan and return 0."""
-    prepared = prepare(options)
+    prepared = prepare(options, may_lack_images=not options.json)
     if options.json:
         print(json.dumps(_as_json(prepared), indent=2))
     else:
@@ -114,7 +132,7 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
     yield f"{suite.title} (suite {suite.name}{profile}, protocol {suite.protocol})"
     for name, identity in prepared.identities.items():
         source = prepared.sources[name]
-        where = "bundled" if source.kind == "bundled" else str(source.train[0].parent)
+        where = "bundled" if source.kind == "bundled" else _place(source)
         missing = "" if source.is_present else ", to be downloaded"
         yield (
             f"images: {identity.name}, {identity.train_count:,} training and"
@@ -126,9 +144,31 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
         left = f"{trial.epochs_left} of {spec.recipe.epochs} epochs" if trial.is_pending else ""
         reason = f"({trial.reason})" if trial.reason else ""
         yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
+    if any(map(is_streamed, suite.datasets)):
+        yield from gpu_hours(plan)
     total, pending = len(plan.trials), len(plan.pending)
     yield f"{total} trials: {total - pending} done, {pending} to run; results in {results}"
     yield resources_line(prepared)
+
+
+def _place(source: Source) -> str:
+    return str(source.train[0].parent) if source.train else "not here, so the whole set is assumed"
+
+
+def gpu_hours(plan: Plan) -> Iterable[str]:
+    """Yield what each row of a table costs, whatever device is here: at most, on one H200."""
+    rates = plan.rates if plan.rates.device == "cuda" else Rates("cuda", {})
+    rows: dict[tuple[str, str], list[TrialSpec]] = {}
+    for trial in plan.trials:
+        spec = trial.spec
+        rows.setdefault((spec.model, f"{spec.arm} {spec.strategy}".strip()), []).append(spec)
+    yield "GPU hours for each row from its first epoch on, at most, on an H200:"
+    for (model, arm), specs in rows.items():
+        each = trial_core_seconds(specs[0], specs[0].recipe.epochs, rates) / SECONDS_PER_HOUR
+        yield (
+            f"  {model}  {arm}  {specs[0].recipe.epochs} epochs: {each:.1f} for each of"
+            f" {len(specs)} seeds, with {feeding_cores(specs[0]):.0f} cores that decode"
+        )
 
 
 def resources_line(prepared: Prepared) -> str:

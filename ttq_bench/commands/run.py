@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemai
 
 from ttq_bench.commands import report
 from ttq_bench.commands.plan import Prepared, describe, prepare
+from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import Source, find_source
@@ -59,7 +60,7 @@ def _decode_once(prepared: Prepared) -> None:
     """Decode images that were not used here before, so that bad ones end the run now."""
     cache = cache_folder()
     for name, identity in prepared.identities.items():
-        if not prepared_folder(identity, cache).exists():
+        if not is_streamed(name) and not prepared_folder(identity, cache).exists():
             from ttq_bench.data.prepared import load_images  # torch: only this once
 
             load_images(find_source(name, prepared.data_dir), identity, cache)

@@ -32,6 +32,8 @@ class Normaliser:
 class TrialBatches:
     """The images of one trial on one device: augmented for training, plain for evaluation."""
 
+    top5 = False  # of ten classes it says nothing, and tables without it stay as they are
+
     def __init__(
         self,
         images: ImageSet,
@@ -72,6 +74,11 @@ class TrialBatches:
     def device(self) -> torch.device:
         """Where the images are."""
         return self.labels.device
+
+    @property
+    def test_count(self) -> int:
+        """Number of test images."""
+        return len(self.test[1])
 
     def draws(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield what each batch of ``epoch`` is made of: image numbers [B], and crops and flips."""

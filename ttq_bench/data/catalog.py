@@ -21,6 +21,7 @@ from ttq_bench.errors import unknown_name
 
 FOLDER = "folder"
 MOST_HELD_OUT = 5_000  # of a folder; as many as of CIFAR-10
+CLASSES = "classes"  # ends the part of a name that tells how many there are: imagenet-10classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class DatasetCard:
 
     ``validation_count`` training images are held out for every choice; test images are only
     reported on. ``archives`` are the published bytes, the first one is what gets downloaded.
+    ``streamed`` images do not fit into memory: each is read and decoded when its batch comes.
     """
 
     image_shape: tuple[int, int, int]
@@ -38,6 +40,7 @@ class DatasetCard:
     validation_count: int
     archives: tuple[Archive, ...]
     source: str
+    streamed: bool = False
 
 
 DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
@@ -60,6 +63,11 @@ DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
         "digits": DatasetCard(
             (1, 28, 28), 10, 1_397, 400, 200, (), "handwritten digits of scikit-learn, 8x8 enlarged"
         ),
+        # Its images have many sizes; 224x224 is what they are cropped to.
+        "imagenet": DatasetCard(
+            (3, 224, 224), 1000, 1_281_167, 50_000, 10_000, (),
+            "Russakovsky et al. 2015, ILSVRC 2012", streamed=True,
+        ),
     }
 )  # fmt: skip
 
@@ -70,6 +78,11 @@ def folder_card(
     """Return the card of an image folder; a tenth of its training images are held out at most."""
     held_out = min(MOST_HELD_OUT, max(train_count // 10, 1))
     return DatasetCard(image_shape, classes, train_count, test_count, held_out, (), "its owner")
+
+
+def is_streamed(dataset: str) -> bool:
+    """Return whether images of this name in the table are read from files batch by batch."""
+    return dataset in DATASETS and DATASETS[dataset].streamed
 
 
 def catalog_name(dataset: str) -> str:
@@ -86,7 +99,12 @@ def catalog_name(dataset: str) -> str:
 def describe_dataset(dataset: str) -> str:
     """Return in words what images called ``dataset`` are, beside the published ones."""
     name, *changes = dataset.split("-")
-    words = {"jpeg": "re-encoded as JPEG", "png": "from PNG files", "subset": "not all images"}
+    words = {
+        "jpeg": "re-encoded as JPEG",
+        "png": "from PNG files",
+        "parquet": "from Parquet files",
+        "subset": "not all images",
+    }
     if name == FOLDER:
         return (
             f"images of the folder {'-'.join(changes)!r}, no published set: their errors are to be"
@@ -94,7 +112,11 @@ def describe_dataset(dataset: str) -> str:
         )
     if name == "digits":
         return "digits that ship with scikit-learn: they show the way, not a result of the paper"
+    if name == "imagenet" and not changes:
+        return "ILSVRC 2012 by its classes and its number of images; their bytes are not verified"
     if not changes:
         return "the published bytes, verified by hash"
-    told = ", ".join(words.get(change, change) for change in changes)
+    told = ", ".join(words.get(change, change.replace(CLASSES, " classes")) for change in changes)
+    if any(change.endswith(CLASSES) for change in changes):
+        return f"{name} with {told}: a drive of the path, not a result"
     return f"{name} {told}: not the published bytes, so no error here is the paper's"

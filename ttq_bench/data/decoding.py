@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
 from ttq_bench.data.archives import READERS, Arrays
@@ -20,6 +21,9 @@ from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
 CHUNK_IMAGES = 1024
+MOST_PIXELS = 1 << 27  # of an image of any size: 0.4 GB; the largest of ImageNet has half of that
+# torchvision 0.29 announces that its decoders will move to another package.
+MOVED = "The image decoding"
 MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
 
 
@@ -56,8 +60,7 @@ def _decode_all(source: Source, split: str, image_shape: tuple[int, int, int]) -
     for chunk in _chunks(encoded_images(source, split), CHUNK_IMAGES):
         block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
         with warnings.catch_warnings():
-            # torchvision 0.29 announces that its decoders will move to another package.
-            warnings.filterwarnings("ignore", "The image decoding", DeprecationWarning)
+            warnings.filterwarnings("ignore", MOVED, DeprecationWarning)
             for row, image in enumerate(chunk):
                 block[row] = _decode(image, channels, (height, width))
                 labels.append(image.label)
@@ -69,24 +72,44 @@ def _decode_all(source: Source, split: str, image_shape: tuple[int, int, int]) -
 
 def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the pixels of one image; its header is asked first: a decoder believes any size."""
-    header = read_header(image.content)
+    told = _size_told(image.content, image.where)
+    if told != size:
+        raise DataError(f"{image.where} is {told} pixels, expected {size}")
+    pixels = _decoded(image.content, image.where, channels)
+    if tuple(pixels.shape[1:]) != size:
+        raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+    decoded: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
+    return decoded
+
+
+def decode_any_size(content: bytes, where: str) -> Tensor:
+    """Return the pixels [3, H, W] of an encoded image; ``DataError`` that names ``where``."""
+    height, width = _size_told(content, where)
+    if height * width > MOST_PIXELS:
+        raise DataError(f"{where} is {height}x{width} pixels, more than {MOST_PIXELS:,}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MOVED, DeprecationWarning)
+        return _decoded(content, where, 3)
+
+
+def _size_told(content: bytes, where: str) -> tuple[int, int]:
+    header = read_header(content)
     if header is None:
-        raise DataError(f"{image.where} cannot be decoded (neither JPEG nor PNG)")
-    if header[1:] != size:
-        raise DataError(f"{image.where} is {header[1:]} pixels, expected {size}")
+        raise DataError(f"{where} cannot be decoded (neither JPEG nor PNG)")
+    return header[1:]
+
+
+def _decoded(content: bytes, where: str, channels: int) -> Tensor:
     try:
-        buffer = torch.frombuffer(bytearray(image.content), dtype=torch.uint8)
-        pixels = decode_image(buffer, mode=MODES[channels])
+        buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        pixels: Tensor = decode_image(buffer, mode=MODES[channels])
     except (RuntimeError, ValueError) as error:
         # The decoder's message holds a path of the machine it was built on.
         reason = re.sub(r"/\S+:\d+, ", "", str(error).splitlines()[0])
-        raise DataError(f"{image.where} cannot be decoded ({reason})") from error
-    if tuple(pixels.shape[1:]) != size:
-        raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+        raise DataError(f"{where} cannot be decoded ({reason})") from error
     if pixels.dtype != torch.uint8:
-        raise DataError(f"{image.where} has more than 8 bits a pixel")
-    decoded: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
-    return decoded
+        raise DataError(f"{where} has more than 8 bits a pixel")
+    return pixels
 
 
 def _chunks(images: Iterable[EncodedImage], size: int) -> Iterator[list[EncodedImage]]:

@@ -61,7 +61,7 @@ def split_sizes(source: Source) -> tuple[int, int]:
     """Return the numbers of training and test images, without decoding any."""
     if source.kind == "parquet":
         train, test = (
-            sum(_open(path).metadata.num_rows for path in paths)
+            sum(open_parquet(path).metadata.num_rows for path in paths)
             for paths in (source.train, source.test)
         )
     else:
@@ -115,9 +115,9 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
             yield EncodedImage(_file_bytes(file), number, str(file))
         return
     row = 0
-    opened = _open(path)
-    image, label = _columns(path, opened.schema_arrow)
-    opened = _open(path, f"{image}.bytes")
+    opened = open_parquet(path)
+    image, label = image_columns(path, opened.schema_arrow)
+    opened = open_parquet(path, f"{image}.bytes")
     try:
         for group in range(opened.num_row_groups):  # a batch must not span two dictionaries
             for batch in opened.iter_batches(
@@ -156,7 +156,8 @@ def _rows(
         yield content.as_py(), own_label.as_py()
 
 
-def _open(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
+def open_parquet(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
+    """Return a Parquet file of sane size; ``DataError`` for anything else."""
     if not path.is_file():
         raise DataError(f"{path}: is not a file")
     try:
@@ -175,7 +176,8 @@ def _open(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
     return opened
 
 
-def _columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
+def image_columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
+    """Return the names of the columns of images and labels; ``DataError`` without either."""
     names = list(schema.names)
     kinds = {field.name: field.type for field in schema if names.count(field.name) == 1}
     images = [name for name, kind in kinds.items() if _holds_bytes(kind)]

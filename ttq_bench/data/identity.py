@@ -17,8 +17,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ttq_bench.data.catalog import DATASETS, FOLDER, DatasetCard, catalog_name, folder_card
+from ttq_bench.data.catalog import (
+    DATASETS,
+    FOLDER,
+    DatasetCard,
+    catalog_name,
+    folder_card,
+    is_streamed,
+)
 from ttq_bench.data.class_folders import class_folder_files
+from ttq_bench.data.imagenet import class_names, list_folders, list_shards
 from ttq_bench.data.published import Archive
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -36,7 +44,8 @@ SHOWN_COUNTS = 6
 class Identity:
     """``name`` stands in tables and summary; ``fingerprint`` changes when any image byte does.
 
-    ``image_shape`` and ``classes`` are those of an image folder; datasets have them in their cards.
+    ``image_shape`` and ``classes`` are those of an image folder or of a part of ImageNet; datasets
+    have them in their cards.
     """
 
     name: str
@@ -70,6 +79,8 @@ def identify(source: Source, cache: Path) -> Identity:
     """Return the identity of ``source``; ``DataError`` for files that are not what they claim."""
     if source.dataset == FOLDER:
         return _remembered(source, cache, lambda: _folder_identity(source))
+    if is_streamed(source.dataset):
+        return _remembered(source, cache, lambda: _streamed_identity(source))
     card = DATASETS[source.dataset]
     if source.archive is not None:
         if source.is_present:
@@ -140,9 +151,29 @@ def _folder_identity(source: Source) -> Identity:
     )  # fmt: skip
 
 
+def _streamed_identity(source: Source) -> Identity:
+    if source.kind == "folders":
+        found = list_folders(source.train, source.test)
+    else:
+        from ttq_bench.data.encoded import open_parquet, split_sizes  # pyarrow: as above
+        from ttq_bench.data.image_files import ShardFiles
+
+        split_sizes(source)  # an error where one of them has no row
+        train, test = (ShardFiles(paths).labels.tolist() for paths in (source.train, source.test))
+        names = class_names(open_parquet(source.train[0]).schema_arrow.metadata, 1 + max(train))
+        found = list_shards(source.train + source.test, (train, test), names)
+    card = DATASETS[source.dataset]
+    counts = found.train_count, found.test_count
+    if (*counts, found.classes) == (card.train_count, card.test_count, card.classes):
+        return Identity(found.name, found.fingerprint, *counts)
+    return Identity(found.name, found.fingerprint, *counts, card.image_shape, found.classes)
+
+
 def _files(source: Source) -> list[Path]:
     paths = source.train + source.test
-    if source.kind != "folders":
+    # A class folder changes its own time when a file in it comes or goes; asking for the time of
+    # each of ImageNet's files would take minutes on a shared disk.
+    if source.kind != "folders" or is_streamed(source.dataset):
         return list(paths)
     return [file for folder in paths for file in class_folder_files(folder)]
 

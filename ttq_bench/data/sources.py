@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ttq_bench.data.catalog import DATASETS, FOLDER
+from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
 from ttq_bench.data.class_folders import find_class_folders, first_match, image_folder
+from ttq_bench.data.imagenet import LAYOUT, imagenet_folders
 from ttq_bench.data.published import Archive
 from ttq_bench.errors import DataError
 
@@ -48,6 +49,12 @@ def find_source(dataset: str, data_dir: Path) -> Source:
     if (found := look_for(dataset, data_dir)) is not None:
         return found
     card = DATASETS[dataset]
+    if card.streamed:
+        raise DataError(
+            f"{data_dir}: no {dataset} found (looked for {LAYOUT}, and for train*.parquet with"
+            f" val*.parquet, here and in {dataset}*/); it cannot be downloaded here: get it from"
+            " image-net.org, and name its place with --data-dir"
+        )
     if not card.archives:
         raise DataError(
             f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
@@ -147,9 +154,11 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:
-    found = find_class_folders(folder)
+    found = imagenet_folders(folder) if is_streamed(dataset) else find_class_folders(folder)
     if found is None:
         return None
+    if is_streamed(dataset):
+        return Source(dataset, "folders", *found)  # another number of classes is told by its name
     train, classes = found[0], DATASETS[dataset].classes
     if len(train) != classes:
         raise DataError(

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from ttq_bench.data.batches import TrialBatches
 from ttq_bench.execution.heartbeat import Heartbeat
 from ttq_bench.execution.history import (
     attempt_entry,
@@ -32,6 +31,7 @@ from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
 from ttq_bench.training.evaluation import evaluate
 from ttq_bench.training.loop import (
     EVALUATION_BATCH,
+    Batches,
     DivergedError,
     StoppedError,
     TrainingState,
@@ -54,7 +54,7 @@ def state_at_start(
     spec: TrialSpec,
     settings: RunSettings,
     classes: int,
-    batches: TrialBatches,
+    batches: Batches,
     *,
     attempt: AttemptPaths,
     made_by: MadeBy,
@@ -110,7 +110,7 @@ class EpochLoop:
     made_by: MadeBy
     last_look: float = 0.0
 
-    def train(self, state: TrainingState, batches: TrialBatches) -> Outcome:
+    def train(self, state: TrainingState, batches: Batches) -> Outcome:
         """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
         recipe = self.spec.recipe
         set_epoch_(state.model, state.epoch)

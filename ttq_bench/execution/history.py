@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ttq_bench.data.prepared import ImageSet
+from ttq_bench.data.streaming import StreamedImages
 from ttq_bench.execution.observation import Observation, histograms
 from ttq_bench.execution.selfchecks import gauge_check
 from ttq_bench.execution.settings import RunSettings
@@ -76,6 +77,9 @@ def epoch_entry(
         "test_loss": result.test.loss,
         "epoch_seconds": result.seconds,
     }
+    for split, found in (("validation", result.validation), ("test", result.test)):
+        if found.top5_error_percent is not None:
+            row[f"{split}_top5_error_percent"] = found.top5_error_percent
     entry = {
         "epoch": result.epoch,
         "row": row,
@@ -142,7 +146,7 @@ def make_record(
     outcome: str,
     *,
     settings: RunSettings,
-    images: ImageSet,
+    images: ImageSet | StreamedImages,
     steps_per_epoch: int,
     earlier_ends: dict[str, str],
 ) -> TrialRecord:
@@ -177,12 +181,19 @@ def make_record(
             "pixels_sha256": images.pixels_sha256,
             "pixel_mean": images.mean,
             "pixel_deviation": images.deviation,
+            **_classes(images),
         },
         provenance=collect_provenance(settings.arithmetic),
         table_sha256={},
         alarms=alarms(state, gauge),
         gauge=gauge,
     )
+
+
+def _classes(images: ImageSet | StreamedImages) -> dict[str, str]:
+    if isinstance(images, ImageSet):
+        return {}
+    return {"class_list_sha256": images.class_list_sha256}
 
 
 def _as_printed(spec: TrialSpec) -> bool:

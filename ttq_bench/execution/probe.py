@@ -54,7 +54,7 @@ class ProbeImages:
         images = images_of(spec, settings)
         recipe = spec.recipe.model_copy(update={"batch_size": REESTIMATION_BATCH})
         spec = spec.model_copy(update={"recipe": recipe, "seed": SEED})
-        self.batches = batches_of(spec, images, torch.device(settings.device))
+        self.batches = batches_of(spec, images, settings)
         count = REESTIMATION_IMAGES // REESTIMATION_BATCH
         # Batches [B, C, H, W] of one size, in the order and with the crops of a first epoch.
         self.training = [batch for batch, _ in islice(self.batches.epoch(0), count)]
@@ -91,7 +91,7 @@ def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings
         probe_version=PROBE_VERSION,
         trial_id=trial.paths.trial_id,
         weights_sha256=digest_path(weights_path(trial.paths)).read_text(encoding="ascii").strip(),
-        test_images=len(images.batches.test[1]),
+        test_images=images.batches.test_count,
         reestimation_images=sum(map(len, images.training)) if batch_norms(model) else 0,
         as_trained_error_percent=as_trained,
         reestimated_error_percent=errors.reestimated,

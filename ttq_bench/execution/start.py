@@ -1,12 +1,16 @@
 """What a trial starts from: its images, and its network before the first epoch."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from ttq_bench.data.batches import TrialBatches
+from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet, load_images
 from ttq_bench.data.sources import find_source
+from ttq_bench.data.streaming import StreamedBatches, StreamedImages, list_images
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.files import digest_path
@@ -22,7 +26,7 @@ from ttq_bench.training.checkpoints import load_state
 SCALE_NAMES = ("positive_scale", "negative_scale")
 
 
-def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet:
+def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet | StreamedImages:
     """Return the images of a trial; ``DataError`` if it was planned with other ones."""
     source = find_source(spec.source_name, settings.data_dir)
     identity = identify(source, settings.cache)
@@ -31,19 +35,30 @@ def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet:
             f"{settings.data_dir}: holds {identity.name} ({identity.fingerprint[:19]}...),"
             f" the trial was planned with {spec.dataset} ({spec.data_fingerprint[:19]}...)"
         )
+    if is_streamed(source.dataset):
+        return list_images(source, identity)
     return load_images(source, identity, settings.cache)
 
 
-def batches_of(spec: TrialSpec, images: ImageSet, device: torch.device) -> TrialBatches:
-    """Return the batches of a trial on ``device``."""
-    return TrialBatches(
-        images,
-        seed=spec.seed,
-        batch_size=spec.recipe.batch_size,
-        validation_count=spec.validation_count,
-        augmentation=spec.recipe.augmentation,
-        device=device,
-    )
+def batches_of(
+    spec: TrialSpec, images: ImageSet | StreamedImages, settings: RunSettings
+) -> TrialBatches | StreamedBatches:
+    """Return the batches of a trial on its device.
+
+    Streamed images are decoded by as many processes as the trial has threads, less one that feeds
+    the GPU. On a CPU the threads train, and decoding takes a hundredth of that: no process more.
+    """
+    values: dict[str, Any] = {
+        "seed": spec.seed,
+        "batch_size": spec.recipe.batch_size,
+        "validation_count": spec.validation_count,
+        "augmentation": spec.recipe.augmentation,
+        "device": torch.device(settings.device),
+    }
+    if isinstance(images, ImageSet):
+        return TrialBatches(images, **values)
+    workers = max(1, settings.threads - 1) if settings.device == "cuda" else 0
+    return StreamedBatches(images, workers=workers, **values)
 
 
 def starting_model(

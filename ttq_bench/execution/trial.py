@@ -103,7 +103,7 @@ def _attempted(
 ) -> Outcome:
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
-    batches = batches_of(spec, images, torch.device(settings.device))
+    batches = batches_of(spec, images, settings)
     made_by = MadeBy(settings.arithmetic, images.pixels_sha256)
     state = state_at_start(
         spec, settings, images.classes, batches, attempt=heartbeat.attempt, made_by=made_by

@@ -1,19 +1,21 @@
 """What a record says. Errors are in percent, times in seconds, losses in nats."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA_VERSION = 2  # 2: code flips, gauge, alarms, histograms; older records lack them
+# 2: code flips, gauge, alarms, histograms; older records lack them. 3: top-5 errors, of ImageNet.
+SCHEMA_VERSION = 3
 MOVING_AVERAGE_EPOCHS = 20
 
 EPOCH_COLUMNS = (
     "epoch", "learning_rate", "train_loss", "validation_error_percent", "validation_loss",
     "test_error_percent", "test_loss", "epoch_seconds",
 )  # fmt: skip
+TOP5_COLUMNS = ("validation_top5_error_percent", "test_top5_error_percent")
 SCALE_COLUMNS = (
     "epoch", "layer_index", "layer", "weight_count", "positive_scale", "negative_scale", "rho",
     "positive_share", "zero_share", "negative_share", "threshold", "feeds_batch_norm",
@@ -21,6 +23,8 @@ SCALE_COLUMNS = (
 )  # fmt: skip
 # Latent weights in equal bins from -reach to +reach, the layer's largest magnitude.
 HISTOGRAM_COLUMNS = ("epoch", "layer_index", "layer", "reach", "bins", "bin", "count")
+# Columns that only some records have, behind the others.
+OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({"epochs.parquet": TOP5_COLUMNS})
 TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "epochs.parquet": EPOCH_COLUMNS,
@@ -35,6 +39,7 @@ class Errors(BaseModel):
 
     ``moving_average`` is the mean over the last ``moving_average_epochs`` epochs.
     ``minimum_over_test`` is what the released code reports; it is biased and feeds no verdict.
+    ``final_top5`` is None where only the largest logit counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,6 +51,7 @@ class Errors(BaseModel):
     moving_average_epochs: int
     minimum_over_test_percent: float
     final_validation_percent: float
+    final_top5_percent: float | None = None
 
 
 class Start(BaseModel):
@@ -129,4 +135,11 @@ def summarise_errors(epochs: list[dict[str, Any]]) -> Errors | None:
         moving_average_epochs=len(last),
         minimum_over_test_percent=min(row["test_error_percent"] for row in epochs),
         final_validation_percent=epochs[-1]["validation_error_percent"],
+        final_top5_percent=epochs[-1].get("test_top5_error_percent"),
     )
+
+
+def columns_of(table: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the columns of a table with these rows: the usual ones, and those the first adds."""
+    added = OPTIONAL_COLUMNS.get(table, ())
+    return TABLES[table] + tuple(name for name in added if rows and name in rows[0])

@@ -16,7 +16,7 @@ import pydantic
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import remove_temporaries, sync_folder, write_atomically
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord
+from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, columns_of
 from ttq_bench.records.seal import (
     SEAL,
     check_seal,
@@ -43,7 +43,7 @@ def record_files_of(record: TrialRecord, tables: Mapping[str, Rows]) -> dict[str
     epochs. ``SHA256SUMS`` seals them.
     """
     contents = {
-        name: table_bytes(rows, TABLES[name])
+        name: table_bytes(rows, columns_of(name, rows))
         for name, rows in tables.items()
         if rows or name == "epochs.parquet"
     }

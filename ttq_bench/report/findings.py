@@ -70,6 +70,8 @@ def error_table(results: list[ArmResult]) -> list[str]:
         "minus same budget", "zeros %", "paper %",
     ]  # fmt: skip
     rows = []
+    with_top5 = any(result.top5_error for result in results)
+    header[4:4] = ["top-5 test error %"] * with_top5
     for result in results:
         arm = result.arm
         printed = printed_error(arm)
@@ -80,6 +82,7 @@ def error_table(results: list[ArmResult]) -> list[str]:
                 arm.epochs,
                 seeds_of(result.error.n, arm),
                 with_interval(result.error),
+                *([with_interval(result.top5_error)] * with_top5),
                 with_interval(result.to_parent, signed=True),
                 with_interval(result.to_continued, signed=True),
                 f"{100 * sparsity.mean:.1f}" if sparsity and sparsity.n else "–",

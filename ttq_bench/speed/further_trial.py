@@ -26,7 +26,7 @@ def train_and_tell(spec: TrialSpec, settings: RunSettings, driver: Connection) -
     keep_freed_memory()
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
-    batches = batches_of(spec, images, torch.device(settings.device))
+    batches = batches_of(spec, images, settings)
     paths = ResultsPaths(settings.results)
     model, _ = starting_model(spec, images.classes, paths, torch.device(settings.device))
     convert_(model, spec)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from ttq_bench.data.catalog import is_streamed
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.schema import TrialRecord
@@ -28,7 +29,10 @@ UNTOLD = ""  # the level of a record that tells none
 # What a step costs however small the network is.
 STEP_SECONDS, GPU_STEP_SECONDS = 0.002, 0.0003
 # ResNet-20 and -56, batch 128, bf16, one trial alone on an H200: 2.1 and 5.9 ms a step.
+# Of larger networks a GPU does more, so hours for ImageNet are an upper bound.
 MULTIPLY_ADDS_PER_GPU_SECOND = 8.6e12
+# Of photographs of 500x375 pixels, decoded, cropped and resized, by one core (AVX-512).
+DECODED_PER_CORE_SECOND = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,16 @@ def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float
         (core, STEP_SECONDS) if on_cpu else (MULTIPLY_ADDS_PER_GPU_SECOND, GPU_STEP_SECONDS)
     )
     steps = training / spec.recipe.batch_size
-    return images * model.multiply_adds / rate + steps * a_step
+    seen = training + spec.validation_count + data.test_count
+    decoding = seen / DECODED_PER_CORE_SECOND if on_cpu and is_streamed(spec.source_name) else 0.0
+    return images * model.multiply_adds / rate + steps * a_step + decoding
+
+
+def feeding_cores(spec: TrialSpec) -> float:
+    """Return how many cores decode streamed images as fast as a GPU trains on them."""
+    training = spec.card.train_count - spec.validation_count
+    images = training + spec.validation_count + spec.card.test_count
+    return images / DECODED_PER_CORE_SECOND / epoch_core_seconds(spec, "cuda", UNTOLD)
 
 
 def trial_core_seconds(spec: TrialSpec, epochs: int, rates: Rates) -> float:

@@ -35,14 +35,17 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
     """
     _check_folders(suite, identities, where)
     points = _selected(suite, list(_product(suite)), where)
+    networks: dict[tuple[str, str, int], TrialSpec] = {}
     parents: dict[tuple[str, str, int], TrialSpec] = {}
     children: dict[str, TrialSpec] = {}
     for point in points:
         network = _network(point)
-        if network not in parents:
-            parents[network] = _parent(suite, point, identities[point.dataset])
+        if network not in networks:
+            networks[network] = _parent(suite, point, identities[point.dataset])
+        if point.method == "full_precision" or suite.start == "parent":
+            parents[network] = networks[network]
         if point.method != "full_precision":
-            child = _child(suite, point, parents[network])
+            child = _child(suite, point, networks[network])
             children[child.trial_id] = child
     return [*parents.values(), *children.values()]
 
@@ -60,7 +63,8 @@ def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str)
 
 def _product(suite: Suite) -> Iterator[Point]:
     methods = list(suite.methods)
-    if suite.continue_full_precision and any(METHODS[m].is_quantized for m in methods):
+    continues = suite.continue_full_precision and suite.start == "parent"
+    if continues and any(METHODS[m].is_quantized for m in methods):
         methods.append(CONTINUED)
     for seed, dataset, model, method in product(suite.seeds, suite.datasets, suite.models, methods):
         chosen = METHODS.get(method)
@@ -79,7 +83,7 @@ def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
             )
         kept = [point for point in kept if point not in gone]
         orphans = {_network(point) for point in gone if point.method == "full_precision"}
-        if orphans & {_network(point) for point in kept}:
+        if suite.start == "parent" and orphans & {_network(point) for point in kept}:
             raise SuiteError(
                 f"{where}: exclude.{number}: ({selection.describe()}) takes out full_precision,"
                 " from which trials that stay are fine-tuned; exclude these too"
@@ -151,10 +155,7 @@ def _child(suite: Suite, point: Point, parent: TrialSpec) -> TrialSpec:
         quantization = Quantization(
             method=point.method, strategy=point.strategy, conversion=suite.conversion
         )
-    return parent.model_copy(
-        update={
-            "recipe": suite.training.fine_tuned,
-            "quantization": quantization,
-            "parent": parent.trial_id,
-        }
-    )
+    changes: dict[str, object] = {"recipe": suite.training.fine_tuned, "quantization": quantization}
+    if suite.start == "parent":
+        changes |= {"parent": parent.trial_id}
+    return parent.model_copy(update=changes)

@@ -5,7 +5,7 @@ To add an axis: add a field here, a level in ``grid.expand``, and a field in ``T
 
 import math
 from collections import Counter
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from ttq_bench.data.catalog import DATASETS, FOLDER
+from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
 from ttq_bench.errors import did_you_mean
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.protocols import PROTOCOLS, deviations
@@ -24,7 +24,7 @@ from ttq_bench.suite.strategy_entry import read_strategy
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.text import one_line
-from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.recipe import STREAMED_AUGMENTATIONS, Recipe
 
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
@@ -73,7 +73,11 @@ class Selection(Strict):
 
 
 class Suite(Strict):
-    """A grid of trials under one protocol."""
+    """A grid of trials under one protocol.
+
+    ``start: scratch`` trains quantized networks from fresh weights, those of the full-precision
+    network of the same seed, by the recipe ``fine_tuned``; then there is nothing to continue.
+    """
 
     name: Name
     title: Annotated[str, Field(max_length=200)]
@@ -85,6 +89,7 @@ class Suite(Strict):
     seeds: Seeds
     training: Training
     conversion: Conversion = Conversion()
+    start: Literal["parent", "scratch"] = "parent"
     continue_full_precision: bool = True
     histogram_epochs: tuple[Annotated[int, Field(ge=0)], ...] = ()
     exclude: Annotated[tuple[Selection, ...], Field(max_length=100)] = ()
@@ -159,6 +164,20 @@ class Suite(Strict):
         found = list(deviations(self.protocol, dict(self.training), self.conversion))
         if found:
             raise ValueError("; ".join(found) + "; write these values, or name it otherwise")
+        return self
+
+    @model_validator(mode="after")
+    def check_augmentation(self) -> Self:
+        """Refuse to augment images in memory as if they were files of many sizes, or these so."""
+        for dataset in self.datasets:
+            streamed = is_streamed(dataset)
+            allowed = (*STREAMED_AUGMENTATIONS, "none") if streamed else ("crop_flip", "none")
+            for name, recipe in self.training:
+                if recipe.augmentation not in allowed:
+                    raise ValueError(
+                        f"training.{name}.augmentation: images of {dataset!r} take"
+                        f" {' or '.join(allowed)}, got {recipe.augmentation!r}"
+                    )
         return self
 
     @model_validator(mode="after")

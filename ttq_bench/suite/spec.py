@@ -24,6 +24,7 @@ ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
         "recipe.optimizer": "sgd",
         "recipe.decay_factors": [],
         "recipe.decay_on": "all",
+        "recipe.adam_epsilon": 1e-8,
         "quantization.strategy.start": None,
         "quantization.strategy.ramp_epochs": 0.0,
         "quantization.strategy.update": "step",
@@ -61,7 +62,7 @@ class Quantization(BaseModel):
 
 
 class FolderImages(BaseModel):
-    """What a dataset's card says, for images of a folder, which have none in a table."""
+    """What a dataset's card says, for images of a folder, and for a part of ImageNet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +77,7 @@ class TrialSpec(BaseModel):
 
     ``arm`` is the name in tables: a method, or ``full_precision_continued`` for the control that
     trains the parent on, unquantized, with the budget of the fine-tuned methods. ``images`` is set
-    for those of a folder.
+    where no card in the table fits: for those of a folder, and for a part of ImageNet.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -105,7 +106,7 @@ class TrialSpec(BaseModel):
     @property
     def source_name(self) -> str:
         """Return the name under which the images are looked for: of a dataset, or ``folder``."""
-        return FOLDER if self.images is not None else catalog_name(self.dataset)
+        return FOLDER if self.dataset.startswith(f"{FOLDER}-") else catalog_name(self.dataset)
 
     @property
     def card(self) -> DatasetCard:

@@ -10,35 +10,50 @@ from torch import Tensor, nn
 
 from ttq_bench.training.bfloat16 import SinglePrecisionConvolutions, needs_detour
 
+TOP = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Share of wrong answers in percent, and mean cross entropy in nats."""
+    """Share of wrong answers in percent, and mean cross entropy in nats.
+
+    ``top5_error_percent`` counts an answer as wrong where the label is not among the five largest
+    logits; None where nobody asked for it.
+    """
 
     error_percent: float
     loss: float
+    top5_error_percent: float | None = None
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], precision: str
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    precision: str,
+    *,
+    top5: bool = False,
 ) -> Evaluation:
     """Return error and loss over all ``batches`` (images [B, C, H, W], labels [B]).
 
     Nothing is read before the last batch: a GPU would stand still each time.
     """
     model.eval()
-    wrong, losses, count = [], [], 0
+    wrong, wrong5, losses, count = [], [], [], 0
     for images, labels in batches:
         with autocast(images.device, precision):
             logits = model(images)
         logits = logits.float()
         wrong.append((logits.argmax(1) != labels).sum())
+        if top5:
+            right = logits.topk(TOP, dim=1).indices == labels[:, None]
+            wrong5.append((~right.any(1)).sum())
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         count += len(labels)
     model.train()
     loss = sum(torch.stack(losses).tolist())
-    return Evaluation(100 * int(torch.stack(wrong).sum()) / count, loss / count)
+    share5 = 100 * int(torch.stack(wrong5).sum()) / count if top5 else None
+    return Evaluation(100 * int(torch.stack(wrong).sum()) / count, loss / count, share5)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class Batches(Protocol):
     """What the loop needs of the data (``data/batches.py`` has it)."""
 
     seed: int
+    top5: bool  # whether the error among the five largest logits counts too
 
     @property
     def steps_per_epoch(self) -> int: ...  # noqa: D102
@@ -168,4 +169,4 @@ def _evaluate(
             on_step(steps, steps)
             yield batch
 
-    return evaluate(state.model, watched(), recipe.precision)
+    return evaluate(state.model, watched(), recipe.precision, top5=batches.top5)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ttq_bench.training.recipe import Recipe
 
 SECOND_BETA = 0.999
+DENSE = 2  # sides of the weights of a dense layer; of a convolution four
 
 
 def make_optimizer(
@@ -18,7 +19,7 @@ def make_optimizer(
     for name, parameter in model.named_parameters():
         if is_scale(name):
             scales.append(parameter)
-        elif recipe.decay_on == "weights" and parameter.ndim == 1:  # biases, batch normalisation
+        elif _is_spared(parameter, recipe.decay_on):
             spared.append(parameter)
         else:
             weights.append(parameter)
@@ -30,7 +31,9 @@ def make_optimizer(
         groups.append({"params": spared, "weight_decay": 0.0})
     if recipe.optimizer == "adam":
         betas = recipe.momentum, SECOND_BETA
-        return torch.optim.Adam(groups, lr=recipe.learning_rate, betas=betas, fused=True)
+        return torch.optim.Adam(
+            groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True
+        )
     return torch.optim.SGD(
         groups,
         lr=recipe.learning_rate,
@@ -38,6 +41,13 @@ def make_optimizer(
         nesterov=recipe.nesterov,
         fused=True,
     )
+
+
+def _is_spared(parameter: Tensor, decay_on: str) -> bool:
+    """Return whether weight decay leaves a parameter alone: biases, batch normalisation, more."""
+    if decay_on == "dense":
+        return parameter.ndim != DENSE
+    return decay_on == "weights" and parameter.ndim == 1
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LARGEST_BATCH = 65_536
+# For images of many sizes, which are read from files batch by batch (``data/crops.py``).
+STREAMED_AUGMENTATIONS = ("resized_crop_flip", "scaled_crop_flip")
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -13,11 +15,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Recipe(BaseModel):
     """How one network is trained, under a learning rate that changes by epoch.
 
-    ``adam`` takes ``momentum`` as its first beta; the second is 0.999. ``step`` multiplies the rate
+    ``adam`` takes ``momentum`` as its first beta; the second is 0.999. Its ``adam_epsilon`` is what
+    is added to the divisor. ``step`` multiplies the rate
     by ``decay_factor`` at each of ``decay_epochs``, or by one of ``decay_factors`` at each;
     ``cosine`` lowers it towards zero, which it would reach one step after the last.
     ``warmup_epochs`` raise it linearly from zero first. ``decay_on: weights`` spares biases
-    and batch normalisation; ``decay_scales`` says whether weight decay acts on W_p and W_n.
+    and batch normalisation, ``dense`` all but the weights of dense layers; ``decay_scales`` says
+    whether weight decay acts on W_p and W_n. ``crop_flip`` is that of ``data/augmentation.py``; the
+    others are for images of many sizes, see ``data/crops.py``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -29,7 +34,8 @@ class Recipe(BaseModel):
     momentum: Share = 0.9
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-4
-    decay_on: Literal["all", "weights"] = "all"
+    adam_epsilon: Positive = 1e-8  # torch's own
+    decay_on: Literal["all", "weights", "dense"] = "all"
     decay_scales: bool = False
     schedule: Literal["step", "cosine"] = "step"
     decay_epochs: tuple[int, ...] = ()
@@ -37,7 +43,9 @@ class Recipe(BaseModel):
     decay_factors: tuple[Factor, ...] = ()
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Share = 0.0
-    augmentation: Literal["crop_flip", "none"] = "crop_flip"
+    augmentation: Literal["crop_flip", "resized_crop_flip", "scaled_crop_flip", "none"] = (
+        "crop_flip"
+    )
     precision: Literal["bf16", "fp32"] = "bf16"
 
     @model_validator(mode="after")
