@@ -3,6 +3,8 @@
 import pytest
 
 from tests.paired_records import SHORT, tables_of, write_arm, write_parents
+from tests.written_records import write_trial
+from ttq_bench.analysis.comparison import compare_arms
 from ttq_bench.analysis.gains import DEPTHS, TWN, depth_slope, gain, of_ttq, over
 from ttq_bench.analysis.measured import Measured, Network
 
@@ -112,3 +114,16 @@ def test_the_slope_is_asked_once_for_each_family_and_protocol(tmp_path):
     for other in ("preact_resnet32", "preact_resnet56", "resnet20", "lenet5"):
         assert depth_slope(tables, network(other)) is None
     assert depth_slope(tables, network("preact_resnet20", "paper")) is None
+
+
+def test_from_scratch_the_gain_is_over_full_precision_that_was_trained_likewise(tmp_path):
+    for seed, (full, ternary) in enumerate([(20.0, 19.5), (20.0, 21.0)]):
+        write_trial(tmp_path, f"fp-{seed}", seed=seed, errors=(full,))
+        write_trial(tmp_path, f"ttq-{seed}", seed=seed, errors=(ternary,), scales={"a": (1, 1)})
+    longer = {"errors": (30.0, 10.0), "learning_rate": 0.5}
+    write_trial(tmp_path, "other", seed=0, **longer)
+    tables = tables_of(tmp_path)
+    (arm,) = [result for result in compare_arms(tables) if result.arm.arm == "ttq"]
+    assert gain(tables, SHORT).values == (0.5, -1.0)
+    assert (arm.to_parent, arm.to_continued.n) == (None, 2)
+    assert arm.to_continued.mean == pytest.approx(0.25)

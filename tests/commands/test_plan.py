@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,23 @@ def test_more_threads_than_cores_are_refused_instead_of_waited_for(tmp_path, cap
     assert main([*words, "--threads", "100000"]) == 2
     assert "--threads 100000: this machine has" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+def test_a_plan_of_imagenet_tells_gpu_hours_for_the_whole_set_where_it_is_not_here(
+    tmp_path, capsys
+):
+    suite = Path(__file__).parents[2] / "suites" / "imagenet.yaml"
+    places = ["--data-dir", str(tmp_path / "none"), "--results", str(tmp_path / "results")]
+    words = [str(suite), "--profile", "table2", *places]
+    assert main(["plan", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == (
+        "images: imagenet, 1,281,167 training and 50,000 test (not here, so the whole set is"
+        " assumed)"
+    )
+    rows = lines[lines.index(next(line for line in lines if line.startswith("GPU hours"))) + 1 :]
+    # 3 * 1,271,167 + 60,000 images of 1.937e9 operations at 8.6e12 a second, 80 times: 19.5 hours.
+    assert rows[0].startswith("  alexnet  full_precision  80 epochs: 19.5 for a seed, 58.4 for all")
+    assert len(rows) == 6 + 2
+    assert main(["run", *words]) == main(["plan", *words, "--json"]) == 5
+    assert "no imagenet found" in capsys.readouterr().err

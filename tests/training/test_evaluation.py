@@ -72,3 +72,13 @@ def test_products_are_made_in_the_precision_of_the_recipe(precision, dtype):
 
     assert seen[0].dtype == dtype
     assert not seen[0].requires_grad
+
+
+def test_top5_errors_are_labels_outside_the_five_largest_logits_where_they_are_asked_for():
+    logits = torch.tensor([[6.0, 5.0, 4.0, 3.0, 2.0, 1.0]] * 4)
+    pairs = [(logits[:3], torch.tensor([0, 4, 5])), (logits[3:], torch.tensor([1]))]
+
+    found = evaluate(nn.Identity(), pairs, "fp32", top5=True)
+
+    assert (found.error_percent, found.top5_error_percent) == (75.0, 25.0)
+    assert evaluate(nn.Identity(), pairs, "fp32").top5_error_percent is None

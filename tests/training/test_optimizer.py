@@ -95,3 +95,19 @@ def test_a_first_step_of_adam_is_as_long_as_the_rate_whatever_the_gradient():
     for gradient in (0.01, 100.0):
         after = steps(Pair(), gradient, optimizer="adam", weight_decay=0.0)
         assert after == pytest.approx([1.5, 1.5], rel=1e-4)
+
+
+def test_decay_on_dense_layers_spares_convolutions_and_biases():
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 2))
+    recipe = Recipe(epochs=1, weight_decay=0.1, decay_on="dense")
+
+    groups = make_optimizer(model, recipe, is_scale).param_groups
+
+    assert [p for g in groups if g["weight_decay"] for p in g["params"]] == [model[2].weight]
+
+
+def test_a_large_epsilon_shortens_the_steps_of_adam():
+    # A first step is rate * gradient / (gradient + epsilon).
+    changes = {"optimizer": "adam", "weight_decay": 0.0, "adam_epsilon": 1.0}
+    after = steps(Pair(), 1.0, **changes)
+    assert after == pytest.approx([1.75, 1.75])

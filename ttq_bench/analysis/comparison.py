@@ -62,7 +62,7 @@ def _against_control(tables: Tables, mine: pd.DataFrame) -> Estimate | None:
     finished = tables.finished
     # Trials from scratch have full precision from scratch instead; no other has its (no) parent.
     controls = finished[finished["arm"].isin([CONTINUED, FULL_PRECISION])]
-    same = ["parent", "start_weights", "budget"]
+    same = ["dataset", "protocol", "model", "seed", "parent", "start_weights", "budget"]
     pairs = mine.merge(controls, on=same, suffixes=("", "_control"))
     return _paired(pairs[ERROR] - pairs[f"{ERROR}_control"])
 

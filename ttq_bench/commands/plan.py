@@ -156,18 +156,20 @@ def _place(source: Source) -> str:
 
 
 def gpu_hours(plan: Plan) -> Iterable[str]:
-    """Yield what each row of a table costs, whatever device is here: at most, on one H200."""
+    """Yield what each row of a table costs on a GPU, whatever device is here."""
     rates = plan.rates if plan.rates.device == "cuda" else Rates("cuda", {})
     rows: dict[tuple[str, str], list[TrialSpec]] = {}
     for trial in plan.trials:
         spec = trial.spec
         rows.setdefault((spec.model, f"{spec.arm} {spec.strategy}".strip()), []).append(spec)
-    yield "GPU hours for each row from its first epoch on, at most, on an H200:"
+    basis = "records made here" if rates.is_measured else "small networks on an H200: likely fewer"
+    yield f"GPU hours of whole trials, without their parents, by the rate of {basis}:"
     for (model, arm), specs in rows.items():
+        cores = feeding_cores(specs[0])
         each = trial_core_seconds(specs[0], specs[0].recipe.epochs, rates) / SECONDS_PER_HOUR
         yield (
-            f"  {model}  {arm}  {specs[0].recipe.epochs} epochs: {each:.1f} for each of"
-            f" {len(specs)} seeds, with {feeding_cores(specs[0]):.0f} cores that decode"
+            f"  {model}  {arm}  {specs[0].recipe.epochs} epochs: {each:.1f} for a seed,"
+            f" {each * len(specs):.1f} for all {len(specs)}; {cores:.0f} cores decode for it"
         )
 
 

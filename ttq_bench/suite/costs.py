@@ -29,10 +29,11 @@ UNTOLD = ""  # the level of a record that tells none
 # What a step costs however small the network is.
 STEP_SECONDS, GPU_STEP_SECONDS = 0.002, 0.0003
 # ResNet-20 and -56, batch 128, bf16, one trial alone on an H200: 2.1 and 5.9 ms a step.
-# Of larger networks a GPU does more, so hours for ImageNet are an upper bound.
+# Larger networks keep a GPU busier: hours for ImageNet's are likely fewer. None was measured yet.
 MULTIPLY_ADDS_PER_GPU_SECOND = 8.6e12
-# Of photographs of 500x375 pixels, decoded, cropped and resized, by one core (AVX-512).
-DECODED_PER_CORE_SECOND = 150.0
+# Decoded, cropped and resized: 327 JPEG files of 500x375 pixels and 90 kB in a second of one core
+# (AVX-512); ImageNet's have 110 kB.
+DECODED_PER_CORE_SECOND = 270.0
 
 
 @dataclass(frozen=True, slots=True)
