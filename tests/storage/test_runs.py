@@ -156,10 +156,13 @@ def test_an_attempt_that_another_machine_has_taken_over_ends_and_writes_nothing_
         assert "looking for 30 s whether process" in said
         assert time.monotonic() - begun > 30
         before = {n: objects.read(n) for n in objects.names() if not n.startswith("drivers/")}
-    finally:
         os.kill(sleeper.pid, signal.SIGCONT)
-    said, _ = sleeper.communicate(timeout=120)
-    assert sleeper.returncode in (0, 75), said
+        said, _ = sleeper.communicate(timeout=120)
+    finally:
+        sleeper.kill()
+        sleeper.communicate()
+    assert sleeper.returncode == 75, said
+    assert "another run has taken over there; this one ended" in said
     after = {n: objects.read(n) for n in objects.names() if not n.startswith("drivers/")}
     written = {n for n in before | after if before.get(n) != after.get(n)}
     assert {n for n in written if not n.endswith(("000001.end.json", "progress.json"))} == set()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from rich.console import Console
@@ -67,7 +68,8 @@ def run_plan(
     results = ResultsPaths(settings.results)
     folder = kept_in(results, settings.url)
     follow = settings.backend == "ray"  # its nodes may be other machines
-    held = held_at_url(folder, stop.replace, console.print, follow=follow)
+    tell = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    held = held_at_url(folder, stop.replace, tell, follow=follow)
     with locked(results) as ahead, _signals(stop), held:
         if ahead > CLOCK_SECONDS:
             console.print(
