@@ -62,7 +62,7 @@ def test_a_stand_in_never_decides_and_says_how_to_run_the_claim(tables):
 def test_a_claim_without_evidence_is_not_run_and_has_no_number(tables):
     found = cells(row_of("T3 top-1"), tables)
     assert (found["verdict"], found["n"], found["ours [95 %]"]) == ("**not run**", "–", "–")
-    assert found["what would decide it"] == "the ImageNet suite, which is not built yet"
+    assert found["what would decide it"] == "`make reproduce-imagenet`, PROFILE=table2 or table3"
 
 
 def test_the_authors_log_stands_beside_the_printed_figure(tables):

@@ -13,7 +13,7 @@ SECONDS_AN_HOUR = 3600
 YARDSTICK = f"resnet{DEPTHS[0]}"
 COMMANDS = {
     "sparsity": "`make reproduce-sparsity PROFILE=paper`",
-    "imagenet": "the ImageNet suite, which is not built yet",
+    "imagenet": "`make reproduce-imagenet`, PROFILE=table2 or table3",
     "any": "any trial of TTQ",
     "cifar10": "`make reproduce-cifar PROFILE=paper`",
     "asymmetry": "`make reproduce-asymmetry PROFILE=paper`",
