@@ -98,7 +98,7 @@ report: $(READY) ## Redraw tables, figures, summary and the README's table from 
 
 .PHONY: test
 test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS=-n0 in one
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
