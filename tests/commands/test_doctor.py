@@ -121,7 +121,7 @@ def test_a_small_disk_and_a_small_shared_memory_are_told_with_what_to_do(tmp_pat
 
 def test_a_truncated_archive_is_a_problem_and_named_with_its_bytes(doctor, tmp_path):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / CIFAR10_BINARY.file_name).write_bytes(b"\x1f\x8b" + bytes(998))
+    (tmp_path / "data" / CIFAR10_BINARY.files[0].file_name).write_bytes(b"\x1f\x8b" + bytes(998))
     code, rows = doctor()
     row = rows["images of cifar10"]
     assert (code, row["code"], row["state"]) == (5, 5, "problem")
@@ -131,7 +131,7 @@ def test_a_truncated_archive_is_a_problem_and_named_with_its_bytes(doctor, tmp_p
 
 def test_half_a_download_is_there_partly_and_can_go_on(doctor, tmp_path):
     (tmp_path / "data").mkdir()
-    with (tmp_path / "data" / f"{CIFAR10_BINARY.file_name}.part").open("wb") as stream:
+    with (tmp_path / "data" / f"{CIFAR10_BINARY.files[0].file_name}.part").open("wb") as stream:
         stream.truncate(42_000_000)
     code, rows = doctor()
     row = rows["images of cifar10"]

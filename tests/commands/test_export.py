@@ -1,7 +1,6 @@
 import re
 
 import pytest
-import torch
 
 from tests.tiny_suite import command_line, settings_for, tiny_specs
 from tests.written_records import seal_anew
@@ -56,7 +55,7 @@ def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, t
         main(["export", spec.trial_id, "--to", str(tmp_path), "--results", str(results)])
         model, _ = load_packed(tmp_path / f"{spec.trial_id}.safetensors")
         images = images_of(spec, settings_for(results, cache))
-        test = batches_of(spec, images, torch.device("cpu")).held_out("test", 1000)
+        test = batches_of(spec, images, settings_for(results, cache)).held_out("test", 1000)
         record = read_record(ResultsPaths(results).trial(spec.trial_id).record)
         assert evaluate(model, test, "fp32").error_percent == record.errors.final_percent
 

@@ -30,16 +30,21 @@ class Seen:
 def look(data_dir: Path, cache: Path) -> dict[str, Seen]:
     """Return what there is of each dataset, by its name."""
     looks = {name: _seen(name, data_dir, cache) for name in DATASETS}
-    # Class folders bear no dataset's name: all that has ten classes finds those of MNIST.
+    # Class folders bear no dataset's name: all that has ten classes finds those of MNIST, and what
+    # has a hundred misses some.
     owners = {
         source.train: name for name, (seen, source) in looks.items() if source and seen.fingerprint
     }
-    return {
-        name: Seen("absent", f"{data_dir} holds {owners[source.train]}")
-        if source and not seen.fingerprint and source.train in owners
-        else seen
-        for name, (seen, source) in looks.items()
-    }
+    top = (name for train, name in owners.items() if train and train[0].parent.parent == data_dir)
+    here = next(top, None)
+    found = {}
+    for name, (seen, source) in looks.items():
+        of_another = owners.get(source.train) if source else here
+        lost = not seen.fingerprint and (source or seen.told.startswith(f"{data_dir}: {name} has "))
+        found[name] = (
+            Seen("absent", f"{data_dir} holds {of_another}") if lost and of_another else seen
+        )
+    return found
 
 
 def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | None]:
