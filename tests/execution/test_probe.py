@@ -123,9 +123,8 @@ def test_images_to_estimate_from_are_training_images_in_batches_of_one_size(lene
     assert sizes == [{128}, {64}]  # whole batches of 1,197 images, and all of 64
     _, images, _ = lenet  # not augmented, so that pixels can be compared
     pixels = {image.numpy().tobytes() for batch in images.training for image in batch}
-    held_out = {
-        image.numpy().tobytes() for image in images.batches.normalise(images.batches.validation[0])
-    }
+    validation = images.batches.held_out("validation", 100)
+    held_out = {image.numpy().tobytes() for batch, _ in validation for image in batch}
     assert pixels.isdisjoint(held_out)
 
 
