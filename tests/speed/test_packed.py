@@ -54,15 +54,6 @@ def test_onnxruntime_agrees_and_int8_deviates(measured):
         assert 0.01 < measured[0][name + end].value < 20
 
 
-def test_the_threads_are_given_back(measured):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    with packed._one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(before)
-
-
 def test_both_files_hold_the_network_and_its_scales_differ(files):
     model, *paths = files
     images = packed._images(WORK)
