@@ -31,4 +31,5 @@ def test_a_step_finds_the_memory_that_the_last_one_freed():
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         faults[what] = int(done.stdout)
 
-    assert faults["keep"] < 100 < faults["leave"]
+    # Not none: a system may take pages back that were not touched for a while.
+    assert 10 * faults["keep"] < faults["leave"]
