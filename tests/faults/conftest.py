@@ -12,21 +12,11 @@ import pytest
 
 from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
+from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
 
 FULL = os.environ.get("TTQ_BENCH_FAULTS") == "full"
 TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")
 SEEN = pytest.StashKey[list[Seen]]()
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> Path:
-    """A cache that all tests of a session share, so that digits are decoded once."""
-    return tmp_path_factory.getbasetemp() / "ttq-bench-cache"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(monkeypatch, cache):
-    monkeypatch.setenv("TTQ_BENCH_CACHE", str(cache))
 
 
 @pytest.fixture(autouse=True)

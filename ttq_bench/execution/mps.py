@@ -29,7 +29,7 @@ PARENT_DIED = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def is_available() -> bool:
-    """Return whether this machine can start the service, or has it running."""
+    """Return whether this machine has the program that starts the service and asks it."""
     return shutil.which(CONTROL) is not None
 
 

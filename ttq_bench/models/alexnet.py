@@ -11,6 +11,8 @@ its framework, which draws them from a truncated normal distribution of the same
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.models.initial import draw_weights_
+
 DEPTH = 8
 EPSILON = 1e-4
 HIDDEN = 4096
@@ -55,7 +57,5 @@ def alexnet(depth: int, classes: int) -> AlexNet:
     """Return a network whose weights are drawn by the number of their inputs (normal, fan in)."""
     assert depth == DEPTH, f"there is no AlexNet of {depth} layers here"
     model = AlexNet(classes)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight)
+    draw_weights_(model)
     return model

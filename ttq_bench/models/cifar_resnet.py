@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.models.initial import draw_weights_
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions with batch normalisation around an identity shortcut without weights."""
@@ -76,7 +78,5 @@ def _stage(channels_in: int, channels_out: int, blocks: int, stride: int) -> nn.
 def cifar_resnet(depth: int, classes: int) -> CifarResNet:
     """Return a network initialised as in He et al. 2015 (normal, fan in, for convolutions)."""
     model = CifarResNet(depth, classes)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight)
+    draw_weights_(model)
     return model

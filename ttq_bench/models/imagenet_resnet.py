@@ -15,6 +15,8 @@ Shapes: N images, C channels, H height, W width.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.models.initial import draw_weights_
+
 DEPTH = 18  # without the three convolutions of shortcuts
 WIDTH, WIDTH_B = 64, 96
 
@@ -81,7 +83,5 @@ def imagenet_resnet_b(depth: int, classes: int) -> ImageNetResNet:
 def _drawn(width: int, depth: int, classes: int) -> ImageNetResNet:
     assert depth == DEPTH, f"there is no ResNet-{depth} for ImageNet here"
     model = ImageNetResNet(width, classes)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    draw_weights_(model, nn.Conv2d, "fan_out")
     return model

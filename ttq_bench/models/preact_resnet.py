@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.models.cifar_resnet import blocks_per_stage, with_new_channels
+from ttq_bench.models.initial import draw_weights_
 
 
 class PreActivationBlock(nn.Module):
@@ -75,7 +76,5 @@ def _stage(
 def preact_resnet(depth: int, classes: int) -> PreActivationResNet:
     """Return a network whose convolutions are drawn as in the released code (normal, fan out)."""
     model = PreActivationResNet(depth, classes)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    draw_weights_(model, nn.Conv2d, "fan_out")
     return model

@@ -10,6 +10,8 @@ no bias before batch normalisation, which would undo it, and the initial weights
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.models.initial import draw_weights_
+
 DEPTH = 8  # TWN do not count the last layer
 WIDTHS = (128, 256, 512)
 HIDDEN = 1024
@@ -48,7 +50,5 @@ def vgg(depth: int, classes: int) -> Vgg7:
     """Return a network drawn as He et al. 2015 have it (normal, fan in)."""
     assert depth == DEPTH, f"there is no VGG of {depth} layers here"
     model = Vgg7(classes)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight)
+    draw_weights_(model)
     return model

@@ -64,8 +64,9 @@ class Layout:
         self.layer_of_row = layer_of_row.to(device)
         # Sums over layers of sums over rows, as a product: one deterministic operation on a GPU.
         members = torch.arange(len(rows))[:, None] == layer_of_row
-        self.at_once = device.type == "cuda" if at_once is None else at_once
-        self.members = members.to(device, torch.float32) if self.at_once else None
+        if at_once is None:
+            at_once = device.type == "cuda"
+        self.members = members.to(device, torch.float32) if at_once else None
         self.counts_on_device = torch.tensor(counts, device=device)
         places = torch.full((len(rows), max(rows)), sum(rows))  # the last: a zero behind all
         for row, first, number in zip(places, firsts, rows, strict=True):
@@ -73,6 +74,11 @@ class Layout:
         self.rows_of_layer = places.to(device)
         self.order_statistic: OrderStatistic | None = None
         self.padding = [torch.zeros(size, device=device) for size in self.sizes[1::2]]
+
+    @property
+    def at_once(self) -> bool:
+        """Whether statistics are gathered for all layers together."""
+        return self.members is not None
 
     def rows(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the numbers of all layers [n each] in rows [R, ROW]."""
