@@ -60,7 +60,7 @@ def test_a_cluster_is_brought_up_used_and_taken_down_over_ssh(cache, tmp_path):
         (spec,) = tiny_specs(cache, **alone)
         assert read_record(results.trial(spec.trial_id).record).epochs_done == 1
 
-        assert "gcs_server" in host.call("ps", "-eo", "args").stdout
+        assert "gcs_server" in host.call("ps", "-ww", "-eo", "args").stdout
         down = host.call(RAY, "down", "--yes", cluster)
         assert down.returncode == 0, down.stdout
-        assert "gcs_server" not in host.call("ps", "-eo", "args").stdout
+        assert "gcs_server" not in host.call("ps", "-ww", "-eo", "args").stdout

@@ -81,13 +81,15 @@ def test_a_node_with_another_view_another_clock_and_other_code_is_told_apart(doc
     summary, *rows = told["cluster"]
     assert summary["found"] == "2 of 2 nodes answered, 1 cores and 0 GPUs"
     assert len({row["check"] for row in rows}) == 1  # the head sees all as the driver does
-    code, images, folder, clock = (row["found"] for row in rows)
+    code, *images, folder, clock = (row["found"] for row in rows)
     assert code.startswith("other code computes there: ")
     assert code.endswith(f"(here {arithmetic()})")
-    assert images.count("mnist-png-subset: 10 training and 10 test images, folders, sha256:") == 2
+    assert [told.partition(":")[0] for told in images] == ["fashion_mnist", "mnist"]
+    for told in images:
+        assert told.count("mnist-png-subset: 10 training and 10 test images, folders, sha256:") == 2
     assert folder == f"{results}: is another folder"
     assert 55 < float(clock.split()[3]) < 65
-    assert [row["state"] for row in rows] == ["problem", "problem", "problem", "warning"]
+    assert [row["state"] for row in rows] == ["problem"] * 4 + ["warning"]
     assert not list(results.iterdir())
 
 
