@@ -34,6 +34,7 @@ OTHER = {
     "weight_decay": 0.001, "label_smoothing": 0.1, "augmentation": "none", "granularity": "channel",
     "keep": ["layer3.*"], "initial_scales": "least_squares", "normalise_latent": "tanh",
     "decay_factor": 0.3, "warmup_epochs": 0.25, "adam_epsilon": 1e-5,
+    "micro_batches": 2,
 }  # fmt: skip
 
 

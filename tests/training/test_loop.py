@@ -84,7 +84,7 @@ def test_each_step_is_announced_before_it_is_made(fresh, batches):
 
 def test_each_epoch_draws_its_own_images(fresh, batches, monkeypatch):
     plan, asked, draw = recipe(epochs=3), [], batches.draws
-    monkeypatch.setattr(batches, "draws", lambda epoch: asked.append(epoch) or draw(epoch))
+    monkeypatch.setattr(batches, "draws", lambda epoch, first: asked.append(epoch) or draw(epoch))
 
     list(train(fresh(plan), batches, plan, ignore))
 

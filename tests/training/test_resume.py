@@ -101,6 +101,36 @@ def test_a_run_killed_within_an_epoch_repeats_that_epoch_exactly(
     assert_identical(resumed.state_dict(), undisturbed.state_dict())
 
 
+PARTS = RECIPES | {"parts": RECIPES["step"].model_copy(update={"micro_batches": 2})}
+
+
+@pytest.mark.parametrize("seen", [1, 2, 4, 5, 9])  # of three steps, two of evaluation an epoch
+@pytest.mark.parametrize("recipe", PARTS)
+def test_a_run_saved_within_an_epoch_goes_on_there_bit_for_bit(
+    fresh, batches, tmp_path, *, recipe, seen
+):
+    plan, how = PARTS[recipe], CONVERSIONS["max_fraction"]
+    undisturbed = run(fresh(plan, **how), batches, plan)
+    cut_off, kept, calls = fresh(plan, **how), Checkpoints(tmp_path), iter(range(100))
+
+    def save_and_stop(step: int, steps: int) -> None:
+        if next(calls) == seen:
+            kept.save(cut_off.epoch, cut_off.state_dict(), step=len(cut_off.within.losses))
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(cut_off, batches, plan, on_step=save_and_stop)
+    torch.manual_seed(0)  # whatever was drawn since
+    asked = []
+    resumed = fresh(plan, seed=99, **how)
+    resumed.load_state_dict(kept.load_latest())
+    assert len(resumed.within.losses) == min(seen % 5, 3)
+    run(resumed, batches, plan, on_step=lambda step, steps: asked.append(step))
+
+    assert asked[0] == min(seen % 5, 3)
+    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+
+
 def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before(
     fresh, batches, tmp_path
 ):

@@ -66,7 +66,7 @@ def trained(model, recipe, *, graphed, observe=nothing, move=nothing):
         losses = []
         for number, draw in enumerate(itertools.islice(batches.draws(0), STEPS)):
             move(model, number)
-            losses.append(step(draw, 1e-4 / (1 + number)))
+            losses.append(step(draw, 1e-4 / (1 + number), number))
         torch.cuda.synchronize()
     return torch.stack(losses).tolist(), step, copy.deepcopy(model.state_dict())
 
@@ -143,7 +143,7 @@ def test_layers_that_draw_at_random_draw_anew_in_every_replay():
             model, optimizer, recipe, lambda images, labels: (images, labels), nothing
         )
         step = GraphedStep(eager, tuple)
-        losses = [step(batch, 1e-12).item() for _ in range(STEPS)]
+        losses = [step(batch, 1e-12, 0).item() for _ in range(STEPS)]
 
     assert step.graph is not None
     assert len(set(losses)) == STEPS

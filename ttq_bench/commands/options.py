@@ -13,7 +13,7 @@ from ttq_bench.records.objects import checked_url, is_url
 from ttq_bench.text import seconds_in, without_credentials
 
 DATA_DIR = Path("data")
-TIMES = ("--time-limit", "--silence", "--timeout")
+TIMES = ("--time-limit", "--silence", "--timeout", "--checkpoint-every")
 NEGATIVE = re.compile(r"-\.?\d.*")
 T = TypeVar("T")
 
@@ -68,6 +68,10 @@ def _add_suite(parser: argparse.ArgumentParser, images: Callable[[str], str] = s
     parser.add_argument(
         "--trials-per-gpu", type=positive, metavar="N", help="side by side on one GPU"
     )
+    parser.add_argument(
+        "--ranks", type=positive, default=1, metavar="N",
+        help="processes that train a trial together, each on a GPU (or cores) of its own",
+    )  # fmt: skip
 
 
 def _add_endings(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +81,10 @@ def _add_endings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--silence", type=time_span, default="60s", metavar="TIME",
         help="replace a worker without a sign of life",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoint-every", type=time_span, default="10m", metavar="TIME",
+        help="save within an epoch that takes longer",
     )  # fmt: skip
     parser.add_argument(
         "--no-report", action="store_true", help="leave out tables, figures, summary"

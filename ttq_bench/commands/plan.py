@@ -50,7 +50,7 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
     if getattr(options, "address", None) is None:
-        _check_fits(machine, device, options.threads)
+        _check_fits(machine, device, options)
     else:  # the nodes of that cluster count, which may have no service for sharing
         machine = replace(machine, shares_gpus=False)
     dataset, data_dir = None, options.data_dir
@@ -77,9 +77,11 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     plan = make_plan(specs, results, device, found, gpu)
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
+    _check_ranks(suite, options)
     shares = share(
-        machine, device, len(specs), threads=options.threads, trials_per_gpu=options.trials_per_gpu
-    )
+        machine, device, len(specs), threads=options.threads,
+        trials_per_gpu=options.trials_per_gpu, ranks=options.ranks,
+    )  # fmt: skip
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))
     return Prepared(suite, profile, data_dir, sources, identities, plan, machine, device, shares)
@@ -108,11 +110,35 @@ def _check_counts(identities: dict[str, Identity]) -> None:
             )
 
 
-def _check_fits(machine: Machine, device: str, threads: int | None) -> None:
+def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> None:
+    threads, ranks = options.threads or 1, options.ranks
     if device == "cuda" and not machine.gpus:
         raise TtqBenchError("--device cuda: no GPU found on this machine; leave it out to use CPUs")
-    if threads is not None and threads > machine.cores:  # Ray would wait for them for ever
+    if threads > machine.cores:  # Ray would wait for them for ever
         raise TtqBenchError(f"--threads {threads}: this machine has {machine.cores} cores")
+    if device == "cuda" and ranks > machine.gpus:
+        raise TtqBenchError(f"--ranks {ranks}: this machine has {machine.gpus} GPUs, one for each")
+    if ranks * threads > machine.cores:
+        raise TtqBenchError(
+            f"--ranks {ranks}: this machine has {machine.cores} cores for {threads} threads each"
+        )
+
+
+def _check_ranks(suite: Suite, options: argparse.Namespace) -> None:
+    """Refuse ranks that would not share the parts of a batch equally, or a GPU with others."""
+    ranks = options.ranks
+    if ranks == 1:
+        return
+    if options.backend == "inprocess" or (options.trials_per_gpu or 1) > 1:
+        other = "--backend inprocess" if options.backend == "inprocess" else "--trials-per-gpu"
+        raise TtqBenchError(f"--ranks {ranks}: does not go with {other}; leave one of them out")
+    for name, recipe in suite.training:
+        if recipe.micro_batches % ranks:
+            raise TtqBenchError(
+                f"--ranks {ranks}: training.{name}.micro_batches is {recipe.micro_batches} in this"
+                f" suite, and {ranks} ranks cannot share so many parts of a batch equally; give"
+                " --ranks a divisor of it, or the suite another number (then other trials)"
+            )
 
 
 def show(options: argparse.Namespace) -> int:
@@ -179,8 +205,9 @@ def resources_line(prepared: Prepared) -> str:
     basis = "from records made here" if plan.rates.is_measured else "a rough guess"
     device = "GPU" if prepared.device == "cuda" else "CPU"
     estimate = duration(plan.seconds(shares.workers))
+    ranks = f", {shares.ranks} ranks each" if shares.ranks > 1 else ""
     return (
-        f"{device}: {shares.slots} trials side by side, {shares.threads} threads each"
+        f"{device}: {shares.slots} trials side by side{ranks}, {shares.threads} threads each"
         f" ({prepared.machine.cores} cores, {prepared.machine.gpus} GPUs found);"
         f" about {estimate} ({basis})"
     )

@@ -146,6 +146,7 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
         histogram_epochs=prepared.suite.histogram_epochs,
         arithmetic=arithmetic(),
         url=options.url,
+        checkpoint_seconds=options.checkpoint_every,
     )
 
 
@@ -180,7 +181,7 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
             raise BusyError(f"{results.root}: another run has taken over there; this one ended")
         console.print(
             f"stopped ({why}); {len(tally.left)} trials are not finished;"
-            " run the same command again: they go on at their last whole epoch",
+            " run the same command again: they go on at their last checkpoint",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number

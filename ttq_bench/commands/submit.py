@@ -13,7 +13,7 @@ from ttq_bench.text import printable
 
 INTERRUPTED = 130
 PASSED_ON = (
-    "profile", "dataset", "results", "data_dir", "device", "threads", "trials_per_gpu",
+    "profile", "dataset", "results", "data_dir", "device", "threads", "trials_per_gpu", "ranks",
     "time_limit", "silence",
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ttq_bench.data.augmentation import CropFlip
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.errors import DataError
+from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.seeding import stream_seed
 
 MOST_PIXELS = 4 << 20  # of one batch that is evaluated: 83 images of 224x224
@@ -43,11 +44,14 @@ class TrialBatches:
         validation_count: int,
         augmentation: str,
         device: torch.device,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Split off the validation images, the same for every seed; move all to ``device``.
 
         On the host nothing is copied: trials of one machine look into the same mapped images.
+        With ``ranks``, this process gets its share of each batch and of the images held out.
         """
+        self.ranks = ranks
         self.seed = seed
         self.batch_size = batch_size
         if validation_count >= len(images.train_labels):
@@ -80,23 +84,28 @@ class TrialBatches:
         """Number of test images."""
         return len(self.test[1])
 
-    def draws(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what each batch of ``epoch`` is made of: image numbers [B], and crops and flips."""
+    def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield what each batch of ``epoch`` is made of: image numbers [B], crops and flips [B, 3].
+
+        Those before batch ``first`` are left out.
+        """
         order_stream = _generator(self.seed, "order", epoch)
         augmentation_stream = _generator(self.seed, "augmentation", epoch)
         order = torch.randperm(len(self.training), generator=order_stream).to(self.device)
         used = self.training[order[: self.steps_per_epoch * self.batch_size]]
         steps = torch.split(used, self.batch_size)
-        if self.augment is None:
-            yield from ((rows,) for rows in steps)
+        mine = [self.ranks.share(rows) for rows in steps[first:]]
+        if self.augment is None or not mine:
+            yield from ((rows,) for rows in mine)
             return
         crops = [self.augment.draw(len(rows), augmentation_stream) for rows in steps]
-        yield from zip(steps, torch.stack(crops).to(self.device), strict=True)
+        shares = torch.stack([self.ranks.share(crop.T) for crop in crops[first:]])
+        yield from zip(mine, shares.to(self.device), strict=True)
 
     def batch(self, rows: Tensor, crops: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return images [B, C, H, W] and labels [B] of a draw."""
         if self.augment is not None and crops is not None:
-            images = self.augment.batch(rows, crops)
+            images = self.augment.batch(rows, crops.T)
         else:
             images = self.images[rows]
         return self.normalise(images), self.labels[rows]
@@ -113,10 +122,10 @@ class TrialBatches:
         height, width = self.images.shape[1:3]
         size = min(size, max(MOST_PIXELS // (height * width), 1))
         if split == "validation":
-            for rows in torch.split(self.validation, size):
+            for rows in torch.split(self.ranks.share(self.validation), size):
                 yield self.normalise(self.images[rows]), self.labels[rows]
             return
-        images, labels = self.test
+        images, labels = map(self.ranks.share, self.test)
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             yield self.normalise(images[part]), labels[part]

@@ -20,6 +20,7 @@ from ttq_bench.data.image_files import FolderFiles, ImageFiles, ShardFiles
 from ttq_bench.data.imagenet import class_list_sha256, class_names
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
+from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.seeding import stream_seed
 
 SAMPLED = 16  # test images whose pixels tell one decoder from another
@@ -115,12 +116,15 @@ class StreamedBatches:
         augmentation: str,
         device: torch.device,
         workers: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Split off the validation images, the same for every seed.
 
-        ``workers`` processes decode, none: this one does.
+        ``workers`` processes decode, none: this one does. With ``ranks``, this process gets its
+        share of each batch and of the images held out, and no other is decoded for it.
         """
         self.images = images
+        self.ranks = ranks
         self.seed = seed
         self.batch_size = batch_size
         self.device = device
@@ -150,13 +154,13 @@ class StreamedBatches:
         """Number of test images."""
         return len(self.images.test)
 
-    def draws(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield uint8 images [B, H, W, C] and labels [B] of each batch of ``epoch``."""
+    def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield uint8 images [B, H, W, C] and labels [B] of each batch of ``epoch`` from first."""
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "order", epoch))
         order = self.images.train.shuffled(self.training, generator)
-        order = order[: self.steps_per_epoch * self.batch_size]
+        steps = torch.split(order, self.batch_size)[first : self.steps_per_epoch]
         crops = _Crops(self.images.train, self.augmentation, self.seed)
-        return self._loaded(crops, epoch, order, self.batch_size)
+        return self._loaded(crops, epoch, [self.ranks.share(rows) for rows in steps])
 
     def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return images [B, C, H, W] and labels [B] of a draw."""
@@ -170,16 +174,16 @@ class StreamedBatches:
         """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at most."""
         files = self.images.train if split == "validation" else self.images.test
         rows = self.validation if split == "validation" else torch.arange(len(files))
-        size = min(size, MOST_PIXELS // SIZE**2)
-        for images, labels in self._loaded(_Crops(files, "none", 0), 0, rows, size):
+        parts = torch.split(self.ranks.share(rows), min(size, MOST_PIXELS // SIZE**2))
+        for images, labels in self._loaded(_Crops(files, "none", 0), 0, parts):
             yield self.batch(images, labels)
 
     def _loaded(
-        self, crops: _Crops, epoch: int, rows: Tensor, size: int
+        self, crops: _Crops, epoch: int, parts: Sequence[Tensor]
     ) -> Iterator[tuple[Tensor, ...]]:
         loader = DataLoader(
             crops,
-            batch_sampler=[[(epoch, int(row)) for row in part] for part in torch.split(rows, size)],
+            batch_sampler=[[(epoch, int(row)) for row in rows] for rows in parts if len(rows)],
             num_workers=self.workers,
             collate_fn=_as_made,
             pin_memory=self.device.type == "cuda",

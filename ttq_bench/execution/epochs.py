@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ from ttq_bench.execution.observation import Observation
 from ttq_bench.execution.outcome import Outcome
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import convert_, is_scale, starting_model
+from ttq_bench.execution.teamwork import Order, move_strategy
+from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.records.attempts import attempt_numbers
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
 from ttq_bench.records.progress import Progress
@@ -40,6 +42,7 @@ from ttq_bench.training.loop import (
 )
 
 LOOK_SECONDS = 1.0
+LOSS_SECONDS = 5.0  # of training that a stop may lose: epochs that are longer are saved first
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,9 @@ class EpochLoop:
     should_stop: Callable[[], bool]
     heartbeat: Heartbeat
     made_by: MadeBy
+    ranks: Ranks = ALONE
     last_look: float = 0.0
+    last_save: float = field(default_factory=time.monotonic)
 
     def train(self, state: TrainingState, batches: Batches) -> Outcome:
         """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
@@ -116,16 +121,19 @@ class EpochLoop:
         set_epoch_(state.model, state.epoch)
         quantizers = [quantizer_of(layer) for _, layer in quantized_layers(state.model)]
         observation = Observation(state.model)
+        if state.within.observed:
+            observation.load_state_dict(state.within.observed)
         self.heartbeat.write(self.progress(state, 0.0))
         try:
             for result in train(
                 state,
                 batches,
                 recipe,
-                lambda s, n: self.on_step(state, s, n),
+                lambda s, n: self.on_step(state, observation, s, n),
                 observation.after_backward,
                 constants=lambda: tuple(quantizer.number for quantizer in quantizers),
             ):
+                self.ranks.check_equal(state.model)
                 kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
                 state.history.append(epoch_entry(result, observation, with_histograms=kept))
                 self.save(state)
@@ -137,27 +145,49 @@ class EpochLoop:
             return "diverged"
         return "finished"
 
-    def on_step(self, state: TrainingState, step: int, steps: int) -> None:
-        """Look whether to end, move the threshold, note how far the epoch is."""
+    def on_step(
+        self, state: TrainingState, observation: Observation, step: int, steps: int
+    ) -> None:
+        """Look whether to end or to save, move the threshold, note how far the epoch is.
+
+        ``step`` is ``steps`` while the epoch is evaluated.
+        """
         due = time.monotonic() - self.last_look >= LOOK_SECONDS
         # Between epochs too: one may take less than a second.
-        if (due or step == 0) and self.should_stop():
+        order = self.order() if due or step == 0 else Order.GO_ON
+        if step < steps:
+            order = Order(self.ranks.decided(order))
+        elif self.ranks.count > 1:
+            order = Order.GO_ON  # the ranks evaluate parts of unequal length
+        if order in (Order.SAVE, Order.SAVE_AND_STOP) and state.within.losses:
+            self.ranks.check_equal(state.model)
+            state.within.observed = observation.state_dict()
+            self.save(state)
+        if order in (Order.STOP, Order.SAVE_AND_STOP):
             raise StoppedError
-        if step == 0 or self.spec.strategy_moves:
-            set_epoch_(state.model, state.epoch + step / steps, begins=step == 0)
+        move_strategy(self.spec, state, step, steps)
         if due:
             self.heartbeat.check()
             self.heartbeat.progress = self.progress(state, step / steps)
             self.last_look = time.monotonic()
 
+    def order(self) -> Order:
+        """Return what is to be done now."""
+        unsaved = time.monotonic() - self.last_save
+        if self.should_stop():
+            return Order.SAVE_AND_STOP if unsaved > LOSS_SECONDS else Order.STOP
+        return Order.SAVE if unsaved > self.settings.checkpoint_seconds else Order.GO_ON
+
     def save(self, state: TrainingState) -> None:
-        """Write the checkpoint of the epoch, unless a newer attempt has taken over."""
+        """Write a checkpoint, unless a newer attempt has taken over."""
         attempt = self.heartbeat.attempt
         kept = Checkpoints(attempt.checkpoints).save(
             state.epoch,
             {**state.state_dict(), "made_by": asdict(self.made_by)},
             self.heartbeat.fence,
+            len(state.within.losses),
         )
+        self.last_save = time.monotonic()
         if kept == KEEP:  # those of older attempts are of no use any more
             for number in attempt_numbers(attempt.trial):
                 if number < attempt.number:

@@ -34,6 +34,10 @@ class GaugeWatch:
             self.before = _in_a_row(self.quantizers).detach().clone()
             self.sums = torch.zeros_like(self.before[0]).repeat(3, 1)
 
+    def buffers(self) -> dict[str, Tensor]:
+        """Return what is kept from step to step, by name."""
+        return {"before": self.before, "sums": self.sums} if self.quantizers else {}
+
     @torch.no_grad()
     def begin_epoch(self) -> None:
         """Forget the sums."""

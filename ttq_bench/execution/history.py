@@ -57,6 +57,7 @@ def attempt_entry(epoch: int, number: int, settings: RunSettings, *, anew: bool)
         "device": settings.device,
         "device_name": _device_name(settings.device),
         "threads": settings.threads,
+        "ranks": settings.ranks,
         "backend": settings.backend,
         **collect_provenance(settings.arithmetic),
     }
@@ -172,6 +173,7 @@ def make_record(
             "device": settings.device,
             "device_name": _device_name(settings.device),
             "threads": settings.threads,
+            "ranks": settings.ranks,
             "gpu_share": settings.gpu_share,
             "backend": settings.backend,
             "graphed_epochs": sum(entry.get("graphed", False) for entry in state.history),

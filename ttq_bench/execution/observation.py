@@ -26,6 +26,19 @@ class Observation:
         self.codes = [quantizer_of(layer).codes(latent_of(layer)) for layer in layers]
         self.gauge.begin_epoch()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was seen of the epoch so far, on the host."""
+        sums = {name: tensor.cpu() for name, tensor in self.gauge.buffers().items()}
+        return {"codes": [codes.cpu() for codes in self.codes], "gauge": sums}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what was seen before the epoch was left."""
+        for codes, saved in zip(self.codes, state["codes"], strict=True):
+            codes.copy_(saved)
+        for name, tensor in self.gauge.buffers().items():
+            tensor.copy_(state["gauge"][name])
+
     def after_backward(self) -> None:
         """Take in a step that has its gradients, before the optimiser uses them."""
         self.gauge.after_backward()

@@ -14,6 +14,8 @@ Cause = Literal["", "node", "crash", "silence", "memory", "system", "error"]
 MOST_ATTEMPTS: Mapping[Cause, int] = MappingProxyType(
     {"node": 20, "crash": 3, "silence": 3, "memory": 2, "system": 3, "error": 1}
 )
+# Another of the processes that train together is gone: gloo and NCCL have no class in common.
+LOST_PEER = ("third_party/gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
 
@@ -38,4 +40,6 @@ def cause_of(error: BaseException) -> Cause:
     # Both of torch's are RuntimeErrors: OutOfMemoryError of a GPU, and the host's with this text.
     if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
         return "memory"
+    if isinstance(error, RuntimeError) and any(words in str(error) for words in LOST_PEER):
+        return "crash"
     return "system" if isinstance(error, OSError) else "error"

@@ -20,6 +20,7 @@ from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
+from ttq_bench.execution.ray_ranks import cause_of_ray, near_driver, train_together
 from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -31,20 +32,15 @@ from ttq_bench.records.mirror import Folder, kept_in
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 
-NODE_LOST = (
-    exceptions.NodeDiedError,
-    exceptions.ObjectLostError,
-    exceptions.LocalRayletDiedError,
-    exceptions.GetTimeoutError,
-)
-
 
 @ray.remote(max_calls=1, max_retries=0)
-def _run(spec: TrialSpec, settings: RunSettings, task: str) -> Ended:
+def _run(spec: TrialSpec, settings: RunSettings, task: str, gone: list[str]) -> Ended:
     node = ray.get_runtime_context().get_node_id()
     results = ResultsPaths(settings.results)
     sign = Sign(task, this_host(), os.getpid(), node)
     leave_sign(results.trial(spec.trial_id), sign, kept_in(results, settings.url))
+    if settings.ranks > 1:
+        return train_together(spec, settings, gone)
     return attempt(spec, replace(settings, node=node), lambda: False)
 
 
@@ -69,12 +65,12 @@ class RayBackend:
         self.nodes = NodeWatch(list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
-        self.needs: tuple[int, float] = (1, 0.0)  # cores and GPUs of the trial submitted last
+        self.needs = Shares(1, 1, 0.0)  # of the trial submitted last
 
     def submit(self, task: Task) -> None:
-        """Start the task as soon as its cores and share of a GPU are free."""
-        trial_id = task.spec.trial_id
-        self.needs = (task.cores, task.gpus)
+        """Start the task as soon as its cores and share of a GPU are free, times its ranks."""
+        trial_id, ranks = task.spec.trial_id, task.settings.ranks
+        self.needs = Shares(1, task.cores, task.gpus, ranks)
         name = self.watchdog.begin(trial_id)
         # Ray may still count on a node that refuses connections.
         gone = self.nodes.gone()
@@ -82,22 +78,25 @@ class RayBackend:
         worker = _run.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
-        reference = worker.remote(task.spec, task.settings, name)
+        if ranks > 1:  # it waits for them, who take what a trial needs
+            worker = _run.options(num_cpus=0, name=trial_id, scheduling_strategy=near_driver())
+        reference = worker.remote(task.spec, task.settings, name, gone)
         self.running[reference] = trial_id
 
     def slots(self, shares: Shares) -> int:
         """Return how many trials may be submitted at once, at least one: Ray lets it wait."""
         if self.options.address is None:
             return shares.slots
-        return max(1, self.nodes.slots(shares.threads, shares.gpus))
+        return max(1, self.nodes.slots(shares.threads, shares.gpus) // shares.ranks)
 
     def news(self) -> list[str]:
         """Return what the user should hear of the cluster since the last call."""
         lines = self.nodes.news()
-        cores, gpus = self.needs
-        waits = not self.nodes.slots(cores, gpus)
+        needs = self.needs
+        waits = self.nodes.slots(needs.threads, needs.gpus) < needs.ranks
         if waits and not self.waits_for_nodes:
-            each = f"cores: {cores}" + (f", GPUs: {gpus:g}" if gpus else "")
+            each = f"cores: {needs.threads}" + (f", GPUs: {needs.gpus:g}" if needs.gpus else "")
+            each += f", for each of {needs.ranks} ranks" if needs.ranks > 1 else ""
             lines.append(
                 f"no node has what a trial needs ({each}); waiting for one to join (Ctrl-C ends)"
             )
@@ -150,7 +149,7 @@ class RayBackend:
             ended = ray.get(reference, timeout=10)
         except exceptions.RayError as error:
             kind = type(error).__name__
-            return [self._given_up(reference, _cause(error), first_line(error), note=kind)]
+            return [self._given_up(reference, cause_of_ray(error), first_line(error), note=kind)]
         del self.running[reference]
         self.watchdog.end(trial_id)
         if ended.outcome not in ("finished", "diverged"):
@@ -189,13 +188,3 @@ def _cancel(reference: "ray.ObjectRef[Ended]") -> None:
         ray.cancel(reference, force=True)
     except Exception:  # it ended, or its node is gone: nothing is left to cancel
         return
-
-
-def _cause(error: Exception) -> Cause:
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return "memory"
-    if isinstance(error, exceptions.OutOfDiskError):
-        return "system"
-    if isinstance(error, NODE_LOST):
-        return "node"
-    return "crash" if isinstance(error, exceptions.WorkerCrashedError) else "error"

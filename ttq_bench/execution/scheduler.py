@@ -119,8 +119,11 @@ class Scheduler:
 
     def _start(self, trial: PlannedTrial) -> None:
         self.tally.running.add(trial.spec.trial_id)
-        settings = replace(self.settings, threads=self.shares.threads, gpu_share=self.shares.gpus)
-        self.backend.submit(Task(trial.spec, settings, self.shares.threads, self.shares.gpus))
+        shares = self.shares
+        settings = replace(
+            self.settings, threads=shares.threads, gpu_share=shares.gpus, ranks=shares.ranks
+        )
+        self.backend.submit(Task(trial.spec, settings, shares.threads, shares.gpus))
 
     def _handle(self, ended: Ended) -> list[PlannedTrial]:
         """Book how an attempt ended; return the trial again if it is to be tried once more."""

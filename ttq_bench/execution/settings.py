@@ -14,6 +14,8 @@ class RunSettings:
     Histograms of latent weights are kept for ``histogram_epochs``, beside the first and the last.
     ``arithmetic`` is that of the driver's code (empty: not compared), ``node`` is where Ray runs
     the trial. With a ``url``, ``results`` is the folder that each machine keeps in step with it.
+    Within an epoch the state is saved every ``checkpoint_seconds``. ``rank`` is that of this
+    process among the ``ranks`` that train the trial together.
     """
 
     results: Path
@@ -27,6 +29,9 @@ class RunSettings:
     arithmetic: str = ""
     node: str = ""
     url: str = ""
+    checkpoint_seconds: float = 600.0
+    ranks: int = 1
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)

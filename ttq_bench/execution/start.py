@@ -16,6 +16,7 @@ from ttq_bench.execution.settings import RunSettings
 from ttq_bench.files import digest_path
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
+from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.weights import weights_path
 from ttq_bench.seeding import stream_seed
@@ -41,9 +42,12 @@ def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet | StreamedImag
 
 
 def batches_of(
-    spec: TrialSpec, images: ImageSet | StreamedImages, settings: RunSettings
+    spec: TrialSpec,
+    images: ImageSet | StreamedImages,
+    settings: RunSettings,
+    ranks: Ranks = ALONE,
 ) -> TrialBatches | StreamedBatches:
-    """Return the batches of a trial on its device.
+    """Return the batches of a trial on its device, or one rank's shares of them.
 
     Streamed images are decoded by as many processes as the trial has threads, less one that feeds
     the GPU. On a CPU the threads train, and decoding takes a hundredth of that: no process more.
@@ -54,7 +58,14 @@ def batches_of(
         "validation_count": spec.validation_count,
         "augmentation": spec.recipe.augmentation,
         "device": torch.device(settings.device),
+        "ranks": ranks,
     }
+    recipe, trained = spec.recipe, spec.card.train_count - spec.validation_count
+    if recipe.micro_batches > 1 and trained < recipe.batch_size:
+        raise DataError(
+            f"{spec.dataset}: {trained:,} images to train on fill no batch of {recipe.batch_size},"
+            f" which micro_batches: {recipe.micro_batches} needs"
+        )
     if isinstance(images, ImageSet):
         return TrialBatches(images, **values)
     workers = max(1, settings.threads - 1) if settings.device == "cuda" else 0

@@ -21,6 +21,7 @@ from ttq_bench.execution.outcome import Outcome, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
 from ttq_bench.provenance import arithmetic
+from ttq_bench.ranks import Ranks
 from ttq_bench.records.attempts import (
     End,
     Lease,
@@ -103,12 +104,16 @@ def _attempted(
 ) -> Outcome:
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
-    batches = batches_of(spec, images, settings)
+    batches, ranks = batches_of(spec, images, settings), Ranks(settings.rank, settings.ranks)
     made_by = MadeBy(settings.arithmetic, images.pixels_sha256)
     state = state_at_start(
         spec, settings, images.classes, batches, attempt=heartbeat.attempt, made_by=made_by
     )
-    outcome = EpochLoop(spec, settings, should_stop, heartbeat, made_by).train(state, batches)
+    if ranks.count > 1:
+        batches = batches_of(spec, images, settings, ranks)
+        ranks.state_of_first({**state.state_dict(), "pixels": images.pixels_sha256})
+    loop = EpochLoop(spec, settings, should_stop, heartbeat, made_by, ranks)
+    outcome = loop.train(state, batches)
     if outcome == "stopped":
         end = End("stopped", "the run was asked to end")
         note_end(heartbeat.attempt, end, heartbeat.folder.create)

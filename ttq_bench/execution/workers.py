@@ -18,6 +18,8 @@ from ttq_bench.files import write_atomically
 from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import TrialPaths
 
+RANK = b"ray::RayTrainWorker"  # one of several processes that train a trial
+
 
 @dataclass(frozen=True, slots=True)
 class Sign:
@@ -52,7 +54,7 @@ def end_here(process: int, trial_id: str) -> None:
     """Kill the worker of a trial on this machine, if the process is one still."""
     try:
         title = Path(f"/proc/{process}/cmdline").read_bytes()
-        if title.startswith(f"ray::{trial_id}".encode()):  # not another one with its number
+        if title.startswith((f"ray::{trial_id}".encode(), RANK)):  # no other one with its number
             os.kill(process, signal.SIGKILL)
     except OSError:
         pass  # it is gone already

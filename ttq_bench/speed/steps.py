@@ -69,7 +69,7 @@ def training_step(
     step = train_step(eager, work.device, tuple)
 
     def train_one() -> None:
-        step(next(draws), work.recipe.learning_rate)
+        step(next(draws), work.recipe.learning_rate, 0)
 
     return train_one
 

@@ -87,9 +87,11 @@ def _spent_an_epoch(record: TrialRecord) -> float:
     """Return the core-seconds (GPU-seconds) of an epoch of a record, 0 where it does not say."""
     run = record.run
     share = run.get("threads", 1) if run.get("device") == "cpu" else run.get("gpu_share", 1.0)
-    if not isinstance(share, int | float) or not record.epochs_done:
+    ranks = run.get("ranks", 1)
+    told = isinstance(share, int | float) and isinstance(ranks, int)
+    if not told or not record.epochs_done:
         return 0.0  # nothing that was recorded here
-    return record.training_seconds * share / record.epochs_done
+    return float(record.training_seconds * share * ranks / record.epochs_done)
 
 
 def _spec_of(record: TrialRecord) -> TrialSpec | None:

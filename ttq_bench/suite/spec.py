@@ -21,6 +21,7 @@ SPEC_VERSION = 1
 ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
     {
         "images": None,
+        "recipe.micro_batches": 1,
         "recipe.optimizer": "sgd",
         "recipe.decay_factors": [],
         "recipe.decay_on": "all",

@@ -13,7 +13,7 @@ import torch
 from ttq_bench.files import digest_path, write_atomically
 
 KEEP = 2
-NAME = re.compile(r"epoch-(\d{6})\.pt")
+NAME = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
 
 
 def save_state(path: Path, state: dict[str, Any], fence: Callable[[], object] = bool) -> str:
@@ -56,14 +56,17 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 class Checkpoints:
-    """The checkpoints of one attempt in its folder, one file an epoch."""
+    """The checkpoints of one attempt in its folder: at the end of epochs, and within long ones."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, epoch: int, state: dict[str, Any], fence: Callable[[], object] = bool) -> int:
-        """Save the state at the end of ``epoch``, drop all but the last two, return how many."""
-        save_state(self.folder / f"epoch-{epoch:06d}.pt", state, fence)
+    def save(
+        self, epoch: int, state: dict[str, Any], fence: Callable[[], object] = bool, step: int = 0
+    ) -> int:
+        """Save the state ``step`` steps after ``epoch``; keep the last two, return how many."""
+        within = f"-step-{step:08d}" if step else ""
+        save_state(self.folder / f"epoch-{epoch:06d}{within}.pt", state, fence)
         paths = _newest_first([self.folder])
         for path in paths[KEEP:]:
             digest_path(path).unlink(missing_ok=True)
@@ -76,7 +79,7 @@ class Checkpoints:
 
 
 def whole_states(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Yield the states in all ``folders`` that are whole, those of later epochs first."""
+    """Yield the states in all ``folders`` that are whole, later ones first."""
     for path in _newest_first(folders):
         state = load_state(path)
         if state is not None:
@@ -85,8 +88,12 @@ def whole_states(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 def _newest_first(folders: Iterable[Path]) -> list[Path]:
     found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-    return sorted(filter(_is_state, found), key=lambda path: path.name, reverse=True)
+    states = [path for path in found if NAME.fullmatch(path.name)]
+    return sorted(states, key=_place, reverse=True)
 
 
-def _is_state(path: Path) -> bool:
-    return NAME.fullmatch(path.name) is not None
+def _place(path: Path) -> tuple[int, int]:
+    """Return the whole epochs before a state, and the steps since."""
+    told = NAME.fullmatch(path.name)
+    assert told is not None
+    return int(told[1]), int(told[2] or 0)

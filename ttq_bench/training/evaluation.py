@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.training.bfloat16 import SinglePrecisionConvolutions, needs_detour
 
 TOP = 5
@@ -33,8 +34,9 @@ def evaluate(
     precision: str,
     *,
     top5: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """Return error and loss over all ``batches`` (images [B, C, H, W], labels [B]).
+    """Return error and loss over all ``batches`` (images [B, C, H, W], labels [B]) of all ranks.
 
     Nothing is read before the last batch: a GPU would stand still each time.
     """
@@ -51,9 +53,10 @@ def evaluate(
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         count += len(labels)
     model.train()
-    loss = sum(torch.stack(losses).tolist())
-    share5 = 100 * int(torch.stack(wrong5).sum()) / count if top5 else None
-    return Evaluation(100 * int(torch.stack(wrong).sum()) / count, loss / count, share5)
+    found = [sum(torch.stack(part).tolist()) if part else 0.0 for part in (wrong, wrong5, losses)]
+    missed, missed5, loss, images_seen = ranks.sums([*found, count])
+    share5 = 100 * missed5 / images_seen if top5 else None
+    return Evaluation(100 * missed / images_seen, loss / images_seen, share5)
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ttq_bench.ranks import Ranks
 from ttq_bench.seeding import stream_seed
 from ttq_bench.training.evaluation import Evaluation, evaluate
+from ttq_bench.training.micro_batches import AccumulatedStep
 from ttq_bench.training.optimizer import hold_learning_rate_on_host, make_optimizer
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.schedules import learning_rate
@@ -23,13 +25,14 @@ class Batches(Protocol):
     """What the loop needs of the data (``data/batches.py`` has it)."""
 
     seed: int
+    ranks: Ranks
     top5: bool  # whether the error among the five largest logits counts too
 
     @property
     def steps_per_epoch(self) -> int: ...  # noqa: D102
     @property
     def device(self) -> torch.device: ...  # noqa: D102
-    def draws(self, epoch: int) -> Iterator[Draw]: ...  # noqa: D102
+    def draws(self, epoch: int, first: int = 0) -> Iterator[Draw]: ...  # noqa: D102
     @property
     def batch(self) -> MakeBatch: ...  # noqa: D102
     def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...  # noqa: D102
@@ -64,13 +67,52 @@ class EpochResult:
 
 
 @dataclass
+class Within:
+    """What is behind a run in an epoch that is not whole: a loss for each step, seconds.
+
+    ``random`` are the states of torch's streams of random numbers, ``observed`` is what was seen
+    (``execution/observation.py``); both are set where a state was loaded.
+    """
+
+    losses: list[Tensor] = field(default_factory=list)
+    seconds: float = 0.0
+    random: dict[str, Tensor] = field(default_factory=dict)
+    observed: dict[str, Any] = field(default_factory=dict)
+
+    def state_dict(self, device: torch.device) -> dict[str, Any]:
+        """Return tensors and plain values, with the streams as they are now."""
+        random = {"cpu": torch.get_rng_state()}
+        if device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(device)
+        losses = torch.stack(self.losses).cpu()
+        return {**vars(self), "losses": losses, "random": random}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], device: torch.device) -> "Within":
+        """Return what ``state_dict`` saved, its losses on ``device``."""
+        return cls(**state | {"losses": list(state["losses"].to(device))})
+
+    def set_random(self, device: torch.device) -> None:
+        """Set torch's streams to where they were."""
+        torch.set_rng_state(self.random["cpu"])
+        if device.type == "cuda" and "cuda" in self.random:
+            torch.cuda.set_rng_state(self.random["cuda"], device)
+
+
+@dataclass
 class TrainingState:
-    """What a run is at the end of an epoch, and all that a checkpoint has to hold."""
+    """What a run is, and all that a checkpoint has to hold; ``epoch`` counts the whole ones."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    within: Within = field(default_factory=Within)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.model.parameters()).device
 
     def state_dict(self) -> dict[str, Any]:
         """Return tensors and plain values only, so that they load with ``weights_only``."""
@@ -79,6 +121,7 @@ class TrainingState:
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "history": self.history,
+            "within": self.within.state_dict(self.device) if self.within.losses else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -88,6 +131,8 @@ class TrainingState:
         hold_learning_rate_on_host(self.optimizer)  # it may have been saved on a GPU
         self.epoch = int(state["epoch"])
         self.history = list(state["history"])
+        within = state.get("within")
+        self.within = Within.from_state(within, self.device) if within else Within()
 
 
 def start(model: nn.Module, recipe: Recipe, is_scale: Callable[[str], bool]) -> TrainingState:
@@ -111,17 +156,17 @@ def train(
     the optimiser takes them; on a GPU it is recorded once, so it may only call operations of torch
     on tensors that stay. ``constants``: see ``GraphedStep``. Raises ``DivergedError`` when the mean
     training loss of an epoch, or the validation loss after it, is not finite.
-    All randomness is drawn from streams named by epoch: a resumed run equals an undisturbed one.
+    All randomness is drawn from streams named by epoch, whose place within it is part of the state:
+    a resumed run equals an undisturbed one. The ranks of ``batches`` have to train the same state.
     """
-    eager = EagerStep(state.model, state.optimizer, recipe, batches.batch, observe)
-    step, steps = train_step(eager, batches.device, constants), batches.steps_per_epoch
+    step = _step_of(state, batches, recipe, observe, constants)
+    steps = batches.steps_per_epoch
     while state.epoch < recipe.epochs:
-        started = time.perf_counter()
-        torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
+        started = time.perf_counter() - state.within.seconds
         loss = _train_epoch(state, batches, recipe, on_step, step)
         validation = _evaluate(state, batches, "validation", recipe, on_step)
         test = _evaluate(state, batches, "test", recipe, on_step)
-        state.epoch += 1
+        state.epoch, state.within = state.epoch + 1, Within()
         if not math.isfinite(validation.loss):
             raise DivergedError(f"validation loss {validation.loss}", state.epoch)
         yield EpochResult(
@@ -135,6 +180,20 @@ def train(
         )
 
 
+def _step_of(
+    state: TrainingState,
+    batches: Batches,
+    recipe: Recipe,
+    observe: Callable[[], None],
+    constants: Callable[[], Hashable],
+) -> TrainStep:
+    """Return the step that the recipe asks for, as it is fastest on the device."""
+    given = (state.model, state.optimizer, recipe, batches.batch, observe)
+    if recipe.micro_batches > 1:
+        return AccumulatedStep(*given, ranks=batches.ranks, seed=batches.seed)
+    return train_step(EagerStep(*given), batches.device, constants)
+
+
 def _train_epoch(
     state: TrainingState,
     batches: Batches,
@@ -142,13 +201,20 @@ def _train_epoch(
     on_step: Callable[[int, int], None],
     train_one: TrainStep,
 ) -> float:
-    steps = batches.steps_per_epoch
-    losses = []
+    """Train the steps of an epoch that are left; return the mean loss of all."""
+    steps, losses = batches.steps_per_epoch, state.within.losses
+    begun, first = time.perf_counter() - state.within.seconds, len(losses)
+    if first:
+        state.within.set_random(batches.device)
+    else:
+        torch.manual_seed(stream_seed(batches.seed, "layers", state.epoch))
     state.model.train()
-    for step, draw in enumerate(batches.draws(state.epoch)):
+    for step, draw in enumerate(batches.draws(state.epoch, first), first):
+        state.within.seconds = time.perf_counter() - begun
         on_step(step, steps)
-        rate = learning_rate(recipe, state.epoch * steps + step, steps)
-        losses.append(train_one(draw, rate))  # read once an epoch: reading makes a GPU wait
+        number = state.epoch * steps + step
+        rate = learning_rate(recipe, number, steps)
+        losses.append(train_one(draw, rate, number))  # read at the end: reading makes a GPU wait
     mean = float(torch.stack(losses).mean())
     if not math.isfinite(mean):
         raise DivergedError(f"mean training loss {mean}", state.epoch + 1)
@@ -169,4 +235,6 @@ def _evaluate(
             on_step(steps, steps)
             yield batch
 
-    return evaluate(state.model, watched(), recipe.precision, top5=batches.top5)
+    return evaluate(
+        state.model, watched(), recipe.precision, top5=batches.top5, ranks=batches.ranks
+    )

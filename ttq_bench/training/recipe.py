@@ -22,13 +22,16 @@ class Recipe(BaseModel):
     ``warmup_epochs`` raise it linearly from zero first. ``decay_on: weights`` spares biases
     and batch normalisation, ``dense`` all but the weights of dense layers; ``decay_scales`` says
     whether weight decay acts on W_p and W_n. ``crop_flip`` is that of ``data/augmentation.py``; the
-    others are for images of many sizes, see ``data/crops.py``.
+    others are for images of many sizes, see ``data/crops.py``. A batch is computed in as many equal
+    parts as there are ``micro_batches``, each with batch statistics of its own: so many GPUs, or
+    fewer one part after the other, compute the same step (``training/micro_batches.py``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 128
+    micro_batches: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 1
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Positive = 0.1
     momentum: Share = 0.9
@@ -47,6 +50,15 @@ class Recipe(BaseModel):
         "crop_flip"
     )
     precision: Literal["bf16", "fp32"] = "bf16"
+
+    @model_validator(mode="after")
+    def check_micro_batches(self) -> Self:
+        """Refuse parts of a batch that are not equal."""
+        if self.batch_size % self.micro_batches:
+            raise ValueError(
+                f"micro_batches: {self.micro_batches} do not divide batch_size {self.batch_size}"
+            )
+        return self
 
     @model_validator(mode="after")
     def check_schedule(self) -> Self:

@@ -24,11 +24,14 @@ WARMUP_STEPS = 3  # torch allocates, and libraries choose their kernels, in the 
 
 
 class TrainStep(Protocol):
-    """Trains one step on the batch of a draw at a learning rate; returns its loss, detached."""
+    """Trains one step on the batch of a draw at a learning rate; returns its loss, detached.
+
+    ``number`` is that of the step since the start.
+    """
 
     @property
     def is_graph(self) -> bool: ...  # noqa: D102
-    def __call__(self, draw: Draw, rate: float) -> Tensor: ...  # noqa: D102
+    def __call__(self, draw: Draw, rate: float, number: int) -> Tensor: ...  # noqa: D102
 
 
 class EagerStep:
@@ -53,8 +56,9 @@ class EagerStep:
         self.observe = observe
         self.is_graph = False
 
-    def __call__(self, draw: Draw, rate: float) -> Tensor:
-        """Train one step."""
+    def __call__(self, draw: Draw, rate: float, number: int) -> Tensor:
+        """Train one step; its ``number`` makes no difference."""
+        del number
         set_learning_rate(self.optimizer, rate)
         return self.operations(draw)
 
@@ -96,8 +100,8 @@ class GraphedStep:
         """Whether the last step was a graph."""
         return self.graph is not None
 
-    def __call__(self, draw: Draw, rate: float) -> Tensor:
-        """Train one step."""
+    def __call__(self, draw: Draw, rate: float, number: int) -> Tensor:
+        """Train one step; its ``number`` makes no difference."""
         now = self.constants()
         if now != self.recorded_for:
             self.recorded_for, self.graph, self.warm_steps = now, None, 0
@@ -105,7 +109,7 @@ class GraphedStep:
             self._record(draw)
         if self.graph is None:
             self.warm_steps += 1
-            return self.step(draw, rate)
+            return self.step(draw, rate, number)
         set_learning_rate(self.step.optimizer, rate)
         for recorded, given in zip(self.draw, draw, strict=True):
             recorded.copy_(given)

@@ -1,0 +1,93 @@
+"""Trials that two workers of Ray Train compute together, on a real Ray."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.execution.same_trial import rows
+from tests.faults.grid import UNDISTURBED, Grid, processes_of
+from tests.tiny_suite import tiny_document, wait_until
+from ttq_bench.cli import make_parser
+from ttq_bench.commands.plan import prepare
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.records.attempts import read_lease
+from ttq_bench.records.store import read_record
+from ttq_bench.records.weights import weights_path
+from ttq_bench.training.checkpoints import load_state
+
+pytestmark = pytest.mark.ray
+EPOCHS = 60
+
+
+def document(epochs=EPOCHS, parts=2, batch_size=32):
+    tiny = tiny_document(
+        epochs=epochs, methods=("ttq",), start="scratch", delta_strategies=[{"max_fraction": 0.05}]
+    )
+    for recipe in tiny["training"].values():
+        recipe |= {"micro_batches": parts, "batch_size": batch_size}
+    return tiny
+
+
+def other_rank(grid, trial_id):
+    """Return the process of the rank that is not the first, None as long as there is none."""
+    lease = read_lease(grid.results.trial(trial_id).attempt(1))
+    for process in processes_of(grid.folder):
+        title = Path(f"/proc/{process}/cmdline").read_bytes()
+        if lease and title.startswith(b"ray::RayTrainWorker") and process != lease.process:
+            return process
+    return None
+
+
+def test_a_trial_whose_second_rank_is_killed_goes_on_and_ends_like_one_of_a_single_process(
+    tmp_path,
+):
+    alone = Grid(tmp_path / "alone", document(), UNDISTURBED)
+    code, output = alone.finish()
+    assert code == 0, output
+    (name,) = alone.records()
+    grid = Grid(tmp_path / "two", document(), (*UNDISTURBED[2:], "--ranks", "2"))
+    driver = grid.start()
+    wait_until(lambda: grid.epoch(name) >= 2, 120)
+    os.kill(other_rank(grid, name), signal.SIGKILL)
+    output, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 0, output
+    assert f"{name}: its worker died (" in output
+
+    paths, expected = (one.results.trial(name) for one in (grid, alone))
+    record = read_record(paths.record)
+    assert record.run["ranks"] == 2
+    assert record.run["earlier_attempts_ended"]["1"].startswith("crash: ")
+    first, second = record.run["attempts"]
+    assert (first["after_epoch"], second["attempt"]) == (0, 2)
+    assert 2 <= second["after_epoch"] < EPOCHS
+    weights, wanted = (load_state(weights_path(one))["model"] for one in (paths, expected))
+    torch.testing.assert_close(weights, wanted, rtol=1e-4, atol=1e-5)
+    found, other = rows(paths, "epochs.parquet"), rows(expected, "epochs.parquet")
+    assert len(found) == EPOCHS
+    for here, there in zip(found, other, strict=True):
+        assert here["train_loss"] == pytest.approx(there["train_loss"], rel=1e-4)
+        assert abs(here["test_error_percent"] - there["test_error_percent"]) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("parts", "batch_size", "words", "told"),
+    [
+        (2, 32, ("--ranks", "3"), "--ranks 3: this machine has 2 cores for 1 threads each"),
+        (3, 33, ("--ranks", "2"), "--ranks 2: training.full_precision.micro_batches is 3"),
+        (2, 32, ("--ranks", "2", "--backend", "inprocess"), "not go with --backend inprocess"),
+        (5, 32, (), "micro_batches: 5 do not divide batch_size 32"),
+    ],
+)
+def test_ranks_that_do_not_fit_are_refused_in_a_sentence(
+    tmp_path, monkeypatch, *, parts, batch_size, words, told
+):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})  # whatever machine this is
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(document(1, parts, batch_size)), encoding="utf-8")
+    with pytest.raises(TtqBenchError) as refused:
+        prepare(make_parser().parse_args(["run", str(path), "--threads", "1", *words]))
+    assert told in str(refused.value)

@@ -1,0 +1,102 @@
+"""A step in equal parts of its batch, on one process or spread over several, with one result.
+
+Each part is normalised by its own statistics, as on a GPU of its own, and gradients are the mean
+over the parts. What a step does depends on the number of parts alone and not on how many processes
+share them, but for the order of sums. Running statistics of batch normalisation take one step for
+all parts: towards the mean of theirs.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+from ttq_bench.ranks import Ranks
+from ttq_bench.seeding import stream_seed
+from ttq_bench.training.evaluation import autocast
+from ttq_bench.training.optimizer import set_learning_rate
+from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.steps import Draw, MakeBatch
+
+
+class AccumulatedStep:
+    """One step on the parts of a batch that this rank takes.
+
+    ``ranks.count`` has to divide ``recipe.micro_batches``. ``seed`` is the trial's: layers that
+    draw at random do so by the number of the step and of the part.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        recipe: Recipe,
+        make_batch: MakeBatch,
+        observe: Callable[[], None],
+        *,
+        ranks: Ranks,
+        seed: int,
+    ) -> None:
+        self.model: nn.Module = model
+        if ranks.count > 1:
+            self.model = DistributedDataParallel(model, broadcast_buffers=False)
+        self.optimizer = optimizer
+        self.recipe = recipe
+        self.make_batch = make_batch
+        self.observe = observe
+        self.ranks = ranks
+        self.seed = seed
+        self.parts = recipe.micro_batches // ranks.count
+        layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        self.running = [
+            tensor
+            for layer in layers
+            for tensor in (layer.running_mean, layer.running_var)
+            if tensor is not None
+        ]
+        counts = [layer.num_batches_tracked for layer in layers]
+        self.restored = [*self.running, *(count for count in counts if count is not None)]
+        self.is_graph = False
+
+    def __call__(self, draw: Draw, rate: float, number: int) -> Tensor:
+        """Train step ``number``, counted from the start; return the mean loss of all parts."""
+        set_learning_rate(self.optimizer, rate)
+        self.optimizer.zero_grad(set_to_none=True)
+        before = [tensor.clone() for tensor in self.restored]
+        sums = [torch.zeros_like(tensor) for tensor in self.running]
+        losses = []
+        shares = zip(*(tensor.chunk(self.parts) for tensor in draw), strict=True)
+        for index, part in enumerate(shares):
+            for tensor, then in zip(self.restored, before, strict=True):
+                tensor.copy_(then)
+            place = self.ranks.rank * self.parts + index
+            torch.manual_seed(stream_seed(self.seed, "layers", number, place))
+            with self._alone() if index + 1 < self.parts else nullcontext():
+                losses.append(self._backward(part))
+            for total, tensor in zip(sums, self.running, strict=True):
+                total.add_(tensor)
+        for tensor, total in zip(self.running, sums, strict=True):
+            tensor.copy_(total.div_(self.parts))
+        loss = torch.stack(losses).mean()
+        self.ranks.average_([*self.running, loss])
+        self.observe()
+        self.optimizer.step()
+        return loss
+
+    def _backward(self, part: Draw) -> Tensor:
+        images, labels = self.make_batch(*part)
+        with autocast(images.device, self.recipe.precision):
+            logits = self.model(images)
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        (loss / self.parts).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Return the context in which gradients are not yet exchanged."""
+        if isinstance(self.model, DistributedDataParallel):
+            return self.model.no_sync()
+        return nullcontext()
