@@ -15,14 +15,11 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from ttq_bench.data.decoding import decode_any_size
+from ttq_bench.data.imagenet import SIZE
 
-SIZE = 224
 SHORT_EDGE = 256
 SCALED_EDGES = (224, 308)  # of the released code, the second one excluded
 STRETCH = (0.85, 1.15)
-# Means and deviations of ImageNet's training images by channel, times 255, as torchvision has them.
-MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 PLAIN = v2.Compose([v2.Resize(SHORT_EDGE, antialias=True), v2.CenterCrop(SIZE)])
 FLIP = v2.RandomHorizontalFlip()

@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ttq_bench.data.batches import MOST_PIXELS, Normaliser, split_order
-from ttq_bench.data.crops import DEVIATION, MEAN, SIZE, cropped
 from ttq_bench.data.identity import Identity
 from ttq_bench.data.image_files import FolderFiles, ImageFiles, ShardFiles
-from ttq_bench.data.imagenet import class_list_sha256, class_names
+from ttq_bench.data.imagenet import DEVIATION, MEAN, SIZE, class_list_sha256, class_names
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.ranks import ALONE, Ranks
@@ -56,6 +55,8 @@ def list_images(source: Source, identity: Identity) -> StreamedImages:
     for files in (train, test):
         if files.labels.min() < 0 or files.labels.max() >= classes:
             raise DataError(f"{files.where(0)}: labels are not all between 0 and {classes - 1}")
+    from ttq_bench.data.crops import cropped  # torchvision: 3 s, only for who decodes
+
     sample = hashlib.sha256(identity.fingerprint.encode())
     for row in range(0, len(test), -(-len(test) // SAMPLED)):
         sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
@@ -99,6 +100,8 @@ class _Crops(Dataset[object]):
         return images, torch.from_numpy(self.files.labels[[row for _, row in draws]])
 
     def _cropped(self, epoch: int, row: int) -> Tensor:
+        from ttq_bench.data.crops import cropped
+
         seed = stream_seed(self.seed, "augmentation", epoch, row)
         return cropped(self.files.read(row), self.files.where(row), self.augmentation, seed)
 

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.parallel import DistributedDataParallel
 
 from ttq_bench.ranks import Ranks
 from ttq_bench.seeding import stream_seed
@@ -42,8 +41,12 @@ class AccumulatedStep:
         seed: int,
     ) -> None:
         self.model: nn.Module = model
+        self.unexchanged: Callable[[], AbstractContextManager[None]] = nullcontext
         if ranks.count > 1:
-            self.model = DistributedDataParallel(model, broadcast_buffers=False)
+            from torch.nn.parallel import DistributedDataParallel  # and torch's compiler: 3 s
+
+            together = DistributedDataParallel(model, broadcast_buffers=False)
+            self.model, self.unexchanged = together, together.no_sync
         self.optimizer = optimizer
         self.recipe = recipe
         self.make_batch = make_batch
@@ -75,7 +78,7 @@ class AccumulatedStep:
                 tensor.copy_(then)
             place = self.ranks.rank * self.parts + index
             torch.manual_seed(stream_seed(self.seed, "layers", number, place))
-            with self._alone() if index + 1 < self.parts else nullcontext():
+            with self.unexchanged() if index + 1 < self.parts else nullcontext():
                 losses.append(self._backward(part))
             for total, tensor in zip(sums, self.running, strict=True):
                 total.add_(tensor)
@@ -94,9 +97,3 @@ class AccumulatedStep:
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
         (loss / self.parts).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """Return the context in which gradients are not yet exchanged."""
-        if isinstance(self.model, DistributedDataParallel):
-            return self.model.no_sync()
-        return nullcontext()

@@ -1,14 +1,32 @@
 """SGD or Adam, with the choice to spare some parameters from weight decay."""
 
+import inspect
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ttq_bench.training.recipe import Recipe
 
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
 SECOND_BETA = 0.999
 DENSE = 2  # sides of the weights of a dense layer; of a convolution four
+
+
+def _without_compiler(kind: type[Kind]) -> type[Kind]:
+    """Return the optimiser without what torch puts around its methods for ``torch.compile``.
+
+    The first call of each would import the compiler: 3 s and 90 MB in the process of every trial.
+    """
+    methods = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in methods}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    changed: type[Kind] = type(kind.__name__, (kind,), {**plain, "step": step})
+    return changed
+
+
+_SGD, _Adam = _without_compiler(torch.optim.SGD), _without_compiler(torch.optim.Adam)
 
 
 def make_optimizer(
@@ -31,10 +49,10 @@ def make_optimizer(
         groups.append({"params": spared, "weight_decay": 0.0})
     if recipe.optimizer == "adam":
         betas = recipe.momentum, SECOND_BETA
-        return torch.optim.Adam(
+        return _Adam(
             groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True
         )
-    return torch.optim.SGD(
+    return _SGD(
         groups,
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
