@@ -61,6 +61,8 @@ def test_trials_never_take_more_cores_than_there_are_and_leave_less_than_one_sha
 
 def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
     assert Shares(5, 3, 0.0).workers == 15
+    assert Shares(2, 3, 0.0, 2).workers == 12
+    assert Shares(2, 3, 1.0, 2).workers == 4
     assert Shares(8, 2, 0.25).workers == 2
 
 
@@ -113,3 +115,19 @@ def test_without_that_the_driver_of_the_gpus_is_asked(monkeypatch, tmp_path, scr
         tool.write_text(script)
         tool.chmod(0o755)
     assert detect_machine().gpus == gpus
+
+
+@pytest.mark.parametrize(
+    ("machine", "device", "trials", "threads", "expected"),
+    [
+        (Machine(16, 0), "cpu", 9, None, Shares(8, 1, 0.0, 2)),
+        (Machine(16, 0), "cpu", 2, None, Shares(2, 4, 0.0, 2)),  # fewer trials: more threads
+        (Machine(16, 0), "cpu", 9, 4, Shares(2, 4, 0.0, 2)),
+        (Machine(16, 4, 80.0, True), "cuda", 9, None, Shares(2, 4, 1.0, 2)),  # a GPU for each rank
+        (Machine(16, 4), "cuda", 1, 2, Shares(2, 2, 1.0, 2)),
+        (Machine(4, 0), "cuda", 9, None, Shares(1, 1, 1.0, 2)),  # a head: the cluster has the GPUs
+    ],
+)
+def test_ranks_share_nothing(machine, device, trials, threads, expected):
+    given = share(machine, device, trials, threads=threads, trials_per_gpu=None, ranks=2)
+    assert given == expected

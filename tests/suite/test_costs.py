@@ -120,6 +120,12 @@ def test_a_gpu_counts_by_the_share_that_a_trial_had_of_it(spec):
     assert not measured_rates([record], "cuda", **hardware, gpu="B").is_measured
 
 
+def test_every_rank_of_a_trial_counts(spec):
+    run = {"device": "cpu", "threads": 2, "ranks": 3}
+    rates = rates_of([record_of(spec, 10.0, run=run)])
+    assert trial_core_seconds(spec, 1, rates) == pytest.approx(10.0 * 2 * 3)
+
+
 def test_records_that_tell_no_level_count_only_where_none_of_this_level_is_there(spec):
     older = record_of(spec, 10.0, provenance={"processor": HERE})
     rates = rates_of([older])

@@ -152,3 +152,13 @@ def test_a_disk_that_fails_to_read_is_not_taken_for_damage(checkpoints, suffix):
         next(whole_states([checkpoints.folder]))
     with pytest.raises(OSError, match="symbolic links"):
         load_state(newest(checkpoints))
+
+
+def test_a_state_within_an_epoch_comes_between_those_around_it(tmp_path):
+    kept = Checkpoints(tmp_path)
+    for epoch, step in ((1, 0), (1, 20), (1, 100)):
+        kept.save(epoch, state(epoch) | {"step": step}, step=step)
+    assert kept.load_latest()["step"] == 100
+    assert [found["step"] for found in whole_states([tmp_path])] == [100, 20]
+    kept.save(2, state(2) | {"step": 0})
+    assert [found["step"] for found in whole_states([tmp_path])] == [0, 100]
