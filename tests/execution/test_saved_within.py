@@ -1,5 +1,6 @@
-"""A trial that is stopped within an epoch goes on there, and its tables are those of a whole one."""
+"""A trial that is stopped within an epoch goes on there; its tables are those of a whole one."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -22,9 +23,9 @@ def test_no_step_is_trained_twice(whole, cache, tmp_path, monkeypatch, index):
     monkeypatch.setattr(
         epochs, "move_strategy", lambda *place: (trained.append(place[2:]), step(*place))
     )
+    looks = itertools.cycle(range(10))  # each attempt is stopped after some
     for _ in range(200):
-        looks = iter(range(10))  # each attempt is stopped after a few looks
-        ended = run_trial(spec, settings_for(tmp_path, cache), lambda: next(looks, 9) == 9)
+        ended = run_trial(spec, settings_for(tmp_path, cache), lambda: next(looks) == 9)
         if ended == "finished":
             break
     _, all_steps = trained[0]
