@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ttq_bench.analysis.paper import TABLE_1, gain_slope, printed_error, printed_gain
+from ttq_bench.analysis.paper import TABLE_1, gain_slope, printed_errors, printed_gain
 from ttq_bench.analysis.tables import Arm
 
 ARM = Arm(
@@ -29,9 +29,9 @@ def test_errors_and_gains_are_the_printed_ones(model):
     full_precision, ternary, gain = PRINTED[model]
     assert TABLE_1[model] == (full_precision, ternary)
     assert printed_gain(model) == gain  # to the digit: no 0.040000000000000036
-    assert printed_error(replace(ARM, model=model)) == ternary
+    assert printed_errors(replace(ARM, model=model)) == (ternary,)
     unquantized = replace(ARM, model=model, arm="full_precision", strategy="")
-    assert printed_error(unquantized) == full_precision
+    assert printed_errors(unquantized) == (full_precision,)
 
 
 def test_the_slope_of_the_printed_gains_worked_by_hand():
@@ -54,4 +54,29 @@ def test_the_slope_of_the_printed_gains_worked_by_hand():
     ],
 )
 def test_a_printed_error_stands_beside_no_other_experiment(changes):
-    assert printed_error(replace(ARM, **changes)) is None
+    assert printed_errors(replace(ARM, **changes)) == ()
+
+
+ALEXNET = {"dataset": "imagenet", "protocol": "alexnet", "model": "alexnet"}
+RESNET18B = {"dataset": "imagenet", "protocol": "resnet18", "model": "resnet18b"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "printed"),
+    [
+        (ALEXNET, (42.5, 20.3)),
+        (ALEXNET | {"strategy": "constant_sparsity(0.5)"}, (42.5, 20.3)),
+        (ALEXNET | {"strategy": "max_fraction(0.1)"}, ()),
+        (ALEXNET | {"arm": "twn", "strategy": "mean_fraction(0.7)"}, (45.5, 23.2)),
+        (ALEXNET | {"arm": "dorefa-w1", "strategy": ""}, (46.1, 23.7)),
+        (ALEXNET | {"arm": "bwn", "strategy": ""}, ()),
+        (ALEXNET | {"dataset": "imagenet-10classes"}, ()),
+        (ALEXNET | {"protocol": "mini"}, ()),
+        (RESNET18B, (33.4, 12.8)),
+        (RESNET18B | {"arm": "full_precision", "strategy": ""}, (30.4, 10.8)),
+        (RESNET18B | {"arm": "bwn", "strategy": ""}, (39.2, 17.0)),
+        (RESNET18B | {"model": "resnet18"}, ()),
+    ],
+)
+def test_errors_on_imagenet_are_top1_and_top5_of_tables_2_and_3(changes, printed):
+    assert printed_errors(replace(ARM, **changes)) == printed

@@ -4,7 +4,7 @@ import math
 
 from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
 from ttq_bench.analysis.comparison import ArmResult
-from ttq_bench.analysis.paper import printed_error
+from ttq_bench.analysis.paper import printed_errors
 from ttq_bench.analysis.power import seeds_needed
 from ttq_bench.analysis.statistics import Estimate
 from ttq_bench.report.markdown import table, with_interval
@@ -74,7 +74,6 @@ def error_table(results: list[ArmResult]) -> list[str]:
     header[4:4] = ["top-5 test error %"] * with_top5
     for result in results:
         arm = result.arm
-        printed = printed_error(arm)
         sparsity = result.sparsity
         rows.append(
             [
@@ -86,7 +85,7 @@ def error_table(results: list[ArmResult]) -> list[str]:
                 with_interval(result.to_parent, signed=True),
                 with_interval(result.to_continued, signed=True),
                 f"{100 * sparsity.mean:.1f}" if sparsity and sparsity.n else "–",
-                "–" if printed is None else f"{printed:.2f}",
+                " / ".join(f"{error:.2f}" for error in printed_errors(arm)) or "–",
             ]
         )
     return table(header, rows)
