@@ -90,6 +90,7 @@ def test_a_cluster_that_is_not_there_is_told_in_a_sentence(tmp_path, monkeypatch
 def test_the_job_runs_what_was_asked_for():
     words = ["my suites/it's.yaml", "--profile", "paper", "--device", "cuda", "--threads", "2"]
     words += ["--trials-per-gpu", "3", "--time-limit", "2h", "--silence", "90s", "--no-report"]
+    words += ["--ranks", "4", "--checkpoint-every", "5m"]
     words += ["--results", "/shared/my results", "--data-dir", "/shared/data"]
     asked = make_parser().parse_args(["submit", *words, *ADDRESS, "--python", "python3.11"])
     python, module, name, *command = shlex.split(entrypoint(asked))
@@ -100,7 +101,7 @@ def test_the_job_runs_what_was_asked_for():
     run = make_parser().parse_args(command)
     assert run.suite == Path("suites/it's.yaml")
     for option in ("profile", "device", "threads", "trials_per_gpu", "time_limit", "silence",
-                   "no_report", "results", "data_dir"):  # fmt: skip
+                   "ranks", "checkpoint_every", "no_report", "results", "data_dir"):  # fmt: skip
         assert getattr(run, option) == getattr(asked, option), option
 
 

@@ -14,7 +14,7 @@ from ttq_bench.text import printable
 INTERRUPTED = 130
 PASSED_ON = (
     "profile", "dataset", "results", "data_dir", "device", "threads", "trials_per_gpu", "ranks",
-    "time_limit", "silence",
+    "time_limit", "silence", "checkpoint_every",
 )  # fmt: skip
 
 
