@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from ray.exceptions import OutOfMemoryError
 
 from tests.execution.same_trial import rows
 from tests.faults.grid import UNDISTURBED, Grid, processes_of
-from tests.tiny_suite import tiny_document, wait_until
+from tests.tiny_suite import settings_for, tiny_document, tiny_specs, wait_until
 from ttq_bench.cli import make_parser
 from ttq_bench.commands.plan import prepare
-from ttq_bench.errors import TtqBenchError
+from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.ray_ranks import GONE, RankFailedError, _failed
 from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
@@ -56,6 +59,7 @@ def test_a_trial_whose_second_rank_is_killed_goes_on_and_ends_like_one_of_a_sing
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert f"{name}: its worker died (" in output
+    assert "gone); goes on at its last checkpoint" in output or "rank 1 died)" in output
 
     paths, expected = (one.results.trial(name) for one in (grid, alone))
     record = read_record(paths.record)
@@ -91,3 +95,40 @@ def test_ranks_that_do_not_fit_are_refused_in_a_sentence(
     with pytest.raises(TtqBenchError) as refused:
         prepare(make_parser().parse_args(["run", str(path), "--threads", "1", *words]))
     assert told in str(refused.value)
+
+
+class FailedError(Exception):
+    """What Ray Train raises, as far as it is looked at."""
+
+    def __init__(self, worker_failures):
+        super().__init__()
+        self.worker_failures = worker_failures
+
+
+class MissedError(Exception):
+    """What it says of a worker whose process is missing."""
+
+    health_check_failure = OutOfMemoryError("no memory")
+
+
+LOST = RuntimeError("third_party/gloo: Connection closed by peer")
+
+
+@pytest.mark.parametrize(
+    ("failures", "cause", "message"),
+    [
+        ({0: RankFailedError(Ended("t", "failed", "no image", "error"))}, "error", "no image"),
+        ({0: RankFailedError(Ended("t", "failed", "gloo", "crash"))}, "crash", GONE),
+        ({0: RankFailedError(Ended("t", "failed", "gloo", "crash")), 1: MissedError()}, "memory",
+         "rank 1 died"),
+        ({0: LOST, 1: DataError("bad image")}, "error", "rank 1: bad image"),
+        ({1: OSError(28, "full")}, "system", "rank 1: OSError(28, 'full')"),
+        ({}, "crash", GONE),
+    ],
+)  # fmt: skip
+def test_of_failing_ranks_the_one_that_failed_by_itself_is_told(
+    tmp_path, cache, failures, cause, message
+):
+    (spec,) = tiny_specs(cache, methods=("full_precision",))
+    ended = _failed(spec, settings_for(tmp_path, cache), FailedError(failures), 0)
+    assert (ended.outcome, ended.cause, ended.message) == ("failed", cause, message)

@@ -26,6 +26,7 @@ from ttq_bench.suite.spec import TrialSpec
 
 # Of Ray Train: it would change the folder in which a trial runs, and count for a dashboard.
 QUIET = {"RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_TRAIN_METRICS_ENABLED": "0"}
+GONE = "a rank of it is gone"
 NODE_LOST = (
     exceptions.NodeDiedError,
     exceptions.ObjectLostError,
@@ -108,8 +109,8 @@ def _failed(spec: TrialSpec, settings: RunSettings, error: Exception, before: in
     """
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     told = [_told(spec.trial_id, rank, one) for rank, one in sorted(failures.items())]
-    unknown = Ended(spec.trial_id, "failed", "one of its ranks died", "crash")
-    ended = min([*told, unknown], key=lambda one: one.cause == "crash")
+    unknown = Ended(spec.trial_id, "failed", GONE, "crash")
+    ended = min([*told, unknown], key=lambda one: (one.cause == "crash", one.message == GONE))
     is_first = isinstance(failures.get(0), RankFailedError) and ended is told[0]
     failure = ended.message if ended.cause == "error" and not is_first else ""
     _note(spec, settings, before, End(ended.cause, "one of its ranks failed"), failure)
@@ -118,14 +119,15 @@ def _failed(spec: TrialSpec, settings: RunSettings, error: Exception, before: in
 
 def _told(trial_id: str, rank: int, error: Exception) -> Ended:
     """Return what the failure of one rank says of the trial."""
-    if isinstance(error, RankFailedError):
-        ended: Ended = error.args[0]
-        return ended
     death = getattr(error, "health_check_failure", None)  # then Ray Train missed its process
     if death is not None:
         return Ended(trial_id, "failed", f"rank {rank} died", cause_of_ray(death))
-    words = str(error) if isinstance(error, TtqBenchError) else repr(error)
-    return Ended(trial_id, "failed", f"rank {rank}: {words}", cause_of(error))
+    if isinstance(error, RankFailedError):
+        ended: Ended = error.args[0]
+    else:
+        words = str(error) if isinstance(error, TtqBenchError) else repr(error)
+        ended = Ended(trial_id, "failed", f"rank {rank}: {words}", cause_of(error))
+    return replace(ended, message=GONE) if ended.cause == "crash" else ended
 
 
 def _note(spec: TrialSpec, settings: RunSettings, before: int, end: End, failure: str = "") -> None:

@@ -147,11 +147,12 @@ class Scheduler:
         count, most = self.failures[name, cause], MOST_ATTEMPTS[cause]
         trial = next(trial for trial in self.plan.trials if trial.spec.trial_id == name)
         if count < most:
+            how = "goes on at its last checkpoint"
             if cause == "memory":
                 self.alone.add(name)
+                how = "is tried once more, alone"
             if cause == "system":
                 self.not_before[name] = time.monotonic() + PAUSE_SECONDS * 2 ** (count - 1)
-            how = "is tried once more, alone" if cause == "memory" else "goes on at its last epoch"
             self.tell(f"{name}: {WORDS[cause]} ({ended.message}); {how}")
             return [trial]
         reason = ended.message
