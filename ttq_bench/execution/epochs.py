@@ -85,7 +85,7 @@ def state_at_start(
     else:
         state.history.append(start_entry(model, begun))
     anew = has_others and saved is None
-    state.history.append(attempt_entry(state.epoch, attempt.number, settings, anew=anew))
+    state.history.append(attempt_entry(state, attempt.number, settings, anew=anew))
     return state
 
 

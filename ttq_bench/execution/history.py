@@ -44,14 +44,17 @@ def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
     }
 
 
-def attempt_entry(epoch: int, number: int, settings: RunSettings, *, anew: bool) -> dict[str, Any]:
-    """Return the entry of an attempt that takes the trial up after ``epoch``: with what.
+def attempt_entry(
+    state: TrainingState, number: int, settings: RunSettings, *, anew: bool
+) -> dict[str, Any]:
+    """Return the entry of an attempt that takes the trial up at ``state``: where, and with what.
 
     ``anew`` says that there were checkpoints, made by other code or from other pixels.
     """
     attempt = {
         "attempt": number,
-        "after_epoch": epoch,
+        "after_epoch": state.epoch,
+        "after_steps": len(state.within.losses),
         "anew": anew,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": settings.device,
@@ -61,7 +64,7 @@ def attempt_entry(epoch: int, number: int, settings: RunSettings, *, anew: bool)
         "backend": settings.backend,
         **collect_provenance(settings.arithmetic),
     }
-    return {"epoch": epoch, "layers": [], "attempt": attempt}
+    return {"epoch": state.epoch, "layers": [], "attempt": attempt}
 
 
 def epoch_entry(
