@@ -140,7 +140,7 @@ def _made(spec: TrialSpec, settings: RunSettings, images: ImageSet) -> Made:
     convert_(model, spec)
     state = start(model, spec.recipe, is_scale)
     begun = history.start_entry(model, None)
-    state.history = [begun, history.attempt_entry(0, 1, settings, anew=False)]
+    state.history = [begun, history.attempt_entry(state, 1, settings, anew=False)]
     for epoch in range(1, EPOCHS + 1):
         state.history.append({"epoch": epoch, "row": _row(epoch), "layers": begun["layers"]})
     state.history[-1]["histograms"] = begun["histograms"]
