@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from tests.data import builders
 from ttq_bench.data.identity import identify
-from ttq_bench.data.prepared import load_images
+from ttq_bench.data.prepared import keep_images, kept_images, load_images, pack_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError
 
@@ -154,3 +155,28 @@ def test_threads_that_prepare_at_once_all_succeed(source, cache, damaged, repeat
     with ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(load_images, source, identity, cache) for _ in range(8)]
     assert {run.result().pixels_sha256 for run in runs} == {runs[0].result().pixels_sha256}
+
+
+def test_images_sent_to_another_machine_are_the_same_there(source, cache, tmp_path):
+    identity = identify(source, cache)
+    assert pack_images(identity, cache) is None
+    here, packed = load_images(source, identity, cache), pack_images(identity, cache)
+    there = keep_images(identity, tmp_path / "other", packed)
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        assert torch.equal(getattr(there, name), getattr(here, name))
+    assert (there.mean, there.pixels_sha256) == (here.mean, here.pixels_sha256)
+    kept = kept_images(identity, tmp_path / "other")
+    assert torch.equal(kept.train_images, here.train_images)
+    assert kept_images(identity, tmp_path / "nowhere") is None
+
+
+def test_images_that_were_changed_on_the_way_are_not_kept(source, cache, tmp_path):
+    identity = identify(source, cache)
+    load_images(source, identity, cache)
+    packed = pack_images(identity, cache)
+    changed = packed.arrays["train_images"].copy()
+    changed[0, 0, 0, 0] ^= 1
+    packed.arrays["train_images"] = changed
+    with pytest.raises(DataError, match="images came damaged"):
+        keep_images(identity, tmp_path / "other", packed)
+    assert kept_images(identity, tmp_path / "other") is None

@@ -42,7 +42,7 @@ def test_nodes_that_see_all_as_the_driver_are_one_row():
          "other code computes there: dddd (here bbbb), torch 2.14 (here 2.15.0)"),
         ({"code": {}}, "problem", "other code computes there: unknown"),
         ({"images": {}}, "problem", "mnist: unknown there (here mnist-png)"),
-        ({"images": {"mnist": Seen("absent", "not in /data")}}, "problem", "not in /data"),
+        ({"images": {"mnist": Seen("unusable", "half")}}, "problem", "mnist: half"),
         ({"results": "is not there"}, "problem", "/results: is not there"),
         ({"skew": 5.1}, "warning", "its clock is +5.1 s"),
         ({"skew": -5.1}, "warning", "its clock is -5.1 s"),
@@ -60,9 +60,22 @@ def test_a_node_that_differs_is_told_with_advice(changes, state, words):
     assert row.code == 69
 
 
-@pytest.mark.parametrize("changes", [{"skew": 5.0}, {"skew": -5.0}, {"gpus": 8}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"skew": 5.0}, {"skew": -5.0}, {"gpus": 8},
+        {"images": {"mnist": Seen("absent", "not in /data")}},  # a run sends them
+    ],
+)  # fmt: skip
 def test_what_is_allowed_is_not_told(changes):
     assert states(visit(**changes)) == [("ok", 0)]
+
+
+def test_images_that_are_read_from_files_have_to_be_on_every_node():
+    there = {"imagenet": Seen("present", "imagenet", "sha256:1")}
+    absent = {"imagenet": Seen("absent", "not in /data")}
+    _, row = judged([visit(images=absent)], replace(DRIVER, images=there))
+    assert (row.state, row.found) == ("problem", "imagenet: not in /data (here imagenet)")
 
 
 def test_images_that_only_a_node_has_are_no_problem_there():

@@ -9,11 +9,14 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ttq_bench.data.archives import Arrays
@@ -45,8 +48,52 @@ class ImageSet:
     pixels_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The arrays of an ``ImageSet`` by name, and the manifest with their hashes."""
+
+    arrays: dict[str, NDArray[Any]]
+    manifest: str
+
+
 def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
     """Return the images of ``source``, decoding them into ``cache`` if no trial did so before."""
+    return _made_once(identity, cache, lambda folder: _decode(folder, source, identity))
+
+
+def pack_images(identity: Identity, cache: Path) -> Packed | None:
+    """Return decoded images as they are sent to another machine, None if ``cache`` has none."""
+    folder = prepared_folder(identity, cache)
+    if _loaded(folder, identity) is None:
+        return None
+    arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
+    return Packed(arrays, (folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def keep_images(identity: Identity, cache: Path, packed: Packed) -> ImageSet:
+    """Keep images that another machine has decoded, unless they are there, and return them.
+
+    Raises ``DataError`` where they cannot be kept, or are not what their manifest says.
+    """
+
+    def unpack(folder: Path) -> None:
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", packed.arrays[name])
+        (folder / "manifest.json").write_text(packed.manifest, encoding="utf-8")
+
+    try:
+        return _made_once(identity, cache, unpack)
+    except ValueError as error:
+        raise DataError(f"{identity.name}: images came damaged ({error})") from error
+
+
+def kept_images(identity: Identity, cache: Path) -> ImageSet | None:
+    """Return decoded images whose source is not on this machine, None if they are not either."""
+    return _loaded(prepared_folder(identity, cache), identity)
+
+
+def _made_once(identity: Identity, cache: Path, write: Callable[[Path], None]) -> ImageSet:
+    """Return the images in ``cache``; where they are not, let ``write`` fill a folder first."""
     folder = prepared_folder(identity, cache)
     if (images := _loaded(folder, identity)) is not None:
         return images
@@ -56,7 +103,7 @@ def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
             if (images := _loaded(folder, identity)) is not None:
                 return images
-            _prepare(folder, source, identity)
+            _fill(folder, write)
     except OSError as error:
         raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
     return _load(folder, identity)
@@ -88,8 +135,8 @@ def _load(folder: Path, identity: Identity) -> ImageSet:
     )
 
 
-def _prepare(folder: Path, source: Source, identity: Identity) -> None:
-    from ttq_bench.data.decoding import read_split  # torchvision: 0.4 s, only for who decodes
+def _decode(folder: Path, source: Source, identity: Identity) -> None:
+    from ttq_bench.data.decoding import read_split  # torchvision: 3 s, only for who decodes
 
     arrays = {split: read_split(source, split, identity.card) for split in SPLITS}
     found = tuple(len(labels) for _, labels in arrays.values())
@@ -97,9 +144,14 @@ def _prepare(folder: Path, source: Source, identity: Identity) -> None:
     # A file may say another number of rows than it has. Of an archive the hash says it.
     if source.kind in ("parquet", "folders") and found != told:
         raise DataError(f"{source.train[0].parent}: says {told} images, has {found}; fetch it anew")
+    _write(folder, arrays)
+
+
+def _fill(folder: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill ``folder``, which appears whole or not at all."""
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _write(temporary, arrays)
+        write(temporary)
         if folder.exists():
             shutil.rmtree(folder)  # damaged, or this code would not be here
         temporary.rename(folder)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pydantic
 
+from ttq_bench.data.catalog import is_streamed
 from ttq_bench.doctor.clock import SKEW_SECONDS
 from ttq_bench.doctor.finding import Finding, State
 from ttq_bench.doctor.images import Seen
@@ -103,8 +104,9 @@ def _code(visit: Visit, sight: Sight, driver: Driver) -> Iterator[Finding]:
 
 def _images(visit: Visit, sight: Sight, driver: Driver) -> Iterator[Finding]:
     for name, mine in driver.images.items():
-        theirs = sight.images.get(name, Seen("absent", "unknown there"))
-        if theirs.fingerprint == mine.fingerprint:
+        theirs = sight.images.get(name, Seen("unusable", "unknown there"))
+        sent = theirs.state == "absent" and not is_streamed(name)  # a run brings them there
+        if theirs.fingerprint == mine.fingerprint or sent:
             continue
         told = f"{name}: {theirs.told} (here {mine.told})"
         if mine.fingerprint:

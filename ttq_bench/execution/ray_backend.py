@@ -20,6 +20,7 @@ from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
+from ttq_bench.execution.ray_images import Parcel, Sender, received
 from ttq_bench.execution.ray_ranks import cause_of_ray, near_driver, train_together
 from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
 from ttq_bench.execution.resources import Shares
@@ -34,14 +35,16 @@ from ttq_bench.suite.spec import TrialSpec
 
 
 @ray.remote(max_calls=1, max_retries=0)
-def _run(spec: TrialSpec, settings: RunSettings, task: str, gone: list[str]) -> Ended:
+def _run(
+    spec: TrialSpec, settings: RunSettings, task: str, gone: list[str], parcel: Parcel | None
+) -> Ended:
     node = ray.get_runtime_context().get_node_id()
     results = ResultsPaths(settings.results)
     sign = Sign(task, this_host(), os.getpid(), node)
     leave_sign(results.trial(spec.trial_id), sign, kept_in(results, settings.url))
     if settings.ranks > 1:
-        return train_together(spec, settings, gone)
-    return attempt(spec, replace(settings, node=node), lambda: False)
+        return train_together(spec, settings, gone, parcel)
+    return attempt(spec, replace(received(parcel, settings), node=node), lambda: False)
 
 
 @ray.remote(num_cpus=0, max_calls=1, max_retries=0)
@@ -62,6 +65,7 @@ class RayBackend:
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.unseen = Unseen()
+        self.sender = Sender()
         self.nodes = NodeWatch(list_nodes)
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
@@ -80,7 +84,8 @@ class RayBackend:
         )
         if ranks > 1:  # it waits for them, who take what a trial needs
             worker = _run.options(num_cpus=0, name=trial_id, scheduling_strategy=near_driver())
-        reference = worker.remote(task.spec, task.settings, name, gone)
+        parcel = self.sender.parcel(task.spec, task.settings) if self.options.address else None
+        reference = worker.remote(task.spec, task.settings, name, gone, parcel)
         self.running[reference] = trial_id
 
     def slots(self, shares: Shares) -> int:

@@ -17,6 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.outcome import Cause, Ended, cause_of
+from ttq_bench.execution.ray_images import Parcel, received
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.attempts import End, newest_number, note_end
 from ttq_bench.records.mirror import kept_in
@@ -44,7 +45,9 @@ def near_driver() -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
 
 
-def train_together(spec: TrialSpec, settings: RunSettings, gone: list[str]) -> Ended:
+def train_together(
+    spec: TrialSpec, settings: RunSettings, gone: list[str], parcel: Parcel | None
+) -> Ended:
     """Train the trial on ``settings.ranks`` workers, none on a node of ``gone``; say how it ended.
 
     Returns when rank 0 has recorded it, or when one of them failed.
@@ -60,7 +63,7 @@ def train_together(spec: TrialSpec, settings: RunSettings, gone: list[str]) -> E
     with tempfile.TemporaryDirectory() as scratch:  # Ray Train's own notes; states are kept by us
         trainer = TorchTrainer(
             _train_rank,  # type: ignore[arg-type]
-            train_loop_config={"spec": spec, "settings": settings},
+            train_loop_config={"spec": spec, "settings": settings, "parcel": parcel},
             torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if on_gpu else "gloo"),
             scaling_config=ScalingConfig(  # type: ignore[call-arg]
                 num_workers=settings.ranks,
@@ -91,7 +94,7 @@ def _train_rank(config: dict[str, Any]) -> Ended | None:
 
     rank = get_context().get_world_rank()
     node = ray.get_runtime_context().get_node_id()
-    settings = replace(config["settings"], rank=rank, node=node)
+    settings = replace(received(config["parcel"], config["settings"]), rank=rank, node=node)
     if rank:
         keep_freed_memory()
         follow(config["spec"], settings, Ranks(rank, settings.ranks))

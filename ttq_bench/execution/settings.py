@@ -6,6 +6,8 @@ The device and the number of threads may move the last bits of a number; every r
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttq_bench.data.identity import Identity
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
@@ -15,7 +17,8 @@ class RunSettings:
     ``arithmetic`` is that of the driver's code (empty: not compared), ``node`` is where Ray runs
     the trial. With a ``url``, ``results`` is the folder that each machine keeps in step with it.
     Within an epoch the state is saved every ``checkpoint_seconds``. ``rank`` is that of this
-    process among the ``ranks`` that train the trial together.
+    process among the ``ranks`` that train the trial together. ``images`` is what the driver sent
+    decoded to this node's cache, for a node whose ``data_dir`` has none.
     """
 
     results: Path
@@ -32,6 +35,7 @@ class RunSettings:
     checkpoint_seconds: float = 600.0
     ranks: int = 1
     rank: int = 0
+    images: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from torch import nn
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import identify
-from ttq_bench.data.prepared import ImageSet, load_images
+from ttq_bench.data.prepared import ImageSet, kept_images, load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.data.streaming import StreamedBatches, StreamedImages, list_images
 from ttq_bench.errors import DataError, TtqBenchError
@@ -29,7 +29,13 @@ SCALE_NAMES = ("positive_scale", "negative_scale")
 
 def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet | StreamedImages:
     """Return the images of a trial; ``DataError`` if it was planned with other ones."""
-    source = find_source(spec.source_name, settings.data_dir)
+    try:
+        source = find_source(spec.source_name, settings.data_dir)
+    except DataError:
+        sent = settings.images and kept_images(settings.images, settings.cache)
+        if not sent:
+            raise
+        return sent
     identity = identify(source, settings.cache)
     if identity.fingerprint != spec.data_fingerprint:
         raise DataError(
