@@ -5,12 +5,12 @@ Alone (``Ranks()``) each of these operations returns what it was given.
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 DIGEST_BYTES = 32
 
@@ -78,14 +78,11 @@ class Ranks:
         loaded: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         return loaded
 
-    def check_equal(self, model: nn.Module) -> None:
-        """Raise ``RanksDifferError`` unless all hold the same bits of every parameter and buffer.
-
-        Then they have the same ternary codes, thresholds and scales: these follow from them.
-        """
+    def check_equal(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise ``RanksDifferError`` on all ranks unless all hold the same bits under each name."""
         if self.count == 1:
             return
-        digests = {name: _digest(tensor) for name, tensor in model.state_dict().items()}
+        digests = {name: _digest(tensor) for name, tensor in tensors.items()}
         mine = torch.frombuffer(bytearray(b"".join(digests.values())), dtype=torch.uint8)
         others = [torch.empty_like(mine) for _ in range(self.count)]
         distributed.all_gather(others, mine)

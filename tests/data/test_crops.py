@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.data.photographs import photograph
 from ttq_bench.data.crops import AUGMENTATIONS, cropped
-from ttq_bench.data.imagenet import SIZE
+from ttq_bench.data.image_files import SIZE
 from ttq_bench.errors import DataError
 
 EVERY = pytest.mark.parametrize("augmentation", sorted([*AUGMENTATIONS, "none"]))

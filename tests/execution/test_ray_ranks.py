@@ -16,7 +16,7 @@ from ttq_bench.cli import make_parser
 from ttq_bench.commands.plan import prepare
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.outcome import Ended
-from ttq_bench.execution.ray_ranks import GONE, RankFailedError, _failed
+from ttq_bench.execution.ray_ranks import GONE, Group, RankFailedError, _failed
 from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
@@ -130,5 +130,6 @@ def test_of_failing_ranks_the_one_that_failed_by_itself_is_told(
     tmp_path, cache, failures, cause, message
 ):
     (spec,) = tiny_specs(cache, methods=("full_precision",))
-    ended = _failed(spec, settings_for(tmp_path, cache), FailedError(failures), 0)
+    group = Group(spec, settings_for(tmp_path, cache), "task", None, None, 60.0)
+    ended = _failed(group, FailedError(failures), 0)
     assert (ended.outcome, ended.cause, ended.message) == ("failed", cause, message)

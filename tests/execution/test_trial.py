@@ -1,5 +1,8 @@
 """One trial: its record, its exact resume, its start, and what it refuses."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -178,3 +181,21 @@ def test_how_attempts_ended_is_recorded_without_paths(cache, tmp_path):
     assert run_trial(spec, settings, bool) == "finished"
 
     assert read_record(paths.record).run["earlier_attempts_ended"] == {"1": "system: File exists"}
+
+
+def test_the_process_of_a_trial_imports_neither_torch_s_compiler_nor_torchvision(cache, tmp_path):
+    """Images are decoded by then; the two take 3 s and 200 MB."""
+    (spec,) = tiny_specs(cache, epochs=1)[:1]
+    source = find_source("digits", tmp_path)
+    load_images(source, identify(source, cache), cache)
+    code = (
+        "import sys; from pathlib import Path; from tests.tiny_suite import settings_for;"
+        "from ttq_bench.execution.trial import run_trial;"
+        "from ttq_bench.suite.spec import TrialSpec;"
+        "spec = TrialSpec.model_validate_json(sys.argv[3]);"
+        "print(run_trial(spec, settings_for(Path(sys.argv[1]), Path(sys.argv[2])), bool),"
+        " [name for name in ('torch._dynamo', 'torchvision') if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, tmp_path / "results", cache, spec.model_dump_json()]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "finished []"

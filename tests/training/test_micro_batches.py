@@ -64,7 +64,7 @@ def trained(rank, count, method):
     state = start(model, RECIPE, lambda name: name.endswith("_scale"))
     batches, found = batches_of(ranks), []
     for result in train(state, batches, RECIPE, lambda step, steps: None):
-        ranks.check_equal(model)
+        ranks.check_equal(model.state_dict())
         found.append((result.train_loss, result.validation, result.test))
     return state.state_dict(), found
 

@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from ttq_bench.data.decoding import decode_any_size
-from ttq_bench.data.imagenet import SIZE
+from ttq_bench.data.image_files import SIZE
 
 SHORT_EDGE = 256
 SCALED_EDGES = (224, 308)  # of the released code, the second one excluded

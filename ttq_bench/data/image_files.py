@@ -24,6 +24,10 @@ MOST_FILE_BYTES = 64 << 20  # the largest image of ImageNet has 16 million bytes
 # decodes keeps as many as these, 0.35 GB.
 WINDOW_GROUPS = 32
 WINDOW_ROWS = 4096
+SIZE = 224  # pixels of both edges of what is made of an image
+# Means and deviations of ImageNet's training images by channel, times 255, as torchvision has them.
+MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 class ImageFiles(Protocol):

@@ -25,10 +25,6 @@ CLASS_LIST_SHA256 = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746
 LAYOUT = "train/ and val/ with a folder for each class in them (n01440764 and so on)"
 VALIDATION = ("val", "validation")
 FOOTER_END = 8  # bytes: the footer's length, and PAR1
-SIZE = 224  # pixels of both edges
-# Means and deviations of the training images by channel, times 255, as torchvision has them.
-MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from a stream named by seed, epoch and its own number. Shapes: as in ``batches.p
 
 import hashlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from ttq_bench.data.batches import MOST_PIXELS, Normaliser, split_order
 from ttq_bench.data.identity import Identity
-from ttq_bench.data.image_files import FolderFiles, ImageFiles, ShardFiles
-from ttq_bench.data.imagenet import DEVIATION, MEAN, SIZE, class_list_sha256, class_names
+from ttq_bench.data.image_files import DEVIATION, MEAN, SIZE, FolderFiles, ImageFiles, ShardFiles
+from ttq_bench.data.imagenet import class_list_sha256, class_names
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.ranks import ALONE, Ranks
@@ -55,8 +55,7 @@ def list_images(source: Source, identity: Identity) -> StreamedImages:
     for files in (train, test):
         if files.labels.min() < 0 or files.labels.max() >= classes:
             raise DataError(f"{files.where(0)}: labels are not all between 0 and {classes - 1}")
-    from ttq_bench.data.crops import cropped  # torchvision: 3 s, only for who decodes
-
+    cropped = _decoder()
     sample = hashlib.sha256(identity.fingerprint.encode())
     for row in range(0, len(test), -(-len(test) // SAMPLED)):
         sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
@@ -74,6 +73,12 @@ def _class_names(source: Source, classes: int) -> Sequence[str]:
     return class_names(open_parquet(source.train[0]).schema_arrow.metadata, classes)
 
 
+def _decoder() -> Callable[[bytes, str, str, int], Tensor]:
+    from ttq_bench.data.crops import cropped  # torchvision: 3 s, only for who decodes
+
+    return cropped
+
+
 class _Crops(Dataset[object]):
     """What a process that decodes makes of the numbers of a batch."""
 
@@ -81,6 +86,7 @@ class _Crops(Dataset[object]):
         self.files = files
         self.augmentation = augmentation
         self.seed = seed
+        self.cropped = _decoder()
 
     def __getitems__(self, draws: list[tuple[int, int]]) -> tuple[Tensor, Tensor] | str:
         """Return uint8 images [B, H, W, C] and labels [B] for pairs of epoch and row.
@@ -100,10 +106,8 @@ class _Crops(Dataset[object]):
         return images, torch.from_numpy(self.files.labels[[row for _, row in draws]])
 
     def _cropped(self, epoch: int, row: int) -> Tensor:
-        from ttq_bench.data.crops import cropped
-
         seed = stream_seed(self.seed, "augmentation", epoch, row)
-        return cropped(self.files.read(row), self.files.where(row), self.augmentation, seed)
+        return self.cropped(self.files.read(row), self.files.where(row), self.augmentation, seed)
 
 
 class StreamedBatches:

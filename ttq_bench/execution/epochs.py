@@ -1,4 +1,4 @@
-"""The epochs of a trial: from its last checkpoint on, watched, saved after each."""
+"""The epochs of a trial: from its last checkpoint on, watched, saved after each and within."""
 
 import shutil
 import time
@@ -20,7 +20,7 @@ from ttq_bench.execution.observation import Observation
 from ttq_bench.execution.outcome import Outcome
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import convert_, is_scale, starting_model
-from ttq_bench.execution.teamwork import Order, move_strategy
+from ttq_bench.execution.teamwork import Order, move_strategy, obey, shared_state
 from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.records.attempts import attempt_numbers
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
@@ -133,7 +133,7 @@ class EpochLoop:
                 observation.after_backward,
                 constants=lambda: tuple(quantizer.number for quantizer in quantizers),
             ):
-                self.ranks.check_equal(state.model)
+                self.ranks.check_equal(shared_state(state.model))
                 kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
                 state.history.append(epoch_entry(result, observation, with_histograms=kept))
                 self.save(state)
@@ -155,16 +155,12 @@ class EpochLoop:
         due = time.monotonic() - self.last_look >= LOOK_SECONDS
         # Between epochs too: one may take less than a second.
         order = self.order() if due or step == 0 else Order.GO_ON
-        if step < steps:
-            order = Order(self.ranks.decided(order))
-        elif self.ranks.count > 1:
-            order = Order.GO_ON  # the ranks evaluate parts of unequal length
-        if order in (Order.SAVE, Order.SAVE_AND_STOP) and state.within.losses:
-            self.ranks.check_equal(state.model)
+
+        def save() -> None:
             state.within.observed = observation.state_dict()
             self.save(state)
-        if order in (Order.STOP, Order.SAVE_AND_STOP):
-            raise StoppedError
+
+        obey(order, self.ranks, state, save)
         move_strategy(self.spec, state, step, steps)
         if due:
             self.heartbeat.check()

@@ -15,7 +15,10 @@ MOST_ATTEMPTS: Mapping[Cause, int] = MappingProxyType(
     {"node": 20, "crash": 3, "silence": 3, "memory": 2, "system": 3, "error": 1}
 )
 # Another of the processes that train together is gone: gloo and NCCL have no class in common.
-LOST_PEER = ("third_party/gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
+LOST_PEER = (
+    "Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting",
+    "ncclRemoteError",
+)  # fmt: skip
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
 

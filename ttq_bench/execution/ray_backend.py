@@ -1,4 +1,4 @@
-"""Trials as Ray core tasks: one fresh worker process each. All of Ray but start and doctor.
+"""Trials as Ray core tasks: one fresh worker process each (several: see ``ray_ranks.py``).
 
 Ray retries nothing here (``max_retries=0``): it would repeat trials that ran out of memory without
 limit. The scheduler decides what is tried again. Nothing here waits for Ray without a limit: a
@@ -6,7 +6,6 @@ task on a node that is cut off never returns, so nodes and signs of life are wat
 """
 
 import contextlib
-import os
 import threading
 import time
 from dataclasses import replace
@@ -21,30 +20,29 @@ from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
 from ttq_bench.execution.ray_images import Parcel, Sender, received
-from ttq_bench.execution.ray_ranks import cause_of_ray, near_driver, train_together
+from ttq_bench.execution.ray_ranks import Group, cause_of_ray, near_driver, train_together
 from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.unseen import Unseen
 from ttq_bench.execution.watchdog import Watchdog
-from ttq_bench.execution.workers import Sign, end_here, leave_sign
+from ttq_bench.execution.workers import Sign, end_here, leave_sign_here
 from ttq_bench.records.attempts import End, Lease, note_end, this_host
-from ttq_bench.records.mirror import Folder, kept_in
+from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 
 
 @ray.remote(max_calls=1, max_retries=0)
-def _run(
-    spec: TrialSpec, settings: RunSettings, task: str, gone: list[str], parcel: Parcel | None
-) -> Ended:
+def _run(spec: TrialSpec, settings: RunSettings, task: str, parcel: Parcel | None) -> Ended:
     node = ray.get_runtime_context().get_node_id()
-    results = ResultsPaths(settings.results)
-    sign = Sign(task, this_host(), os.getpid(), node)
-    leave_sign(results.trial(spec.trial_id), sign, kept_in(results, settings.url))
-    if settings.ranks > 1:
-        return train_together(spec, settings, gone, parcel)
+    leave_sign_here(spec.trial_id, settings, task, node)
     return attempt(spec, replace(received(parcel, settings), node=node), lambda: False)
+
+
+@ray.remote(num_cpus=0, max_calls=1, max_retries=0)
+def _run_ranks(group: Group) -> Ended:
+    return train_together(group)
 
 
 @ray.remote(num_cpus=0, max_calls=1, max_retries=0)
@@ -79,14 +77,18 @@ class RayBackend:
         # Ray may still count on a node that refuses connections.
         gone = self.nodes.gone()
         labels = {"ray.io/node-id": f"!in({','.join(gone)})"} if gone else None
+        parcel = self.sender.parcel(task.spec, task.settings) if self.options.address else None
+        if ranks > 1:
+            group = Group(
+                task.spec, task.settings, name, parcel, labels, self.options.silence_seconds
+            )
+            waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
+            self.running[waiting.remote(group)] = trial_id
+            return
         worker = _run.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
-        if ranks > 1:  # it waits for them, who take what a trial needs
-            worker = _run.options(num_cpus=0, name=trial_id, scheduling_strategy=near_driver())
-        parcel = self.sender.parcel(task.spec, task.settings) if self.options.address else None
-        reference = worker.remote(task.spec, task.settings, name, gone, parcel)
-        self.running[reference] = trial_id
+        self.running[worker.remote(task.spec, task.settings, name, parcel)] = trial_id
 
     def slots(self, shares: Shares) -> int:
         """Return how many trials may be submitted at once, at least one: Ray lets it wait."""

@@ -4,17 +4,21 @@ The others hold the same network and read other images. They write nothing and a
 save, when to stop and what to start from they are told.
 """
 
+import contextlib
+from collections.abc import Callable
 from enum import IntEnum
 
 import torch
+from torch import Tensor, nn
 
-from ttq_bench.errors import DataError
+from ttq_bench.data.prepared import ImageSet
+from ttq_bench.data.streaming import StreamedImages
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, convert_, images_of, is_scale
 from ttq_bench.models.build import build_model
 from ttq_bench.ranks import Ranks
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.ternary.conversion import quantized_layers, quantizer_of, set_epoch_
+from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of, set_epoch_
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.training.loop import DivergedError, StoppedError, TrainingState, start, train
 from ttq_bench.training.steps import own_stream
@@ -35,6 +39,34 @@ def move_strategy(spec: TrialSpec, state: TrainingState, step: int, steps: int) 
         set_epoch_(state.model, state.epoch + step / steps, begins=step == 0)
 
 
+def shared_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return what all ranks have to hold to the bit: the network, its codes and thresholds."""
+    state: dict[str, Tensor] = dict(model.state_dict())
+    for name, layer in quantized_layers(model):
+        quantizer, latent = quantizer_of(layer), latent_of(layer)
+        state[f"{name}: codes"] = quantizer.codes(latent)
+        state[f"{name}: weight"] = layer.weight.detach()  # type: ignore[operator]
+    return state
+
+
+def obey(
+    order: Order, ranks: Ranks, state: TrainingState, save: Callable[[], None] = lambda: None
+) -> None:
+    """Do what rank 0 orders, on all ranks at once: compare and ``save``, raise ``StoppedError``."""
+    order = Order(ranks.decided(order))
+    if order in (Order.SAVE, Order.SAVE_AND_STOP) and state.within.losses:
+        ranks.check_equal(shared_state(state.model))
+        save()
+    if order in (Order.STOP, Order.SAVE_AND_STOP):
+        raise StoppedError
+
+
+def check_images(ranks: Ranks, images: ImageSet | StreamedImages) -> None:
+    """Raise ``RanksDifferError`` on all ranks unless their machines decode to the same pixels."""
+    digest = torch.frombuffer(bytearray(images.pixels_sha256.encode()), dtype=torch.uint8)
+    ranks.check_equal({"decoded images": digest})
+
+
 def follow(spec: TrialSpec, settings: RunSettings, ranks: Ranks) -> None:
     """Train beside rank 0 until it has finished, or says stop."""
     torch.set_num_threads(settings.threads)
@@ -46,27 +78,14 @@ def follow(spec: TrialSpec, settings: RunSettings, ranks: Ranks) -> None:
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         convert_(model, spec)
         state = start(fuse_(model), spec.recipe, is_scale)
-        given = ranks.state_of_first({})
-        if given["pixels"] != images.pixels_sha256:
-            raise DataError(f"{spec.dataset}: other pixels here than on the machine of rank 0")
-        state.load_state_dict(given)
+        check_images(ranks, images)
+        state.load_state_dict(ranks.state_of_first({}))
         set_epoch_(model, state.epoch)
-        quantizers = [quantizer_of(layer) for _, layer in quantized_layers(model)]
 
         def on_step(step: int, steps: int) -> None:
-            if step < steps:
-                order = Order(ranks.decided(Order.GO_ON))
-                if order in (Order.SAVE, Order.SAVE_AND_STOP) and state.within.losses:
-                    ranks.check_equal(model)
-                if order in (Order.STOP, Order.SAVE_AND_STOP):
-                    raise StoppedError
+            obey(Order.GO_ON, ranks, state)
             move_strategy(spec, state, step, steps)
 
-        try:
-            for _ in train(
-                state, batches, spec.recipe, on_step,
-                constants=lambda: tuple(quantizer.number for quantizer in quantizers),
-            ):  # fmt: skip
-                ranks.check_equal(model)
-        except (StoppedError, DivergedError):
-            return
+        with contextlib.suppress(StoppedError, DivergedError):
+            for _ in train(state, batches, spec.recipe, on_step):
+                ranks.check_equal(shared_state(model))

@@ -20,6 +20,7 @@ from ttq_bench.execution.history import (
 from ttq_bench.execution.outcome import Outcome, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
+from ttq_bench.execution.teamwork import check_images
 from ttq_bench.provenance import arithmetic
 from ttq_bench.ranks import Ranks
 from ttq_bench.records.attempts import (
@@ -111,7 +112,8 @@ def _attempted(
     )
     if ranks.count > 1:
         batches = batches_of(spec, images, settings, ranks)
-        ranks.state_of_first({**state.state_dict(), "pixels": images.pixels_sha256})
+        check_images(ranks, images)
+        ranks.state_of_first(state.state_dict())
     loop = EpochLoop(spec, settings, should_stop, heartbeat, made_by, ranks)
     outcome = loop.train(state, batches)
     if outcome == "stopped":

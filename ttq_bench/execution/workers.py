@@ -14,11 +14,13 @@ from pathlib import Path
 import pydantic
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.settings import RunSettings
 from ttq_bench.files import write_atomically
-from ttq_bench.records.mirror import Folder
-from ttq_bench.records.paths import TrialPaths
+from ttq_bench.records.attempts import this_host
+from ttq_bench.records.mirror import Folder, kept_in
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 
-RANK = b"ray::RayTrainWorker"  # one of several processes that train a trial
+TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # tells whose a process of Ray Train is: its title does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,20 @@ def read_sign(paths: TrialPaths, task: str) -> Sign | None:
     return sign if sign.task == task else None
 
 
+def leave_sign_here(trial_id: str, settings: RunSettings, task: str, node: str) -> None:
+    """Say that this process has taken up a task of the trial."""
+    results = ResultsPaths(settings.results)
+    sign = Sign(task, this_host(), os.getpid(), node)
+    leave_sign(results.trial(trial_id), sign, kept_in(results, settings.url))
+
+
 def end_here(process: int, trial_id: str) -> None:
     """Kill the worker of a trial on this machine, if the process is one still."""
     try:
-        title = Path(f"/proc/{process}/cmdline").read_bytes()
-        if title.startswith((f"ray::{trial_id}".encode(), RANK)):  # no other one with its number
+        place = Path(f"/proc/{process}")  # another one may have got its number
+        is_worker = (place / "cmdline").read_bytes().startswith(f"ray::{trial_id}".encode())
+        mark = f"{TRIAL_VARIABLE}={trial_id}".encode()
+        if is_worker or mark in (place / "environ").read_bytes().split(b"\0"):
             os.kill(process, signal.SIGKILL)
     except OSError:
         pass  # it is gone already

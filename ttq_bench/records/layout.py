@@ -19,7 +19,8 @@ from ttq_bench.records.progress import Progress
 ID = SAFE_ID.pattern
 RECORD = re.compile(rf"trials/({ID})\.tar")
 STATE = re.compile(
-    rf"work/{ID}/attempts/(\d{{6}})/(weights|checkpoints/epoch-\d{{6}})\.(pt|sha256)"
+    rf"work/{ID}/attempts/(\d{{6}})/(weights|checkpoints/epoch-\d{{6}}(-step-\d{{8}})?)"
+    r"\.(pt|sha256)"
 )
 ONCE = re.compile(rf"work/{ID}/attempts/\d{{6}}\.(lease|end)\.json")
 CHANGING = re.compile(

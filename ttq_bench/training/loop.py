@@ -39,7 +39,7 @@ class Batches(Protocol):
 
 
 class StoppedError(Exception):
-    """The run was asked to stop in the middle of an epoch; the last checkpoint stands."""
+    """The run was asked to stop in the middle of an epoch; the last state that was saved stands."""
 
 
 class DivergedError(Exception):
@@ -231,8 +231,11 @@ def _evaluate(
     steps = batches.steps_per_epoch
 
     def watched() -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in batches.held_out(split, EVALUATION_BATCH):
+        if batches.ranks.count > 1:  # once: the parts of the ranks may differ by a batch
             on_step(steps, steps)
+        for batch in batches.held_out(split, EVALUATION_BATCH):
+            if batches.ranks.count == 1:
+                on_step(steps, steps)
             yield batch
 
     return evaluate(

@@ -17,7 +17,7 @@ DENSE = 2  # sides of the weights of a dense layer; of a convolution four
 def _without_compiler(kind: type[Kind]) -> type[Kind]:
     """Return the optimiser without what torch puts around its methods for ``torch.compile``.
 
-    The first call of each would import the compiler: 3 s and 90 MB in the process of every trial.
+    The first call of each would import the compiler: 3 s and 90 MB in each trial.
     """
     methods = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     plain = {name: inspect.unwrap(getattr(kind, name)) for name in methods}
