@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
 from ttq_bench.commands import report
+from ttq_bench.commands.on_cluster import shared_out
 from ttq_bench.commands.plan import Prepared, describe, prepare
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.downloads import fetch_file
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
         stop.deadline = time.monotonic() + limit
     console = Console()
-    prepared = prepare(options)
+    prepared = shared_out(prepare(options), options)
     told = []
     if options.backend == "ray" and prepared.plan.pending:
         told = notes(options.address, options.device)

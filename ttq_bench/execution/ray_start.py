@@ -83,6 +83,15 @@ def _need_dashboard() -> None:
         ) from error
 
 
+def nodes_at(address: str) -> list[Node]:
+    """Return the nodes of the cluster at ``address``; ``ClusterError`` if it cannot be used."""
+    connect(ClusterOptions(cores=0, gpus=0, address=address))
+    try:
+        return list_nodes()
+    finally:
+        disconnect()
+
+
 def list_nodes() -> list[Node]:
     """Return the nodes that the cluster has, or has had."""
     return [

@@ -1,0 +1,35 @@
+"""What a run has to know of the cluster at ``--address`` before it says what it will do."""
+
+import argparse
+from dataclasses import replace
+
+from ttq_bench.commands.plan import Prepared
+from ttq_bench.errors import no_ray
+from ttq_bench.execution import ray_security
+from ttq_bench.execution.node_shares import share_nodes
+
+
+def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
+    """Return what was prepared, shared among the cluster's nodes if the run is for a cluster.
+
+    A run that has nothing to do needs no cluster, and gets none.
+    """
+    for_cluster = options.backend == "ray" and options.address is not None
+    if not for_cluster or not prepared.plan.pending:
+        return prepared
+    ray_security.prepare(options.address, options.dashboard)
+    try:
+        from ttq_bench.execution.ray_start import nodes_at  # 1 s, once its environment is set
+    except ImportError as error:
+        raise no_ray(error) from error
+    nodes = [node for node in nodes_at(options.address) if node.alive]
+    machine = replace(
+        prepared.machine,
+        cores=int(sum(node.cores for node in nodes)),
+        gpus=int(sum(node.gpus for node in nodes)),
+    )
+    shares = share_nodes(
+        nodes, prepared.device, len(prepared.plan.trials), threads=options.threads,
+        trials_per_gpu=options.trials_per_gpu,
+    )  # fmt: skip
+    return replace(prepared, machine=machine, shares=shares)
