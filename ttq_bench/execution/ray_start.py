@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -31,13 +32,20 @@ def connect(options: ClusterOptions) -> None:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep the driver's answer to SIGTERM while Ray starts; Ray's would end it with code 15."""
+    """Keep the driver's answer to SIGTERM while Ray starts; Ray's would end it with code 15.
+
+    Below Python Ray answers, too: it prints a stack and sets an alarm that aborts the process 3 s
+    later. Setting the driver's answer anew takes that away (tests/faults/test_f14_signals.py).
+    """
     utils = ray._private.utils
     before, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
     try:
         yield
     finally:
         utils.set_sigterm_handler = before
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+            signal.alarm(0)  # of a signal that came meanwhile
 
 
 def _start(options: ClusterOptions) -> None:
