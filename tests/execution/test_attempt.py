@@ -1,8 +1,11 @@
 import json
+import sys
+from dataclasses import replace
 
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.workers import Sign, leave_sign
 from ttq_bench.records.attempts import Lease, claim, earlier_ends
 from ttq_bench.records.paths import ResultsPaths
 
@@ -82,3 +85,13 @@ def test_whatever_fails_after_a_newer_attempt_took_over_is_no_failure_of_the_tri
     assert ended == Ended(spec.trial_id, "failed", said, "silence")
     assert not paths.failure.exists()
     assert earlier_ends(paths.attempt(2)) == {"1": f"superseded: {said}"}
+
+
+def test_a_node_that_cannot_reach_object_storage_says_what_to_install(cache, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    spec = tiny_specs(cache)[0]
+    settings = replace(settings_for(tmp_path, cache), url="s3://bucket/prefix")
+    leave_sign(ResultsPaths(tmp_path).trial(spec.trial_id), Sign("t", "h", 1, "n"), settings.url)
+    ended = attempt(spec, settings, NEVER)
+    assert (ended.outcome, ended.cause) == ("failed", "error")
+    assert "pip install 'ttq-bench[s3]'" in ended.message

@@ -2,9 +2,12 @@ import boto3
 import pytest
 
 from tests.storage.s3_server import Machine, S3Server
+from tests.tiny_suite import command_line, write_suite
 from ttq_bench.records.objects import Objects
+from ttq_bench.records.paths import ResultsPaths
 
 BUCKET = "bench"
+RUN = ("--backend", "inprocess", "--threads", "1", "--device", "cpu")
 
 
 def made_bucket(server):
@@ -45,3 +48,20 @@ def objects(reached, url):
 def machine(server, tmp_path, url):
     """Make machines by their names."""
     return lambda name: Machine(tmp_path / name, server, url)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """Return the results of the tiny suite in a local folder, by its epochs."""
+    made = {}
+
+    def results(epochs):
+        if epochs not in made:
+            folder = tmp_path_factory.mktemp("undisturbed")
+            suite = write_suite(folder, epochs=epochs)
+            done = command_line("run", suite, *RUN, "--no-report", "--results", folder / "results")
+            assert done.returncode == 0, done.stdout + done.stderr
+            made[epochs] = ResultsPaths(folder / "results")
+        return made[epochs]
+
+    return results

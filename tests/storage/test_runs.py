@@ -11,28 +11,9 @@ import time
 import pytest
 
 from tests.execution.same_trial import assert_same_trial, exact, rows
-from tests.tiny_suite import command_line, write_suite
-from ttq_bench.records.paths import ResultsPaths
+from tests.storage.conftest import RUN
+from tests.tiny_suite import write_suite
 from ttq_bench.records.store import read_record
-
-RUN = ("--backend", "inprocess", "--threads", "1", "--device", "cpu")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Return the results of the tiny suite in a local folder, by its epochs."""
-    made = {}
-
-    def results(epochs):
-        if epochs not in made:
-            folder = tmp_path_factory.mktemp("undisturbed")
-            suite = write_suite(folder, epochs=epochs)
-            done = command_line("run", suite, *RUN, "--no-report", "--results", folder / "results")
-            assert done.returncode == 0, done.stdout + done.stderr
-            made[epochs] = ResultsPaths(folder / "results")
-        return made[epochs]
-
-    return results
 
 
 def wait_until(condition, seconds=120.0):

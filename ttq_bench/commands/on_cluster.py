@@ -4,9 +4,12 @@ import argparse
 from dataclasses import replace
 
 from ttq_bench.commands.plan import Prepared
-from ttq_bench.errors import no_ray
+from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.node_shares import share_nodes
+
+# A worker's sign of life comes by the URL: put every 10 s there, looked for every 5 s here.
+LEAST_SILENCE_SECONDS = 30.0
 
 
 def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
@@ -17,6 +20,11 @@ def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
     for_cluster = options.backend == "ray" and options.address is not None
     if not for_cluster or not prepared.plan.pending:
         return prepared
+    if options.url and options.silence < LEAST_SILENCE_SECONDS:
+        raise TtqBenchError(
+            f"--silence: expected at least {LEAST_SILENCE_SECONDS:.0f}s with results at a URL on a"
+            f" cluster, got {options.silence:g}s; signs of life take up to 20 s on their way there"
+        )
     ray_security.prepare(options.address, options.dashboard)
     try:
         from ttq_bench.execution.ray_start import nodes_at  # 1 s, once its environment is set

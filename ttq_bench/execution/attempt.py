@@ -25,6 +25,7 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     keep_freed_memory()
     results = ResultsPaths(settings.results)
     try:
+        kept_in(results, settings.url).bring_stop()
         outcome = run_trial(spec, settings, lambda: interrupted() or results.stop_file.exists())
     except SupersededError as error:
         return Ended(spec.trial_id, "failed", str(error), "silence")

@@ -84,17 +84,19 @@ def run_plan(
             return Tally()
         backend = make_backend()
         monitor = Monitor(plan, results, shares.workers, console)
-        with monitor, _watch(stop, results, folder):
-            scheduler = Scheduler(
-                plan, backend, settings, shares, stop.requested, monitor.tell, folder
-            )
-            try:
-                return scheduler.run()
-            finally:
-                backend.close()
-                results.stop_file.unlink(missing_ok=True)
-                with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
-                    folder.post(results.stop_file)
+        try:
+            with monitor, _watch(stop, results, folder):
+                scheduler = Scheduler(
+                    plan, backend, settings, shares, stop.requested, monitor.tell, folder
+                )
+                try:
+                    return scheduler.run()
+                finally:
+                    backend.close()
+        finally:
+            results.stop_file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
+                folder.post(results.stop_file)
 
 
 def backend_maker(
@@ -135,16 +137,18 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def _watch(stop: Stop, results: ResultsPaths, folder: Folder) -> Iterator[None]:
-    """Write the stop file as soon as a stop is requested, whatever the main thread waits for."""
+    """Write the stop file as soon as a stop is requested, whatever the main thread waits for.
+
+    It is written again where it is gone: a worker here may have looked at the URL just before.
+    """
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(0.2):
-            if stop.requested():
+            if stop.requested() and not results.stop_file.exists():
                 results.stop_file.touch()
                 with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
                     folder.post(results.stop_file)
-                return
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

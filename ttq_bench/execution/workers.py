@@ -17,7 +17,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.files import write_atomically
 from ttq_bench.records.attempts import this_host
-from ttq_bench.records.mirror import Folder, kept_in
+from ttq_bench.records.mirror import kept_in
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 
 TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # tells whose a process of Ray Train is: its title does not
@@ -36,11 +36,11 @@ class Sign:
 _SIGN = pydantic.TypeAdapter(Sign)
 
 
-def leave_sign(paths: TrialPaths, sign: Sign, folder: Folder | None = None) -> None:
-    """Say that a worker has taken up a task of the trial."""
+def leave_sign(paths: TrialPaths, sign: Sign, url: str = "") -> None:
+    """Say that a worker has taken up a task of the trial, at the ``url`` of the results, too."""
     with contextlib.suppress(OSError, TtqBenchError):  # the claim meets it again, and tells
         write_atomically(_path(paths), json.dumps(asdict(sign)).encode())
-        (folder or Folder()).post(_path(paths))
+        kept_in(paths.results, url).post(_path(paths))
 
 
 def read_sign(paths: TrialPaths, task: str) -> Sign | None:
@@ -54,9 +54,8 @@ def read_sign(paths: TrialPaths, task: str) -> Sign | None:
 
 def leave_sign_here(trial_id: str, settings: RunSettings, task: str, node: str) -> None:
     """Say that this process has taken up a task of the trial."""
-    results = ResultsPaths(settings.results)
-    sign = Sign(task, this_host(), os.getpid(), node)
-    leave_sign(results.trial(trial_id), sign, kept_in(results, settings.url))
+    paths = ResultsPaths(settings.results).trial(trial_id)
+    leave_sign(paths, Sign(task, this_host(), os.getpid(), node), settings.url)
 
 
 def end_here(process: int, trial_id: str) -> None:

@@ -52,6 +52,9 @@ class Folder:
     def bring_leases(self, attempt: AttemptPaths) -> None:
         """Bring the leases of newer attempts at a trial, and the sign to stop."""
 
+    def bring_stop(self) -> None:
+        """Bring the sign to stop, or that there is none any more."""
+
     def keep(self, attempt: AttemptPaths) -> None:
         """Keep what an attempt has written, let go of what it has deleted."""
 
@@ -114,7 +117,13 @@ class Mirror(Folder):
     def bring_leases(self, attempt: AttemptPaths) -> None:
         """Bring leases, so that the code that looks for newer ones here finds them."""
         self._bring_once(self._names(self._name(attempt.trial.attempts)))
-        if self.objects.read(self._name(self.results.stop_file)) is not None:
+        self.bring_stop()
+
+    def bring_stop(self) -> None:
+        """Bring the sign; one that an earlier run left here would end every trial at once."""
+        if self.objects.read(self._name(self.results.stop_file)) is None:
+            self.results.stop_file.unlink(missing_ok=True)
+        else:
             self.results.stop_file.touch()
 
     def keep(self, attempt: AttemptPaths) -> None:

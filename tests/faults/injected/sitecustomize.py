@@ -35,9 +35,14 @@ def _fill_gpu():
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB (injected)")
 
 
+def _raise():
+    raise ValueError("injected")
+
+
 KINDS = {
     "exit": _exit,
     "segfault": _segfault,
+    "error": _raise,
     "memory": _fill_memory,
     "cuda-memory": _fill_gpu,
     "stop": lambda: os.kill(os.getpid(), 15),  # of a run in one process
