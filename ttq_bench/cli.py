@@ -98,14 +98,14 @@ def _add_readers(commands: Commands) -> None:
     report.set_defaults(command=_report)
 
     verify = commands.add_parser("verify", help="compute the report anew and compare every cell")
-    add_results_option(verify)
+    add_results_option(verify, results_place)
     verify.add_argument("--readme", type=Path, help="also compare the generated block in this file")
     verify.set_defaults(command=_verify)
 
     compare = commands.add_parser("compare", help="say where two results folders differ")
-    compare.add_argument("first", type=Path, metavar="A", help="a results folder")
+    compare.add_argument("first", type=results_place, metavar="A", help="a results folder or URL")
     compare.add_argument(
-        "second", type=Path, metavar="B", help="another one; differences are B - A"
+        "second", type=results_place, metavar="B", help="another one; differences are B - A"
     )
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
     compare.set_defaults(command=_compare)
@@ -113,7 +113,7 @@ def _add_readers(commands: Commands) -> None:
     export = commands.add_parser("export", help="write a trained network as packed codes and ONNX")
     export.add_argument("trial", help="id of a trial, or a part that only its id has")
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
-    add_results_option(export)
+    add_results_option(export, results_place)
     export.set_defaults(command=_export)
 
 
@@ -168,9 +168,9 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import verify
+    from ttq_bench.commands import at_url, verify
 
-    return verify.verify(options)
+    return at_url.in_step(verify.verify, options)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -180,15 +180,15 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import export
+    from ttq_bench.commands import at_url, export
 
-    return export.export(options)
+    return at_url.in_step(export.export, options)
 
 
 def _probe(options: argparse.Namespace) -> int:
-    from ttq_bench.commands import probe
+    from ttq_bench.commands import at_url, probe
 
-    return probe.probe(options)
+    return at_url.in_step(probe.probe, options)
 
 
 def _speed(options: argparse.Namespace) -> int:

@@ -65,7 +65,7 @@ def unknown_name(where: str, kind: str, given: str, allowed: Iterable[str]) -> T
     return TtqBenchError(f"{where}: unknown {kind} {given!r}{did_you_mean(given, allowed)}")
 
 
-def unwritable(results: Path, error: OSError) -> ResultsError:
+def unwritable(results: Path | str, error: OSError) -> ResultsError:
     """Return the error for a results folder that cannot be written."""
     return ResultsError(
         f"{results}: results cannot be written there ({error.strerror});"

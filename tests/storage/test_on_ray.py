@@ -153,6 +153,18 @@ def test_a_silence_shorter_than_signs_of_life_need_is_refused(start):
     assert "--silence: expected at least 30s with results at a URL on a cluster, got 29s" in said
 
 
+def test_the_doctor_names_the_node_that_cannot_reach_the_store(at, cluster, objects):
+    words = ("doctor", "--json", "--address", cluster.address)
+    told = json.loads(finished(at("first").start(*words, **cluster.env)))
+    found = {node["node"]["cores"]: node["sight"]["results"] for node in told["nodes"]}
+    assert found[1.0] == ""
+    assert found[0.0].startswith("the store refuses access (NoCredentialsError); ")
+    (warning,) = told["cluster"][1:]
+    assert f"{objects.url}: {found[0.0]} (no cores for trials there)" == warning["found"]
+    assert warning["advice"].startswith("give Ray's processes there the credentials")
+    assert objects.names() == {}
+
+
 def contents(folder):
     """Return what the files of a folder hold."""
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]

@@ -238,12 +238,6 @@ def test_bad_places_end_with_one_sentence(machine, tmp_path, place, sentence):
     assert "hidden-word" not in said
 
 
-def test_commands_that_need_a_folder_say_so(machine):
-    code, said = machine("one").ask("probe")
-    assert code == 2
-    assert "expected a folder, got the URL" in said
-
-
 def test_no_secret_is_in_what_a_run_writes_or_says(machine, objects, tmp_path):
     code, said = machine("first").ask("run", write_suite(tmp_path), *RUN)
     assert code == 0, said

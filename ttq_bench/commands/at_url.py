@@ -2,7 +2,8 @@
 
 import argparse
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ttq_bench.data.identity import cache_folder
@@ -23,11 +24,9 @@ def in_step(command: Callable[[argparse.Namespace], int], options: argparse.Name
         return command(options)
     options.url = options.results
     options.results = mirror_folder(options.url)
-    try:
-        bring(options)
+    with _named(options.results, options.url):
+        bring(options.results, options.url)
         return command(options)
-    except TtqBenchError as error:
-        raise type(error)(str(error).replace(str(options.results), options.url)) from error
 
 
 def mirror_folder(url: str) -> Path:
@@ -36,11 +35,35 @@ def mirror_folder(url: str) -> Path:
     return cache_folder().resolve() / "mirrors" / digest
 
 
-def bring(options: argparse.Namespace) -> None:
+@contextmanager
+def in_folder(place: Path | str) -> Iterator[Path]:
+    """Yield results that are only read as a folder, which follows the place if that is a URL.
+
+    For commands that know two such places.
+    """
+    if isinstance(place, Path):
+        yield place
+        return
+    folder = mirror_folder(place)
+    with _named(folder, place):
+        bring(folder, place)
+        yield folder
+
+
+def bring(folder: Path, url: str) -> None:
     """Bring what is at the URL, into a folder that is looked over like any stranger's."""
-    options.results.mkdir(parents=True, exist_ok=True)
-    folder_of(options).bring()
-    look_over(options.results)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept_in(ResultsPaths(folder), url).bring()
+    look_over(folder)
+
+
+@contextmanager
+def _named(folder: Path, url: str) -> Iterator[None]:
+    """Have errors that name the folder name the URL instead."""
+    try:
+        yield
+    except TtqBenchError as error:
+        raise type(error)(str(error).replace(str(folder), url)) from error
 
 
 def folder_of(options: argparse.Namespace) -> Folder:

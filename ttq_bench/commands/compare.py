@@ -15,6 +15,7 @@ from ttq_bench.analysis.folder_comparison import (
     compare_folders,
 )
 from ttq_bench.analysis.tables import Arm, Tables, load_tables
+from ttq_bench.commands.at_url import in_folder
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.training_version import TRAINING_VERSION
@@ -35,16 +36,19 @@ def compare(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tables(root: Path) -> Tables:
-    results = ResultsPaths(root)
-    if not root.is_dir():
-        raise ResultsError(f"{root}: no such folder; name two results folders")
-    if not results.trials.is_dir():
-        raise ResultsError(f"{root}: is no results folder, it has no folder trials; name another")
-    return load_tables(results)
+def _tables(place: Path | str) -> Tables:
+    with in_folder(place) as root:
+        results = ResultsPaths(root)
+        if not root.is_dir():
+            raise ResultsError(f"{root}: no such folder; name two results folders")
+        if not results.trials.is_dir():
+            raise ResultsError(
+                f"{root}: is no results folder, it has no folder trials; name another"
+            )
+        return load_tables(results)
 
 
-def describe(found: FolderComparison, first: Path, second: Path) -> Iterator[str]:
+def describe(found: FolderComparison, first: Path | str, second: Path | str) -> Iterator[str]:
     """Yield the lines for readers: trials, changed ones, a table of arms, what else differs."""
     yield f"A = {first}, B = {second}; errors in % of test images, intervals are 95 %"
     yield (

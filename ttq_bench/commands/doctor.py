@@ -1,6 +1,7 @@
 """``ttq-bench doctor``: what may keep a run from going well, in a table with advice."""
 
 import argparse
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from ttq_bench.doctor.images import look as look_at_images
 from ttq_bench.doctor.local import examine
 from ttq_bench.doctor.machine import GB
 from ttq_bench.doctor.results_folder import token_in
+from ttq_bench.doctor.results_url import token_at
 from ttq_bench.errors import TtqBenchError, no_ray, unwritable
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.resources import detect_machine
@@ -27,7 +29,9 @@ HEADINGS = ("node", "host", "cores", "GPUs", "step ms", "clock s", "memory GB", 
 
 def examine_all(options: argparse.Namespace) -> int:
     """Print the tables and return 0, or the exit code that a run would end with."""
-    results, data_dir = options.results.resolve(), options.data_dir.resolve()
+    results, data_dir = options.results, options.data_dir.resolve()
+    if isinstance(results, Path):
+        results = results.resolve()
     found = examine(results, data_dir, cache_folder())
     wants_cluster = options.cluster or options.address is not None
     if not options.json:
@@ -45,7 +49,7 @@ def examine_all(options: argparse.Namespace) -> int:
 
 
 def _cluster(
-    options: argparse.Namespace, results: Path, data_dir: Path
+    options: argparse.Namespace, results: Path | str, data_dir: Path
 ) -> tuple[list[Visit], list[Finding]]:
     """Return the nodes and what is wrong with them; a cluster that cannot be asked is a problem."""
     try:
@@ -56,7 +60,7 @@ def _cluster(
 
 
 def _visited(
-    options: argparse.Namespace, results: Path, data_dir: Path
+    options: argparse.Namespace, results: Path | str, data_dir: Path
 ) -> tuple[list[Visit], list[Finding]]:
     try:
         from ttq_bench.execution.ray_doctor import ask_nodes  # 1 s, once its environment is set
@@ -66,7 +70,7 @@ def _visited(
     where = ClusterOptions(machine.cores, machine.gpus, options.address)
     images = look_at_images(data_dir, cache_folder())
     try:
-        with token_in(results) as (path, token):
+        with _token_for_nodes(results) as (path, token):
             given = {"data_dir": str(data_dir), "token_path": str(path), "token": token}
             answers = ask_nodes(where, sight.look, given, options.timeout)
     except OSError as error:
@@ -74,6 +78,12 @@ def _visited(
     seen = cluster.visits(answers)
     driver = cluster.Driver(sight.code(), images, str(results), str(data_dir))
     return seen, cluster.judged(seen, driver)
+
+
+def _token_for_nodes(
+    results: Path | str,
+) -> contextlib.AbstractContextManager[tuple[Path | str, str]]:
+    return token_at(results) if isinstance(results, str) else token_in(results)
 
 
 def _document(

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.execution.trained import recorded_spec, trained_model
@@ -27,6 +28,7 @@ def export(options: argparse.Namespace) -> int:
     look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
     spec = exportable_spec(paths)
+    folder_of(options).bring_states(paths, weights_alone=True)
     card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"

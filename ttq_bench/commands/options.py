@@ -96,7 +96,7 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "parts", nargs="*", metavar="PART_OF_ID", help="only trials whose id has one of these parts"
     )
-    add_results_option(parser)
+    add_results_option(parser, results_place)
     add_data_option(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads (all cores)")
@@ -121,7 +121,7 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
 
 def add_doctor_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to look at, and how long to wait for the nodes of a cluster."""
-    add_results_option(parser)
+    add_results_option(parser, results_place)
     add_data_option(parser)
     parser.add_argument(
         "--cluster", action="store_true", help="also ask each node, of a Ray of our own if no other"
@@ -195,8 +195,8 @@ def folder(text: str) -> Path:
     """Return the path of a folder; a URL would be taken for one with strange names."""
     if is_url(text):
         raise argparse.ArgumentTypeError(
-            f"expected a folder, got the URL {without_credentials(text)!r}; run, plan, status,"
-            " report and submit take one, for this command copy what is there into a folder"
+            f"expected a folder, got the URL {without_credentials(text)!r}; this command writes"
+            " what it measured of this machine, which is no result: name a folder"
         )
     return Path(text)
 

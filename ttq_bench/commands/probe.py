@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ttq_bench.analysis.recorded import checked_records
+from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.probe import ProbeImages, probe_trial
@@ -22,10 +23,12 @@ from ttq_bench.suite.spec import TrialSpec
 def probe(options: argparse.Namespace) -> int:
     """Probe what is missing, print a line for each trial and one in the end; return 0."""
     settings = _settings(options)
-    results = ResultsPaths(options.results)
+    results, folder = ResultsPaths(options.results), folder_of(options)
     trials = chosen_trials(results, options.parts)
     there = {found.trial_id for found in read_probes(results)}
     missing = [trial for trial in trials if trial.paths.trial_id not in there]
+    for trial in missing:
+        folder.bring_states(trial.paths, weights_alone=True)
     pending = [trial for trial in missing if weights_path(trial.paths).exists()]
     torch.set_num_threads(settings.threads)
     images = {_images_key(trial.spec): trial.spec for trial in pending}
@@ -34,12 +37,14 @@ def probe(options: argparse.Namespace) -> int:
         found = probe_trial(trial, loaded[_images_key(trial.spec)], settings)
         try:
             publish_probe(results, found)
+            folder.post(trial.paths.probe)
         except OSError as error:
             raise unwritable(results.root, error) from error
         print(describe(found), flush=True)
+    where = "there" if options.url else "on this machine"
     print(
-        f"{results.root}: {len(pending)} probed, {len(trials) - len(missing)} were there already,"
-        f" {len(missing) - len(pending)} lack their weights on this machine"
+        f"{options.url or results.root}: {len(pending)} probed, {len(trials) - len(missing)} were"
+        f" there already, {len(missing) - len(pending)} lack their weights {where}"
     )
     return 0
 

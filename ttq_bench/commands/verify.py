@@ -2,6 +2,7 @@
 
 import argparse
 
+from ttq_bench.commands.at_url import folder_of
 from ttq_bench.errors import VerificationError
 from ttq_bench.report.verification import Verification, verify_results
 from ttq_bench.text import one_line
@@ -11,6 +12,7 @@ SHOWN = 20
 
 def verify(options: argparse.Namespace) -> int:
     """Print what was compared and return 0, or the differences and raise ``VerificationError``."""
+    folder_of(options).bring_report()
     found = verify_results(options.results, options.readme)
     for difference in found.differences[:SHOWN]:
         print(one_line(str(difference), 1_000))

@@ -14,6 +14,7 @@ from ttq_bench.doctor.machine import RAY_BYTES, TRIAL_BYTES, judged_disk
 from ttq_bench.doctor.sight import SIGHT, VERSIONS, Sight
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.nodes import Answer, Node
+from ttq_bench.records.objects import is_url
 
 CODE = ClusterError.exit_code
 SLOW = 2.0  # times the median step: one machine's nodes differ by half under load
@@ -119,6 +120,10 @@ def _images(visit: Visit, sight: Sight, driver: Driver) -> Iterator[Finding]:
 def _results(visit: Visit, sight: Sight, driver: Driver) -> Iterator[Finding]:
     if sight.results:
         advice = "mount the shared folder there under the same path, writable for Ray's user"
+        if is_url(driver.results):
+            advice = (
+                "give Ray's processes there the credentials and the endpoint that are used here"
+            )
         yield _problem(visit, f"{driver.results}: {sight.results}", advice)
 
 

@@ -66,13 +66,14 @@ def free_memory() -> int:
     return system if limit is None else min(system, limit)
 
 
-def check_disk(results: Path, cache: Path) -> list[Finding]:
-    """Return the rows of the file systems that a run writes to."""
+def check_disk(results: Path | str, cache: Path) -> list[Finding]:
+    """Return the rows of the file systems that a run writes to; a URL is followed in the cache."""
+    ways_out = {cache: ("disk of the cache", "$TTQ_BENCH_CACHE elsewhere")}
+    if isinstance(results, Path):
+        ways_out = {results: ("disk of --results", "another --results")} | ways_out
     return [
-        judged_disk("disk of --results", str(results), free_disk(results), "another --results"),
-        judged_disk(
-            "disk of the cache", str(cache), free_disk(cache), "$TTQ_BENCH_CACHE elsewhere"
-        ),
+        judged_disk(name, str(folder), free_disk(folder), way_out)
+        for folder, (name, way_out) in ways_out.items()
     ]
 
 

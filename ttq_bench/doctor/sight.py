@@ -13,11 +13,12 @@ from typing import Any
 import pydantic
 
 from ttq_bench.data.identity import cache_folder
-from ttq_bench.doctor import images, results_folder
+from ttq_bench.doctor import images, results_folder, results_url
 from ttq_bench.doctor.images import Seen
 from ttq_bench.doctor.machine import free_disk, free_memory
 from ttq_bench.provenance import PACKAGES, collect_provenance
 from ttq_bench.records.attempts import this_host
+from ttq_bench.records.objects import is_url
 
 VERSIONS = ("python", *PACKAGES)
 MODEL, BATCH_SIZE, STEP_SECONDS = "lenet5", 128, 1.0
@@ -47,16 +48,24 @@ SIGHT = pydantic.TypeAdapter(Sight)
 
 
 def look(data_dir: str, token_path: str, token: str) -> Mapping[str, Any]:
-    """Return the fields of a ``Sight``; folders are absolute, as trials would be given them."""
-    path = Path(token_path)
+    """Return the fields of a ``Sight``; folders are absolute, as trials would be given them.
+
+    ``token_path`` is a URL where the results are at one; the cache has their folder, then.
+    """
+    at_url = is_url(token_path)
+    folder = cache_folder() if at_url else Path(token_path).parent
     gpus, step_ms = _step()
     fields = {
         "host": this_host(),
         "code": code(),
         "images": {k: asdict(v) for k, v in images.look(Path(data_dir), cache_folder()).items()},
-        "results": results_folder.seen_from_node(path, token),
+        "results": (
+            results_url.seen_from_node(token_path, token)
+            if at_url
+            else results_folder.seen_from_node(Path(token_path), token)
+        ),
         "memory_free": free_memory(),
-        "results_free": free_disk(path.parent),
+        "results_free": free_disk(folder),
         "cache_free": free_disk(cache_folder()),
         "gpus": gpus,
         "step_ms": step_ms,

@@ -56,8 +56,8 @@ def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module
     model_state = state.get("model") if state else None
     if not isinstance(model_state, dict):
         raise ResultsError(
-            f"{weights}: weights are missing or damaged (they stay on the machine that made"
-            f" them); to train them anew, run the suite with another --results folder"
+            f"{weights}: weights are missing or damaged (they stay in `work/` where they were"
+            f" made); to train them anew, run the suite with another --results folder"
         )
     model = build_model(spec.model, classes=classes, seed=0)
     convert_(model, spec)

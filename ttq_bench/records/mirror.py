@@ -6,6 +6,7 @@ cache that follows what lies below a URL in the same layout, but for a record, w
 before the folder of this machine shows it.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ttq_bench.records.layout import (
     KNOWN,
     ONCE,
     RECORD,
+    REPORT,
     STATE,
     attempt_number,
     is_news,
@@ -29,7 +31,7 @@ from ttq_bench.records.objects import Objects
 from ttq_bench.records.paths import AttemptPaths, ResultsPaths, TrialPaths
 from ttq_bench.records.store import place_record
 
-REPORT = ("summary.md", "report.html", "tables", "figures")
+PARTS_OF_REPORT = ("summary.md", "report.html", "tables", "figures")
 
 
 class Folder:
@@ -63,6 +65,9 @@ class Folder:
 
     def post_report(self) -> None:
         """Show others tables, figures and summary."""
+
+    def bring_report(self) -> None:
+        """Bring tables, figures and summary, in place of those of an older report."""
 
 
 class Mirror(Folder):
@@ -154,20 +159,30 @@ class Mirror(Folder):
 
     def post_report(self) -> None:
         """Put tables, figures and summary, and delete those of an older report."""
-        roots = [self.results.root / name for name in REPORT]
-        found = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
-        shown = {self._name(path) for path in found if not path.name.startswith(".")}
+        shown = self._reported_here()
         self.post(*(self.results.root / name for name in sorted(shown)))
         older = [name for folder in ("tables", "figures") for name in self.objects.names(folder)]
         self.objects.delete(set(older) - shown)
 
+    def bring_report(self) -> None:
+        """Bring the report that is there, and delete what is left here of an older one."""
+        names = self._names("", (REPORT,))
+        self._bring(names, write_atomically)
+        for name in self._reported_here().difference(names):
+            (self.results.root / name).unlink()
+
+    def _reported_here(self) -> set[str]:
+        roots = [self.results.root / name for name in PARTS_OF_REPORT]
+        found = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
+        return {self._name(path) for path in found if not path.name.startswith(".")}
+
     def _name(self, path: Path) -> str:
         return path.relative_to(self.results.root).as_posix()
 
-    def _names(self, prefix: str) -> list[str]:
+    def _names(self, prefix: str, forms: Collection[re.Pattern[str]] = KNOWN) -> list[str]:
         """Return the names at the URL that may come here."""
         found = self.objects.names(prefix)
-        names = [name for name in found if any(form.fullmatch(name) for form in KNOWN)]
+        names = [name for name in found if any(form.fullmatch(name) for form in forms)]
         for name in names:
             if found[name] > MOST_BYTES and not STATE.fullmatch(name):
                 raise ResultsError(

@@ -1,0 +1,129 @@
+"""What reads finished results at a URL, on machines that trained none of them."""
+
+import json
+import re
+
+import pytest
+
+from tests.storage.conftest import BUCKET, RUN
+from tests.storage.s3_server import Machine
+from tests.tiny_suite import write_suite
+from ttq_bench.cli import main
+from ttq_bench.records.objects import Objects
+
+PLACE = f"s3://{BUCKET}/readers"
+
+
+@pytest.fixture(scope="module")
+def trained(server, tmp_path_factory):
+    """Results of the tiny suite with their report, at a URL and on the machine that made them."""
+    folder = tmp_path_factory.mktemp("trained")
+    machine = Machine(folder / "maker", server, PLACE)
+    code, said = machine.ask("run", write_suite(folder), *RUN)
+    assert code == 0, said
+    return PLACE
+
+
+@pytest.fixture
+def stored(reached, trained, url):
+    """A copy of the results at a URL of their own, to change."""
+    copied = Objects(url)
+    for name, content in Objects(trained).read_all(Objects(trained).names()).items():
+        copied.write(name, content)
+    return copied
+
+
+@pytest.fixture
+def ask(stored, tmp_path, monkeypatch, capsys):
+    """Run a command on a machine that has nothing yet; return its exit code and what it says."""
+
+    def answer(*words, machine="other", where=("--results", stored.url)):
+        monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / machine))
+        code = main([str(word) for word in (*words, *where)])
+        told = capsys.readouterr()
+        assert "mirrors" not in told.out + told.err
+        return code, told.out + told.err
+
+    return answer
+
+
+def test_a_report_is_verified_where_it_is_and_not_as_it_was(ask, stored):
+    code, said = ask("verify")
+    assert code == 0, said
+    assert said.startswith("verified: 3 records, ")
+    assert "report.html and summary agree" in said
+    table = stored.read("tables/epochs.csv")
+    header, first, *others = table.splitlines(keepends=True)
+    stored.write("tables/epochs.csv", b"".join([header, b"1" + first, *others]))
+    stored.delete(["figures/claims.png"])
+    code, said = ask("verify")
+    assert code == 6
+    assert "figures/claims.png" in said
+    assert "tables/epochs.csv: row " in said
+    assert f"ttq-bench: {stored.url}: " in said
+    stored.write("tables/epochs.csv", table)
+    code, said = ask("report", machine="third")
+    assert (code, said) == (0, f"summary: {stored.url}/summary.md\n")
+    assert ask("verify")[0] == 0
+
+
+def test_a_network_is_exported_on_a_machine_that_did_not_train_it(ask, stored, tmp_path):
+    code, said = ask("export", "constant_sparsity", "--to", tmp_path / "exported")
+    assert code == 0, said
+    assert len(list((tmp_path / "exported").glob("*.safetensors"))) == 1
+    assert not list((tmp_path / "other").rglob("epoch-*.pt"))  # weights alone were brought
+    stored.delete(name for name in stored.names("work") if "weights" in name)
+    code, said = ask("export", "max_fraction", "--to", tmp_path / "exported")
+    assert code == 2
+    assert f"{stored.url}/work/" in said
+    assert "weights are missing or damaged" in said
+
+
+def test_probes_are_made_anywhere_and_seen_everywhere(ask, stored):
+    gone = [name for name in stored.names("work") if "ttq-max_fraction" in name]
+    stored.delete(gone)
+    code, said = ask("probe", "--threads", "1")
+    assert code == 0, said
+    end = f"{stored.url}: 1 probed, 0 were there already, 1 lack their weights there\n"
+    assert said.endswith(end)
+    (name,) = stored.names("probes")
+    assert "ttq-constant_sparsity" in name
+    code, said = ask("probe", "constant", "--threads", "1", machine="third")
+    assert said == f"{stored.url}: 0 probed, 1 were there already, 0 lack their weights there\n"
+
+
+def test_results_at_two_urls_and_in_a_folder_are_compared(ask, stored, trained, tmp_path):
+    code, said = ask("compare", trained, where=(stored.url,))
+    assert code == 0, said
+    assert said.startswith(f"A = {trained}, B = {stored.url}; ")
+    assert "trials: 3 equal to the bit, 0 with other numbers" in said
+    name = next(name for name in stored.names("trials"))
+    content = bytearray(stored.read(name))
+    content[600] ^= 1
+    stored.write(name, bytes(content))
+    code, said = ask("compare", trained, where=(stored.url,), machine="third")
+    assert code == 2
+    assert said.startswith(f"ttq-bench: {stored.url}/{name}: does not agree")
+    code, said = ask("compare", trained, where=(tmp_path / "none",))
+    assert (code, "no such folder" in said) == (2, True)
+
+
+def test_the_doctor_tries_the_store_and_leaves_nothing_there(ask, stored):
+    before = stored.names()
+    _, said = ask("doctor", "--json")
+    rows = {row["check"]: row for row in json.loads(said)["checks"]}
+    assert rows["results"]["found"] == (
+        f"{stored.url}: objects can be put once, read, listed and deleted"
+    )
+    assert "disk of --results" not in rows
+    assert stored.names() == before
+    _, said = ask("doctor", "--json", where=("--results", "s3://no-such-bucket/x"))
+    (problem,) = [row for row in json.loads(said)["checks"] if row["check"] == "results"]
+    assert (problem["state"], problem["code"]) == ("problem", 2)
+    assert problem["found"] == "s3://no-such-bucket/x: there is no such bucket"
+
+
+def test_a_command_that_measures_this_machine_takes_no_url(ask, capsys):
+    with pytest.raises(SystemExit):
+        ask("speed", "P1")
+    assert re.search("expected a folder, got the URL .*which is no result", capsys.readouterr().err)
