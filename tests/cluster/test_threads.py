@@ -43,3 +43,17 @@ def test_threads_that_were_asked_for_win(cluster, tmp_path):
     said, threads = ran(cluster, tmp_path, "--threads", "2")
     assert threads == [2, 2]
     assert "3 trials side by side, 2 threads each (8 cores, 0 GPUs found)" in said
+
+
+def test_a_wrong_token_is_said_before_anything_is_done(cluster, tmp_path):
+    words = [*COMMAND, "run", write_suite(tmp_path), "--address", cluster.address]
+    done = subprocess.run(
+        [*words, "--results", tmp_path / "results"],
+        env=os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 69, done.stderr
+    assert f"the Ray cluster at {cluster.address} does not tell its nodes (" in done.stderr
+    assert "it may have another token" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()

@@ -4,11 +4,14 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import ray
 from ray import exceptions
+from ray._private.state import GlobalState
+from ray._raylet import GcsClientOptions  # type: ignore[attr-defined]
 
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.nodes import Node
@@ -92,16 +95,37 @@ def _need_dashboard() -> None:
 
 
 def nodes_at(address: str) -> list[Node]:
-    """Return the nodes of the cluster at ``address``; ``ClusterError`` if it cannot be used."""
-    connect(ClusterOptions(cores=0, gpus=0, address=address))
+    """Return the nodes of the cluster at ``address``; ``ClusterError`` if it cannot be used.
+
+    As `ray status` asks, and not as a job: for one Ray starts workers, and the nodes unpack its
+    code. Several nodes of one machine do so in one folder, each deleting it first, while a job has
+    modules to import from there (tests/cluster/test_submit.py).
+    """
+    where = resolved(address)
+    knock(where)
+    state = GlobalState()  # type: ignore[no-untyped-call]
     try:
-        return list_nodes()
+        state._initialize_global_state(
+            GcsClientOptions.create(
+                where, None, allow_cluster_id_nil=True, fetch_cluster_id_if_nil=False
+            )
+        )
+        return _listed(state.node_table())  # type: ignore[no-untyped-call]
+    except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"the Ray cluster at {address} does not tell its nodes ({first_line(error)}); it may"
+            " have another token, or be no cluster; --backend inprocess runs without Ray"
+        ) from error
     finally:
-        disconnect()
+        state.disconnect()  # type: ignore[no-untyped-call]
 
 
 def list_nodes() -> list[Node]:
     """Return the nodes that the cluster has, or has had."""
+    return _listed(ray.nodes())  # type: ignore[no-untyped-call]
+
+
+def _listed(table: Iterable[Mapping[str, Any]]) -> list[Node]:
     return [
         Node(
             node["NodeID"],
@@ -111,7 +135,7 @@ def list_nodes() -> list[Node]:
             node["Resources"].get("GPU", 0.0),
             node["Alive"],
         )
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        for node in table
     ]
 
 
