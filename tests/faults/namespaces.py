@@ -12,6 +12,8 @@ from tests.faults.clusters import RAY, kill_all
 
 BRIDGE = "ttqbr"
 PORT = 6399
+DASHBOARD = "http://10.213.0.1:8265"
+OUTSIDE = "10.213.0.254"  # of this machine itself, which is none of the hosts
 
 
 def run(*words: object, check: bool = True) -> str:
@@ -27,6 +29,7 @@ class Hosts:
     def __init__(self, count: int) -> None:
         self.names = [f"ttq{number}" for number in range(1, count + 1)]
         run("ip", "link", "add", BRIDGE, "type", "bridge")
+        run("ip", "addr", "add", f"{OUTSIDE}/24", "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
         for number, name in enumerate(self.names, start=1):
             run("ip", "netns", "add", name)
@@ -55,7 +58,9 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def hosts_with_ray(folder: Path, env: dict[str, str], *, cores: tuple[int, ...]) -> Iterator[Hosts]:
+def hosts_with_ray(
+    folder: Path, env: dict[str, str], *, cores: tuple[int, ...], dashboard: bool = False
+) -> Iterator[Hosts]:
     """Start a head without cores on the first host, and a node on each further one."""
     mark = os.environ | env | {"TTQ_BENCH_TEST": str(folder)}
     folder.mkdir()
@@ -65,7 +70,8 @@ def hosts_with_ray(folder: Path, env: dict[str, str], *, cores: tuple[int, ...])
         pytest.skip(f"no network namespaces here: {str(error).splitlines()[0]}")
     try:
         for number, (name, count) in enumerate(zip(hosts.names, (0, *cores), strict=True), start=1):
-            role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
+            role = ["--head", f"--port={PORT}", f"--include-dashboard={dashboard}"]
+            role.append("--dashboard-host=10.213.0.1")
             if number > 1:
                 role = [f"--address=10.213.0.1:{PORT}"]
             words = ["ip", "netns", "exec", name, RAY, "start", *role, f"--num-cpus={count}"]
