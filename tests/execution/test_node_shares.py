@@ -73,3 +73,14 @@ def test_every_node_can_take_a_trial_and_no_trial_lacks_a_place_that_cores_could
     found = shared(nodes(*cores), n)
     assert found.threads <= min(cores)
     assert found.slots >= min(n, sum(cores))
+
+
+def test_ranks_take_places_of_their_own_on_any_node():
+    def shares(found, device, trials):
+        return share_nodes(
+            found, device, trials, threads=None, trials_per_gpu=None, ranks=2
+        )  # fmt: skip
+
+    assert shares(nodes(3, 5), "cpu", 1) == Shares(1, 3, 0.0, 2)
+    assert shares(nodes(8, 8, gpus=(1, 1)), "cuda", 9) == Shares(1, 8, 1.0, 2)
+    assert shares(nodes(8, gpus=(1,)), "cuda", 9) == Shares(1, 8, 1.0, 2)  # waits for another GPU

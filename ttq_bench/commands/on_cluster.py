@@ -38,6 +38,6 @@ def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
     )
     shares = share_nodes(
         nodes, prepared.device, len(prepared.plan.trials), threads=options.threads,
-        trials_per_gpu=options.trials_per_gpu,
+        trials_per_gpu=options.trials_per_gpu, ranks=options.ranks,
     )  # fmt: skip
     return replace(prepared, machine=machine, shares=shares)

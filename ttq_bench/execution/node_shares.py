@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ttq_bench.execution.nodes import Node
-from ttq_bench.execution.resources import Shares
+from ttq_bench.execution.resources import Shares, in_groups
 
 
 def share_nodes(
@@ -13,6 +13,7 @@ def share_nodes(
     *,
     threads: int | None,
     trials_per_gpu: int | None,
+    ranks: int = 1,
 ) -> Shares:
     """Return how ``trials`` trials share the living of ``nodes``; of one node as ``share`` does.
 
@@ -21,6 +22,9 @@ def share_nodes(
     cores. Nodes that join later change nothing: the number of threads may move the last bits of a
     result. Without a node that can take a trial it is one thread, and the run waits for a node.
     """
+    if ranks > 1:
+        places = share_nodes(nodes, device, trials * ranks, threads=threads, trials_per_gpu=1)
+        return in_groups(places, ranks)
     if device == "cuda":
         return _share_gpus(nodes, threads, trials_per_gpu or 1)
     cores = [int(node.cores) for node in nodes if node.alive and node.cores >= 1]

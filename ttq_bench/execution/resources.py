@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttq_bench.execution import mps
 
@@ -115,8 +115,9 @@ def share(
     other. The split depends on the whole suite and not on what happens to be left of it, because
     the number of threads may move the last bits of a result.
     """
-    if ranks > 1:
-        return _share_ranks(machine, device, trials, threads, ranks)
+    if ranks > 1:  # each has a GPU, or cores, of its own
+        places = share(machine, device, trials * ranks, threads=threads, trials_per_gpu=1)
+        return in_groups(places, ranks)
     if device == "cuda":
         trials_per_gpu = trials_per_gpu or trials_on_a_gpu(machine, trials)
         slots = max(1, machine.gpus) * trials_per_gpu
@@ -127,12 +128,6 @@ def share(
     return Shares(max(1, machine.cores // each), each, 0.0)
 
 
-def _share_ranks(
-    machine: Machine, device: str, trials: int, threads: int | None, ranks: int
-) -> Shares:
-    """Return shares in which each rank has a GPU, or cores, of its own."""
-    on_gpu = device == "cuda"
-    fit = (machine.gpus if on_gpu else machine.cores // (threads or 1)) // ranks
-    slots = max(1, min(fit, trials) if not on_gpu else fit)
-    cores = machine.cores if machine.gpus or not on_gpu else 1
-    return Shares(slots, threads or max(1, cores // (slots * ranks)), float(on_gpu), ranks)
+def in_groups(places: Shares, ranks: int) -> Shares:
+    """Return shares of trials that take so many of these places each."""
+    return replace(places, slots=max(1, places.slots // ranks), ranks=ranks)
