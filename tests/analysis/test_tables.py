@@ -9,6 +9,7 @@ import pytest
 from tests.paired_records import SHORT, tables_of
 from tests.records.test_probes import make_probe
 from tests.written_records import as_recorded, write_grid, write_probe, write_trial
+from ttq_bench.analysis.tables import first_middle_last
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import publish_probe
@@ -130,3 +131,22 @@ def test_a_table_that_changed_on_disk_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ResultsError, match="does not agree with SHA256SUMS"):
         tables_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("layers", "shown"), [([4], [4]), ([2, 1], [1, 2]), ([5, 0, 3, 1, 3], [0, 3, 5])]
+)
+def test_the_layers_of_figures_are_the_first_a_middle_and_the_last(layers, shown):
+    assert first_middle_last(layers) == shown
+
+
+def test_histograms_are_those_of_the_layers_of_figures(tmp_path):
+    rows = [
+        {
+            "epoch": 0, "layer_index": index, "layer": f"l{index}", "reach": 0.5, "bins": 1,
+            "bin": 0, "count": 1,
+        }
+        for index in range(5)
+    ]  # fmt: skip
+    write_trial(tmp_path, "a", seed=0, errors=(9.0,), scales=EQUAL, histograms=rows)
+    assert list(tables_of(tmp_path).histograms["layer"]) == ["l0", "l2", "l4"]

@@ -65,3 +65,11 @@ def test_methods_that_learn_no_pair_give_no_figure(tmp_path):
 def test_the_files_are_the_same_twice(tmp_path):
     write(tmp_path)
     assert_same_files_twice(asymmetry_by_layer, tmp_path)
+
+
+@pytest.mark.parametrize(("most", "is_image"), [(6, False), (5, True)])
+def test_more_dots_than_a_page_can_hold_are_an_image(tmp_path, monkeypatch, most, is_image):
+    write(tmp_path)  # three seeds of two layers
+    monkeypatch.setattr(figure_asymmetry, "MOST_DOTS", most)
+    (figure,) = saved(asymmetry_by_layer, tmp_path)
+    assert ("<image" in figure.path.with_suffix(".svg").read_text()) == is_image

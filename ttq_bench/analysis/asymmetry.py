@@ -17,7 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ttq_bench.analysis.judges import Verdict, above
-from ttq_bench.analysis.scale_measures import fed_layers, grown, log_counts
+from ttq_bench.analysis.scale_measures import (
+    fed_layers,
+    fed_layers_of_each,
+    growths,
+    log_counts,
+)
 from ttq_bench.analysis.statistics import (
     Estimate,
     SignConsistency,
@@ -96,13 +101,10 @@ def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
     trained = history[history["epoch"] > 0]
     fed = fed_layers(final)
     sizes = fed["rho"].abs().groupby(fed["trial_id"])
-    growths = pd.Series(
-        {name: grown(fed_layers(rows)) for name, rows in history.groupby("trial_id")}
-    )
     return NetworkAsymmetry(
         arm=arm,
         size=estimate(list(sizes.mean(skipna=False).dropna())),
-        grown=estimate(list(growths.dropna())),
+        grown=estimate(list(growths(fed_layers_of_each(history)).dropna())),
         start=float(fed_layers(first)["rho"].abs().mean()),
         largest=float(fed["rho"].abs().max()),
         undefined=int(final["rho"].isna().sum()),

@@ -15,12 +15,19 @@ from ttq_bench.analysis.statistics import correlation
 from ttq_bench.analysis.tables import Tables
 
 SHARES = ["positive_share", "zero_share", "negative_share"]
+ROWS = ["trial_id", "epoch", "layer_index", "feeds_batch_norm", "rho", *SHARES]
 
 
 def fed_layers(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of layers that feed batch normalisation, all of them where none does."""
     fed = rows[rows["feeds_batch_norm"] == "yes"]
     return fed if len(fed) else rows
+
+
+def fed_layers_of_each(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``fed_layers``, trial by trial."""
+    fed = rows["feeds_batch_norm"] == "yes"
+    return rows[fed | ~fed.groupby(rows["trial_id"]).transform("any")]
 
 
 def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
@@ -38,20 +45,22 @@ def mean_size(tables: Tables, network: Network, select: Select) -> Measured | No
         tables,
         network,
         select,
-        lambda rows: float(rows["rho"].abs().mean(skipna=False)),
+        lambda rows: _of_each(rows, lambda part: float(part["rho"].abs().mean(skipna=False))),
         tables.final_scales(),
     )
 
 
 def growth(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch minus that before the first step."""
-    return _by_trial(tables, network, select, grown, tables.scales)
+    return _by_trial(tables, network, select, growths, tables.scales)
 
 
-def grown(rows: pd.DataFrame) -> float:
-    """Return the growth of the mean |rho| in one trial's rows, NaN where a layer has no rho."""
-    sizes = rows["rho"].abs().groupby(rows["epoch"]).mean(skipna=False).sort_index()
-    return float(sizes.iloc[-1] - sizes.iloc[0])
+def growths(rows: pd.DataFrame) -> "pd.Series[float]":
+    """Return the growth of the mean |rho| of each trial, NaN where a layer has no rho."""
+    sizes = rows["rho"].abs().groupby([rows["trial_id"], rows["epoch"]]).mean(skipna=False)
+    names = sizes.index.get_level_values("trial_id")
+    first, last = sizes[~names.duplicated()], sizes[~names.duplicated(keep="last")]
+    return last.droplevel("epoch") - first.droplevel("epoch")
 
 
 def counts_correlation(tables: Tables, network: Network, select: Select) -> Measured | None:
@@ -60,28 +69,35 @@ def counts_correlation(tables: Tables, network: Network, select: Select) -> Meas
         tables,
         network,
         select,
-        lambda rows: correlation(rows["rho"].to_numpy(float), log_counts(rows)).mean,
+        lambda rows: _of_each(rows, _counts_correlation),
         tables.final_scales(),
     )
+
+
+def _counts_correlation(rows: pd.DataFrame) -> float:
+    return correlation(rows["rho"].to_numpy(float), log_counts(rows)).mean
+
+
+def _of_each(rows: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
+    return pd.Series({name: value(part) for name, part in rows.groupby("trial_id")}, dtype=float)
 
 
 def _by_trial(
     tables: Tables,
     network: Network,
     select: Select,
-    value: Callable[[pd.DataFrame], float],
+    values: Callable[[pd.DataFrame], "pd.Series[float]"],
     scales: pd.DataFrame,
 ) -> Measured | None:
     """Return the value of each trial that has one, from the rows of its layers that count."""
     if scales.empty:
         return None
     trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
-    mine = dict(list(scales[scales["trial_id"].isin(trials)].groupby("trial_id")))
-    found = {}
-    for trial in trials:
-        number = value(fed_layers(mine[trial])) if trial in mine else math.nan
-        if not math.isnan(number):
-            found[trial] = number
+    mine = scales.loc[scales["trial_id"].isin(trials), ROWS]
+    if mine.empty:
+        return None
+    by_trial = values(fed_layers_of_each(mine)).dropna().to_dict()
+    found = {trial: float(by_trial[trial]) for trial in trials if trial in by_trial}
     return Measured(tuple(found.values()), tuple(found)) if found else None
 
 
@@ -94,7 +110,11 @@ def settling(tables: Tables, network: Network, select: Select) -> Measured | Non
     moving when the shares have settled (claim O1). A trial with a scale that is not positive in
     either third has no value.
     """
-    return _by_trial(tables, network, select, _kept, tables.scales)
+    return _by_trial(tables, network, select, _settling, tables.scales)
+
+
+def _settling(rows: pd.DataFrame) -> "pd.Series[float]":
+    return _of_each(rows.sort_values(["trial_id", "layer_index", "epoch"]), _kept)
 
 
 def _kept(rows: pd.DataFrame) -> float:
@@ -108,11 +128,12 @@ def _kept(rows: pd.DataFrame) -> float:
 
 
 def _movements(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs]."""
-    ordered = rows.sort_values(["layer_index", "epoch"])
-    ends = np.flatnonzero(np.diff(ordered["layer_index"].to_numpy())) + 1
-    layers = []
-    for layer in np.split(ordered[[*SHARES, "rho"]].to_numpy(float), ends):
-        changes = np.abs(np.diff(layer, axis=0))
-        layers.append([changes[:, :-1].sum(axis=1) / 2, changes[:, -1]])
-    return np.asarray(np.mean(layers, axis=0), dtype=float)
+    """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs].
+
+    ``rows`` are ordered by layer and epoch, and every layer has all epochs.
+    """
+    columns = rows[[*SHARES, "rho"]].to_numpy(float)
+    layers = columns.reshape(rows["layer_index"].nunique(), -1, columns.shape[1])
+    changes = np.abs(np.diff(layers, axis=1))  # [layers, epochs, columns]
+    moves = np.stack([changes[..., :-1].sum(axis=-1) / 2, changes[..., -1]], axis=1)
+    return np.asarray(moves.mean(axis=0), dtype=float)

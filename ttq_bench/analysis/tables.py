@@ -3,13 +3,17 @@
 Rows are averaged over seeds only within one dataset, protocol, model, arm, strategy and recipe.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ttq_bench.analysis.recorded import checked_probes, checked_records
-from ttq_bench.analysis.recorded_tables import checked_table
+from ttq_bench.analysis.recorded_tables import Keep, joined_tables
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
@@ -53,14 +57,16 @@ class Arm:
 
 
 GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
+Places = Mapping[Hashable, NDArray[np.intp]]  # of an arm's rows, by its values of ``GROUP``
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tables:
     """All that a report reads. ``failures`` are trials whose last attempt failed.
 
-    ``histograms`` holds the rows of newer records; ``probes`` what was measured on trained weights;
-    ``left_out`` names the records of other training versions, which are in none of these.
+    ``histograms`` holds, of newer records, the layers that figures show; ``probes`` what was
+    measured on trained weights; ``left_out`` names the records of other training versions, which
+    are in none of these.
     """
 
     trials: pd.DataFrame
@@ -70,9 +76,8 @@ class Tables:
     probes: list[Probe]
     failures: list[dict[str, str]]
     left_out: LeftOut
-    _final_scales: list[pd.DataFrame] = field(default_factory=list, init=False)
 
-    @property
+    @cached_property
     def finished(self) -> pd.DataFrame:
         """Trials that have errors (all but the diverged ones)."""
         if self.trials.empty:
@@ -87,15 +92,19 @@ class Tables:
         """Return the scales at the last epoch of each trial, see ``of_finished``; found once."""
         if self.scales.empty:
             return self.scales
-        if not self._final_scales:
-            last = self.scales.groupby("trial_id")["epoch"].transform("max")
-            self._final_scales.append(self.of_finished(self.scales[self.scales["epoch"] == last]))
-        return self._final_scales[0]
+        return self._final_scales
+
+    @cached_property
+    def _final_scales(self) -> pd.DataFrame:
+        last = self.scales.groupby("trial_id")["epoch"].transform("max")
+        return self.of_finished(self.scales[self.scales["epoch"] == last])
 
     def of_finished(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of finished trials, with the trials' own columns joined on."""
         keys = ["trial_id", "parent", "seed", *GROUP]
-        return rows.merge(self.finished[keys], on="trial_id")
+        # As the same categories, which are numbers: texts take many times as long to compare.
+        trials = self.finished[keys].astype({"trial_id": rows["trial_id"].dtype})
+        return rows.merge(trials, on="trial_id")
 
     def arms(self) -> list[Arm]:
         """Return the arms of all trials, diverged ones included, in the order of ``METHODS``."""
@@ -120,18 +129,29 @@ class Tables:
 
     def trials_of(self, arm: Arm) -> pd.DataFrame:
         """Return the finished trials of one arm."""
-        return _only(self.finished, arm)
+        return _only(self.finished, self._places, arm)
+
+    @cached_property
+    def _places(self) -> Places:
+        return _places(self.finished)
 
     def final_scales_of(self, arm: Arm) -> pd.DataFrame:
         """Return the final scales of one arm."""
-        return _only(self.final_scales(), arm)
+        return _only(self.final_scales(), self._final_places, arm)
+
+    @cached_property
+    def _final_places(self) -> Places:
+        return _places(self.final_scales())
 
 
-def _only(rows: pd.DataFrame, arm: Arm) -> pd.DataFrame:
-    mine = pd.Series(True, index=rows.index)
-    for key in GROUP:
-        mine &= rows[key] == getattr(arm, key)
-    return rows[mine]
+def _places(rows: pd.DataFrame) -> Places:
+    found = {} if rows.empty else rows.groupby(GROUP).indices
+    return {names: np.asarray(places) for names, places in found.items()}
+
+
+def _only(rows: pd.DataFrame, places: Places, arm: Arm) -> pd.DataFrame:
+    names = tuple(getattr(arm, key) for key in GROUP)
+    return rows.iloc[places.get(names, np.array([], dtype=int))]
 
 
 def _arm_of(rows: pd.DataFrame) -> Arm:
@@ -148,19 +168,33 @@ def load_tables(results: ResultsPaths) -> Tables:
     current, left_out = split_by_version(checked_records(results))
     records = {record.trial_id: record for record in current}
     trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
-    epochs = _joined(results, records, "epochs.parquet")
-    scales = _joined(results, records, "scales.parquet")
-    histograms = _joined(results, records, "histograms.parquet")
     probes = checked_probes(results, records, read_probes(results))
-    return Tables(trials, epochs, scales, histograms, probes, read_failures(results), left_out)
+    return Tables(
+        trials,
+        _joined(results, records, "epochs.parquet"),
+        _joined(results, records, "scales.parquet"),
+        _joined(results, records, "histograms.parquet", _of_shown_layers),
+        probes,
+        read_failures(results),
+        left_out,
+    )
 
 
-def _joined(results: ResultsPaths, records: dict[str, TrialRecord], name: str) -> pd.DataFrame:
-    frames = []
-    for trial_id, record in records.items():
-        if name in record.table_sha256:
-            frame = checked_table(results.trial(trial_id), name)
-            frame.insert(0, "trial_id", trial_id)
-            if len(frame):  # a trial that diverged in its first epoch has rows of no type
-                frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+def _joined(
+    results: ResultsPaths, records: dict[str, TrialRecord], name: str, keep: Keep | None = None
+) -> pd.DataFrame:
+    having = [trial_id for trial_id, record in records.items() if name in record.table_sha256]
+    joined = joined_tables(results, having, name, keep)
+    if not joined.empty:  # all tables name trials by the same categories: comparing them is cheap
+        joined["trial_id"] = joined["trial_id"].cat.set_categories(list(records))
+    return joined
+
+
+def first_middle_last(layers: Iterable[int]) -> list[int]:
+    """Return three of the layer numbers, fewer where there are fewer: the layers of figures."""
+    order = sorted(set(layers))
+    return list(dict.fromkeys((order[0], order[len(order) // 2], order[-1])))
+
+
+def _of_shown_layers(layers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.isin(layers, first_middle_last(np.unique(layers)))

@@ -1,6 +1,8 @@
 """The whole report of a results folder: tables, figures, summary, and one page for a browser."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,9 +57,9 @@ def _refresh(readme: Path, text: str) -> None:
 def _write(contents: Contents, out: ResultsPaths) -> None:
     figures = draw_figures(contents, out.root / "figures")
     _remove_stale(out.root / "figures", {figure.path.stem for figure in figures})
-    tables = {name: table.map(_printable) for name, table in csv_tables(contents).items()}
+    tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
     for name, table in tables.items():
-        text = table.map(_no_formula).to_csv(index=False, float_format="%.6g")
+        text = _with_texts(table, _no_formula).to_csv(index=False, float_format="%.6g")
         write_atomically(out.root / "tables" / f"{name}.csv", text.encode())
     summary = summary_page(out.summary, contents, figures)
     write_atomically(out.summary, summary.encode())
@@ -65,14 +67,19 @@ def _write(contents: Contents, out: ResultsPaths) -> None:
     write_atomically(out.page, page.encode())
 
 
-def _no_formula(value: object) -> object:
+def _no_formula(text: str) -> str:
     """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _printable(value: object) -> object:
-    """Return a cell in which nothing moves a cursor or turns the direction of writing."""
-    return printable(value) if isinstance(value, str) else value
+def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return the table with its texts changed; one that stands in many cells is changed once."""
+    changed: dict[str, pd.Series[Any]] = {}
+    for name in table.select_dtypes(exclude=["number", "bool"]):
+        texts = {text: change(text) for text in table[name].unique() if isinstance(text, str)}
+        if any(text != after for text, after in texts.items()):
+            changed[str(name)] = table[name].map(lambda cell, texts=texts: texts.get(cell, cell))
+    return table.assign(**changed)
 
 
 def _remove_stale(folder: Path, current: set[str]) -> None:

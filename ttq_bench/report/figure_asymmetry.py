@@ -10,7 +10,17 @@ from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry, asymmetry
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.naming import arm_label, layer_label, network_file, table_name
 from ttq_bench.report.shown_arms import ONE_STRENGTH, look_numbers, one_strength
-from ttq_bench.report.style import NARROWEST, Look, SavedFigure, bar, look, name_layers, save, shift
+from ttq_bench.report.style import (
+    MOST_DOTS,
+    NARROWEST,
+    Look,
+    SavedFigure,
+    bar,
+    look,
+    name_layers,
+    save,
+    shift,
+)
 
 
 def asymmetry_by_layer(tables: Tables, folder: Path) -> list[SavedFigure]:
@@ -60,8 +70,9 @@ def _draw_arm(
 ) -> None:
     mine = tables.final_scales_of(network.arm)
     axis.scatter(
-        mine["layer"].map(places), mine["rho"], s=9, color=style.colour, alpha=0.6, zorder=2
-    )
+        mine["layer"].map(places), mine["rho"], s=9, color=style.colour, alpha=0.6, zorder=2,
+        rasterized=len(mine) > MOST_DOTS,
+    )  # fmt: skip
     axis.errorbar(
         [places[layer.layer] for layer in network.layers],
         [layer.rho.mean for layer in network.layers],

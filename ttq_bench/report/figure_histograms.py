@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ttq_bench.analysis.tables import Arm, Tables
 from ttq_bench.report.latent_spread import Spread, latent_spreads
 from ttq_bench.report.naming import heading, network_file, seeds_in_words
-from ttq_bench.report.shown_arms import main_ttq_arm
+from ttq_bench.report.shown_arms import ttq_arms
 from ttq_bench.report.style import COLOURS, SavedFigure, save
 
 MOST_ROWS = 6
@@ -19,10 +19,10 @@ def latent_weights(tables: Tables, folder: Path) -> list[SavedFigure]:
     """Draw one figure for each network with histograms of TTQ: three layers, epoch by epoch."""
     figures = []
     for arms in tables.networks():
-        spreads = {arm: found for arm in arms if (found := latent_spreads(tables, arm))}
-        arm = main_ttq_arm(spreads)
-        if arm:
-            figures.append(_draw(arm, spreads[arm], folder))
+        for arm in ttq_arms(arms):
+            if spreads := latent_spreads(tables, arm):
+                figures.append(_draw(arm, spreads, folder))
+                break
     return figures
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import Arm, Tables, first_middle_last
 from ttq_bench.report.naming import file_name, heading, seeds_in_words
 from ttq_bench.report.scale_panels import (
     draw_logged_scales,
@@ -35,8 +35,7 @@ def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
 
 
 def _draw(arm: Arm, rows: pd.DataFrame, seeds: str, folder: Path) -> SavedFigure:
-    order = sorted(rows["layer_index"].unique())
-    chosen = dict.fromkeys((order[0], order[len(order) // 2], order[-1]))
+    chosen = first_middle_last(rows["layer_index"].unique())
     layers = [rows[rows["layer_index"] == index] for index in chosen]
     logs = [logged_curve(arm, layer) for layer in layers]
     has = {LOG: any(log is not None for log in logs), RHO: arm.learns_pair}

@@ -13,6 +13,7 @@ from ttq_bench.report.naming import arm_label, network_file, table_name
 from ttq_bench.report.shown_arms import look_numbers
 from ttq_bench.report.style import (
     LEGEND_COLUMNS,
+    MOST_DOTS,
     Look,
     SavedFigure,
     bar,
@@ -82,7 +83,10 @@ def draw_sweep(axis: Axes, tables: Tables, line: Sweep) -> None:
     for arm in line.arms:
         trials = tables.trials_of(arm)
         zeros = 100 * trials["sparsity"].astype(float)
-        axis.scatter(zeros, trials[ERROR], color=style.colour, s=9, alpha=0.6, zorder=2)
+        axis.scatter(
+            zeros, trials[ERROR], color=style.colour, s=9, alpha=0.6, zorder=2,
+            rasterized=len(trials) > MOST_DOTS,
+        )  # fmt: skip
     means = [estimate(list(tables.trials_of(arm)[ERROR])) for arm in line.arms]
     swept = len(means) > 1  # single arms lie close together: their intervals would hide each other
     axis.errorbar(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import Arm, Tables, first_middle_last
 
 Shares = NDArray[np.float64]
 VISIBLE = 0.999  # of the weights are in the frame
@@ -40,16 +40,18 @@ def latent_spreads(tables: Tables, arm: Arm) -> dict[str, dict[int, Spread]]:
     """Return the spreads of an arm's first, middle and last layer by name and epoch."""
     if tables.histograms.empty:
         return {}
-    mine = tables.histograms["trial_id"].isin(tables.trials_of(arm)["trial_id"])
-    keys = ["trial_id", "epoch", "layer_index", "layer"]
-    rows = tables.histograms[mine].merge(tables.scales[[*keys, "zero_share"]], on=keys)
-    order = sorted(rows["layer_index"].unique())
-    if not order:
+    trials = tables.trials_of(arm)["trial_id"]
+    mine, scales = (
+        rows[rows["trial_id"].isin(trials)] for rows in (tables.histograms, tables.scales)
+    )
+    keys = ["trial_id", "epoch", "layer_index"]
+    rows = mine.merge(scales[[*keys, "zero_share"]], on=keys)
+    if rows.empty:
         return {}
     found: dict[str, dict[int, Spread]] = {}
-    for index in dict.fromkeys((order[0], order[len(order) // 2], order[-1])):
+    for index in first_middle_last(rows["layer_index"].unique()):
         layer = rows[rows["layer_index"] == index]
-        by_epoch = {int(epoch): _spread(part) for epoch, part in layer.groupby("epoch")}
+        by_epoch = {int(part["epoch"].iloc[0]): _spread(part) for _, part in layer.groupby("epoch")}
         found[str(layer["layer"].iloc[0])] = by_epoch
     return found
 

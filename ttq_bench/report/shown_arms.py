@@ -20,9 +20,13 @@ def is_usual(arm: Arm) -> bool:
 
 def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
     """Return the arm with the paper's threshold, else the first of ``ttq``, None without any."""
-    mine = [arm for arm in arms if arm.arm == TTQ[0]]
-    best = [arm for arm in mine if delta_strategy(arm.strategy) == TTQ[1]]
-    return next(iter([*best, *mine]), None)
+    return next(iter(ttq_arms(arms)), None)
+
+
+def ttq_arms(arms: Iterable[Arm]) -> list[Arm]:
+    """Return the arms of ``ttq``, those with the paper's threshold first."""
+    mine = (arm for arm in arms if arm.arm == TTQ[0])
+    return sorted(mine, key=lambda arm: delta_strategy(arm.strategy) != TTQ[1])
 
 
 def family(strategy: str) -> str:
