@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,8 +71,9 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     specs = expand(suite, identities, str(options.suite))
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.
-    found = list(checked_records(results))
-    _bring_parents(specs, options)
+    found = checked_records(results)
+    recorded = {record.trial_id for record in found}
+    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], options)
     gpu = machine.gpu_name if device == "cuda" else ""
     plan = make_plan(specs, results, device, found, gpu)
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
@@ -87,10 +88,9 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     return Prepared(suite, profile, data_dir, sources, identities, plan, machine, device, shares)
 
 
-def _bring_parents(specs: Sequence[TrialSpec], options: argparse.Namespace) -> None:
+def _bring_parents(missing: Iterable[TrialSpec], options: argparse.Namespace) -> None:
     """Bring the weights that trials without a record are to start from."""
     results = ResultsPaths(options.results)
-    missing = [spec for spec in specs if not results.trial(spec.trial_id).record.exists()]
     for parent in sorted({spec.parent for spec in missing if spec.parent}):
         folder_of(options).bring_states(results.trial(parent), weights_alone=True)
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -161,12 +162,14 @@ def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 
 def record_files(results: ResultsPaths) -> list[Path]:
     """Return every ``record.json``, ordered by trial id, but for what a killed writer left."""
+    folder = str(results.trials)
     try:
-        names = sorted(path.name for path in results.trials.iterdir())
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    found = (results.trials / name / "record.json" for name in names if not name.startswith("."))
-    return [path for path in found if path.exists()]
+    found = (f"{folder}/{name}/record.json" for name in names if not name.startswith("."))
+    return [Path(path) for path in found if os.path.exists(path)]  # noqa: PTH110 - ten times faster
 
 
 def read_table(paths: TrialPaths, name: str) -> bytes:
