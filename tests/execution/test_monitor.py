@@ -6,9 +6,10 @@ from rich.console import Console
 
 from tests.claimed import claimed_progress
 from tests.tiny_suite import tiny_plan
+from ttq_bench.execution import monitor as monitor_module
 from ttq_bench.execution.monitor import Monitor
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress
+from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.suite.costs import Rates
 from ttq_bench.suite.plan import Plan, PlannedTrial
 
@@ -107,3 +108,26 @@ def test_a_damaged_progress_file_counts_as_none(plan, results):
         '{"epoch": 5'
     )
     assert "0/20 epochs" in Monitor(plan, results, 1, lines()).headline()
+
+
+def test_of_trials_that_have_not_begun_and_of_those_done_nothing_is_read(
+    plan, results, monkeypatch
+):
+    read = []
+
+    def noted(paths):
+        read.append(paths.trial_id)
+        return read_progress(paths)
+
+    monkeypatch.setattr(monitor_module, "read_progress", noted)
+    monitor = Monitor(plan, results, 1, lines())
+    assert (monitor.headline()[:4], read) == ("0/2 ", [])
+
+    first = plan.trials[0].spec.trial_id
+    tell(results, plan.trials[0], 10)
+    record = results.trial(first).record
+    record.parent.mkdir(parents=True)
+    record.touch()
+    for _ in range(3):
+        assert monitor.headline().startswith("1/2 trials, 10/20 epochs")
+    assert read == [first]

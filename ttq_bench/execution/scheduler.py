@@ -79,6 +79,8 @@ class Scheduler:
         return self.tally
 
     def _give_up_orphans(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
+        if not (self.tally.failed or self.tally.diverged or self.tally.left):
+            return waiting
         kept = []
         for trial in waiting:
             parent = trial.spec.parent
@@ -96,8 +98,10 @@ class Scheduler:
     def _start_ready(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
         rest = []
         slots = self.backend.slots(self.shares)
-        for trial in waiting:
-            if len(self.tally.running) < slots and self._may_start(trial, waiting):
+        for place, trial in enumerate(waiting):
+            if len(self.tally.running) >= slots:
+                return rest + waiting[place:]
+            if self._may_start(trial, waiting):
                 self._start(trial)
             else:
                 rest.append(trial)
