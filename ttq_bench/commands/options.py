@@ -111,11 +111,12 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=positive, default=30, metavar="N", help="about so long for each goal"
     )
-    parser.add_argument(
-        "--precision", choices=("auto", "bf16", "fp32"), default="auto",
-        help="auto: bf16 where the processor or the GPU has instructions for it",
-    )  # fmt: skip
+    words = "auto: bf16 where the processor or the GPU has instructions for it"
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help=words)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--trials", type=positive, nargs="+", default=(), help="sizes of P7's grids"
+    )
     add_results_option(parser)
 
 

@@ -96,7 +96,7 @@ class Scheduler:
         return kept
 
     def _start_ready(self, waiting: list[PlannedTrial]) -> list[PlannedTrial]:
-        rest = []
+        rest: list[PlannedTrial] = []
         slots = self.backend.slots(self.shares)
         for place, trial in enumerate(waiting):
             if len(self.tally.running) >= slots:

@@ -41,16 +41,24 @@ class Benchmark:
     notes: list[str] = field(default_factory=list)
     peak: Peak | None = None
     places: list[Place] = field(default_factory=list)
+    grids: tuple[int, ...] = ()  # their numbers of trials, for P7
 
 
 def run(
-    work: Work, goals: tuple[str, ...], seconds: float, tell: Callable[[str], None]
+    work: Work,
+    goals: tuple[str, ...],
+    seconds: float,
+    tell: Callable[[str], None],
+    grids: tuple[int, ...] = (),
 ) -> Benchmark:
-    """Measure the goals, about ``seconds`` each, longer where one measurement takes longer."""
+    """Measure the goals, about ``seconds`` each, longer where one measurement takes longer.
+
+    P7 measures the commands over ``grids`` of so many trials, where there are any.
+    """
     keep_freed_memory()
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    found = Benchmark(work, machine_name(work.device), threads)
+    found = Benchmark(work, machine_name(work.device), threads, grids=grids)
     with own_stream(work.device):
         for goal in goals:
             tell(f"{goal}: {GOALS[goal][0]}")
@@ -98,7 +106,7 @@ def _ray_overhead(found: Benchmark, seconds: float) -> None:
 
 def _large_grids(found: Benchmark, seconds: float) -> None:
     del seconds
-    found.figures += large_grids.measure()
+    found.figures += large_grids.measure_sizes(found.grids) or large_grids.measure()
 
 
 def _housekeeping(found: Benchmark, seconds: float) -> None:

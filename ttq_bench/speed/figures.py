@@ -25,8 +25,8 @@ class Bound:
 class Figure:
     """One measured quantity of a goal (``P1`` to ``P9``); without a bound it is only stated.
 
-    ``unit`` is ``x`` for ratios, which can be compared between machines, ``%``, ``s`` or ``MB``
-    (a million bytes).
+    ``unit`` is ``x`` for ratios, which can be compared between machines, ``%``, ``s``, ``ms`` or
+    ``MB`` (a million bytes).
     """
 
     goal: str
