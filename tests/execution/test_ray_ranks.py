@@ -105,6 +105,10 @@ class FailedError(Exception):
         self.worker_failures = worker_failures
 
 
+class WorkerHealthCheckTimeoutError(Exception):
+    """What it calls a worker that does not answer."""
+
+
 class MissedError(Exception):
     """What it says of a worker whose process is missing."""
 
@@ -122,6 +126,9 @@ LOST = RuntimeError("third_party/gloo: Connection closed by peer")
         ({0: RankFailedError(Ended("t", "failed", "gloo", "crash")), 1: MissedError()}, "memory",
          "rank 1 died"),
         ({0: LOST, 1: DataError("bad image")}, "error", "rank 1: bad image"),
+        ({0: ValueError("whatever"), 1: MissedError()}, "memory", "rank 1 died"),
+        ({0: LOST, 1: WorkerHealthCheckTimeoutError("host, address, process")}, "silence",
+         "rank 1 gave no sign of life"),
         ({1: OSError(28, "full")}, "system", "rank 1: OSError(28, 'full')"),
         ({}, "crash", GONE),
     ],

@@ -17,7 +17,7 @@ MOST_ATTEMPTS: Mapping[Cause, int] = MappingProxyType(
 # Another of the processes that train together is gone: gloo and NCCL have no class in common.
 LOST_PEER = (
     "Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting",
-    "ncclRemoteError",
+    "ncclRemoteError", "Default process group has not been initialized",
 )  # fmt: skip
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
@@ -43,6 +43,7 @@ def cause_of(error: BaseException) -> Cause:
     # Both of torch's are RuntimeErrors: OutOfMemoryError of a GPU, and the host's with this text.
     if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
         return "memory"
-    if isinstance(error, RuntimeError) and any(words in str(error) for words in LOST_PEER):
+    group = isinstance(error, RuntimeError | ValueError)
+    if group and any(words in str(error) for words in LOST_PEER):
         return "crash"
     return "system" if isinstance(error, OSError) else "error"

@@ -20,7 +20,7 @@ from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
 from ttq_bench.execution.ray_images import Parcel, Sender, received
-from ttq_bench.execution.ray_ranks import Group, cause_of_ray, near_driver, train_together
+from ttq_bench.execution.ray_ranks import Group, cause_of_ray, near_driver, release, train_together
 from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -172,8 +172,10 @@ class RayBackend:
         The note comes into a record: where the message names a machine it says less.
         """
         trial_id = self.running.pop(reference)
-        number = self.watchdog.attempt_number(trial_id)
+        number, sign = self.watchdog.attempt_number(trial_id), self.watchdog.sign(trial_id)
         self.watchdog.end(trial_id)
+        if sign and sign.places:
+            release(sign.places)
         with contextlib.suppress(OSError, TtqBenchError):  # for readers: it goes on without it
             if number:
                 given_up = self.results.trial(trial_id).attempt(number)

@@ -68,6 +68,10 @@ class Watchdog:
         newest = newest_number(self.results.trial(trial_id))
         return newest if newest > self.watched[trial_id].before else 0
 
+    def sign(self, trial_id: str) -> Sign | None:
+        """Return the sign of the worker that took up the trial since ``begin``, None without."""
+        return read_sign(self.results.trial(trial_id), self.watched[trial_id].task)
+
     def worker(self, trial_id: str) -> Lease | Sign | None:
         """Return who works on a trial and where, None if nobody has begun since ``begin``."""
         paths, number = self.results.trial(trial_id), self.attempt_number(trial_id)

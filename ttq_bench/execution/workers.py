@@ -25,12 +25,16 @@ TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # tells whose a process of Ray Train is: its
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Which task was taken up: by which process, on which host, and on which node of Ray."""
+    """Which task was taken up: by which process, on which host, and on which node of Ray.
+
+    ``places`` is the placement group of a trial of several ranks.
+    """
 
     task: str
     host: str
     process: int
     node: str
+    places: str = ""
 
 
 _SIGN = pydantic.TypeAdapter(Sign)
@@ -52,10 +56,12 @@ def read_sign(paths: TrialPaths, task: str) -> Sign | None:
     return sign if sign.task == task else None
 
 
-def leave_sign_here(trial_id: str, settings: RunSettings, task: str, node: str) -> None:
+def leave_sign_here(
+    trial_id: str, settings: RunSettings, task: str, node: str, places: str = ""
+) -> None:
     """Say that this process has taken up a task of the trial."""
     paths = ResultsPaths(settings.results).trial(trial_id)
-    leave_sign(paths, Sign(task, this_host(), os.getpid(), node), settings.url)
+    leave_sign(paths, Sign(task, this_host(), os.getpid(), node, places), settings.url)
 
 
 def end_here(process: int, trial_id: str) -> None:
