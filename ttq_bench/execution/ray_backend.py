@@ -51,7 +51,12 @@ def _kill(process: int, trial_id: str) -> None:
 
 
 class RayBackend:
-    """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
+    """Runs trials on Ray, and says of each how it ended, also when Ray itself never would.
+
+    ``body`` is the task that runs a trial.
+    """
+
+    body = _run
 
     def __init__(
         self, options: ClusterOptions, results: ResultsPaths, folder: Folder | None = None
@@ -85,7 +90,7 @@ class RayBackend:
             waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
             self.running[waiting.remote(group)] = trial_id
             return
-        worker = _run.options(
+        worker = self.body.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
         self.running[worker.remote(task.spec, task.settings, name, parcel)] = trial_id

@@ -9,6 +9,7 @@ import torch
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.provenance import processor_name
 from ttq_bench.speed import (
+    empty_trials,
     epochs,
     gpu,
     housekeeping,
@@ -101,7 +102,7 @@ def _images(found: Benchmark, seconds: float) -> None:
 
 
 def _ray_overhead(found: Benchmark, seconds: float) -> None:
-    found.figures += ray_overhead.measure(seconds)
+    found.figures += [*ray_overhead.measure(seconds), *empty_trials.measure()]
 
 
 def _large_grids(found: Benchmark, seconds: float) -> None:
