@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import ray
 from ray import exceptions
@@ -56,7 +57,7 @@ class RayBackend:
     ``body`` is the task that runs a trial.
     """
 
-    body = _run
+    body: Any = _run
 
     def __init__(
         self, options: ClusterOptions, results: ResultsPaths, folder: Folder | None = None
