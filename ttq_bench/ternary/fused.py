@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
-from ttq_bench.ternary.fused_statistics import AT_ONCE, OrderStatistic, mean_magnitudes
+from ttq_bench.ternary.fused_statistics import AT_ONCE, ORDERLESS, OrderStatistic, mean_magnitudes
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.quantizers import Quantizer
 
@@ -162,7 +162,8 @@ class FusedLayers:
         """Return the threshold of every layer [L]."""
         first = self.quantizers[0]
         is_held = first.held_threshold is not None
-        if layout.at_once and first.strategy is not None and not is_held:
+        rule = first.strategy.name if first.strategy else ""
+        if (layout.at_once or rule in ORDERLESS) and first.strategy and not is_held:
             return AT_ONCE[first.strategy.name](rows.detach().abs(), first.number, layout)
         layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
