@@ -39,9 +39,11 @@ def test_the_status_as_json_counts_and_names(results, cache, capsys):
     assert status.keys() == {"counts", "left_out", "unfinished", "failures"}
     assert status["counts"] == counts
     assert status["unfinished"] == [
-        {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9},
-        {"trial_id": "b-started", "state": "started", "epoch": 3, "epochs": 9},
-    ]
+        {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9,
+         "share_of_epoch": 0.5},
+        {"trial_id": "b-started", "state": "started", "epoch": 3, "epochs": 9,
+         "share_of_epoch": 0.0},  # it did not end by itself: what it kept of the epoch is unknown
+    ]  # fmt: skip
     (failure,) = status["failures"]
     assert failure["trial_id"] == tiny_specs(cache, epochs=1)[1].trial_id
     assert "weights of the parent are missing" in failure["reason"]
@@ -54,7 +56,7 @@ def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(resul
         f"{results.root}: 1 finished, 0 diverged, 0 stale, 0 newer, 1 running, 1 started, 1 failed"
     )
     assert rest[:2] == [
-        "  running a-running: epoch 3 of 9",
+        "  running a-running: epoch 3 of 9, 50 % of the next",
         "  started b-started: epoch 3 of 9",
     ]
     assert rest[2].startswith("  failed  digits-lenet5-ttq")

@@ -10,6 +10,7 @@ from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution import epochs
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.progress import read_progress
 
 
 @pytest.mark.parametrize("index", [0, 2])  # a parent; TTQ by constant sparsity
@@ -23,14 +24,17 @@ def test_no_step_is_trained_twice(whole, cache, tmp_path, monkeypatch, index):
     monkeypatch.setattr(
         epochs, "move_strategy", lambda *place: (trained.append(place[2:]), step(*place))
     )
-    looks = itertools.cycle(range(10))  # each attempt is stopped after some
+    shares, looks = set(), itertools.cycle(range(10))  # each attempt is stopped after some
     for _ in range(200):
         ended = run_trial(spec, settings_for(tmp_path, cache), lambda: next(looks) == 9)
         if ended == "finished":
             break
+        shares.add(read_progress(paths).saved_share)
     _, all_steps = trained[0]
     steps = [step for step, _ in trained if step < all_steps]  # the rest is evaluation
     assert steps == 3 * list(range(all_steps))
+    assert len(shares) > 3
+    assert max(shares) <= 1
     assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
 
 

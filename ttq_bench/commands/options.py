@@ -70,7 +70,8 @@ def _add_suite(parser: argparse.ArgumentParser, images: Callable[[str], str] = s
     )
     parser.add_argument(
         "--ranks", type=positive, default=1, metavar="N",
-        help="processes that train a trial together, each on a GPU (or cores) of its own",
+        help="processes that train a trial together, each on a GPU (or --threads cores) of its own;"
+        " a divisor of the recipes' micro_batches (default: 1)",
     )  # fmt: skip
 
 
@@ -80,11 +81,11 @@ def _add_endings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--silence", type=time_span, default="60s", metavar="TIME",
-        help="replace a worker without a sign of life",
+        help="replace a worker without a sign of life (default: 60s)",
     )  # fmt: skip
     parser.add_argument(
         "--checkpoint-every", type=time_span, default="10m", metavar="TIME",
-        help="save within an epoch that takes longer",
+        help="save within an epoch that takes longer (default: 10m)",
     )  # fmt: skip
     parser.add_argument(
         "--no-report", action="store_true", help="leave out tables, figures, summary"

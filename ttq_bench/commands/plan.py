@@ -57,6 +57,9 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     if options.dataset is not None:
         dataset, data_dir = chosen_images(options.dataset, data_dir)
     suite, profile = read_suite(options.suite, options.profile, device, dataset)
+    _check_ranks(suite, profile, options)
+    if getattr(options, "address", None) is None:
+        _check_cores(machine, options)
     lacking = {
         name: Source(name, "folders", (), ())
         for name in suite.datasets
@@ -78,7 +81,6 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     plan = make_plan(specs, results, device, found, gpu)
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
-    _check_ranks(suite, options)
     shares = share(
         machine, device, len(specs), threads=options.threads,
         trials_per_gpu=options.trials_per_gpu, ranks=options.ranks,
@@ -118,13 +120,19 @@ def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> N
         raise TtqBenchError(f"--threads {threads}: this machine has {machine.cores} cores")
     if device == "cuda" and ranks > machine.gpus:
         raise TtqBenchError(f"--ranks {ranks}: this machine has {machine.gpus} GPUs, one for each")
+
+
+def _check_cores(machine: Machine, options: argparse.Namespace) -> None:
+    threads, ranks = options.threads or 1, options.ranks
     if ranks * threads > machine.cores:
         raise TtqBenchError(
-            f"--ranks {ranks}: this machine has {machine.cores} cores for {threads} threads each"
+            f"--ranks {ranks}, {threads} threads each: that takes {ranks * threads} cores, this"
+            f" machine has {machine.cores}; give fewer ranks or threads, or name a cluster with"
+            " --address"
         )
 
 
-def _check_ranks(suite: Suite, options: argparse.Namespace) -> None:
+def _check_ranks(suite: Suite, profile: str, options: argparse.Namespace) -> None:
     """Refuse ranks that would not share the parts of a batch equally, or a GPU with others."""
     ranks = options.ranks
     if ranks == 1:
@@ -134,10 +142,12 @@ def _check_ranks(suite: Suite, options: argparse.Namespace) -> None:
         raise TtqBenchError(f"--ranks {ranks}: does not go with {other}; leave one of them out")
     for name, recipe in suite.training:
         if recipe.micro_batches % ranks:
+            parts = recipe.micro_batches
+            allowed = "/".join(str(n) for n in range(1, parts + 1) if parts % n == 0)
             raise TtqBenchError(
-                f"--ranks {ranks}: training.{name}.micro_batches is {recipe.micro_batches} in this"
-                f" suite, and {ranks} ranks cannot share so many parts of a batch equally; give"
-                " --ranks a divisor of it, or the suite another number (then other trials)"
+                f"--ranks {ranks}: expected {allowed}, for training.{name}.micro_batches is {parts}"
+                f" in {options.suite}{f', profile {profile}' if profile else ''}; or write a"
+                f" multiple of {ranks} there, which makes other trials"
             )
 
 

@@ -40,6 +40,8 @@ def show(options: argparse.Namespace) -> int:
         print(f"  {sentence}")
     for row in status["unfinished"]:
         epochs = f"epoch {row['epoch']} of {row['epochs']}"
+        if row["share_of_epoch"]:
+            epochs += f", {100 * row['share_of_epoch']:.0f} % of the next"
         print(f"  {row['state']:8}{one_line(row['trial_id'])}: {one_line(epochs)}")
     for row in status["failures"]:
         print(f"  failed  {one_line(row['trial_id'])}: {one_line(row['reason'])}")
@@ -65,6 +67,7 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
                 "state": "running" if at_work else "started",
                 "epoch": progress.epoch,
                 "epochs": progress.epochs,
+                "share_of_epoch": progress.share_of_epoch if at_work else progress.saved_share,
             }
         )
     failures = read_failures(results)

@@ -114,6 +114,7 @@ class EpochLoop:
     ranks: Ranks = ALONE
     last_look: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
+    saved_share: float = 0.0  # of the epoch that is not whole
 
     def train(self, state: TrainingState, batches: Batches) -> Outcome:
         """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
@@ -137,8 +138,10 @@ class EpochLoop:
                 kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
                 state.history.append(epoch_entry(result, observation, with_histograms=kept))
                 self.save(state)
+                self.saved_share = 0.0
                 self.heartbeat.write(self.progress(state, 0.0))
         except StoppedError:
+            self.heartbeat.write(self.progress(state, self.saved_share))
             return "stopped"
         except DivergedError as error:
             state.history.append(diverged_entry(error.epoch, str(error)))
@@ -159,6 +162,7 @@ class EpochLoop:
         def save() -> None:
             state.within.observed = observation.state_dict()
             self.save(state)
+            self.saved_share = step / steps
 
         obey(order, self.ranks, state, save)
         move_strategy(self.spec, state, step, steps)

@@ -150,9 +150,12 @@ def _to_train(
     state: State = "new"
     reason, left = "", spec.recipe.epochs
     progress = read_progress(paths)
-    if progress is not None and progress.epoch:
+    share = progress.saved_share if progress is not None else 0.0
+    if progress is not None and (progress.epoch or share):
         state, left = "started", max(spec.recipe.epochs - progress.epoch, 0)
         reason = f"goes on after epoch {progress.epoch}"
+        if share:
+            reason = f"goes on within epoch {progress.epoch + 1}, after {100 * share:.0f} % of it"
         if _by_other_code(paths, code):
             left = spec.recipe.epochs
             reason = f"begins anew: the code that trains changed after epoch {progress.epoch}"
