@@ -1,5 +1,6 @@
 """Live progress: a table on a terminal, plain lines elsewhere; both read the progress files."""
 
+import math
 import os
 import threading
 import time
@@ -102,8 +103,9 @@ class Monitor:
     def _headline(self) -> str:
         total = sum(trial.epochs_left for trial in self.pending)
         left = sum(self._epochs_left(trial) for trial in self.pending)
+        whole = math.floor(total - left + 1e-6)
         return (
-            f"{len(self.done)}/{len(self.pending)} trials, {total - left:.0f}/{total} epochs,"
+            f"{len(self.done)}/{len(self.pending)} trials, {whole}/{total} epochs,"
             f" {duration(time.time() - self.started)} so far,"
             f" about {duration(self._remaining())} left"
         )
