@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from ray.exceptions import OutOfMemoryError
 
 from tests.execution.same_trial import rows
 from tests.faults.grid import UNDISTURBED, Grid, processes_of
@@ -15,8 +14,8 @@ from tests.tiny_suite import settings_for, tiny_document, tiny_specs, wait_until
 from ttq_bench.cli import make_parser
 from ttq_bench.commands.plan import prepare
 from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.execution import ray_security
 from ttq_bench.execution.outcome import Ended
-from ttq_bench.execution.ray_ranks import GONE, Group, RankFailedError, _failed
 from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
@@ -114,34 +113,34 @@ class WorkerHealthCheckTimeoutError(Exception):
     """What it calls a worker that does not answer."""
 
 
-class MissedError(Exception):
-    """What it says of a worker whose process is missing."""
+def test_of_failing_ranks_the_one_that_failed_by_itself_is_told(tmp_path, cache):
+    ray_security.prepare(None, None)  # before Ray is imported, here as everywhere
+    from ray.exceptions import OutOfMemoryError
 
-    health_check_failure = OutOfMemoryError("no memory")
+    from ttq_bench.execution.ray_ranks import GONE, Group, RankFailedError, _failed
 
+    class MissedError(Exception):
+        """What it says of a worker whose process is missing."""
 
-LOST = RuntimeError("third_party/gloo: Connection closed by peer")
+        health_check_failure = OutOfMemoryError("no memory")
 
+    def of_first(message, cause):
+        return RankFailedError(Ended("t", "failed", message, cause))
 
-@pytest.mark.parametrize(
-    ("failures", "cause", "message"),
-    [
-        ({0: RankFailedError(Ended("t", "failed", "no image", "error"))}, "error", "no image"),
-        ({0: RankFailedError(Ended("t", "failed", "gloo", "crash"))}, "crash", GONE),
-        ({0: RankFailedError(Ended("t", "failed", "gloo", "crash")), 1: MissedError()}, "memory",
-         "rank 1 died"),
-        ({0: LOST, 1: DataError("bad image")}, "error", "rank 1: bad image"),
+    lost = RuntimeError("third_party/gloo: Connection closed by peer")
+    silent = WorkerHealthCheckTimeoutError("host, address, process")
+    cases = [
+        ({0: of_first("no image", "error")}, "error", "no image"),
+        ({0: of_first("gloo", "crash")}, "crash", GONE),
+        ({0: of_first("gloo", "crash"), 1: MissedError()}, "memory", "rank 1 died"),
+        ({0: lost, 1: DataError("bad image")}, "error", "rank 1: bad image"),
         ({0: ValueError("whatever"), 1: MissedError()}, "memory", "rank 1 died"),
-        ({0: LOST, 1: WorkerHealthCheckTimeoutError("host, address, process")}, "silence",
-         "rank 1 gave no sign of life"),
+        ({0: lost, 1: silent}, "silence", "rank 1 gave no sign of life"),
         ({1: OSError(28, "full")}, "system", "rank 1: OSError(28, 'full')"),
         ({}, "crash", GONE),
-    ],
-)  # fmt: skip
-def test_of_failing_ranks_the_one_that_failed_by_itself_is_told(
-    tmp_path, cache, failures, cause, message
-):
+    ]
     (spec,) = tiny_specs(cache, methods=("full_precision",))
     group = Group(spec, settings_for(tmp_path, cache), "task", None, None, 60.0)
-    ended = _failed(group, FailedError(failures), 0)
-    assert (ended.outcome, ended.cause, ended.message) == ("failed", cause, message)
+    for failures, cause, message in cases:
+        ended = _failed(group, FailedError(failures), 0)
+        assert (ended.outcome, ended.cause, ended.message) == ("failed", cause, message)

@@ -132,7 +132,10 @@ def _repeated(a: Tables, b: Tables, shared: Sequence[str]) -> set[str]:
 def _by_trial(table: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     if table.empty:
         return {}
-    groups = table[table["trial_id"].isin(names)].groupby("trial_id")
+    rows = table[table["trial_id"].isin(names)]
+    # Names are categories, those of two folders are not the same ones, and then do not compare.
+    plain = rows.astype(dict.fromkeys(rows.select_dtypes("category"), object))
+    groups = plain.groupby("trial_id")
     return {str(name): rows.reset_index(drop=True) for name, rows in groups}
 
 
