@@ -6,7 +6,7 @@ Each is a task in a fresh process, as a trial is, that returns at once and recor
 """
 
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +22,7 @@ from ttq_bench.execution.scheduler import Scheduler
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.speed.figures import Figure
+from ttq_bench.speed.processes import peak_resident_bytes
 from ttq_bench.suite.plan import make_plan
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.recipe import Recipe
@@ -72,7 +73,7 @@ def run(trials: int) -> dict[str, float]:
             spent = {
                 "seconds": time.perf_counter() - started,
                 "own": time.process_time() - own,
-                "bytes": 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                "bytes": float(peak_resident_bytes(os.getpid())),
             }
     if len(tally.left) != trials:
         raise TtqBenchError(f"{len(tally.failed)} of {trials} empty trials failed")
