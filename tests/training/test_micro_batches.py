@@ -15,6 +15,7 @@ from ttq_bench.ternary.methods import METHODS
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.micro_batches import AccumulatedStep
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.training.steps import EagerStep
 
 RECIPE = Recipe(
     epochs=2, batch_size=8, micro_batches=4, learning_rate=0.05, precision="fp32", nesterov=True
@@ -36,10 +37,11 @@ def test_gradients_are_the_mean_over_parts_and_running_statistics_take_one_step(
     draw = next(batches.draws(0))
     seen = []
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
-    step = AccumulatedStep(
+    eager = EagerStep(
         network, optimizer, RECIPE, batches.batch,
-        lambda: seen.extend(p.grad.clone() for p in network.parameters()), ranks=ALONE, seed=1,
+        lambda: seen.extend(p.grad.clone() for p in network.parameters()),
     )  # fmt: skip
+    step = AccumulatedStep(eager, ranks=ALONE, seed=1)
     loss = step(draw, RATE, 0)
 
     losses, running = [], []

@@ -188,10 +188,10 @@ def _step_of(
     constants: Callable[[], Hashable],
 ) -> TrainStep:
     """Return the step that the recipe asks for, as it is fastest on the device."""
-    given = (state.model, state.optimizer, recipe, batches.batch, observe)
+    step = EagerStep(state.model, state.optimizer, recipe, batches.batch, observe)
     if recipe.micro_batches > 1:
-        return AccumulatedStep(*given, ranks=batches.ranks, seed=batches.seed)
-    return train_step(EagerStep(*given), batches.device, constants)
+        return AccumulatedStep(step, ranks=batches.ranks, seed=batches.seed)
+    return train_step(step, batches.device, constants)
 
 
 def _train_epoch(

@@ -10,50 +10,34 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ttq_bench.ranks import Ranks
 from ttq_bench.seeding import stream_seed
-from ttq_bench.training.evaluation import autocast
 from ttq_bench.training.optimizer import set_learning_rate
-from ttq_bench.training.recipe import Recipe
-from ttq_bench.training.steps import Draw, MakeBatch
+from ttq_bench.training.steps import Draw, EagerStep
 
 
 class AccumulatedStep:
-    """One step on the parts of a batch that this rank takes.
+    """``step`` on the parts of a batch that this rank takes.
 
-    ``ranks.count`` has to divide ``recipe.micro_batches``. ``seed`` is the trial's: layers that
-    draw at random do so by the number of the step and of the part.
+    ``ranks.count`` has to divide the recipe's ``micro_batches``. ``seed`` is the trial's: layers
+    that draw at random do so by the number of the step and of the part.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        recipe: Recipe,
-        make_batch: MakeBatch,
-        observe: Callable[[], None],
-        *,
-        ranks: Ranks,
-        seed: int,
-    ) -> None:
-        self.model: nn.Module = model
+    def __init__(self, step: EagerStep, *, ranks: Ranks, seed: int) -> None:
+        self.step = step
         self.unexchanged: Callable[[], AbstractContextManager[None]] = nullcontext
+        model = step.model
         if ranks.count > 1:
             from torch.nn.parallel import DistributedDataParallel  # and torch's compiler: 3 s
 
             together = DistributedDataParallel(model, broadcast_buffers=False)
-            self.model, self.unexchanged = together, together.no_sync
-        self.optimizer = optimizer
-        self.recipe = recipe
-        self.make_batch = make_batch
-        self.observe = observe
+            step.model, self.unexchanged = together, together.no_sync
         self.ranks = ranks
         self.seed = seed
-        self.parts = recipe.micro_batches // ranks.count
+        self.parts = step.recipe.micro_batches // ranks.count
         layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
         self.running = [
             tensor
@@ -67,8 +51,8 @@ class AccumulatedStep:
 
     def __call__(self, draw: Draw, rate: float, number: int) -> Tensor:
         """Train step ``number``, counted from the start; return the mean loss of all parts."""
-        set_learning_rate(self.optimizer, rate)
-        self.optimizer.zero_grad(set_to_none=True)
+        set_learning_rate(self.step.optimizer, rate)
+        self.step.optimizer.zero_grad(set_to_none=True)
         before = [tensor.clone() for tensor in self.restored]
         sums = [torch.zeros_like(tensor) for tensor in self.running]
         losses = []
@@ -79,21 +63,15 @@ class AccumulatedStep:
             place = self.ranks.rank * self.parts + index
             torch.manual_seed(stream_seed(self.seed, "layers", number, place))
             with self.unexchanged() if index + 1 < self.parts else nullcontext():
-                losses.append(self._backward(part))
+                loss = self.step.loss(part)
+                (loss / self.parts).backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
             for total, tensor in zip(sums, self.running, strict=True):
                 total.add_(tensor)
         for tensor, total in zip(self.running, sums, strict=True):
             tensor.copy_(total.div_(self.parts))
-        loss = torch.stack(losses).mean()
-        self.ranks.average_([*self.running, loss])
-        self.observe()
-        self.optimizer.step()
-        return loss
-
-    def _backward(self, part: Draw) -> Tensor:
-        images, labels = self.make_batch(*part)
-        with autocast(images.device, self.recipe.precision):
-            logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        (loss / self.parts).backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        mean = torch.stack(losses).mean()
+        self.ranks.average_([*self.running, mean])
+        self.step.observe()
+        self.step.optimizer.step()
+        return mean

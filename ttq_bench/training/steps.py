@@ -64,15 +64,19 @@ class EagerStep:
 
     def operations(self, draw: Draw) -> Tensor:
         """Train one step at the learning rate that is set."""
-        images, labels = self.make_batch(*draw)
-        with autocast(images.device, self.recipe.precision):
-            logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
+        loss = self.loss(draw)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.observe()
         self.optimizer.step()
         return loss.detach()
+
+    def loss(self, draw: Draw) -> Tensor:
+        """Return the mean loss of a draw's images, with its graph."""
+        images, labels = self.make_batch(*draw)
+        with autocast(images.device, self.recipe.precision):
+            logits = self.model(images)
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
 
 
 class GraphedStep:
