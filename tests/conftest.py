@@ -13,6 +13,9 @@ import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
+if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

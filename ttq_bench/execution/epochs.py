@@ -30,9 +30,8 @@ from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of, set_epoch_
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
-from ttq_bench.training.evaluation import evaluate
+from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import (
-    EVALUATION_BATCH,
     Batches,
     DivergedError,
     StoppedError,
@@ -75,7 +74,9 @@ def state_at_start(
     if saved is None and weights_sha256 is not None:
         # Measured here and not taken from the parent's record: a parent that was trained anew, say
         # on another machine, may differ from its record in the last bits.
-        test = evaluate(model, batches.held_out("test", EVALUATION_BATCH), spec.recipe.precision)
+        test = evaluate(
+            model, batches.held_out("test", batch_size(batches.device)), spec.recipe.precision
+        )
         begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
     convert_(model, spec)
     fuse_(model)

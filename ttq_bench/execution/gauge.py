@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
+from ttq_bench.ternary.on_device import in_a_row, kernels_for, launch
 from ttq_bench.ternary.quantizers import Quantizer
 
 SCALES = ("positive_scale", "negative_scale")
+BLOCK = 256  # pairs of scales that a program of the kernel takes
 
 
 class GaugeWatch:
@@ -51,6 +53,13 @@ class GaugeWatch:
         if not self.quantizers:
             return
         values = _in_a_row(self.quantizers)
+        if module := kernels_for(values):
+            pairs, gradients = values.shape[1], _in_a_row(self.quantizers, gradients=True)
+            launch(
+                module.watch_pairs, -(-pairs // BLOCK), values, gradients, self.before, self.sums,
+                pairs, BLOCK=BLOCK,
+            )  # fmt: skip
+            return
         terms = values * _in_a_row(self.quantizers, gradients=True)
         both = terms.sum(0).abs(), terms.abs().sum(0)
         self.sums += torch.stack([*both, self._step_length(values)])
@@ -98,10 +107,7 @@ def _in_a_row(quantizers: Sequence[Quantizer], *, gradients: bool = False) -> Te
     """Return W_p and W_n, or their true gradients, of all channels of all layers: [2, N]."""
     scales: list[Tensor] = [getattr(q, name) for name in SCALES for q in quantizers]
     known = [_gradient(scale) for scale in scales] if gradients else scales
-    # One pair a layer is the common case, and reshaping each of its scalars would take 0.1 ms.
-    one = all(tensor.ndim == 0 for tensor in known)
-    row = torch.stack(known) if one else torch.cat([tensor.reshape(-1) for tensor in known])
-    rows = row.view(2, -1)
+    rows = in_a_row(known).view(2, -1)
     if gradients and quantizers[0].method.scale_gradient == "as_printed":
         rows[1].neg_()
     return rows

@@ -50,17 +50,21 @@ class Observation:
         """
         before, gauges = self.codes, self.gauge.end_epoch()
         self._begin_epoch()
+        changed = [
+            (now != then).float().mean() for then, now in zip(before, self.codes, strict=True)
+        ]
+        flips = torch.stack(changed).tolist() if changed else []
         return [
             {
                 "layer_index": index,
                 **asdict(layer),
-                "code_flips": float((now != then).float().mean()) if stepped else None,
+                "code_flips": flipped if stepped else None,
                 "gauge_residue": None,
                 **gauges.get(layer.layer, {}),
                 "alarms": layer_alarms(layer),
             }
-            for index, (layer, then, now) in enumerate(
-                zip(layer_statistics(self.model), before, self.codes, strict=True)
+            for index, (layer, flipped) in enumerate(
+                zip(layer_statistics(self.model), flips, strict=True)
             )
         ]
 

@@ -15,8 +15,8 @@ from ttq_bench.execution.start import batches_of, convert_, images_of, is_scale,
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.fused import fuse_
-from ttq_bench.training.evaluation import evaluate
-from ttq_bench.training.loop import EVALUATION_BATCH, StoppedError, start, train
+from ttq_bench.training.evaluation import BATCH, evaluate
+from ttq_bench.training.loop import StoppedError, start, train
 
 STEPS = 2  # the first makes what the optimiser keeps
 
@@ -36,7 +36,7 @@ def train_and_tell(spec: TrialSpec, settings: RunSettings, driver: Connection) -
         next(train(state, batches, spec.recipe, _stop))
     driver.send("trained")
     driver.recv()
-    held_out = islice(batches.held_out("test", EVALUATION_BATCH), 2)
+    held_out = islice(batches.held_out("test", BATCH), 2)
     evaluate(model, held_out, spec.recipe.precision)
     driver.send("evaluated")
     driver.recv()

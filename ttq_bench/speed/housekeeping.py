@@ -11,8 +11,8 @@ from ttq_bench.speed.figures import Bound, Figure
 from ttq_bench.speed.pairing import fastest
 from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.checkpoints import Checkpoints
-from ttq_bench.training.evaluation import evaluate
-from ttq_bench.training.loop import EVALUATION_BATCH, start
+from ttq_bench.training.evaluation import batch_size, evaluate
+from ttq_bench.training.loop import start
 
 TRAINED_IMAGES, EVALUATED_IMAGES = 45_000, 15_000  # CIFAR-10: 5,000 for validation, 10,000 tests
 TOGETHER = Bound("at most", 5.0)
@@ -34,7 +34,7 @@ def _shares(work: Work) -> Mapping[str, float]:
     step = repeated_step(work, model)
     step()
     epoch = fastest(step, work.device) * TRAINED_IMAGES / work.recipe.batch_size
-    held_out = list(batches.held_out("test", EVALUATION_BATCH))
+    held_out = list(batches.held_out("test", batch_size(work.device)))
     tested = sum(len(labels) for _, labels in held_out)
     evaluation = fastest(lambda: evaluate(model, held_out, work.recipe.precision), work.device)
     state = start(model, work.recipe, is_scale)

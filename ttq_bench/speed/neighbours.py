@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
@@ -33,14 +33,14 @@ def measure(work: Work, seconds: float) -> list[Figure]:
         count, bound, steps = machine.cores, NOT_WORSE, STEPS
     shared = mps.service(print) if bound is ON_A_GPU else nullcontext(None)
     with (
-        _trainers(work, 1, steps) as alone,  # before the service, so not under it
+        trainers(_train, (work, steps), 1) as alone,  # before the service, so not under it
         shared as computes,
-        _trainers(work, count, steps) as together,
+        trainers(_train, (work, steps), count) as together,
     ):
 
         def gain() -> float:
-            side_by_side = _rate(together, machine.cores // count, steps)
-            return side_by_side / _rate(alone, machine.cores, steps)
+            side_by_side = rate(together, max(1, machine.cores // count), steps)
+            return side_by_side / rate(alone, machine.cores, steps)
 
         ratio = measured_ratio(gain, seconds)
     how = {None: "", True: " under MPS", False: " in turns"}[computes]
@@ -50,28 +50,30 @@ def measure(work: Work, seconds: float) -> list[Figure]:
     return [ratio_figure("P4", what, ratio, bound)]
 
 
-def _rate(trainers: list[Connection], threads: int, steps: int) -> float:
-    """Return the steps a second of these trainers together."""
-    started = time.perf_counter()
-    for trainer in trainers:
-        trainer.send(max(1, threads))
-    for trainer in trainers:
+def rate(started: list[Connection], order: int, steps: int) -> float:
+    """Give these trainers an order; return their steps a second together, of so many each."""
+    begun = time.perf_counter()
+    for trainer in started:
+        trainer.send(order)
+    for trainer in started:
         try:
             if not trainer.poll(PATIENCE_SECONDS):
-                raise TtqBenchError(f"speed: P4: a process took over {PATIENCE_SECONDS:.0f} s")
+                raise TtqBenchError(f"speed: a process took over {PATIENCE_SECONDS:.0f} s")
             trainer.recv()
         except EOFError as error:
-            raise TtqBenchError("speed: P4: a process that trains beside others died") from error
-    return len(trainers) * steps / (time.perf_counter() - started)
+            raise TtqBenchError("speed: a process that trains beside others died") from error
+    return len(started) * steps / (time.perf_counter() - begun)
 
 
 @contextmanager
-def _trainers(work: Work, count: int, steps: int) -> Iterator[list[Connection]]:
-    """Start processes that train a step when they are told to; end them afterwards."""
+def trainers(
+    target: Callable[..., None], arguments: tuple[Any, ...], count: int
+) -> Iterator[list[Connection]]:
+    """Start processes of ``target`` that train when they get an order; end them afterwards."""
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(count)]
     processes = [
-        context.Process(target=_train, args=(work, steps, theirs), daemon=True)
+        context.Process(target=target, args=(*arguments, theirs), daemon=True)
         for _, theirs in pairs
     ]
     try:

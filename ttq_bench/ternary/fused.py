@@ -1,9 +1,10 @@
 """The weights of all quantized layers at once: a few operations instead of some twenty a layer.
 
-Small networks wait for operations to be called, not for their arithmetic. So the latent weights of
-all L layers are laid out in R rows of ``ROW`` numbers, each layer in whole rows, in the order of
-its memory, zeros behind its last weight; one threshold or scale a layer is spread over its rows.
-What is computed is the same as layer by layer, to the bit on a CPU: tests/ternary/test_fused.py.
+Small networks wait for operations to be called, not for their arithmetic. On a GPU kernels of our
+own do it (``on_device.py``). Elsewhere the latent weights of all L layers are laid out in R rows of
+``ROW`` numbers, each layer in whole rows, in the order of its memory, zeros behind its last weight;
+one threshold or scale a layer is spread over its rows. What is computed is the same as layer by
+layer, to the bit on a CPU: tests/ternary/test_fused.py.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
-from ttq_bench.ternary.fused_statistics import AT_ONCE, ORDERLESS, OrderStatistic, mean_magnitudes
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.on_device import Rule, Segments, can_compute, in_a_row, quantized_on_device
 from ttq_bench.ternary.quantizers import Quantizer
 
 FOUR = 4  # dimensions of a convolution's weights
@@ -25,8 +26,8 @@ def fuse_(model: nn.Module) -> nn.Module:
     """Let ``model`` compute all its quantized weights when it is called, and return it.
 
     ``module.weight`` outside of a call, latent weights and scales stay as they are. Nothing changes
-    for a network whose layers do not follow one rule, or have a step of their own (the tanh of
-    latent weights, scales of output channels, BWN's gradient).
+    for a network whose layers do not follow one rule or take the tanh of latent weights; on a CPU
+    neither where scales are those of output channels, or for BWN's gradient.
     """
     layers = [layer for _, layer in quantized_layers(model)]
     if layers and _follow_one_rule([quantizer_of(layer) for layer in layers]):
@@ -37,48 +38,24 @@ def fuse_(model: nn.Module) -> nn.Module:
 
 
 def _follow_one_rule(quantizers: Sequence[Quantizer]) -> bool:
-    rules = {(q.method, q.strategy, q.normalise_latent, q.shared) for q in quantizers}
-    method, _, normalised, shared = next(iter(rules))
-    tanh, clipped = normalised == "tanh", method.latent_gradient == "clipped_sign"
-    of_its_own = tanh or shared or clipped
-    return len(rules) == 1 and not of_its_own
+    rules = {(q.method, q.strategy, q.normalise_latent, bool(q.shared)) for q in quantizers}
+    return len(rules) == 1 and quantizers[0].normalise_latent != "tanh"
 
 
 class Layout:
-    """Where each layer's weights lie among the rows.
+    """Where each layer's weights lie among the rows."""
 
-    ``at_once`` says whether statistics are gathered for all layers together, as on a GPU, or layer
-    by layer in the order of ``thresholds.py``, so that no bit differs.
-    """
-
-    def __init__(
-        self, counts: Sequence[int], device: torch.device, *, at_once: bool | None = None
-    ) -> None:
+    def __init__(self, counts: Sequence[int], device: torch.device) -> None:
         rows = [-(-count // ROW) for count in counts]
-        self.counts = tuple(counts)
-        self.numbers = ROW * sum(rows)
         firsts = [sum(rows[:index]) for index in range(len(rows))]
-        self.starts = [ROW * first for first in firsts]
         self.sizes = [part for n, r in zip(counts, rows, strict=True) for part in (n, r * ROW - n)]
         layer_of_row = torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(rows))
         self.layer_of_row = layer_of_row.to(device)
-        # Sums over layers of sums over rows, as a product: one deterministic operation on a GPU.
-        members = torch.arange(len(rows))[:, None] == layer_of_row
-        if at_once is None:
-            at_once = device.type == "cuda"
-        self.members = members.to(device, torch.float32) if at_once else None
-        self.counts_on_device = torch.tensor(counts, device=device)
         places = torch.full((len(rows), max(rows)), sum(rows))  # the last: a zero behind all
         for row, first, number in zip(places, firsts, rows, strict=True):
             row[:number] = torch.arange(first, first + number)
         self.rows_of_layer = places.to(device)
-        self.order_statistic: OrderStatistic | None = None
         self.padding = [torch.zeros(size, device=device) for size in self.sizes[1::2]]
-
-    @property
-    def at_once(self) -> bool:
-        """Whether statistics are gathered for all layers together."""
-        return self.members is not None
 
     def rows(self, layers: Sequence[Tensor]) -> Tensor:
         """Return the numbers of all layers [n each] in rows [R, ROW]."""
@@ -100,8 +77,6 @@ class Layout:
 
     def sums(self, rows: Tensor) -> Tensor:
         """Return the sum of each layer [L] over its numbers in rows [R, ROW]."""
-        if self.members is not None:
-            return self.members.to(rows.dtype) @ rows.sum(1)
         return torch.stack([layer.sum() for layer in self.layers(rows)])
 
 
@@ -111,11 +86,43 @@ class FusedLayers:
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         self.layers = list(layers)
         self.quantizers = [quantizer_of(layer) for layer in layers]
+        first = self.quantizers[0]
+        of_its_own = bool(first.shared) or first.method.latent_gradient == "clipped_sign"
+        self.is_laid_in_rows = not of_its_own
         self.layout: Layout | None = None
+        self.segments: Segments | None = None
 
     def prepare(self, *_: object) -> None:
         """Compute the weights of all layers; each quantizer then answers with its own."""
         latents = [latent_of(layer) for layer in self.layers]
+        if can_compute(latents, self.quantizers):
+            parts = self._on_device(latents)
+        elif self.is_laid_in_rows:
+            parts = self._in_rows(latents)
+        else:
+            return
+        for quantizer, latent, part in zip(self.quantizers, latents, parts, strict=True):
+            quantizer.prepared = _as_laid_out(part, latent)
+
+    def _on_device(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the weights of each layer, by kernels."""
+        counts = [latent.numel() for latent in latents]
+        if self.segments is None or self.segments.table.device != latents[0].device:
+            of_scales = [self._segments_of(latent) for latent in latents]
+            self.segments = Segments([n for some in of_scales for n in some], latents[0].device)
+        scales = None
+        if self.quantizers[0].method.scales != "mean_magnitude":
+            scales = self._scales()
+        flat = torch.cat([_in_memory_order(latent) for latent in latents])
+        weights = quantized_on_device(flat, scales, Rule.of(self.quantizers), self.segments)
+        return torch.split(weights, counts)
+
+    def _segments_of(self, latent: Tensor) -> list[int]:
+        channels = len(latent) if self.quantizers[0].shared else 1
+        return [latent.numel() // channels] * channels
+
+    def _in_rows(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the weights of each layer, by operations on rows."""
         if self.layout is None or self.layout.layer_of_row.device != latents[0].device:
             self.layout = Layout([latent.numel() for latent in latents], latents[0].device)
         rows = self.layout.rows([_in_memory_order(latent) for latent in latents])
@@ -123,9 +130,7 @@ class FusedLayers:
             rows = rows / self.layout.spread(self._largest(rows.detach().abs(), self.layout))
         sets, scales = self._sets_and_scales(rows, self.layout)
         found = quantized(rows, sets, scales, self.quantizers[0].method, self.layout)
-        parts = self.layout.layers(found)
-        for quantizer, latent, part in zip(self.quantizers, latents, parts, strict=True):
-            quantizer.prepared = _as_laid_out(part, latent)
+        return self.layout.layers(found)
 
     def forget(self, *_: object) -> None:
         """Let each quantizer compute its weights itself again."""
@@ -139,8 +144,6 @@ class FusedLayers:
             sets = binary_sets(rows)
         else:
             sets = ternary_sets(rows, layout.spread(self._thresholds(rows, layout)))
-        if method.scales == "mean_magnitude" and layout.at_once:
-            return sets, (mean_magnitudes(rows, sets[0] + sets[1], layout),) * 2
         if method.scales == "mean_magnitude":
             layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
             members = layout.layers(sets[0] + sets[1])
@@ -149,9 +152,13 @@ class FusedLayers:
                 for (quantizer, layer), member in zip(layers, members, strict=True)
             ]
             return sets, (torch.stack(means),) * 2
+        return sets, self._scales()
+
+    def _scales(self) -> Pair:
+        """Return W_p and W_n of every layer or channel, one behind the other."""
         scales = [(q.positive_scale, q.negative_scale) for q in self.quantizers]
-        positive, negative = (torch.stack(side) for side in zip(*scales, strict=True))
-        return sets, (positive, negative)
+        positive, negative = (in_a_row(side) for side in zip(*scales, strict=True))
+        return positive, negative
 
     def _largest(self, magnitudes: Tensor, layout: Layout) -> Tensor:
         """Return what latent weights are divided by: each layer's largest [L], 1 for zeros."""
@@ -162,9 +169,8 @@ class FusedLayers:
         """Return the threshold of every layer [L]."""
         first = self.quantizers[0]
         is_held = first.held_threshold is not None
-        rule = first.strategy.name if first.strategy else ""
-        if (layout.at_once or rule in ORDERLESS) and first.strategy and not is_held:
-            return AT_ONCE[first.strategy.name](rows.detach().abs(), first.number, layout)
+        if first.strategy and first.strategy.name == "max_fraction" and not is_held:
+            return layout.maxima(rows.detach().abs()) * first.number
         layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
 

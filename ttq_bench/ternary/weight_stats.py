@@ -1,7 +1,9 @@
 """What the scales and codes of a converted network are at one moment."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -34,32 +36,52 @@ class LayerStatistics:
 
 @torch.no_grad()
 def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
-    """Return the statistics of each converted layer in network order (none: an empty list)."""
+    """Return the statistics of each converted layer in network order (none: an empty list).
+
+    They are read at once, since a GPU stands still each time.
+    """
+    layers = [
+        (name, quantizer_of(layer), latent_of(layer)) for name, layer in quantized_layers(model)
+    ]
+    if not layers:
+        return []
+    found = [_numbers(quantizer, latent) for _, quantizer, latent in layers]
+    numbers = iter(torch.cat(found).tolist())
+    read = [list(islice(numbers, len(part))) for part in found]
     return [
-        _statistics(name, quantizer_of(layer), latent_of(layer))
-        for name, layer in quantized_layers(model)
+        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), part)
+        for (name, quantizer, latent), part in zip(layers, read, strict=True)
     ]
 
 
-def _statistics(name: str, quantizer: Quantizer, latent: Tensor) -> LayerStatistics:
-    normalised, (positive, negative), (positive_scale, negative_scale) = quantizer.parts(latent)
-    count = latent.numel()
-    positives, negatives = int(positive.count_nonzero()), int(negative.count_nonzero())
-    pairs = list(
-        zip(positive_scale.flatten().tolist(), negative_scale.flatten().tolist(), strict=True)
-    )
+def _numbers(quantizer: Quantizer, latent: Tensor) -> Tensor:
+    """Return counts, mean scales, threshold, least scale, all W_p and all W_n [6 + 2N]."""
+    normalised, sets, scales = quantizer.parts(latent)
+    numbers = [
+        *(members.count_nonzero() for members in sets),
+        *(scale.mean() for scale in scales),
+        quantizer.threshold(normalised).mean(),
+        torch.minimum(*scales).min(),  # nan stays
+    ]
+    values = [*numbers, *(scale.flatten() for scale in scales)]
+    return torch.cat([value.reshape(-1).double() for value in values])
+
+
+def _statistics(name: str, feeds: str, count: int, numbers: Sequence[float]) -> LayerStatistics:
+    positives, negatives, positive_scale, negative_scale, threshold, smallest, *scales = numbers
+    pairs = list(zip(scales[: len(scales) // 2], scales[len(scales) // 2 :], strict=True))
     return LayerStatistics(
         layer=name,
         weight_count=count,
-        positive_scale=float(positive_scale.mean()),
-        negative_scale=float(negative_scale.mean()),
+        positive_scale=positive_scale,
+        negative_scale=negative_scale,
         rho=sum(log_ratio(*pair) for pair in pairs) / len(pairs),
         positive_share=positives / count,
         zero_share=(count - positives - negatives) / count,
         negative_share=negatives / count,
-        threshold=float(quantizer.threshold(normalised).mean()),
-        feeds_batch_norm=quantizer.feeds_batch_norm,
-        smallest_scale=float(torch.minimum(positive_scale, negative_scale).min()),  # nan stays
+        threshold=threshold,
+        feeds_batch_norm=feeds,
+        smallest_scale=smallest,
     )
 
 

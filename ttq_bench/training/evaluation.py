@@ -12,6 +12,12 @@ from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.training.bfloat16 import SinglePrecisionConvolutions, needs_detour
 
 TOP = 5
+BATCH, GPU_BATCH = 1000, 5000  # a GPU waits for each operation to be called
+
+
+def batch_size(device: torch.device) -> int:
+    """Return how many images are evaluated at a time."""
+    return GPU_BATCH if device.type == "cuda" else BATCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,12 @@ from torch import Tensor, nn
 
 from ttq_bench.ranks import Ranks
 from ttq_bench.seeding import stream_seed
-from ttq_bench.training.evaluation import Evaluation, evaluate
+from ttq_bench.training.evaluation import Evaluation, batch_size, evaluate
 from ttq_bench.training.micro_batches import AccumulatedStep
 from ttq_bench.training.optimizer import hold_learning_rate_on_host, make_optimizer
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.schedules import learning_rate
 from ttq_bench.training.steps import Draw, EagerStep, MakeBatch, TrainStep, train_step
-
-EVALUATION_BATCH = 1000
 
 
 class Batches(Protocol):
@@ -233,7 +231,7 @@ def _evaluate(
     def watched() -> Iterator[tuple[Tensor, Tensor]]:
         if batches.ranks.count > 1:  # once: the parts of the ranks may differ by a batch
             on_step(steps, steps)
-        for batch in batches.held_out(split, EVALUATION_BATCH):
+        for batch in batches.held_out(split, batch_size(batches.device)):
             if batches.ranks.count == 1:
                 on_step(steps, steps)
             yield batch

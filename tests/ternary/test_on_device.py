@@ -1,0 +1,169 @@
+"""Kernels for a GPU against layer by layer; Triton's interpreter runs them where there is none."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tests.ternary.test_fused import QUANTIZED, STRATEGIES
+from ttq_bench.execution.gauge import GaugeWatch
+from ttq_bench.ternary import fused, on_device
+from ttq_bench.ternary.conversion import (
+    latent_of,
+    quantize_,
+    quantized_layers,
+    quantizer_of,
+    set_epoch_,
+)
+from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.on_device import RULES, Rule, Segments, quantized_on_device
+from ttq_bench.ternary.quantizers import Quantizer
+from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.ternary.thresholds import THRESHOLDS
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+STEPS = 3
+pytest.importorskip("triton", reason="torch brings Triton on Linux x86-64 alone")
+
+
+@pytest.fixture
+def kernels_everywhere(monkeypatch):
+    monkeypatch.setattr(fused, "can_compute", lambda *_: True)
+
+
+def network():
+    """A convolution that feeds batch normalisation, and a layer of more chunks than one."""
+    torch.manual_seed(3)
+    model = nn.Sequential(
+        nn.Conv2d(3, 5, 3), nn.Conv2d(5, 7, 3, bias=False), nn.BatchNorm2d(7), nn.ReLU(),
+        nn.Flatten(), nn.Linear(7 * 16, 40), nn.ReLU(), nn.Linear(40, 10),
+    )  # fmt: skip
+    return model.to(DEVICE, memory_format=torch.channels_last)
+
+
+def train(model):
+    images = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(1)).to(DEVICE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    for step in range(STEPS):
+        set_epoch_(model, step / 2, begins=step == 2)
+        loss = F.cross_entropy(model(images), torch.arange(16, device=DEVICE) % 10)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def assert_same_training(**options):
+    plain = quantize_(network(), **options)
+    together = fuse_(copy.deepcopy(plain))
+
+    found, wanted = train(together), train(plain)
+
+    assert together._forward_pre_hooks
+    for name, parameter in wanted.items():
+        torch.testing.assert_close(found[name], parameter, rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("granularity", ["layer", "channel"])
+@pytest.mark.parametrize("name", QUANTIZED)
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_every_method_trains_as_layer_by_layer(name, granularity):
+    assert_same_training(method=name, granularity=granularity)
+
+
+@pytest.mark.parametrize("normalised", [False, "max"])
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_every_kind_of_strategy_trains_as_layer_by_layer(strategy, normalised):
+    assert_same_training(
+        method="ttq", strategy=STRATEGIES[strategy], normalise_latent=normalised,
+        initial_scales="least_squares",
+    )  # fmt: skip
+
+
+def quantizer(latent, **options):
+    method = METHODS[options.pop("method", "ttq")]
+    return Quantizer(method, options.pop("strategy"), latent, **options).to(DEVICE)
+
+
+def latents(sizes, ties):
+    generator = torch.Generator().manual_seed(5)
+    found = [torch.randn(size, generator=generator) for size in sizes]
+    return [(some * 4).round() / 4 if ties else some for some in found]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("number", [0.0, 0.05, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("normalised", [False, "max"])
+@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+def test_weights_are_those_of_each_layer_alone(name, normalised, number, ties):
+    # As by layer, to the bit: thresholds, codes and weights; means of magnitudes in another order.
+    sizes = (1, 7, 2048, 2049, 3 * 2048 - 5)
+    layers = [layer.to(DEVICE) for layer in [*latents(sizes, ties), torch.zeros(9)]]
+    strategy = DeltaStrategy(name, number)
+    owners = [quantizer(one, strategy=strategy, normalise_latent=normalised) for one in layers]
+    scales = torch.rand(2, len(layers), device=DEVICE) + 0.5
+    segments = Segments([len(layer) for layer in layers], DEVICE)
+
+    found = quantized_on_device(
+        torch.cat(layers), (scales[0], scales[1]), Rule.of(owners), segments
+    )
+
+    for part, layer, owner, pair in zip(
+        torch.split(found, segments.counts), layers, owners, scales.T, strict=True
+    ):
+        owner.positive_scale.data, owner.negative_scale.data = pair
+        if name == "mean_fraction":
+            assert (part != owner(layer)).float().mean() <= 1e-3
+        else:
+            assert torch.equal(part, owner(layer))
+
+
+def test_a_moving_sparsity_is_followed():
+    layers = [torch.arange(1.0, 101, device=DEVICE), torch.arange(1.0, 11, device=DEVICE)]
+    segments = Segments([100, 10], DEVICE)
+    ones = torch.ones(2, device=DEVICE)
+
+    for sparsity in (0.1, 0.5, 0.2, 0.0):
+        strategy = DeltaStrategy("constant_sparsity", sparsity)
+        rule = Rule.of([quantizer(layer, strategy=strategy) for layer in layers])
+        found = quantized_on_device(torch.cat(layers), (ones, ones), rule, segments)
+        zeros = [int((part == 0).sum()) for part in torch.split(found, [100, 10])]
+        assert zeros == [round(100 * sparsity), round(10 * sparsity)]
+
+
+def test_every_rule_has_a_kernel():
+    assert set(RULES) == set(THRESHOLDS)
+
+
+@pytest.mark.parametrize("method", ["ttq", "ttq-as-printed"])
+@pytest.mark.parametrize("granularity", ["layer", "channel"])
+def test_the_gauge_is_watched_as_by_operations(method, granularity, monkeypatch):
+    model = quantize_(network(), method, granularity=granularity)
+    watches = GaugeWatch(model), GaugeWatch(model)
+    for step in range(STEPS):
+        for _, layer in quantized_layers(model):
+            for scale in quantizer_of(layer).parameters():
+                scale.grad = torch.randn_like(scale)
+                scale.data += 0.1 * (step + 1)
+        monkeypatch.setattr("ttq_bench.execution.gauge.kernels_for", lambda _: None)
+        watches[0].after_backward()
+        monkeypatch.setattr("ttq_bench.execution.gauge.kernels_for", lambda _: on_device.kernels())
+        watches[1].after_backward()
+
+    first, second = (watch.buffers() for watch in watches)
+    assert first["sums"].abs().min() > 0
+    torch.testing.assert_close(first["sums"], second["sums"])
+    assert torch.equal(first["before"], second["before"])
+
+
+def test_a_network_on_a_cpu_needs_no_kernels(monkeypatch):
+    monkeypatch.setattr(on_device, "kernels", lambda: pytest.fail("asked for"))
+    model = fuse_(quantize_(network().cpu(), "ttq"))
+
+    model(torch.randn(2, 3, 8, 8))
+
+    assert all(latent_of(layer).device.type == "cpu" for _, layer in quantized_layers(model))

@@ -1,0 +1,205 @@
+"""Triton kernels for the weights of all quantized layers, one after the other in a flat tensor.
+
+Imported on a GPU alone (``on_device.py``). The tensor is cut into segments, each of the weights
+that share a threshold and scales, and these into chunks of at most ``CHUNK``. A program takes one
+chunk or one segment and sums in a fixed order, so that the same input gives the same bits.
+Tables are int32, one row each: a chunk's segment, begin and end; a segment's begin, count of
+weights, first chunk and count of chunks. What is found of a chunk is float32: largest magnitude,
+sum of magnitudes and count of members.
+"""
+
+import triton
+import triton.language as tl
+
+CHUNK = 2048  # ResNet-20's 268,000 weights make 138: as many as an H200 has multiprocessors
+PARTS = 256  # chunks of a segment that are summed at once
+BLOCK = 16384  # weights whose bits are counted at once
+
+
+@triton.jit
+def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: tl.constexpr):
+    """Find what ``found`` holds of each chunk, of magnitudes above the segment's bound if any."""
+    chunk = tl.program_id(0)
+    segment = tl.load(chunks + 3 * chunk)
+    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
+    member = at < tl.load(chunks + 3 * chunk + 2)
+    magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
+    if BOUNDED:
+        member = member & (magnitude > tl.load(bounds + segment))
+    kept = tl.where(member, magnitude, 0.0)
+    tl.store(found + 3 * chunk, tl.max(kept, 0))
+    tl.store(found + 3 * chunk + 1, tl.sum(kept, 0))
+    tl.store(found + 3 * chunk + 2, tl.sum(member.to(tl.float32), 0))
+
+
+@triton.jit
+def settle_segments(
+    latent, found, segments, ranks, fraction, thresholds, divisors, means,
+    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Find each segment's threshold by its rule, its divisor and the mean magnitude of members."""
+    segment = tl.program_id(0)
+    begin = tl.load(segments + 4 * segment)
+    count = tl.load(segments + 4 * segment + 1)
+    first = tl.load(segments + 4 * segment + 2)
+    parts = tl.load(segments + 4 * segment + 3)
+    largest, total, members = 0.0, 0.0, 0.0
+    for start in range(0, parts, PARTS):
+        part = start + tl.arange(0, PARTS)
+        known = part < parts
+        row = found + 3 * (first + part)
+        largest = tl.maximum(largest, tl.max(tl.load(row, mask=known, other=0.0), 0))
+        total += tl.sum(tl.load(row + 1, mask=known, other=0.0), 0)
+        members += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)
+    divisor = 1.0
+    if NORMALISED:
+        divisor = tl.where(largest > 0, largest, 1.0)
+    tl.store(divisors + segment, divisor)
+    tl.store(means + segment, total / tl.maximum(members, 1.0))
+    if RULE == "max_fraction":
+        if NORMALISED:  # what was divided by itself
+            largest = tl.where(largest > 0, 1.0, 0.0)
+        tl.store(thresholds + segment, largest * fraction)
+    if RULE == "mean_fraction":
+        tl.store(thresholds + segment, total / divisor / count * fraction)
+    if RULE == "constant_sparsity":
+        rank = tl.load(ranks + segment)
+        bits = _bits_in_order(latent + begin, count, divisor, rank - 1, NORMALISED, BLOCK)
+        tl.store(thresholds + segment, tl.where(rank > 0, bits.to(tl.float32, bitcast=True), 0.0))
+
+
+@triton.jit
+def _bits_in_order(latent, count, divisor, place, NORMALISED: tl.constexpr, BLOCK: tl.constexpr):
+    """Return the bits of the magnitude at ``place`` in ascending order, from the top: 11, 10, 10.
+
+    Bits of floats that are not negative are in the order of the floats.
+    """
+    prefix = 0
+    for low in tl.static_range(20, -1, -10):
+        counts = tl.zeros([2048], tl.int32)
+        for start in range(0, count, BLOCK):
+            at = start + tl.arange(0, BLOCK)
+            member = at < count
+            magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
+            if NORMALISED:
+                magnitude = tl.div_rn(magnitude, divisor)
+            bits = magnitude.to(tl.int32, bitcast=True)
+            if low < 20:
+                member = member & ((bits >> (low + 10)) == prefix)
+                digit = (bits >> low) & 1023
+            else:
+                digit = bits >> low
+            counts += tl.histogram(digit, 2048, mask=member)
+        reached = tl.cumsum(counts, 0)
+        found = tl.sum((reached <= place).to(tl.int32), 0)
+        place -= tl.sum(tl.where(tl.arange(0, 2048) < found, counts, 0), 0)
+        prefix = prefix * (1024 if low < 20 else 0) + found
+    return prefix
+
+
+@triton.jit
+def quantize_chunks(
+    latent, thresholds, divisors, positive_scales, negative_scales, chunks, weights,
+    BINARY: tl.constexpr, NORMALISED: tl.constexpr, CHUNK: tl.constexpr,
+):  # fmt: skip
+    """Write +W_p, 0 or -W_n for each latent weight (Eq. 6); without zeros where ``BINARY``."""
+    chunk = tl.program_id(0)
+    segment = tl.load(chunks + 3 * chunk)
+    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
+    inside = at < tl.load(chunks + 3 * chunk + 2)
+    value = tl.load(latent + at, mask=inside, other=0.0)
+    if NORMALISED:
+        value = tl.div_rn(value, tl.load(divisors + segment))
+    positive, negative = _sets(value, thresholds + segment, BINARY)
+    weight = tl.where(negative, -tl.load(negative_scales + segment), 0.0)
+    weight = tl.where(positive, tl.load(positive_scales + segment), weight)
+    tl.store(weights + at, weight, mask=inside)
+
+
+@triton.jit
+def _sets(value, threshold, BINARY: tl.constexpr):
+    if BINARY:
+        positive = value >= 0
+        negative = value < 0
+    else:
+        bound = tl.load(threshold)
+        positive = value > bound
+        negative = value < -bound
+    return positive, negative
+
+
+@triton.jit
+def differentiate_chunks(
+    gradient, latent, thresholds, divisors, positive_scales, negative_scales, chunks, segments,
+    latent_gradient, sums,
+    RULE: tl.constexpr, BINARY: tl.constexpr, NORMALISED: tl.constexpr, CHUNK: tl.constexpr,
+):  # fmt: skip
+    """Write the gradient of latent weights, and each chunk's sums and counts over both sets."""
+    chunk = tl.program_id(0)
+    segment = tl.load(chunks + 3 * chunk)
+    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
+    inside = at < tl.load(chunks + 3 * chunk + 2)
+    value = tl.load(latent + at, mask=inside, other=0.0)
+    if NORMALISED:
+        value = tl.div_rn(value, tl.load(divisors + segment))
+    positive, negative = _sets(value, thresholds + segment, BINARY)
+    positive, negative = positive & inside, negative & inside
+    incoming = tl.load(gradient + at, mask=inside, other=0.0)
+    outgoing = incoming
+    if RULE == "scaled":
+        outgoing = tl.where(negative, incoming * tl.load(negative_scales + segment), outgoing)
+        outgoing = tl.where(positive, incoming * tl.load(positive_scales + segment), outgoing)
+    if RULE == "clipped_sign":
+        near = tl.where(tl.abs(value) <= 1, tl.load(positive_scales + segment), 0.0)
+        outgoing = incoming * (near + 1.0 / tl.load(segments + 4 * segment + 1))
+    if NORMALISED:
+        outgoing = tl.div_rn(outgoing, tl.load(divisors + segment))
+    tl.store(latent_gradient + at, outgoing, mask=inside)
+    tl.store(sums + 4 * chunk, tl.sum(tl.where(positive, incoming, 0.0), 0))
+    tl.store(sums + 4 * chunk + 1, tl.sum(tl.where(negative, incoming, 0.0), 0))
+    tl.store(sums + 4 * chunk + 2, tl.sum(positive.to(tl.float32), 0))
+    tl.store(sums + 4 * chunk + 3, tl.sum(negative.to(tl.float32), 0))
+
+
+@triton.jit
+def gather_segments(sums, segments, gradients, sign, MEAN: tl.constexpr, PARTS: tl.constexpr):
+    """Write the gradients of W_p and, ``sign`` times its sum, of W_n [2, segments] (Eq. 7)."""
+    segment = tl.program_id(0)
+    first = tl.load(segments + 4 * segment + 2)
+    parts = tl.load(segments + 4 * segment + 3)
+    for side in tl.static_range(2):
+        total, count = 0.0, 0.0
+        for start in range(0, parts, PARTS):
+            part = start + tl.arange(0, PARTS)
+            known = part < parts
+            row = sums + 4 * (first + part) + side
+            total += tl.sum(tl.load(row, mask=known, other=0.0), 0)
+            count += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)
+        if MEAN:
+            total = total / tl.maximum(count, 1.0)
+        if side == 1:
+            total = total * sign
+        tl.store(gradients + side * tl.num_programs(0) + segment, total)
+
+
+@triton.jit
+def watch_pairs(values, gradients, before, sums, pairs, BLOCK: tl.constexpr):
+    """Add to ``sums`` [3, N] what ``GaugeWatch`` says of scales [2, N]; keep them as ``before``."""
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = at < pairs
+    positive = tl.load(values + at, mask=inside)
+    negative = tl.load(values + pairs + at, mask=inside)
+    first = positive * tl.load(gradients + at, mask=inside)
+    second = negative * tl.load(gradients + pairs + at, mask=inside)
+    moved_first = positive - tl.load(before + at, mask=inside)
+    moved_second = negative - tl.load(before + pairs + at, mask=inside)
+    length = moved_first * moved_first + moved_second * moved_second
+    row = sums + at
+    tl.store(row, tl.load(row, mask=inside) + tl.abs(first + second), mask=inside)
+    row += pairs
+    size = tl.abs(first) + tl.abs(second)
+    tl.store(row, tl.load(row, mask=inside) + size, mask=inside)
+    row += pairs
+    tl.store(row, tl.load(row, mask=inside) + length, mask=inside)
+    tl.store(before + at, positive, mask=inside)
+    tl.store(before + pairs + at, negative, mask=inside)

@@ -1,0 +1,215 @@
+"""The weights of all quantized layers on a GPU: eight kernels a step instead of some forty.
+
+A small network's step waits for kernels to begin, not for their arithmetic. What is computed is the
+same as layer by layer: thresholds by largest and k-th magnitudes and codes to the bit, sums in
+another order (tests/ternary/test_on_device.py). Needs Triton, which torch brings on Linux.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttq_bench.ternary.methods import Method
+from ttq_bench.ternary.quantizers import Quantizer
+
+RULES = ("max_fraction", "mean_fraction", "constant_sparsity")  # delta strategies with kernels
+
+
+@cache
+def kernels() -> ModuleType | None:
+    """Return the module of kernels, or None, with a warning, where Triton does not work."""
+    try:
+        from ttq_bench.ternary import kernels as found
+
+        if torch.cuda.is_available():  # the first launch needs a C compiler, and a GPU it knows
+            pair = torch.ones(4, 3, device="cuda")
+            launch(found.watch_pairs, 1, pair[0], pair[1], pair[2], pair[3], 1, BLOCK=16)
+    except Exception as error:  # Triton has no class of its own for what keeps it from working
+        told = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        warnings.warn(
+            f"ternary weights are computed without Triton's kernels: {told}", stacklevel=2
+        )
+        return None
+    return found
+
+
+def launch(kernel: Any, programs: int, *tensors: object, **constants: object) -> None:
+    """Run so many programs of a kernel; products and sums round one by one, as torch's do."""
+    kernel[(programs,)](*tensors, enable_fp_fusion=False, **constants)
+
+
+def kernels_for(tensor: Tensor) -> ModuleType | None:
+    """Return the module of kernels where they can take this tensor."""
+    return kernels() if tensor.is_cuda and tensor.dtype == torch.float32 else None
+
+
+def _kernels() -> ModuleType:
+    module = kernels()
+    assert module is not None  # asked before
+    return module
+
+
+def can_compute(latents: Sequence[Tensor], quantizers: Sequence[Quantizer]) -> bool:
+    """Return whether kernels make these layers' weights: on a GPU, single precision, known rule."""
+    first = quantizers[0]
+    is_known = first.strategy is None or first.strategy.name in RULES
+    is_known = is_known or first.held_threshold is not None
+    return is_known and all(kernels_for(latent) is not None for latent in latents)
+
+
+class Segments:
+    """Tables of the weights that share a threshold and scales: a layer's, or an output channel's.
+
+    ``counts`` says how many weights each has; they lie one behind the other.
+    """
+
+    def __init__(self, counts: Sequence[int], device: torch.device) -> None:
+        self.counts = tuple(counts)
+        number = torch.tensor(counts)
+        begins = number.cumsum(0) - number
+        chunk = _kernels().CHUNK
+        parts = (number + chunk - 1) // chunk
+        firsts = parts.cumsum(0) - parts
+        segment = torch.repeat_interleave(torch.arange(len(counts)), parts)
+        begin = begins[segment] + (torch.arange(len(segment)) - firsts[segment]) * chunk
+        end = torch.minimum(begin + chunk, (begins + number)[segment])
+        self.chunks = torch.stack([segment, begin, end], 1).int().to(device)
+        self.table = torch.stack([begins, number, firsts, parts], 1).int().to(device)
+        self.ranks = torch.zeros(len(counts), dtype=torch.int32, device=device)
+        self.ranks_for: float | None = None
+
+    def set_ranks(self, sparsity: float) -> None:
+        """Let each segment's threshold have ``round(sparsity * n)`` magnitudes at or below it."""
+        if self.ranks_for != sparsity:
+            ranks = [round(sparsity * count) for count in self.counts]
+            self.ranks.copy_(torch.tensor(ranks, dtype=torch.int32))
+            self.ranks_for = sparsity
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How weights are made of latent weights: ``Quantizer``'s settings, and a held threshold [S].
+
+    ``name`` is that of the delta strategy, with its ``number``; empty where there is none, or it is
+    held.
+    """
+
+    method: Method
+    name: str
+    number: float
+    is_normalised: bool
+    held: Tensor | None
+
+    @classmethod
+    def of(cls, quantizers: Sequence[Quantizer]) -> "Rule":
+        """Return the rule that all of these follow."""
+        first = quantizers[0]
+        held = None
+        if first.held_threshold is not None:
+            held = in_a_row([q.held_threshold for q in quantizers if q.held_threshold is not None])
+        has_rule = first.strategy is not None and held is None
+        name = first.strategy.name if first.strategy and has_rule else ""
+        return cls(first.method, name, float(first.number), first.normalise_latent == "max", held)
+
+
+def in_a_row(values: Sequence[Tensor]) -> Tensor:
+    """Return scalars, or one number an output channel of each layer, one behind the other [S].
+
+    One a layer is the common case, and reshaping each of its scalars would take 0.1 ms on a CPU.
+    """
+    if all(value.ndim == 0 for value in values):
+        return torch.stack(list(values))
+    return torch.cat([value.reshape(-1) for value in values])
+
+
+def quantized_on_device(
+    latent: Tensor, scales: tuple[Tensor, Tensor] | None, rule: Rule, segments: Segments
+) -> Tensor:
+    """Return the weights of flat latent weights [n] in single precision (Eqs. 6 to 8).
+
+    ``scales`` are W_p and W_n [S]; None where they are mean magnitudes, and have no gradient.
+    """
+    weights: Tensor = _OnDevice.apply(latent, *(scales or (None, None)), rule, segments)
+    return weights
+
+
+class _OnDevice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, latent: Tensor, *rest: Any) -> Tensor:
+        positive_scales, negative_scales, rule, segments = rest
+        ctx.rule, ctx.segments = rule, segments
+        thresholds, divisors, means = _settled(latent, rule, segments)
+        if positive_scales is None:
+            positive_scales = negative_scales = means
+        ctx.save_for_backward(latent, thresholds, divisors, positive_scales, negative_scales)
+        weights = torch.empty_like(latent)
+        module = _kernels()
+        launch(module.quantize_chunks, len(segments.chunks),
+            latent, thresholds, divisors, positive_scales, negative_scales, segments.chunks,
+            weights, BINARY=rule.method.levels == "two", NORMALISED=rule.is_normalised,
+            CHUNK=module.CHUNK,
+        )  # fmt: skip
+        return weights
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        segments, method = ctx.segments, ctx.rule.method
+        module, chunks = _kernels(), len(segments.chunks)
+        latent, thresholds, divisors, positive_scales, negative_scales = ctx.saved_tensors
+        found, sums = torch.empty_like(latent), latent.new_empty(chunks, 4)
+        launch(module.differentiate_chunks, chunks,
+            gradient.contiguous(), latent, thresholds, divisors, positive_scales, negative_scales,
+            segments.chunks, segments.table, found, sums, RULE=method.latent_gradient,
+            BINARY=method.levels == "two", NORMALISED=ctx.rule.is_normalised, CHUNK=module.CHUNK,
+        )  # fmt: skip
+        if not ctx.needs_input_grad[1]:
+            return found, None, None, None, None
+        # Eq. 7 prints a plus for W_n; the chain rule gives a minus (gradients.py).
+        of_scales = latent.new_empty(2, len(segments.counts))
+        launch(module.gather_segments, len(segments.counts),
+            sums, segments.table, of_scales, 1.0 if method.scale_gradient == "as_printed" else -1.0,
+            MEAN=method.scale_gradient == "mean", PARTS=module.PARTS,
+        )  # fmt: skip
+        return found, of_scales[0], of_scales[1], None, None
+
+
+def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
+    """Return each segment's threshold, what latent weights are divided by, and its scale [S]."""
+    if rule.name == "constant_sparsity":
+        segments.set_ranks(rule.number)
+    is_ternary, by_mean = rule.method.levels == "three", rule.method.scales == "mean_magnitude"
+    found = _settle(latent, None, rule.name, rule, segments)
+    thresholds = found[0] if rule.held is None else rule.held
+    if is_ternary and by_mean:  # of those beyond the threshold
+        return thresholds, found[1], _settle(latent, thresholds, "", rule, segments)[2]
+    return thresholds, found[1], found[2]
+
+
+def _settle(
+    latent: Tensor, bounds: Tensor | None, name: str, rule: Rule, segments: Segments
+) -> Tensor:
+    """Return thresholds, divisors and means over magnitudes beyond the bounds [3, S]."""
+    module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
+    parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
+    launch(
+        module.measure_chunks,
+        chunks,
+        latent,
+        bounds,
+        segments.chunks,
+        parts,
+        BOUNDED=bounds is not None,
+        CHUNK=module.CHUNK,
+    )
+    launch(module.settle_segments, number,
+        latent, parts, segments.table, segments.ranks, rule.number, found[0], found[1], found[2],
+        RULE=name, NORMALISED=rule.is_normalised, PARTS=module.PARTS, BLOCK=module.BLOCK,
+        num_warps=16 if name == "constant_sparsity" else 4,
+    )  # fmt: skip
+    return found
