@@ -13,7 +13,7 @@ import triton.language as tl
 
 CHUNK = 2048  # ResNet-20's 268,000 weights make 138: as many as an H200 has multiprocessors
 PARTS = 256  # chunks of a segment that are summed at once
-BLOCK = 16384  # weights whose bits are counted at once
+DIGITS = 2048  # values of the widest digit of a float's bits: see count_digits
 
 
 @triton.jit
@@ -33,13 +33,53 @@ def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: 
 
 
 @triton.jit
+def count_digits(
+    latent, ranks, chunks, counts, states, number, PASS: tl.constexpr, CHUNK: tl.constexpr
+):
+    """Count, by their next digit, the magnitudes of each segment that may be its k-th.
+
+    Bits of floats that are not negative are in the order of the floats. They are three digits, of
+    11, 10 and 10 bits; in each pass those that have the digits found so far are counted by the
+    next, in ``counts`` [3, segments, 2048]. ``states`` [3, segments, 2] hold what is known in a
+    pass: these digits, and the place looked for among the magnitudes that have them.
+    """
+    chunk = tl.program_id(0)
+    segment = tl.load(chunks + 3 * chunk)
+    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
+    member = at < tl.load(chunks + 3 * chunk + 2)
+    bits = tl.abs(tl.load(latent + at, mask=member, other=0.0)).to(tl.int32, bitcast=True)
+    digit = bits >> 20
+    if PASS > 0:
+        known, place = _known_before(ranks, counts, states, segment, number, PASS)
+        state = states + 2 * (PASS * number + segment)  # chunks of a segment write the same
+        tl.store(state, known)
+        tl.store(state + 1, place)
+        member = member & ((bits >> (30 - 10 * PASS)) == known)
+        digit = (bits >> (20 - 10 * PASS)) & 1023
+    row = counts + (PASS * number + segment) * 2048
+    tl.atomic_add(row + digit, 1, mask=member, sem="relaxed")
+
+
+@triton.jit
+def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr):
+    """Return what is known in a pass after the first: digits, and the place among their bearers."""
+    known, place = 0, tl.load(ranks + segment) - 1
+    if PASS > 1:
+        state = states + 2 * ((PASS - 1) * number + segment)
+        known, place = tl.load(state), tl.load(state + 1)
+    digits = tl.arange(0, 2048)
+    counted = tl.load(counts + ((PASS - 1) * number + segment) * 2048 + digits)
+    digit = tl.sum((tl.cumsum(counted, 0) <= place).to(tl.int32), 0)
+    return known * 1024 + digit, place - tl.sum(tl.where(digits < digit, counted, 0), 0)
+
+
+@triton.jit
 def settle_segments(
-    latent, found, segments, ranks, fraction, thresholds, divisors, means,
-    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr, BLOCK: tl.constexpr,
+    found, segments, ranks, counts, states, fraction, thresholds, divisors, means,
+    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
     """Find each segment's threshold by its rule, its divisor and the mean magnitude of members."""
     segment = tl.program_id(0)
-    begin = tl.load(segments + 4 * segment)
     count = tl.load(segments + 4 * segment + 1)
     first = tl.load(segments + 4 * segment + 2)
     parts = tl.load(segments + 4 * segment + 3)
@@ -63,38 +103,12 @@ def settle_segments(
     if RULE == "mean_fraction":
         tl.store(thresholds + segment, total / divisor / count * fraction)
     if RULE == "constant_sparsity":
-        rank = tl.load(ranks + segment)
-        bits = _bits_in_order(latent + begin, count, divisor, rank - 1, NORMALISED, BLOCK)
-        tl.store(thresholds + segment, tl.where(rank > 0, bits.to(tl.float32, bitcast=True), 0.0))
-
-
-@triton.jit
-def _bits_in_order(latent, count, divisor, place, NORMALISED: tl.constexpr, BLOCK: tl.constexpr):
-    """Return the bits of the magnitude at ``place`` in ascending order, from the top: 11, 10, 10.
-
-    Bits of floats that are not negative are in the order of the floats.
-    """
-    prefix = 0
-    for low in tl.static_range(20, -1, -10):
-        counts = tl.zeros([2048], tl.int32)
-        for start in range(0, count, BLOCK):
-            at = start + tl.arange(0, BLOCK)
-            member = at < count
-            magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
-            if NORMALISED:
-                magnitude = tl.div_rn(magnitude, divisor)
-            bits = magnitude.to(tl.int32, bitcast=True)
-            if low < 20:
-                member = member & ((bits >> (low + 10)) == prefix)
-                digit = (bits >> low) & 1023
-            else:
-                digit = bits >> low
-            counts += tl.histogram(digit, 2048, mask=member)
-        reached = tl.cumsum(counts, 0)
-        found = tl.sum((reached <= place).to(tl.int32), 0)
-        place -= tl.sum(tl.where(tl.arange(0, 2048) < found, counts, 0), 0)
-        prefix = prefix * (1024 if low < 20 else 0) + found
-    return prefix
+        number = tl.num_programs(0)
+        bits = _known_before(ranks, counts, states, segment, number, 3)[0]
+        magnitude = bits.to(tl.float32, bitcast=True)
+        if NORMALISED:  # quotients by one number are in the order of what was divided
+            magnitude = tl.div_rn(magnitude, divisor)
+        tl.store(thresholds + segment, tl.where(tl.load(ranks + segment) > 0, magnitude, 0.0))
 
 
 @triton.jit

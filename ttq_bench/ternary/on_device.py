@@ -91,6 +91,18 @@ class Segments:
             self.ranks.copy_(torch.tensor(ranks, dtype=torch.int32))
             self.ranks_for = sparsity
 
+    def count_digits(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many magnitudes have each digit of the k-th one's bits, and the digits."""
+        number, module = len(self.counts), _kernels()
+        counts = latent.new_zeros(3, number, module.DIGITS, dtype=torch.int32)
+        states = latent.new_empty(3, number, 2, dtype=torch.int32)
+        for digit in range(3):
+            launch(
+                module.count_digits, len(self.chunks), latent, self.ranks, self.chunks, counts,
+                states, number, PASS=digit, CHUNK=module.CHUNK,
+            )  # fmt: skip
+        return counts, states
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -181,8 +193,6 @@ class _OnDevice(torch.autograd.Function):
 
 def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
     """Return each segment's threshold, what latent weights are divided by, and its scale [S]."""
-    if rule.name == "constant_sparsity":
-        segments.set_ranks(rule.number)
     is_ternary, by_mean = rule.method.levels == "three", rule.method.scales == "mean_magnitude"
     found = _settle(latent, None, rule.name, rule, segments)
     thresholds = found[0] if rule.held is None else rule.held
@@ -207,9 +217,13 @@ def _settle(
         BOUNDED=bounds is not None,
         CHUNK=module.CHUNK,
     )
-    launch(module.settle_segments, number,
-        latent, parts, segments.table, segments.ranks, rule.number, found[0], found[1], found[2],
-        RULE=name, NORMALISED=rule.is_normalised, PARTS=module.PARTS, BLOCK=module.BLOCK,
-        num_warps=16 if name == "constant_sparsity" else 4,
+    counts, states = None, None
+    if name == "constant_sparsity":
+        segments.set_ranks(rule.number)
+        counts, states = segments.count_digits(latent)
+    launch(
+        module.settle_segments, number, parts, segments.table, segments.ranks, counts, states,
+        rule.number, found[0], found[1], found[2], RULE=name, NORMALISED=rule.is_normalised,
+        PARTS=module.PARTS,
     )  # fmt: skip
     return found
