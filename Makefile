@@ -19,7 +19,7 @@ ARGS ?=
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSettings: PROFILE=auto|paper|quick (reproduce-mnist has none; reproduce-cifar and plan'
-	@printf ' also quick5|methods|released|modern)\n'
+	@printf ' also quick5|methods|released|modern|modern-methods)\n'
 	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' '$(DATA_DIR)' '$(RESULTS)'
 	@printf '          submit: SUITE=suites/cifar.yaml ADDRESS=http://head:8265 RESULTS=/shared/results\n'
 

@@ -74,3 +74,15 @@ def test_nothing_moved_is_said():
         "None of 1 figures moved since 2026-01-01 (commit abc)."
     ]
     assert shown(row(low="", high="", unit="%", value="42.34")) == "42.3 %"
+
+
+def test_each_goal_is_shown_by_its_own_last_run():
+    peak = {"goal": "P3", "low": "", "high": "", "unit": "%"}
+    rows = [row("share", "50", **peak), row("no longer measured"), row(run=LATER, value="1.05")]
+
+    text = page(rows, {})
+
+    assert "- P2: run of 2026-01-02, commit abc" in text
+    assert "- P3: run of 2026-01-01, commit abc" in text
+    assert "| P3 | share | 50.0 % |" in text
+    assert "no longer measured" not in text

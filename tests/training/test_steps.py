@@ -54,6 +54,12 @@ def nothing(*_):
     """Observe nothing."""
 
 
+@pytest.fixture(autouse=True)
+def deterministic(monkeypatch):
+    """Let a graph and its operations round alike: one that rounds otherwise flips a code."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+
+
 def trained(model, recipe, *, graphed, observe=nothing, move=nothing):
     """Return the losses of some steps at falling rates, the step, and the weights."""
     batches = images_on(CUDA)

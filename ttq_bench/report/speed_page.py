@@ -18,7 +18,12 @@ COLUMNS = (
     "n", "unit", "bound", "verdict",
 )  # fmt: skip
 Row = dict[str, str]
-DIGITS = {"x": 3, "s": 2, "h": 2, "MB": 0}
+DIGITS = {"x": 3, "s": 2, "h": 2, "MB": 0, "ms": 2}
+MEANT = {  # what figures of a goal do not say
+    "P9": "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights,"
+    " so two bits a weight save bytes, and no time on a CPU. Deviations are those of an untrained"
+    " network on random images, which calibrated int8 too; accuracy is not measured.",
+}
 MOVED = 0.1  # of a figure without an interval, or one that is no ratio
 
 
@@ -50,7 +55,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-    """Return the page: the last run of each machine and setting, the newest first.
+    """Return the page: of each machine and setting the last run of each goal, the newest first.
 
     ``rooflines`` are figures by machine; ``notes`` belong to the newest run.
     """
@@ -70,11 +75,12 @@ def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str]
 
 def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> list[str]:
     first = run[0]
-    lines = [
-        f"## {first['machine']}",
-        "",
-        f"{first['setting']}, torch {first['torch']}, commit {first['commit']}, run of"
-        f" {first['run']}.",
+    lines = [f"## {first['machine']}", "", f"{first['setting']}, torch {first['torch']}.", ""]
+    for when in sorted({row["run"] for row in run}, reverse=True):
+        part = [row for row in run if row["run"] == when]
+        goals = ", ".join(dict.fromkeys(row["goal"] for row in part))
+        lines += [f"- {goals}: run of {when}, commit {part[0]['commit']}"]
+    lines += [
         "",
         *table(
             ("goal", "what", "measured", "n", "bound", "verdict"),
@@ -85,41 +91,46 @@ def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> li
             ],
         ),
     ]  # fmt: skip
-    if notes:
-        lines += [*(f"- {note}" for note in notes), ""]
+    told = [MEANT[goal] for goal in dict.fromkeys(row["goal"] for row in run) if goal in MEANT]
+    if told or notes:
+        lines += [*(f"- {note}" for note in (*told, *notes)), ""]
     return lines + ([f"![Roofline]({figure})", ""] if figure else [])
 
 
 def _last_runs(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows of the last run of each machine and setting, the newest first."""
+    """Return the rows of each goal's last run on each machine and setting, the newest first."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["machine"], row["setting"]), []).append(row)
-    runs = [_last_run(group) for group in groups.values()]
-    return sorted(runs, key=lambda run: run[0]["run"], reverse=True)
+    runs = [_last_of_goals(group) for group in groups.values()]
+    return sorted(runs, key=lambda run: max(row["run"] for row in run), reverse=True)
 
 
 def compared(rows: Sequence[Row], last: Sequence[Row] | None = None) -> list[str]:
-    """Return what moved to the ``last`` run (the newest) from the one before, as Markdown lines.
+    """Return what moved to each ``last`` figure (the newest) from its run before, as Markdown.
 
     Runs are compared on the same machine, setting and torch. A ratio moved when the intervals of
-    both runs share no value, another figure when it changed by more than a tenth. Empty where there
-    is no such run.
+    both runs share no value, another figure when it changed by more than a tenth. Empty where no
+    figure was measured before.
     """
-    last = last or _last_run(rows)
-    before = [
-        row for row in rows
-        if row["run"] < last[0]["run"]
-        and all(row[name] == last[0][name] for name in ("machine", "setting", "torch"))
-    ]  # fmt: skip
-    if not before:
-        return []
-    earlier = {row["quantity"]: row for row in _last_run(before)}
-    pairs = [(earlier[row["quantity"]], row) for row in last if row["quantity"] in earlier]
+    last = last or _last_runs(rows)[0]
+    pairs = [(then, now) for now in last if (then := _before(rows, now))]
     moved = [f"- {now['quantity']}: {shown(then)} → {shown(now)}" for then, now in pairs
              if _moved(then, now)]  # fmt: skip
-    when = f"{before[-1]['run']} (commit {before[-1]['commit']})"
-    return moved or [f"None of {len(pairs)} figures moved since {when}."]
+    if moved or not pairs:
+        return moved
+    then = max((then for then, _ in pairs), key=lambda row: row["run"])
+    return [f"None of {len(pairs)} figures moved since {then['run']} (commit {then['commit']})."]
+
+
+def _before(rows: Sequence[Row], now: Row) -> Row | None:
+    """Return the same figure of the run before, if there is one."""
+    alike = ("machine", "setting", "torch", "quantity")
+    earlier = [
+        row for row in rows
+        if row["run"] < now["run"] and all(row[name] == now[name] for name in alike)
+    ]  # fmt: skip
+    return max(earlier, key=lambda row: row["run"], default=None)
 
 
 def shown(row: Row) -> str:
@@ -146,6 +157,10 @@ def _numbers(row: Row) -> tuple[float, float | None, float | None]:
     return value, low, high
 
 
-def _last_run(rows: Sequence[Row]) -> list[Row]:
-    newest = max(row["run"] for row in rows)
-    return [row for row in rows if row["run"] == newest]
+def _last_of_goals(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the last run of each goal, goals in the order of their numbers."""
+    newest: dict[str, str] = {}
+    for row in rows:
+        newest[row["goal"]] = max(row["run"], newest.get(row["goal"], ""))
+    kept = [row for row in rows if row["run"] == newest[row["goal"]]]
+    return sorted(kept, key=lambda row: (len(row["goal"]), row["goal"]))

@@ -29,16 +29,10 @@ SMALLER = Bound("at least", 15.5)
 CLASSES = 10
 INFERENCES = {1: 5, 100: 1}  # a turn's, by batch size: what ran before is still warm for a while
 DENSE, PACKED = "dense torch fp32", "unpacked torch fp32"
-LEFT_OUT = (
-    "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights, so two"
-    " bits a weight save bytes, and no time on a CPU",
-    "P9: deviations are those of an untrained network on random images, which calibrated int8 too;"
-    " accuracy is not measured",
-)
 
 
 def measure(work: Work, seconds: float) -> tuple[list[Figure], list[str]]:
-    """Return the figures, and in sentences what they leave out: all of it on one core."""
+    """Return the figures, and in sentences what could not be measured: all of it on one core."""
     work = replace(work, device=torch.device("cpu"))
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         model, images = _ternary(work), _images(work)
@@ -48,12 +42,9 @@ def measure(work: Work, seconds: float) -> tuple[list[Figure], list[str]]:
         others, missing = other_runtimes(dense, images, Path(folder))
         runtimes: dict[str, Runtime] = {DENSE: dense, PACKED: packed, **others}
         figures += [_deviation(name, others[name], dense, images) for name in others]
-        notes = [*LEFT_OUT, *(f"P9: {sentence}" for sentence in missing)]
         for batch_size in INFERENCES:
-            ratios, sentence = _inference(runtimes, images[:batch_size], seconds / 5)
-            figures += ratios
-            notes.append(sentence)
-    return figures, notes
+            figures += _inference(runtimes, images[:batch_size], seconds / 5)
+    return figures, [f"P9: {sentence}" for sentence in missing]
 
 
 def _ternary(work: Work) -> nn.Module:
@@ -119,10 +110,8 @@ def _deviation(name: str, runtime: Runtime, dense: Runtime, images: Tensor) -> F
 
 
 @torch.inference_mode()
-def _inference(
-    runtimes: Mapping[str, Runtime], images: Tensor, seconds: float
-) -> tuple[list[Figure], str]:
-    """Return each way's time over that of dense torch, and the medians as a sentence."""
+def _inference(runtimes: Mapping[str, Runtime], images: Tensor, seconds: float) -> list[Figure]:
+    """Return each way's time over that of dense torch, and the medians."""
     batch_size = len(images)
     repeats = INFERENCES[batch_size]
 
@@ -132,11 +121,13 @@ def _inference(
 
     tasks = {name: partial(repeated, runtime) for name, runtime in runtimes.items()}
     times = take_turns(tasks, seconds=seconds, device=images.device)
-    what = f"inference on one core, batch {batch_size}: {{}} over {DENSE}"
-    figures = [
-        ratio_figure("P9", what.format(name), times.ratio(name, DENSE))
+    what = f"inference on one core, batch {batch_size}: {{}}"
+    ratios = [
+        ratio_figure("P9", what.format(f"{name} over {DENSE}"), times.ratio(name, DENSE))
         for name in tasks
         if name != DENSE
     ]
-    medians = [f"{name} {1e3 * times.median(name) / repeats:.2f}" for name in tasks]
-    return figures, f"P9: one core, batch {batch_size}, medians in ms: {', '.join(medians)}"
+    medians = [
+        Figure("P9", what.format(name), 1e3 * times.median(name) / repeats, "ms") for name in tasks
+    ]
+    return ratios + medians
