@@ -124,8 +124,9 @@ def test_what_is_no_time_span_is_refused_before_anything_is_done(
             main(["run", str(suite), "--results", str(tmp_path / "results"), *words])
         told = capsys.readouterr()
         assert (ended.value.code, told.out) == (2, "")
-        assert told.err.endswith(
-            f"argument {option}: {given!r} is no time span; write for example 90s, 30m or 2h\n"
+        assert told.err == (
+            f"ttq-bench: argument {option}: {given!r} is no time span above zero; write for example"
+            " 90s, 30m or 2h; ttq-bench run --help tells what can be given\n"
         )
     assert not (tmp_path / "results").exists()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.text import duration, one_line, printable, seconds_in, without_credentials
+from ttq_bench.text import counted, duration, one_line, printable, seconds_in, without_credentials
 
 
 @pytest.mark.parametrize(
@@ -13,11 +13,17 @@ from ttq_bench.text import duration, one_line, printable, seconds_in, without_cr
     [
         (0, "0 s"), (44.6, "45 s"), (89, "89 s"), (90, "2 min"), (720, "12 min"),
         (7_140, "119 min"), (7_190, "2 h 00 min"),
-        (11_100, "3 h 05 min"), (360_000, "100 h 00 min"),
+        (11_100, "3 h 05 min"), (359_940, "99 h 59 min"), (360_000, "4.2 days"),
+        (96_706_820, "1,119 days"),
     ],
 )  # fmt: skip
 def test_durations_are_said_as_people_say_them(seconds, said):
     assert duration(seconds) == said
+
+
+def test_one_is_singular():
+    found = [counted(number, "trial") for number in (0, 1, 1200)]
+    assert found == ["0 trials", "1 trial", "1,200 trials"]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,9 @@ def test_time_spans_are_read(text, seconds):
     "text", ["", "s", "0", "-3m", "nan", "inf", "1e999h", "2d", "1h30m", "two hours"]
 )
 def test_what_is_no_time_span_is_refused_with_examples(text):
-    with pytest.raises(TtqBenchError, match="is no time span; write for example 90s, 30m or 2h"):
+    with pytest.raises(
+        TtqBenchError, match="no time span above zero; write for example 90s, 30m or 2h"
+    ):
         seconds_in(text)
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from ttq_bench import __version__
 from ttq_bench.commands.options import (
@@ -23,7 +23,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import printable, without_credentials
 
 EXIT_IO = 74  # as in sysexits.h
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,9 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def make_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without all the options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and where the options are told, and end with 2."""
+        self.exit(2, f"ttq-bench: {message}; {self.prog} --help tells what can be given\n")
+
+
+def make_parser() -> Parser:
     """Return the parser with all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ttq-bench",
         description="Reproduce 'Trained Ternary Quantization' and judge its claims.",
         epilog="Exit codes: 0 done; 2 bad input, or a results folder that cannot be written; 3 some"

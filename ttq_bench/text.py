@@ -49,13 +49,21 @@ def _escaped_in(line: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time span as people say it: ``45 s``, ``12 min``, ``3 h 05 min``."""
+    """Return a time span as people say it: ``45 s``, ``12 min``, ``3 h 05 min``, ``5.2 days``."""
     if seconds < 90:  # noqa: PLR2004
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     if minutes < 120:  # noqa: PLR2004
         return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 100 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    days = minutes / (24 * 60)
+    return f"{days:.1f} days" if days < 100 else f"{days:,.0f} days"  # noqa: PLR2004
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 trial`` or ``12 trials``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def seconds_in(text: str) -> float:
@@ -67,5 +75,7 @@ def seconds_in(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < float("inf"):
-        raise TtqBenchError(f"{text!r} is no time span; write for example 90s, 30m or 2h")
+        raise TtqBenchError(
+            f"{text!r} is no time span above zero; write for example 90s, 30m or 2h"
+        )
     return seconds

@@ -66,7 +66,7 @@ def test_a_suite_leaves_its_records_and_says_that_it_succeeded(cluster, cache, t
 def test_the_exit_code_is_the_one_of_the_run(cluster, tmp_path):
     said = submit(cluster, write_suite(tmp_path), tmp_path / "results", "--time-limit", "1s")
     assert said.finish() == 4, said.text()
-    assert said.heard("stopped (time limit); 3 trials are not finished")
+    assert said.heard("stopped (time limit); not finished: 3 trials")
 
 
 def test_a_job_outlives_ctrl_c_which_says_how_to_end_it(cluster, cache, tmp_path):

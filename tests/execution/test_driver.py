@@ -88,7 +88,7 @@ def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number,
     stopped.process.send_signal(number)
     output, _ = stopped.process.communicate(timeout=60)
     assert stopped.process.returncode == 128 + number, output
-    assert f"stopped ({number.name}); 1 trials are not finished; run the same command" in output
+    assert f"stopped ({number.name}); not finished: 1 trial; run the same command" in output
     assert "Traceback" not in output
     assert not stopped.paths.results.stop_file.exists()
     before = stopped.seconds_of_epochs()
@@ -110,7 +110,7 @@ def test_a_time_limit_ends_a_run_in_time_and_the_next_run_goes_on(tmp_path, cach
         begun = time.monotonic()
         assert main(["run", *common, "--no-report", "--threads", "1", "--time-limit", limit]) == 4
         assert time.monotonic() - begun < TIME_LIMIT_MARGIN_SECONDS + 1.5
-        assert "stopped (time limit); 1 trials" in capsys.readouterr().out
+        assert "stopped (time limit); not finished: 1 trial;" in capsys.readouterr().out
         assert main(["plan", *common, "--json"]) == 0
         left.append(json.loads(capsys.readouterr().out)["trials"][0]["epochs_left"])
     assert left[0] > left[1] > left[2] > 0

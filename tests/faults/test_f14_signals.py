@@ -75,7 +75,7 @@ def terminate_while_ray_starts(grid, seconds):
     os.kill(driver.pid, signal.SIGTERM)
     output, _ = driver.communicate(timeout=60)
     assert driver.returncode == 143, f"{seconds:.1f} s: {output}"
-    assert "stopped (SIGTERM); 1 trials are not finished; run the same command" in output
+    assert "stopped (SIGTERM); not finished: 1 trial; run the same command" in output
     wait_until(lambda: not processes_of(grid.folder), END_SECONDS)
 
 

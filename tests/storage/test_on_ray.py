@@ -131,7 +131,7 @@ def stopped_after(epoch, start, objects, name):
     driver = start(name, "--no-report", epochs=3000, seeds=[0, 2], **ALONE)
     wait_until(lambda: driver.poll() is not None or min(epochs()) > epoch)
     driver.send_signal(signal.SIGTERM)
-    assert "2 trials are not finished" in finished(driver, 143)
+    assert "not finished: 2 trials" in finished(driver, 143)
     assert "work/stop" not in objects.names()
     return max(epochs())
 

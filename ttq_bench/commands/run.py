@@ -28,6 +28,7 @@ from ttq_bench.execution.surroundings import notes
 from ttq_bench.provenance import arithmetic
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.text import counted
 
 EXIT_STOPPED = 4
 
@@ -181,14 +182,14 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
         elif stop.is_replaced:
             raise BusyError(f"{results.root}: another run has taken over there; this one ended")
         console.print(
-            f"stopped ({why}); {len(tally.left)} trials are not finished;"
-            " run the same command again: they go on at their last checkpoint",
+            f"stopped ({why}); not finished: {counted(len(tally.left), 'trial')}; run the"
+            " same command again to go on at the last checkpoint",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
     if tally.failed:
         raise TrialsFailedError(
-            f"{results.root}: {len(tally.failed)} trials failed (see {results.root / 'failures'}/);"
-            " running the same command tries them again"
+            f"{results.root}: {counted(len(tally.failed), 'trial')} failed"
+            f" (see {results.root / 'failures'}/); running the same command tries again"
         )
     return 0
