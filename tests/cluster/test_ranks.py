@@ -12,7 +12,7 @@ from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.store import read_record, record_files
 
 pytestmark = pytest.mark.ray
-EPOCHS = 60
+EPOCHS = 30
 
 
 def test_a_trial_that_loses_the_node_of_its_first_rank_waits_for_another_and_goes_on(tmp_path):

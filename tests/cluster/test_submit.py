@@ -47,6 +47,8 @@ def submit(cluster, suite, results, *more):
             stderr=subprocess.STDOUT,
             text=True,
             env=os.environ | cluster.env,
+            # What a shell starts in the background ignores Ctrl-C, these tests perhaps among it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     )
 

@@ -82,7 +82,7 @@ def test_a_trial_broken_at_any_operation_ends_like_an_undisturbed_one(
 ):
     spec, whole = undisturbed
     met = []
-    for k in positions(kind, times(24, full=1)):
+    for k in positions(kind, times(48, full=1)):
         results = tmp_path / str(k) / "results"
         paths = ResultsPaths(results).trial(spec.trial_id)
         bring_parent(spec, whole, results)
@@ -102,7 +102,7 @@ def test_a_trial_broken_at_any_operation_ends_like_an_undisturbed_one(
         assert_nothing_half(paths)
         assert temporaries_below(results) == []
         shutil.rmtree(results.parent)
-    assert len(met) >= len(ended.operations) // times(24, full=1)
+    assert len(met) >= len(ended.operations) // times(48, full=1)
     record_property(
         "measured",
         f"trial: {kind} at {len(met)} of {len(ended.operations)} file operations: 0 half states,"
@@ -139,7 +139,7 @@ def test_a_report_broken_at_any_operation_leaves_each_file_old_or_new(
 ):
     base, old, new = reports
     met = []
-    for k in positions(kind, times(24, full=1)):
+    for k in positions(kind, times(48, full=1)):
         copy = tmp_path / str(k)
         shutil.copytree(base, copy)
         run = (command, report_words(copy), cache)
@@ -159,7 +159,7 @@ def test_a_report_broken_at_any_operation_leaves_each_file_old_or_new(
         assert files_below(copy) == new
         assert temporaries_below(copy) == []
         shutil.rmtree(copy)
-    assert len(met) >= len(ended.operations) // times(24, full=1)
+    assert len(met) >= len(ended.operations) // times(48, full=1)
     record_property(
         "measured",
         f"report: {kind} at {len(met)} of {len(ended.operations)} file operations: 0 half files,"
