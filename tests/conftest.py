@@ -1,7 +1,7 @@
 """Every test runs on one thread: the machine may be busy, and threads wait for each other.
 
 ``make test`` shares the files of tests out to processes of pytest-xdist. All that starts Ray goes
-to two of them, first: more clusters at a time would crowd a small machine, and it takes the longest.
+to two of them, first: it takes the longest, and more clusters at a time would crowd a machine.
 """
 
 import os

@@ -48,7 +48,7 @@ def submit(cluster, suite, results, *more):
             text=True,
             env=os.environ | cluster.env,
             # What a shell starts in the background ignores Ctrl-C, these tests perhaps among it.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
     )
 
