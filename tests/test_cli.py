@@ -114,6 +114,14 @@ def test_results_that_cannot_be_written_are_refused(tmp_path, suite, capsys):
     )
 
 
+def test_an_unknown_word_cannot_order_the_terminal_about(capsys):
+    with pytest.raises(SystemExit):
+        main(["status", "\x1b[2Jword"])
+    assert capsys.readouterr().err == (
+        "ttq-bench: unrecognized arguments: \\x1b[2Jword; ttq-bench --help tells what can be given\n"
+    )
+
+
 @pytest.mark.parametrize("given", ["soon", "-5s", "-5", "-.5h", "0", "nan", "5d", ""])
 @pytest.mark.parametrize("option", ["--time-limit", "--silence"])
 def test_what_is_no_time_span_is_refused_before_anything_is_done(

@@ -57,7 +57,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and where the options are told, and end with 2."""
-        self.exit(2, f"ttq-bench: {message}; {self.prog} --help tells what can be given\n")
+        said = printable(without_credentials(message))
+        self.exit(2, f"ttq-bench: {said}; {self.prog} --help tells what can be given\n")
 
 
 def make_parser() -> Parser:

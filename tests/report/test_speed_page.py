@@ -82,7 +82,12 @@ def test_each_goal_is_shown_by_its_own_last_run():
 
     text = page(rows, {})
 
-    assert "- P2: run of 2026-01-02, commit abc" in text
+    assert "- P2: run of 2026-01-02, commit abc, torch 2.15.0" in text
     assert "- P3: run of 2026-01-01, commit abc" in text
     assert "| P3 | share | 50.0 % |" in text
     assert "no longer measured" not in text
+
+
+def test_what_moved_is_of_the_newest_run_alone():
+    old = [row(run="2025-12-01", value="9", low="8", high="10"), row()]
+    assert compared([*old, row("trials", run=LATER, goal="P4")]) == []

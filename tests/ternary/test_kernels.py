@@ -33,14 +33,15 @@ def compiled(kernel, **constants):
 
 
 part, parts = {"CHUNK": kernels.CHUNK}, {"PARTS": kernels.PARTS}
+digits = {"DIGITS": kernels.DIGITS}
 found = [
     compiled(kernels.measure_chunks, bounds=None, BOUNDED=False, **part),
     compiled(kernels.measure_chunks, BOUNDED=True, **part),
-    compiled(kernels.count_digits, PASS=0, **part),
-    compiled(kernels.count_digits, PASS=2, **part),
+    compiled(kernels.count_digits, PASS=0, **part, **digits),
+    compiled(kernels.count_digits, PASS=2, **part, **digits),
     compiled(kernels.settle_segments, counts=None, states=None, RULE="max_fraction",
-             NORMALISED=True, **parts),
-    compiled(kernels.settle_segments, RULE="constant_sparsity", NORMALISED=True, **parts),
+             NORMALISED=True, **parts, **digits),
+    compiled(kernels.settle_segments, RULE="constant_sparsity", NORMALISED=True, **parts, **digits),
     compiled(kernels.quantize_chunks, BINARY=False, NORMALISED=True, **part),
     compiled(kernels.differentiate_chunks, RULE="scaled", BINARY=False, NORMALISED=True, **part),
     compiled(kernels.differentiate_chunks, RULE="clipped_sign", BINARY=True, NORMALISED=False,

@@ -1,6 +1,7 @@
 """Kernels for a GPU against layer by layer; Triton's interpreter runs them where there is none."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -11,7 +12,6 @@ from tests.ternary.test_fused import QUANTIZED, STRATEGIES
 from ttq_bench.execution.gauge import GaugeWatch
 from ttq_bench.ternary import fused, on_device
 from ttq_bench.ternary.conversion import (
-    latent_of,
     quantize_,
     quantized_layers,
     quantizer_of,
@@ -19,7 +19,7 @@ from ttq_bench.ternary.conversion import (
 )
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.on_device import RULES, Rule, Segments, quantized_on_device
+from ttq_bench.ternary.on_device import Rule, Segments, quantized_on_device
 from ttq_bench.ternary.quantizers import Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -135,8 +135,93 @@ def test_a_moving_sparsity_is_followed():
         assert zeros == [round(100 * sparsity), round(10 * sparsity)]
 
 
-def test_every_rule_has_a_kernel():
-    assert set(RULES) == set(THRESHOLDS)
+def computed(layers, rule, scales=None):
+    """Return the weights of each layer, by kernels."""
+    segments = Segments([len(layer) for layer in layers], DEVICE)
+    found = quantized_on_device(torch.cat(layers), scales, rule, segments)
+    return torch.split(found, segments.counts)
+
+
+@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+def test_a_segment_of_many_chunks_is_gathered_whole(name, monkeypatch):
+    monkeypatch.setattr(on_device.kernels(), "PARTS", 2)
+    layers = [layer.to(DEVICE) for layer in latents((9 * 2048 + 3, 100), False)]
+    owners = [quantizer(one, strategy=DeltaStrategy(name, 0.5)) for one in layers]
+    ones = torch.ones(2, device=DEVICE)
+
+    for part, layer, owner in zip(
+        computed(layers, Rule.of(owners), (ones, ones)), layers, owners, strict=True
+    ):
+        assert (part != owner(layer)).float().mean() <= (1e-3 if name == "mean_fraction" else 0)
+
+
+@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+@pytest.mark.parametrize("method", ["ttq", "twn", "dorefa-w1"])
+def test_what_is_no_number_shows_as_layer_by_layer(method, name):
+    layers = [layer.to(DEVICE) for layer in latents((3000, 50), False)]
+    layers[0][7] = torch.nan
+    strategy = METHODS[method].strategy or DeltaStrategy(name, 0.5)
+    owners = [quantizer(one, method=method, strategy=strategy) for one in layers]
+    scales = None
+    if method == "ttq":
+        scales = torch.tensor([1.5, torch.nan], device=DEVICE), torch.ones(2, device=DEVICE)
+        owners[1].positive_scale.data = scales[0][1]
+        owners[0].positive_scale.data = scales[0][0]
+
+    for part, layer, owner in zip(
+        computed(layers, Rule.of(owners), scales), layers, owners, strict=True
+    ):
+        torch.testing.assert_close(part, owner(layer), equal_nan=True)
+
+
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_the_other_scale_of_a_frozen_one_has_its_gradient():
+    model = fuse_(quantize_(network(), "ttq"))
+    for _, layer in quantized_layers(model):
+        quantizer_of(layer).positive_scale.requires_grad_(False)
+
+    model(torch.randn(2, 3, 8, 8, device=DEVICE)).square().sum().backward()
+
+    for _, layer in quantized_layers(model):
+        assert quantizer_of(layer).negative_scale.grad.abs() > 0
+
+
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_a_second_derivative_is_refused_and_not_wrong():
+    model = fuse_(quantize_(network(), "ttq"))
+    loss = model(torch.randn(2, 3, 8, 8, device=DEVICE)).square().sum()
+    gradients = torch.autograd.grad(loss, list(model.parameters()), create_graph=True)
+
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        sum(gradient.square().sum() for gradient in gradients).backward()
+
+
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_a_sparsity_moves_after_a_call_in_inference_mode():
+    strategy = DeltaStrategy("constant_sparsity", 0.5, start=0.0, ramp_epochs=1.0)
+    model = fuse_(quantize_(network(), "ttq", strategy)).eval()
+    images = torch.randn(2, 3, 8, 8, device=DEVICE)
+    with torch.inference_mode():
+        before = model(images)
+        set_epoch_(model, 1.0)
+        assert not torch.equal(model(images), before)
+
+
+def test_there_are_kernels_for_every_rule_and_method_of_the_tables(monkeypatch):
+    monkeypatch.setattr(on_device, "kernels_for", lambda _: on_device.kernels())
+    latent = torch.randn(4, 9)
+    for method in QUANTIZED:
+        for name in THRESHOLDS:
+            strategy = DeltaStrategy(name, 0.5)
+            assert on_device.can_compute(
+                [latent], [quantizer(latent, method=method, strategy=strategy)]
+            )
+    unknown = quantizer(latent, strategy=DeltaStrategy("max_fraction", 0.5))
+    unknown.strategy = DeltaStrategy("of my own", 0.5)
+    assert not on_device.can_compute([latent], [unknown])
+    unknown = quantizer(latent, strategy=DeltaStrategy("max_fraction", 0.5))
+    unknown.method = dataclasses.replace(unknown.method, latent_gradient="of my own")
+    assert not on_device.can_compute([latent], [unknown])
 
 
 @pytest.mark.parametrize("method", ["ttq", "ttq-as-printed"])
@@ -165,5 +250,3 @@ def test_a_network_on_a_cpu_needs_no_kernels(monkeypatch):
     model = fuse_(quantize_(network().cpu(), "ttq"))
 
     model(torch.randn(2, 3, 8, 8))
-
-    assert all(latent_of(layer).device.type == "cpu" for _, layer in quantized_layers(model))

@@ -74,9 +74,7 @@ def state_at_start(
     if saved is None and weights_sha256 is not None:
         # Measured here and not taken from the parent's record: a parent that was trained anew, say
         # on another machine, may differ from its record in the last bits.
-        test = evaluate(
-            model, batches.held_out("test", batch_size(batches.device)), spec.recipe.precision
-        )
+        test = evaluate(model, batches.held_out("test", batch_size(model)), spec.recipe.precision)
         begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
     convert_(model, spec)
     fuse_(model)

@@ -33,7 +33,7 @@ from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import layer_statistics
-from ttq_bench.training.evaluation import batch_size, evaluate
+from ttq_bench.training.evaluation import BATCH, evaluate
 
 REESTIMATION_IMAGES = 5120
 REESTIMATION_BATCH = 128  # 40 full batches: each counts the same in the average
@@ -61,7 +61,7 @@ class ProbeImages:
 
     def test(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all test images [B, C, H, W] with their labels [B]."""
-        return self.batches.held_out("test", batch_size(self.batches.device))
+        return self.batches.held_out("test", BATCH)
 
 
 @dataclass(frozen=True, slots=True)

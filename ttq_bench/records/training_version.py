@@ -11,7 +11,8 @@ from typing import Any
 from ttq_bench.records.schema import TrialRecord
 
 # Raised by hand when the same spec gives other numbers than before; tests/execution/test_golden.py
-# says when. Records of older versions keep their ids.
+# says when. Records of older versions keep their ids. It stands for a CPU's bits: on a GPU two runs
+# of one code differ in rounding, and so may two codes of one version.
 TRAINING_VERSION = 1
 
 # Ids of the records of other versions, by version.

@@ -75,11 +75,11 @@ def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str]
 
 def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> list[str]:
     first = run[0]
-    lines = [f"## {first['machine']}", "", f"{first['setting']}, torch {first['torch']}.", ""]
+    lines = [f"## {first['machine']}", "", f"{first['setting']}.", ""]
     for when in sorted({row["run"] for row in run}, reverse=True):
         part = [row for row in run if row["run"] == when]
         goals = ", ".join(dict.fromkeys(row["goal"] for row in part))
-        lines += [f"- {goals}: run of {when}, commit {part[0]['commit']}"]
+        lines += [f"- {goals}: run of {when}, commit {part[0]['commit']}, torch {part[0]['torch']}"]
     lines += [
         "",
         *table(
@@ -113,14 +113,15 @@ def compared(rows: Sequence[Row], last: Sequence[Row] | None = None) -> list[str
     both runs share no value, another figure when it changed by more than a tenth. Empty where no
     figure was measured before.
     """
-    last = last or _last_runs(rows)[0]
+    newest = max(row["run"] for row in rows)
+    last = last or [row for row in rows if row["run"] == newest]
     pairs = [(then, now) for now in last if (then := _before(rows, now))]
     moved = [f"- {now['quantity']}: {shown(then)} → {shown(now)}" for then, now in pairs
              if _moved(then, now)]  # fmt: skip
     if moved or not pairs:
         return moved
-    then = max((then for then, _ in pairs), key=lambda row: row["run"])
-    return [f"None of {len(pairs)} figures moved since {then['run']} (commit {then['commit']})."]
+    runs = dict.fromkeys(f"{then['run']} (commit {then['commit']})" for then, _ in pairs)
+    return [f"None of {len(pairs)} figures moved since {', '.join(runs)}."]
 
 
 def _before(rows: Sequence[Row], now: Row) -> Row | None:

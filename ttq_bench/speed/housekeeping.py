@@ -10,6 +10,7 @@ from ttq_bench.speed.epochs import HELD_OUT, batches_of, random_images
 from ttq_bench.speed.figures import Bound, Figure
 from ttq_bench.speed.pairing import fastest
 from ttq_bench.speed.steps import Work, repeated_step
+from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.training.checkpoints import Checkpoints
 from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import start
@@ -17,6 +18,7 @@ from ttq_bench.training.loop import start
 # CIFAR-10: 5,000 images for validation, 10,000 tests; these alone on a GPU, fewer on a CPU.
 TRAINED_IMAGES, EVALUATED_IMAGES, TESTED_IMAGES = 45_000, 15_000, 10_000
 HISTOGRAMS = 2  # of a trial: before its first epoch and after its last
+EPOCHS = PROTOCOLS["modern"].fine_tuned.epochs  # the fewest of a protocol
 TOGETHER = Bound("at most", 5.0)
 
 
@@ -37,7 +39,7 @@ def _shares(work: Work) -> Mapping[str, float]:
     step = repeated_step(work, model)
     step()
     epoch = fastest(step, work.device) * TRAINED_IMAGES / work.recipe.batch_size
-    held_out = list(batches.held_out("test", batch_size(work.device)))
+    held_out = list(batches.held_out("test", batch_size(model)))
     evaluation = fastest(lambda: evaluate(model, held_out, work.recipe.precision), work.device)
     state = start(model, work.recipe, is_scale)
     observation = Observation(model)
@@ -48,6 +50,6 @@ def _shares(work: Work) -> Mapping[str, float]:
     drawn = fastest(lambda: histograms(model), work.device)
     return {
         "evaluation": evaluation * EVALUATED_IMAGES / tested / epoch,
-        "statistics": (statistics + drawn * HISTOGRAMS / work.recipe.epochs) / epoch,
+        "statistics": (statistics + drawn * HISTOGRAMS / EPOCHS) / epoch,
         "checkpoint": saving / epoch,
     }

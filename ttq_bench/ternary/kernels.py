@@ -2,16 +2,17 @@
 
 Imported on a GPU alone (``on_device.py``). The tensor is cut into segments, each of the weights
 that share a threshold and scales, and these into chunks of at most ``CHUNK``. A program takes one
-chunk or one segment and sums in a fixed order, so that the same input gives the same bits.
-Tables are int32, one row each: a chunk's segment, begin and end; a segment's begin, count of
-weights, first chunk and count of chunks. What is found of a chunk is float32: largest magnitude,
-sum of magnitudes and count of members.
+chunk or one segment and sums in a fixed order, so that the same input gives the same bits. What is
+no number stays one, by the same products as in ``gradients.py``.
+Tables are int32, one row each: a chunk's segment, begin and end; a segment's count of weights,
+first chunk and count of chunks. What is found of a chunk is float32: largest magnitude, sum of
+magnitudes and count of members.
 """
 
 import triton
 import triton.language as tl
 
-CHUNK = 2048  # ResNet-20's 268,000 weights make 138: as many as an H200 has multiprocessors
+CHUNK = 2048  # ResNet-20's 18 layers make 139: an H200 has 132 multiprocessors
 PARTS = 256  # chunks of a segment that are summed at once
 DIGITS = 2048  # values of the widest digit of a float's bits: see count_digits
 
@@ -26,21 +27,24 @@ def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: 
     magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
     if BOUNDED:
         member = member & (magnitude > tl.load(bounds + segment))
-    kept = tl.where(member, magnitude, 0.0)
-    tl.store(found + 3 * chunk, tl.max(kept, 0))
-    tl.store(found + 3 * chunk + 1, tl.sum(kept, 0))
-    tl.store(found + 3 * chunk + 2, tl.sum(member.to(tl.float32), 0))
+    members = member.to(tl.float32)
+    kept = magnitude * members
+    total = tl.sum(kept, 0)
+    tl.store(found + 3 * chunk, tl.where(total == total, tl.max(kept, 0), total))  # nan stays
+    tl.store(found + 3 * chunk + 1, total)
+    tl.store(found + 3 * chunk + 2, tl.sum(members, 0))
 
 
 @triton.jit
 def count_digits(
-    latent, ranks, chunks, counts, states, number, PASS: tl.constexpr, CHUNK: tl.constexpr
-):
+    latent, ranks, chunks, counts, states, number,
+    PASS: tl.constexpr, CHUNK: tl.constexpr, DIGITS: tl.constexpr,
+):  # fmt: skip
     """Count, by their next digit, the magnitudes of each segment that may be its k-th.
 
     Bits of floats that are not negative are in the order of the floats. They are three digits, of
     11, 10 and 10 bits; in each pass those that have the digits found so far are counted by the
-    next, in ``counts`` [3, segments, 2048]. ``states`` [3, segments, 2] hold what is known in a
+    next, in ``counts`` [3, segments, DIGITS]. ``states`` [3, segments, 2] hold what is known in a
     pass: these digits, and the place looked for among the magnitudes that have them.
     """
     chunk = tl.program_id(0)
@@ -50,25 +54,25 @@ def count_digits(
     bits = tl.abs(tl.load(latent + at, mask=member, other=0.0)).to(tl.int32, bitcast=True)
     digit = bits >> 20
     if PASS > 0:
-        known, place = _known_before(ranks, counts, states, segment, number, PASS)
+        known, place = _known_before(ranks, counts, states, segment, number, PASS, DIGITS)
         state = states + 2 * (PASS * number + segment)  # chunks of a segment write the same
         tl.store(state, known)
         tl.store(state + 1, place)
         member = member & ((bits >> (30 - 10 * PASS)) == known)
         digit = (bits >> (20 - 10 * PASS)) & 1023
-    row = counts + (PASS * number + segment) * 2048
+    row = counts + (PASS * number + segment) * DIGITS
     tl.atomic_add(row + digit, 1, mask=member, sem="relaxed")
 
 
 @triton.jit
-def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr):
+def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr, DIGITS: tl.constexpr):
     """Return what is known in a pass after the first: digits, and the place among their bearers."""
     known, place = 0, tl.load(ranks + segment) - 1
     if PASS > 1:
         state = states + 2 * ((PASS - 1) * number + segment)
         known, place = tl.load(state), tl.load(state + 1)
-    digits = tl.arange(0, 2048)
-    counted = tl.load(counts + ((PASS - 1) * number + segment) * 2048 + digits)
+    digits = tl.arange(0, DIGITS)
+    counted = tl.load(counts + ((PASS - 1) * number + segment) * DIGITS + digits)
     digit = tl.sum((tl.cumsum(counted, 0) <= place).to(tl.int32), 0)
     return known * 1024 + digit, place - tl.sum(tl.where(digits < digit, counted, 0), 0)
 
@@ -76,13 +80,13 @@ def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr):
 @triton.jit
 def settle_segments(
     found, segments, ranks, counts, states, fraction, thresholds, divisors, means,
-    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr,
+    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr, DIGITS: tl.constexpr,
 ):  # fmt: skip
     """Find each segment's threshold by its rule, its divisor and the mean magnitude of members."""
     segment = tl.program_id(0)
-    count = tl.load(segments + 4 * segment + 1)
-    first = tl.load(segments + 4 * segment + 2)
-    parts = tl.load(segments + 4 * segment + 3)
+    count = tl.load(segments + 3 * segment)
+    first = tl.load(segments + 3 * segment + 1)
+    parts = tl.load(segments + 3 * segment + 2)
     largest, total, members = 0.0, 0.0, 0.0
     for start in range(0, parts, PARTS):
         part = start + tl.arange(0, PARTS)
@@ -91,6 +95,7 @@ def settle_segments(
         largest = tl.maximum(largest, tl.max(tl.load(row, mask=known, other=0.0), 0))
         total += tl.sum(tl.load(row + 1, mask=known, other=0.0), 0)
         members += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)
+    largest = tl.where(total == total, largest, total)  # nan stays
     divisor = 1.0
     if NORMALISED:
         divisor = tl.where(largest > 0, largest, 1.0)
@@ -98,13 +103,13 @@ def settle_segments(
     tl.store(means + segment, total / tl.maximum(members, 1.0))
     if RULE == "max_fraction":
         if NORMALISED:  # what was divided by itself
-            largest = tl.where(largest > 0, 1.0, 0.0)
+            largest = tl.where(largest > 0, 1.0, largest)
         tl.store(thresholds + segment, largest * fraction)
     if RULE == "mean_fraction":
         tl.store(thresholds + segment, total / divisor / count * fraction)
     if RULE == "constant_sparsity":
         number = tl.num_programs(0)
-        bits = _known_before(ranks, counts, states, segment, number, 3)[0]
+        bits = _known_before(ranks, counts, states, segment, number, 3, DIGITS)[0]
         magnitude = bits.to(tl.float32, bitcast=True)
         if NORMALISED:  # quotients by one number are in the order of what was divided
             magnitude = tl.div_rn(magnitude, divisor)
@@ -125,20 +130,21 @@ def quantize_chunks(
     if NORMALISED:
         value = tl.div_rn(value, tl.load(divisors + segment))
     positive, negative = _sets(value, thresholds + segment, BINARY)
-    weight = tl.where(negative, -tl.load(negative_scales + segment), 0.0)
-    weight = tl.where(positive, tl.load(positive_scales + segment), weight)
+    weight = positive * tl.load(positive_scales + segment)
+    weight += negative * -tl.load(negative_scales + segment)
     tl.store(weights + at, weight, mask=inside)
 
 
 @triton.jit
 def _sets(value, threshold, BINARY: tl.constexpr):
+    """Return where values are beyond the threshold and beyond its negative: 1, else 0."""
     if BINARY:
-        positive = value >= 0
-        negative = value < 0
+        positive = (value >= 0).to(tl.float32)
+        negative = 1 - positive
     else:
         bound = tl.load(threshold)
-        positive = value > bound
-        negative = value < -bound
+        positive = (value > bound).to(tl.float32)
+        negative = (value < -bound).to(tl.float32)
     return positive, negative
 
 
@@ -157,30 +163,32 @@ def differentiate_chunks(
     if NORMALISED:
         value = tl.div_rn(value, tl.load(divisors + segment))
     positive, negative = _sets(value, thresholds + segment, BINARY)
-    positive, negative = positive & inside, negative & inside
     incoming = tl.load(gradient + at, mask=inside, other=0.0)
+    on_positive, on_negative = incoming * positive, incoming * negative
     outgoing = incoming
-    if RULE == "scaled":
-        outgoing = tl.where(negative, incoming * tl.load(negative_scales + segment), outgoing)
-        outgoing = tl.where(positive, incoming * tl.load(positive_scales + segment), outgoing)
+    if RULE == "scaled":  # exact: each term is zero or the whole gradient
+        outgoing = incoming - on_positive - on_negative
+        outgoing += on_positive * tl.load(positive_scales + segment)
+        outgoing += on_negative * tl.load(negative_scales + segment)
     if RULE == "clipped_sign":
-        near = tl.where(tl.abs(value) <= 1, tl.load(positive_scales + segment), 0.0)
-        outgoing = incoming * (near + 1.0 / tl.load(segments + 4 * segment + 1))
+        near = (tl.abs(value) <= 1).to(tl.float32) * tl.load(positive_scales + segment)
+        outgoing = incoming * (near + 1.0 / tl.load(segments + 3 * segment))
     if NORMALISED:
         outgoing = tl.div_rn(outgoing, tl.load(divisors + segment))
     tl.store(latent_gradient + at, outgoing, mask=inside)
-    tl.store(sums + 4 * chunk, tl.sum(tl.where(positive, incoming, 0.0), 0))
-    tl.store(sums + 4 * chunk + 1, tl.sum(tl.where(negative, incoming, 0.0), 0))
-    tl.store(sums + 4 * chunk + 2, tl.sum(positive.to(tl.float32), 0))
-    tl.store(sums + 4 * chunk + 3, tl.sum(negative.to(tl.float32), 0))
+    members = inside.to(tl.float32)
+    tl.store(sums + 4 * chunk, tl.sum(on_positive, 0))
+    tl.store(sums + 4 * chunk + 1, tl.sum(on_negative, 0))
+    tl.store(sums + 4 * chunk + 2, tl.sum(positive * members, 0))
+    tl.store(sums + 4 * chunk + 3, tl.sum(negative * members, 0))
 
 
 @triton.jit
 def gather_segments(sums, segments, gradients, sign, MEAN: tl.constexpr, PARTS: tl.constexpr):
     """Write the gradients of W_p and, ``sign`` times its sum, of W_n [2, segments] (Eq. 7)."""
     segment = tl.program_id(0)
-    first = tl.load(segments + 4 * segment + 2)
-    parts = tl.load(segments + 4 * segment + 3)
+    first = tl.load(segments + 3 * segment + 1)
+    parts = tl.load(segments + 3 * segment + 2)
     for side in tl.static_range(2):
         total, count = 0.0, 0.0
         for start in range(0, parts, PARTS):

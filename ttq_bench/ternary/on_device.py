@@ -1,4 +1,4 @@
-"""The weights of all quantized layers on a GPU: eight kernels a step instead of some forty.
+"""The weights of all quantized layers on a GPU: four to nine kernels a step, not some forty.
 
 A small network's step waits for kernels to begin, not for their arithmetic. What is computed is the
 same as layer by layer: thresholds by largest and k-th magnitudes and codes to the bit, sums in
@@ -14,11 +14,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ttq_bench.ternary.methods import Method
 from ttq_bench.ternary.quantizers import Quantizer
 
-RULES = ("max_fraction", "mean_fraction", "constant_sparsity")  # delta strategies with kernels
+# What there are kernels for. Layers of a method or strategy beyond are computed by operations.
+RULES = ("max_fraction", "mean_fraction", "constant_sparsity")
+LEVELS = ("two", "three")
+LATENT_GRADIENTS = ("scaled", "straight_through", "clipped_sign")
+SCALE_GRADIENTS = ("sum", "mean", "as_printed")
 
 
 @cache
@@ -40,8 +45,12 @@ def kernels() -> ModuleType | None:
 
 
 def launch(kernel: Any, programs: int, *tensors: object, **constants: object) -> None:
-    """Run so many programs of a kernel; products and sums round one by one, as torch's do."""
-    kernel[(programs,)](*tensors, enable_fp_fusion=False, **constants)
+    """Run so many programs of a kernel, on the device of the first tensor, not the current one.
+
+    Products and sums round one by one, as torch's do.
+    """
+    with torch.cuda.device_of(tensors[0]):  # type: ignore[no-untyped-call]
+        kernel[(programs,)](*tensors, enable_fp_fusion=False, **constants)
 
 
 def kernels_for(tensor: Tensor) -> ModuleType | None:
@@ -57,9 +66,14 @@ def _kernels() -> ModuleType:
 
 def can_compute(latents: Sequence[Tensor], quantizers: Sequence[Quantizer]) -> bool:
     """Return whether kernels make these layers' weights: on a GPU, single precision, known rule."""
-    first = quantizers[0]
-    is_known = first.strategy is None or first.strategy.name in RULES
-    is_known = is_known or first.held_threshold is not None
+    first, method = quantizers[0], quantizers[0].method
+    is_held = first.held_threshold is not None
+    is_known = (
+        (first.strategy is None or first.strategy.name in RULES or is_held)
+        and method.levels in LEVELS
+        and method.latent_gradient in LATENT_GRADIENTS
+        and method.scale_gradient in SCALE_GRADIENTS
+    )
     return is_known and all(kernels_for(latent) is not None for latent in latents)
 
 
@@ -80,7 +94,7 @@ class Segments:
         begin = begins[segment] + (torch.arange(len(segment)) - firsts[segment]) * chunk
         end = torch.minimum(begin + chunk, (begins + number)[segment])
         self.chunks = torch.stack([segment, begin, end], 1).int().to(device)
-        self.table = torch.stack([begins, number, firsts, parts], 1).int().to(device)
+        self.table = torch.stack([number, firsts, parts], 1).int().to(device)
         self.ranks = torch.zeros(len(counts), dtype=torch.int32, device=device)
         self.ranks_for: float | None = None
 
@@ -88,7 +102,7 @@ class Segments:
         """Let each segment's threshold have ``round(sparsity * n)`` magnitudes at or below it."""
         if self.ranks_for != sparsity:
             ranks = [round(sparsity * count) for count in self.counts]
-            self.ranks.copy_(torch.tensor(ranks, dtype=torch.int32))
+            self.ranks = torch.tensor(ranks, dtype=torch.int32, device=self.ranks.device)
             self.ranks_for = sparsity
 
     def count_digits(self, latent: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,7 +113,7 @@ class Segments:
         for digit in range(3):
             launch(
                 module.count_digits, len(self.chunks), latent, self.ranks, self.chunks, counts,
-                states, number, PASS=digit, CHUNK=module.CHUNK,
+                states, number, PASS=digit, CHUNK=module.CHUNK, DIGITS=module.DIGITS,
             )  # fmt: skip
         return counts, states
 
@@ -170,6 +184,7 @@ class _OnDevice(torch.autograd.Function):
         return weights
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         segments, method = ctx.segments, ctx.rule.method
         module, chunks = _kernels(), len(segments.chunks)
@@ -180,7 +195,7 @@ class _OnDevice(torch.autograd.Function):
             segments.chunks, segments.table, found, sums, RULE=method.latent_gradient,
             BINARY=method.levels == "two", NORMALISED=ctx.rule.is_normalised, CHUNK=module.CHUNK,
         )  # fmt: skip
-        if not ctx.needs_input_grad[1]:
+        if not any(ctx.needs_input_grad[1:3]):
             return found, None, None, None, None
         # Eq. 7 prints a plus for W_n; the chain rule gives a minus (gradients.py).
         of_scales = latent.new_empty(2, len(segments.counts))
@@ -204,7 +219,10 @@ def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Te
 def _settle(
     latent: Tensor, bounds: Tensor | None, name: str, rule: Rule, segments: Segments
 ) -> Tensor:
-    """Return thresholds, divisors and means over magnitudes beyond the bounds [3, S]."""
+    """Return thresholds by the rule's name, divisors, means beyond the bounds [3, S].
+
+    There are no thresholds without a name.
+    """
     module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
     parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
     launch(
@@ -224,6 +242,6 @@ def _settle(
     launch(
         module.settle_segments, number, parts, segments.table, segments.ranks, counts, states,
         rule.number, found[0], found[1], found[2], RULE=name, NORMALISED=rule.is_normalised,
-        PARTS=module.PARTS,
+        PARTS=module.PARTS, DIGITS=module.DIGITS,
     )  # fmt: skip
     return found

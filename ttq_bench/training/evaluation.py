@@ -12,12 +12,16 @@ from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.training.bfloat16 import SinglePrecisionConvolutions, needs_detour
 
 TOP = 5
-BATCH, GPU_BATCH = 1000, 5000  # a GPU waits for each operation to be called
+BATCH, GPU_BATCH = 1000, 2500  # a GPU waits for each operation to be called
+GPU_CHANNELS = 16 * GPU_BATCH  # of the first convolution, whose output is the largest
 
 
-def batch_size(device: torch.device) -> int:
-    """Return how many images are evaluated at a time."""
-    return GPU_BATCH if device.type == "cuda" else BATCH
+def batch_size(model: nn.Module) -> int:
+    """Return how many images are evaluated at a time: more on a GPU where they are cheap."""
+    if next(model.parameters()).device.type != "cuda":
+        return BATCH
+    first = next((m.out_channels for m in model.modules() if isinstance(m, nn.Conv2d)), 1)
+    return max(BATCH, min(GPU_BATCH, GPU_CHANNELS // first))
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,7 @@ def _evaluate(
     def watched() -> Iterator[tuple[Tensor, Tensor]]:
         if batches.ranks.count > 1:  # once: the parts of the ranks may differ by a batch
             on_step(steps, steps)
-        for batch in batches.held_out(split, batch_size(batches.device)):
+        for batch in batches.held_out(split, batch_size(state.model)):
             if batches.ranks.count == 1:
                 on_step(steps, steps)
             yield batch
