@@ -25,7 +25,7 @@ from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-STEPS = 3
+STEPS = 3  # the strategies of test_fused.py move within three
 pytest.importorskip("triton", reason="torch brings Triton on Linux x86-64 alone")
 
 
@@ -96,7 +96,7 @@ def latents(sizes, ties):
 
 
 @pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("number", [0.0, 0.05, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("number", [0.0, 0.3, 0.99])
 @pytest.mark.parametrize("normalised", [False, "max"])
 @pytest.mark.parametrize("name", sorted(THRESHOLDS))
 def test_weights_are_those_of_each_layer_alone(name, normalised, number, ties):
