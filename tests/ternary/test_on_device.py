@@ -19,12 +19,25 @@ from ttq_bench.ternary.conversion import (
 )
 from ttq_bench.ternary.fused import fuse_
 from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.on_device import Rule, Segments, quantized_on_device
+from ttq_bench.ternary.on_device import (
+    LATENT_GRADIENTS,
+    RULES,
+    SCALE_GRADIENTS,
+    Rule,
+    Segments,
+    quantized_on_device,
+)
 from ttq_bench.ternary.quantizers import Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy
-from ttq_bench.ternary.thresholds import THRESHOLDS
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# A method or strategy of one's own need have none.
+WITH_KERNELS = [
+    name
+    for name in QUANTIZED
+    if METHODS[name].latent_gradient in LATENT_GRADIENTS
+    and METHODS[name].scale_gradient in SCALE_GRADIENTS
+]
 STEPS = 3  # the strategies of test_fused.py move within three
 pytest.importorskip("triton", reason="torch brings Triton on Linux x86-64 alone")
 
@@ -68,7 +81,7 @@ def assert_same_training(**options):
 
 
 @pytest.mark.parametrize("granularity", ["layer", "channel"])
-@pytest.mark.parametrize("name", QUANTIZED)
+@pytest.mark.parametrize("name", WITH_KERNELS)
 @pytest.mark.usefixtures("kernels_everywhere")
 def test_every_method_trains_as_layer_by_layer(name, granularity):
     assert_same_training(method=name, granularity=granularity)
@@ -98,7 +111,7 @@ def latents(sizes, ties):
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("number", [0.0, 0.3, 0.99])
 @pytest.mark.parametrize("normalised", [False, "max"])
-@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+@pytest.mark.parametrize("name", RULES)
 def test_weights_are_those_of_each_layer_alone(name, normalised, number, ties):
     # As by layer, to the bit: thresholds, codes and weights; means of magnitudes in another order.
     sizes = (1, 7, 2048, 2049, 3 * 2048 - 5)
@@ -142,7 +155,7 @@ def computed(layers, rule, scales=None):
     return torch.split(found, segments.counts)
 
 
-@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+@pytest.mark.parametrize("name", RULES)
 def test_a_segment_of_many_chunks_is_gathered_whole(name, monkeypatch):
     monkeypatch.setattr(on_device.kernels(), "PARTS", 2)
     layers = [layer.to(DEVICE) for layer in latents((9 * 2048 + 3, 100), False)]
@@ -155,7 +168,7 @@ def test_a_segment_of_many_chunks_is_gathered_whole(name, monkeypatch):
         assert (part != owner(layer)).float().mean() <= (1e-3 if name == "mean_fraction" else 0)
 
 
-@pytest.mark.parametrize("name", sorted(THRESHOLDS))
+@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("method", ["ttq", "twn", "dorefa-w1"])
 def test_what_is_no_number_shows_as_layer_by_layer(method, name):
     layers = [layer.to(DEVICE) for layer in latents((3000, 50), False)]
@@ -207,11 +220,11 @@ def test_a_sparsity_moves_after_a_call_in_inference_mode():
         assert not torch.equal(model(images), before)
 
 
-def test_there_are_kernels_for_every_rule_and_method_of_the_tables(monkeypatch):
+def test_what_has_no_kernel_is_left_to_operations(monkeypatch):
     monkeypatch.setattr(on_device, "kernels_for", lambda _: on_device.kernels())
     latent = torch.randn(4, 9)
-    for method in QUANTIZED:
-        for name in THRESHOLDS:
+    for method in WITH_KERNELS:
+        for name in RULES:
             strategy = DeltaStrategy(name, 0.5)
             assert on_device.can_compute(
                 [latent], [quantizer(latent, method=method, strategy=strategy)]
