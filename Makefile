@@ -97,8 +97,8 @@ report: $(READY) ## Redraw tables, figures, summary and the README's table from 
 	$(BIN)/ttq-bench report --results $(RESULTS) --readme README.md
 
 .PHONY: test
-test: $(READY) ## Run the tests in four processes, which often wait; ARGS=-n0 in one
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS=-n0 in one
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)

@@ -1,7 +1,8 @@
 """Every test runs on one thread: the machine may be busy, and threads wait for each other.
 
 ``make test`` shares the files of tests out to processes of pytest-xdist. All that starts Ray goes
-to two of them, first: it takes the longest, and more clusters at a time would crowd a machine.
+to one of them, first: it takes the longest, and beside a second cluster on two cores eleven tests
+waited in vain.
 """
 
 import os
@@ -15,9 +16,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
-
-# One piece of those that start Ray: network namespaces have fixed addresses, so one at a time.
-WITH_FAULTS = ("tests/faults/", "tests/storage/", "tests/cluster/test_hosts.py")
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +40,15 @@ def pytest_collection_modifyitems(config, items):
         items.sort(key=lambda item: item.get_closest_marker("ray") is None)
 
 
-class RayInTwoProcesses(LoadScopeScheduling):
-    """Shares out files; those that start Ray are two pieces of about one length.
+class RayInOneProcess(LoadScopeScheduling):
+    """Shares out files; those that start Ray are one piece.
 
     xdist's own groups do nothing under pytest 9.2: it writes them into names that are not read.
     """
 
     def _split_scope(self, nodeid):
         file = nodeid.partition("::")[0]
-        if not _starts_ray(self.config.rootpath / file):
-            return file
-        return "ray and faults" if file.startswith(WITH_FAULTS) else "ray"
+        return "ray" if _starts_ray(self.config.rootpath / file) else file
 
 
 @cache
@@ -61,4 +57,4 @@ def _starts_ray(file: Path) -> bool:
 
 
 def pytest_xdist_make_scheduler(config, log):
-    return RayInTwoProcesses(config, log)
+    return RayInOneProcess(config, log)

@@ -1,6 +1,6 @@
 """F2: the disk refuses an operation of the real command: once, or from then on; and really full.
 
-The short form meets every other kind of operation on a kind of file with one of the four refusals;
+The short form meets every kind of operation on every kind of file with one of the four refusals;
 the full one meets every position with all of them.
 """
 
@@ -54,7 +54,7 @@ def chosen(operations):
     for k, operation in enumerate(operations, start=1):
         kinds.setdefault(_kind(operation), k)
     found = []
-    for k in list(kinds.values())[::2]:
+    for k in kinds.values():
         lasting, kind = next(one for one in turns if _may_be(operations[k - 1], one[1]))
         found.append((k, kind, lasting))
     return found
