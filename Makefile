@@ -37,7 +37,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $@
 
 .PHONY: demo
-demo: $(READY) ## The whole way on bundled digits, two minutes on two cores
+demo: $(READY) ## The whole way on bundled digits, 1 to 2 minutes on two cores
 	$(BIN)/ttq-bench run suites/demo.yaml --results $(RESULTS)/demo $(ARGS)
 
 RUN = $(BIN)/ttq-bench run suites/$(@:reproduce-%=%).yaml --profile $(PROFILE) \

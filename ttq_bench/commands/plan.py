@@ -198,7 +198,11 @@ def gpu_hours(plan: Plan) -> Iterable[str]:
     for trial in plan.trials:
         spec = trial.spec
         rows.setdefault((spec.model, f"{spec.arm} {spec.strategy}".strip()), []).append(spec)
-    basis = "records made here" if rates.is_measured else "small networks on an H200: likely fewer"
+    basis = (
+        "the records in this folder"
+        if rates.is_measured
+        else "small networks on an H200: likely fewer"
+    )
     yield f"GPU hours of whole trials, without their parents, by the rate of {basis}:"
     for (model, arm), specs in rows.items():
         cores = feeding_cores(specs[0])
@@ -212,7 +216,7 @@ def gpu_hours(plan: Plan) -> Iterable[str]:
 def resources_line(prepared: Prepared) -> str:
     """Return what the run would use, and for how long."""
     shares, plan = prepared.shares, prepared.plan
-    basis = "from records made here" if plan.rates.is_measured else "a rough guess"
+    basis = "from records in this folder" if plan.rates.is_measured else "a rough guess"
     device = "GPU" if prepared.device == "cuda" else "CPU"
     estimate = duration(plan.seconds(shares.workers))
     ranks = f", {shares.ranks} ranks each" if shares.ranks > 1 else ""
