@@ -18,12 +18,18 @@ DIGITS = 2048  # values of the widest digit of a float's bits: see count_digits
 
 
 @triton.jit
+def _own_chunk(chunks, CHUNK: tl.constexpr):
+    """Return this program's chunk, its segment, places of weights, and which are the chunk's."""
+    chunk = tl.program_id(0)
+    row = chunks + 3 * chunk
+    at = tl.load(row + 1) + tl.arange(0, CHUNK)
+    return chunk, tl.load(row), at, at < tl.load(row + 2)
+
+
+@triton.jit
 def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: tl.constexpr):
     """Find what ``found`` holds of each chunk, of magnitudes above the segment's bound if any."""
-    chunk = tl.program_id(0)
-    segment = tl.load(chunks + 3 * chunk)
-    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
-    member = at < tl.load(chunks + 3 * chunk + 2)
+    chunk, segment, at, member = _own_chunk(chunks, CHUNK)
     magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
     if BOUNDED:
         member = member & (magnitude > tl.load(bounds + segment))
@@ -47,10 +53,7 @@ def count_digits(
     next, in ``counts`` [3, segments, DIGITS]. ``states`` [3, segments, 2] hold what is known in a
     pass: these digits, and the place looked for among the magnitudes that have them.
     """
-    chunk = tl.program_id(0)
-    segment = tl.load(chunks + 3 * chunk)
-    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
-    member = at < tl.load(chunks + 3 * chunk + 2)
+    _, segment, at, member = _own_chunk(chunks, CHUNK)
     bits = tl.abs(tl.load(latent + at, mask=member, other=0.0)).to(tl.int32, bitcast=True)
     digit = bits >> 20
     if PASS > 0:
@@ -117,22 +120,12 @@ def settle_segments(
 
 
 @triton.jit
-def quantize_chunks(
-    latent, thresholds, divisors, positive_scales, negative_scales, chunks, weights,
-    BINARY: tl.constexpr, NORMALISED: tl.constexpr, CHUNK: tl.constexpr,
-):  # fmt: skip
-    """Write +W_p, 0 or -W_n for each latent weight (Eq. 6); without zeros where ``BINARY``."""
-    chunk = tl.program_id(0)
-    segment = tl.load(chunks + 3 * chunk)
-    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
-    inside = at < tl.load(chunks + 3 * chunk + 2)
-    value = tl.load(latent + at, mask=inside, other=0.0)
+def _value(latent, inside, divisor, NORMALISED: tl.constexpr):
+    """Return the latent weights as the codes see them."""
+    value = tl.load(latent, mask=inside, other=0.0)
     if NORMALISED:
-        value = tl.div_rn(value, tl.load(divisors + segment))
-    positive, negative = _sets(value, thresholds + segment, BINARY)
-    weight = positive * tl.load(positive_scales + segment)
-    weight += negative * -tl.load(negative_scales + segment)
-    tl.store(weights + at, weight, mask=inside)
+        value = tl.div_rn(value, tl.load(divisor))
+    return value
 
 
 @triton.jit
@@ -149,19 +142,28 @@ def _sets(value, threshold, BINARY: tl.constexpr):
 
 
 @triton.jit
+def quantize_chunks(
+    latent, thresholds, divisors, positive_scales, negative_scales, chunks, weights,
+    BINARY: tl.constexpr, NORMALISED: tl.constexpr, CHUNK: tl.constexpr,
+):  # fmt: skip
+    """Write +W_p, 0 or -W_n for each latent weight (Eq. 6); without zeros where ``BINARY``."""
+    _, segment, at, inside = _own_chunk(chunks, CHUNK)
+    value = _value(latent + at, inside, divisors + segment, NORMALISED)
+    positive, negative = _sets(value, thresholds + segment, BINARY)
+    weight = positive * tl.load(positive_scales + segment)
+    weight += negative * -tl.load(negative_scales + segment)
+    tl.store(weights + at, weight, mask=inside)
+
+
+@triton.jit
 def differentiate_chunks(
     gradient, latent, thresholds, divisors, positive_scales, negative_scales, chunks, segments,
     latent_gradient, sums,
     RULE: tl.constexpr, BINARY: tl.constexpr, NORMALISED: tl.constexpr, CHUNK: tl.constexpr,
 ):  # fmt: skip
     """Write the gradient of latent weights, and each chunk's sums and counts over both sets."""
-    chunk = tl.program_id(0)
-    segment = tl.load(chunks + 3 * chunk)
-    at = tl.load(chunks + 3 * chunk + 1) + tl.arange(0, CHUNK)
-    inside = at < tl.load(chunks + 3 * chunk + 2)
-    value = tl.load(latent + at, mask=inside, other=0.0)
-    if NORMALISED:
-        value = tl.div_rn(value, tl.load(divisors + segment))
+    chunk, segment, at, inside = _own_chunk(chunks, CHUNK)
+    value = _value(latent + at, inside, divisors + segment, NORMALISED)
     positive, negative = _sets(value, thresholds + segment, BINARY)
     incoming = tl.load(gradient + at, mask=inside, other=0.0)
     on_positive, on_negative = incoming * positive, incoming * negative

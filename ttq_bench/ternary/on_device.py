@@ -139,8 +139,7 @@ class Rule:
         held = None
         if first.held_threshold is not None:
             held = in_a_row([q.held_threshold for q in quantizers if q.held_threshold is not None])
-        has_rule = first.strategy is not None and held is None
-        name = first.strategy.name if first.strategy and has_rule else ""
+        name = first.strategy.name if first.strategy and held is None else ""
         return cls(first.method, name, float(first.number), first.normalise_latent == "max", held)
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
 from torch import Tensor
@@ -46,10 +45,9 @@ def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
     if not layers:
         return []
     found = [_numbers(quantizer, latent) for _, quantizer, latent in layers]
-    numbers = iter(torch.cat(found).tolist())
-    read = [list(islice(numbers, len(part))) for part in found]
+    read = torch.split(torch.cat(found).cpu(), [len(part) for part in found])
     return [
-        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), part)
+        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), part.tolist())
         for (name, quantizer, latent), part in zip(layers, read, strict=True)
     ]
 
