@@ -19,6 +19,8 @@ from ttq_bench.ternary.conversion import (
 from ttq_bench.ternary.fused import ROW, Layout, fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.training import bfloat16
+from ttq_bench.training.evaluation import autocast
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
 STRATEGIES = {
@@ -39,7 +41,7 @@ def network(architecture="resnet20", channels_last=True):
     return model, torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
-def train(model, images, device="cpu"):
+def train(model, images, device="cpu", precision="fp32"):
     """Train some steps; return losses and all parameters."""
     model.to(device)
     images, labels = images.to(device), torch.arange(len(images), device=device)
@@ -47,7 +49,9 @@ def train(model, images, device="cpu"):
     losses = []
     for step in range(STEPS):
         set_epoch_(model, step / 2, begins=step == 2)
-        loss = F.cross_entropy(model(images), labels)
+        with autocast(images.device, precision):
+            logits = model(images)
+        loss = F.cross_entropy(logits.float(), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -72,13 +76,13 @@ def is_prepared(model, images):
     return bool(seen) and all(seen)
 
 
-def assert_same_training(make, expect_fused, **options):
+def assert_same_training(make, expect_fused, precision="fp32", **options):
     plain, images = make()
     quantize_(plain, **options)
     together = fuse_(copy.deepcopy(plain))
     assert is_prepared(together, images) == expect_fused
 
-    found, wanted = train(together, images), train(plain, images)
+    found, wanted = (train(model, images, precision=precision) for model in (together, plain))
 
     assert found[0] == wanted[0]
     for name, parameter in wanted[1].items():
@@ -110,6 +114,17 @@ def test_latent_weights_over_their_largest_train_to_the_same_bits(strategy):
     assert_same_training(
         network, True, method="ttq", strategy=STRATEGIES[strategy], normalise_latent="max"
     )
+
+
+@pytest.mark.parametrize("has_instructions", [True, False])
+@pytest.mark.parametrize("architecture", ["resnet20", "lenet5"])
+def test_rounding_all_weights_at_once_for_autocast_trains_to_the_same_bits(
+    architecture, has_instructions, monkeypatch
+):
+    if has_instructions and not bfloat16.has_instructions():
+        pytest.skip("this processor has none for bfloat16, and takes ten times as long without")
+    monkeypatch.setattr(bfloat16, "has_instructions", lambda: has_instructions)
+    assert_same_training(lambda: network(architecture), True, "bf16", method="ttq")
 
 
 def test_layers_in_groups_train_to_the_same_bits():
@@ -221,6 +236,9 @@ def test_on_a_gpu_training_agrees_with_layer_by_layer_to_rounding():
     quantize_(plain, "ttq")
     together = fuse_(copy.deepcopy(plain))
 
-    found, wanted = train(together, images, "cuda")[0], train(plain, images, "cuda")[0]
+    for precision, tolerance in (("fp32", 1e-4), ("bf16", 1e-2)):
+        found, wanted = (
+            train(copy.deepcopy(model), images, "cuda", precision)[0] for model in (together, plain)
+        )
 
-    assert found == pytest.approx(wanted, rel=1e-4)
+        assert found == pytest.approx(wanted, rel=tolerance)

@@ -20,9 +20,10 @@ INTEGERS = {"chunks", "segments", "ranks", "counts", "states"}
 NUMBERS = {"fraction": "fp32", "sign": "fp32", "number": "i32", "pairs": "i32"}
 
 
-def compiled(kernel, **constants):
+def compiled(kernel, *, low=(), **constants):
     names = kernel.arg_names
     kinds = {name: "*i32" if name in INTEGERS else NUMBERS.get(name, "*fp32") for name in names}
+    kinds |= dict.fromkeys(low, "*bf16")
     source = ASTSource(
         kernel,
         {name: "constexpr" if name in constants else kind for name, kind in kinds.items()},
@@ -40,12 +41,16 @@ found = [
     compiled(kernels.count_digits, PASS=0, **part, **digits),
     compiled(kernels.count_digits, PASS=2, **part, **digits),
     compiled(kernels.settle_segments, counts=None, states=None, RULE="max_fraction",
-             NORMALISED=True, **parts, **digits),
-    compiled(kernels.settle_segments, RULE="constant_sparsity", NORMALISED=True, **parts, **digits),
+             MEASURED=True, NORMALISED=True, **parts, **digits),
+    compiled(kernels.settle_segments, RULE="constant_sparsity", MEASURED=True, NORMALISED=True,
+             **parts, **digits),
+    compiled(kernels.settle_segments, RULE="constant_sparsity", MEASURED=False, NORMALISED=False,
+             **parts, **digits),
     compiled(kernels.quantize_chunks, BINARY=False, NORMALISED=True, **part),
+    compiled(kernels.quantize_chunks, low=["weights"], BINARY=False, NORMALISED=True, **part),
     compiled(kernels.differentiate_chunks, RULE="scaled", BINARY=False, NORMALISED=True, **part),
-    compiled(kernels.differentiate_chunks, RULE="clipped_sign", BINARY=True, NORMALISED=False,
-             **part),
+    compiled(kernels.differentiate_chunks, low=["gradient"], RULE="clipped_sign", BINARY=True,
+             NORMALISED=False, **part),
     compiled(kernels.gather_segments, MEAN=True, **parts),
     compiled(kernels.watch_pairs, BLOCK=256),
 ]
@@ -65,4 +70,4 @@ def test_every_kernel_compiles_and_rounds_each_product_and_sum(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["11", "0"]
+    assert done.stdout.split() == ["13", "0"]

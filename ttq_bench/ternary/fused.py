@@ -3,8 +3,9 @@
 Small networks wait for operations to be called, not for their arithmetic. On a GPU kernels of our
 own do it (``on_device.py``). Elsewhere the latent weights of all L layers are laid out in R rows of
 ``ROW`` numbers, each layer in whole rows, in the order of its memory, zeros behind its last weight;
-one threshold or scale a layer is spread over its rows. What is computed is the same as layer by
-layer, to the bit on a CPU: tests/ternary/test_fused.py.
+one threshold or scale a layer is spread over its rows. Under autocast the weights are rounded at
+once, too. What is computed is the same as layer by layer, to the bit on a CPU:
+tests/ternary/test_fused.py.
 """
 
 from collections.abc import Sequence
@@ -114,7 +115,8 @@ class FusedLayers:
         if self.quantizers[0].method.scales != "mean_magnitude":
             scales = self._scales()
         flat = torch.cat([_in_memory_order(latent) for latent in latents])
-        weights = quantized_on_device(flat, scales, Rule.of(self.quantizers), self.segments)
+        rule, dtype = Rule.of(self.quantizers), _wanted(flat)
+        weights = quantized_on_device(flat, scales, rule, self.segments, dtype)
         return torch.split(weights, counts)
 
     def _segments_of(self, latent: Tensor) -> list[int]:
@@ -130,7 +132,7 @@ class FusedLayers:
             rows = rows / self.layout.spread(self._largest(rows.detach().abs(), self.layout))
         sets, scales = self._sets_and_scales(rows, self.layout)
         found = quantized(rows, sets, scales, self.quantizers[0].method, self.layout)
-        return self.layout.layers(found)
+        return self.layout.layers(found.to(_wanted(found)))
 
     def forget(self, *_: object) -> None:
         """Let each quantizer compute its weights itself again."""
@@ -173,6 +175,12 @@ class FusedLayers:
             return layout.maxima(rows.detach().abs()) * first.number
         layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
+
+
+def _wanted(weights: Tensor) -> torch.dtype:
+    """Return what layers take: what autocast would round the weights of each to, one by one."""
+    kind = weights.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights.dtype
 
 
 def _in_memory_order(latent: Tensor) -> Tensor:

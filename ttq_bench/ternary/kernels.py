@@ -83,27 +83,33 @@ def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr, DI
 @triton.jit
 def settle_segments(
     found, segments, ranks, counts, states, fraction, thresholds, divisors, means,
-    RULE: tl.constexpr, NORMALISED: tl.constexpr, PARTS: tl.constexpr, DIGITS: tl.constexpr,
+    RULE: tl.constexpr, MEASURED: tl.constexpr, NORMALISED: tl.constexpr,
+    PARTS: tl.constexpr, DIGITS: tl.constexpr,
 ):  # fmt: skip
-    """Find each segment's threshold by its rule, its divisor and the mean magnitude of members."""
+    """Find each segment's threshold by its rule, its divisor and the mean magnitude of members.
+
+    The mean only where chunks were ``MEASURED``, as the divisor and other rules than
+    ``constant_sparsity`` ask for.
+    """
     segment = tl.program_id(0)
     count = tl.load(segments + 3 * segment)
-    first = tl.load(segments + 3 * segment + 1)
-    parts = tl.load(segments + 3 * segment + 2)
-    largest, total, members = 0.0, 0.0, 0.0
-    for start in range(0, parts, PARTS):
-        part = start + tl.arange(0, PARTS)
-        known = part < parts
-        row = found + 3 * (first + part)
-        largest = tl.maximum(largest, tl.max(tl.load(row, mask=known, other=0.0), 0))
-        total += tl.sum(tl.load(row + 1, mask=known, other=0.0), 0)
-        members += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)
-    largest = tl.where(total == total, largest, total)  # nan stays
-    divisor = 1.0
+    largest, total, divisor = 0.0, 0.0, 1.0
+    if MEASURED:
+        first = tl.load(segments + 3 * segment + 1)
+        parts = tl.load(segments + 3 * segment + 2)
+        members = 0.0
+        for start in range(0, parts, PARTS):
+            part = start + tl.arange(0, PARTS)
+            known = part < parts
+            row = found + 3 * (first + part)
+            largest = tl.maximum(largest, tl.max(tl.load(row, mask=known, other=0.0), 0))
+            total += tl.sum(tl.load(row + 1, mask=known, other=0.0), 0)
+            members += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)
+        largest = tl.where(total == total, largest, total)  # nan stays
+        tl.store(means + segment, total / tl.maximum(members, 1.0))
     if NORMALISED:
         divisor = tl.where(largest > 0, largest, 1.0)
-    tl.store(divisors + segment, divisor)
-    tl.store(means + segment, total / tl.maximum(members, 1.0))
+        tl.store(divisors + segment, divisor)
     if RULE == "max_fraction":
         if NORMALISED:  # what was divided by itself
             largest = tl.where(largest > 0, 1.0, largest)
@@ -165,7 +171,7 @@ def differentiate_chunks(
     chunk, segment, at, inside = _own_chunk(chunks, CHUNK)
     value = _value(latent + at, inside, divisors + segment, NORMALISED)
     positive, negative = _sets(value, thresholds + segment, BINARY)
-    incoming = tl.load(gradient + at, mask=inside, other=0.0)
+    incoming = tl.load(gradient + at, mask=inside, other=0.0).to(tl.float32)
     on_positive, on_negative = incoming * positive, incoming * negative
     outgoing = incoming
     if RULE == "scaled":  # exact: each term is zero or the whole gradient

@@ -20,7 +20,8 @@ from ttq_bench.ternary.methods import Method
 from ttq_bench.ternary.quantizers import Quantizer
 
 # What there are kernels for. Layers of a method or strategy beyond are computed by operations.
-RULES = ("max_fraction", "mean_fraction", "constant_sparsity")
+MEASURED = ("max_fraction", "mean_fraction")  # by what is found of each chunk
+RULES = (*MEASURED, "constant_sparsity")
 LEVELS = ("two", "three")
 LATENT_GRADIENTS = ("scaled", "straight_through", "clipped_sign")
 SCALE_GRADIENTS = ("sum", "mean", "as_printed")
@@ -154,26 +155,30 @@ def in_a_row(values: Sequence[Tensor]) -> Tensor:
 
 
 def quantized_on_device(
-    latent: Tensor, scales: tuple[Tensor, Tensor] | None, rule: Rule, segments: Segments
+    latent: Tensor,
+    scales: tuple[Tensor, Tensor] | None,
+    rule: Rule,
+    segments: Segments,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Return the weights of flat latent weights [n] in single precision (Eqs. 6 to 8).
+    """Return the weights, rounded to ``dtype``, of flat latent weights [n] (Eqs. 6 to 8).
 
     ``scales`` are W_p and W_n [S]; None where they are mean magnitudes, and have no gradient.
     """
-    weights: Tensor = _OnDevice.apply(latent, *(scales or (None, None)), rule, segments)
+    weights: Tensor = _OnDevice.apply(latent, *(scales or (None, None)), rule, segments, dtype)
     return weights
 
 
 class _OnDevice(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, latent: Tensor, *rest: Any) -> Tensor:
-        positive_scales, negative_scales, rule, segments = rest
+        positive_scales, negative_scales, rule, segments, dtype = rest
         ctx.rule, ctx.segments = rule, segments
         thresholds, divisors, means = _settled(latent, rule, segments)
         if positive_scales is None:
             positive_scales = negative_scales = means
         ctx.save_for_backward(latent, thresholds, divisors, positive_scales, negative_scales)
-        weights = torch.empty_like(latent)
+        weights = torch.empty_like(latent, dtype=dtype)
         module = _kernels()
         launch(module.quantize_chunks, len(segments.chunks),
             latent, thresholds, divisors, positive_scales, negative_scales, segments.chunks,
@@ -195,52 +200,60 @@ class _OnDevice(torch.autograd.Function):
             BINARY=method.levels == "two", NORMALISED=ctx.rule.is_normalised, CHUNK=module.CHUNK,
         )  # fmt: skip
         if not any(ctx.needs_input_grad[1:3]):
-            return found, None, None, None, None
+            return found, None, None, None, None, None
         # Eq. 7 prints a plus for W_n; the chain rule gives a minus (gradients.py).
         of_scales = latent.new_empty(2, len(segments.counts))
         launch(module.gather_segments, len(segments.counts),
             sums, segments.table, of_scales, 1.0 if method.scale_gradient == "as_printed" else -1.0,
             MEAN=method.scale_gradient == "mean", PARTS=module.PARTS,
         )  # fmt: skip
-        return found, of_scales[0], of_scales[1], None, None
+        return found, of_scales[0], of_scales[1], None, None, None
 
 
 def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
     """Return each segment's threshold, what latent weights are divided by, and its scale [S]."""
     is_ternary, by_mean = rule.method.levels == "three", rule.method.scales == "mean_magnitude"
-    found = _settle(latent, None, rule.name, rule, segments)
+    found = _settle(latent, None, rule.name, rule, segments, by_mean=by_mean and not is_ternary)
     thresholds = found[0] if rule.held is None else rule.held
     if is_ternary and by_mean:  # of those beyond the threshold
-        return thresholds, found[1], _settle(latent, thresholds, "", rule, segments)[2]
+        return (
+            thresholds,
+            found[1],
+            _settle(latent, thresholds, "", rule, segments, by_mean=True)[2],
+        )
     return thresholds, found[1], found[2]
 
 
 def _settle(
-    latent: Tensor, bounds: Tensor | None, name: str, rule: Rule, segments: Segments
+    latent: Tensor,
+    bounds: Tensor | None,
+    name: str,
+    rule: Rule,
+    segments: Segments,
+    *,
+    by_mean: bool,
 ) -> Tensor:
     """Return thresholds by the rule's name, divisors, means beyond the bounds [3, S].
 
-    There are no thresholds without a name.
+    There are no thresholds without a name; means where they are asked for, divisors where latent
+    weights are divided.
     """
     module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
     parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
-    launch(
-        module.measure_chunks,
-        chunks,
-        latent,
-        bounds,
-        segments.chunks,
-        parts,
-        BOUNDED=bounds is not None,
-        CHUNK=module.CHUNK,
-    )
+    is_measured = by_mean or rule.is_normalised or name in MEASURED
+    if is_measured:
+        launch(
+            module.measure_chunks, chunks, latent, bounds, segments.chunks, parts,
+            BOUNDED=bounds is not None, CHUNK=module.CHUNK,
+        )  # fmt: skip
     counts, states = None, None
     if name == "constant_sparsity":
         segments.set_ranks(rule.number)
         counts, states = segments.count_digits(latent)
-    launch(
-        module.settle_segments, number, parts, segments.table, segments.ranks, counts, states,
-        rule.number, found[0], found[1], found[2], RULE=name, NORMALISED=rule.is_normalised,
-        PARTS=module.PARTS, DIGITS=module.DIGITS,
-    )  # fmt: skip
+    if is_measured or name:
+        launch(
+            module.settle_segments, number, parts, segments.table, segments.ranks, counts, states,
+            rule.number, found[0], found[1], found[2], RULE=name, MEASURED=is_measured,
+            NORMALISED=rule.is_normalised, PARTS=module.PARTS, DIGITS=module.DIGITS,
+        )  # fmt: skip
     return found
