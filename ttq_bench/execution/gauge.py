@@ -77,7 +77,8 @@ class GaugeWatch:
             return {}
         values = _in_a_row(self.quantizers)
         self.sums[2] += self._step_length(values)
-        table = torch.cat([self.sums, values.square().sum(0)[None], values.sum(0)[None]]).double()
+        table = torch.cat([self.sums, values.square().sum(0)[None], values.sum(0)[None]])
+        table = table.double().cpu()  # at once: a GPU stands still each time
         parts = [part.sum(1).tolist() for part in torch.split(table, self.counts, 1)]
         names = ("scale_path", "scale_squares", "scale_sum")
         return {

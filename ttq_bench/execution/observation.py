@@ -8,7 +8,7 @@ from torch import nn
 
 from ttq_bench.execution.gauge import GaugeWatch
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
-from ttq_bench.ternary.weight_stats import LayerStatistics, layer_statistics
+from ttq_bench.ternary.weight_stats import LayerStatistics, statistics_and_codes
 
 HISTOGRAM_BINS = 64
 
@@ -19,10 +19,7 @@ class Observation:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.gauge = GaugeWatch(model)
-        self._begin_epoch()
-
-    def _begin_epoch(self) -> None:
-        layers = [layer for _, layer in quantized_layers(self.model)]
+        layers = [layer for _, layer in quantized_layers(model)]
         self.codes = [quantizer_of(layer).codes(latent_of(layer)) for layer in layers]
         self.gauge.begin_epoch()
 
@@ -48,8 +45,9 @@ class Observation:
 
         Flips and residue are None where no step was trained: at the start of a run.
         """
-        before, gauges = self.codes, self.gauge.end_epoch()
-        self._begin_epoch()
+        gauges = self.gauge.end_epoch()
+        self.gauge.begin_epoch()
+        before, (statistics, self.codes) = self.codes, statistics_and_codes(self.model)
         changed = [
             (now != then).float().mean() for then, now in zip(before, self.codes, strict=True)
         ]
@@ -63,9 +61,7 @@ class Observation:
                 **gauges.get(layer.layer, {}),
                 "alarms": layer_alarms(layer),
             }
-            for index, (layer, flipped) in enumerate(
-                zip(layer_statistics(self.model), flips, strict=True)
-            )
+            for index, (layer, flipped) in enumerate(zip(statistics, flips, strict=True))
         ]
 
 

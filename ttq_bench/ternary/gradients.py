@@ -50,6 +50,11 @@ def binary_sets(latent: Tensor) -> Pair:
     return positive, 1 - positive
 
 
+def codes_of(sets: Pair) -> Tensor:
+    """Return -1, 0 or +1 for each latent weight, int8."""
+    return (sets[0] - sets[1]).to(torch.int8)
+
+
 def quantized(
     latent: Tensor, sets: Pair, scales: Pair, method: Method, layout: Layout | None = None
 ) -> Tensor:

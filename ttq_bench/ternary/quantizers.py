@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.batch_norm import FedAnswer
-from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.gradients import Pair, binary_sets, codes_of, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -82,8 +82,7 @@ class Quantizer(nn.Module):
 
     def codes(self, latent: Tensor) -> Tensor:
         """Return -1, 0 or +1 for each latent weight, int8."""
-        _, (positive, negative), _ = self.parts(latent)
-        return (positive - negative).to(torch.int8)
+        return codes_of(self.parts(latent)[1])
 
     def normalised(self, latent: Tensor) -> Tensor:
         """Return the latent weights as the codes see them: as they are, over max, or tanh."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+from ttq_bench.ternary.gradients import Pair, codes_of
 from ttq_bench.ternary.quantizers import Quantizer
 
 
@@ -33,28 +34,37 @@ class LayerStatistics:
     smallest_scale: float
 
 
-@torch.no_grad()
 def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
-    """Return the statistics of each converted layer in network order (none: an empty list).
+    """Return the statistics of each converted layer in network order (none: an empty list)."""
+    return statistics_and_codes(model)[0]
 
-    They are read at once, since a GPU stands still each time.
+
+@torch.no_grad()
+def statistics_and_codes(model: torch.nn.Module) -> tuple[list[LayerStatistics], list[Tensor]]:
+    """Return the statistics of each converted layer, and its codes (-1, 0 or +1, int8).
+
+    Statistics are read at once, since a GPU stands still each time.
     """
     layers = [
         (name, quantizer_of(layer), latent_of(layer)) for name, layer in quantized_layers(model)
     ]
     if not layers:
-        return []
-    found = [_numbers(quantizer, latent) for _, quantizer, latent in layers]
-    read = torch.split(torch.cat(found).cpu(), [len(part) for part in found])
-    return [
-        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), part.tolist())
-        for (name, quantizer, latent), part in zip(layers, read, strict=True)
+        return [], []
+    found, codes = [], []
+    for _, quantizer, latent in layers:
+        normalised, sets, scales = quantizer.parts(latent)
+        found.append(_numbers(quantizer, normalised, sets, scales))
+        codes.append(codes_of(sets))
+    read = torch.split(torch.cat(found).cpu(), [len(numbers) for numbers in found])
+    statistics = [
+        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), numbers.tolist())
+        for (name, quantizer, latent), numbers in zip(layers, read, strict=True)
     ]
+    return statistics, codes
 
 
-def _numbers(quantizer: Quantizer, latent: Tensor) -> Tensor:
+def _numbers(quantizer: Quantizer, normalised: Tensor, sets: Pair, scales: Pair) -> Tensor:
     """Return counts, mean scales, threshold, least scale, all W_p and all W_n [6 + 2N]."""
-    normalised, sets, scales = quantizer.parts(latent)
     numbers = [
         *(members.count_nonzero() for members in sets),
         *(scale.mean() for scale in scales),
