@@ -17,8 +17,8 @@ def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None):
     started = []
 
     @contextmanager
-    def service(tell):
-        started.append(tell)
+    def service(tell, clients):
+        started.append(clients)
         yield computes
 
     monkeypatch.setattr(run.mps, "service", service)
@@ -29,13 +29,13 @@ def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None):
         backend="ray", address=address, threads=None, trials_per_gpu=trials_per_gpu
     )
     with run._shared_gpus(prepared, options, Console()) as shares:
-        return shares, len(started)
+        return shares, started
 
 
 @pytest.mark.parametrize(
     ("computes", "asked", "expected"),
     [
-        (True, None, Shares(8, 2, 0.125)),
+        (True, None, Shares(12, 1, 1 / 12)),
         (False, None, Shares(1, 16, 1.0)),
         (False, 4, Shares(4, 4, 0.25)),  # the user said so
     ],
@@ -43,8 +43,8 @@ def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None):
 def test_trials_are_alone_on_a_gpu_where_they_would_take_turns(
     monkeypatch, computes, asked, expected
 ):
-    assert shares_of(monkeypatch, computes, trials_per_gpu=asked) == (expected, 1)
+    assert shares_of(monkeypatch, computes, trials_per_gpu=asked) == (expected, [asked or 12])
 
 
 def test_on_a_cluster_no_service_is_started_here(monkeypatch):
-    assert shares_of(monkeypatch, True, address="head:6379") == (Shares(8, 2, 0.125), 0)
+    assert shares_of(monkeypatch, True, address="head:6379") == (Shares(12, 1, 1 / 12), [])

@@ -34,7 +34,7 @@ fi
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
-    for name in (mps.PIPES, mps.LOGS):
+    for name in (mps.PIPES, mps.LOGS, mps.PART):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(mps, "USUAL_PIPES", str(tmp_path / "none"))
     monkeypatch.setattr(mps, "CLIENT", ("true",))
@@ -62,7 +62,7 @@ def test_without_the_service_trials_take_turns(here, monkeypatch):
     monkeypatch.setenv("PATH", str(here))
 
     assert not mps.is_available()
-    with mps.service(pytest.fail) as answers:
+    with mps.service(pytest.fail, 4) as answers:
         assert not answers
 
 
@@ -71,14 +71,17 @@ def test_it_runs_as_long_as_it_is_needed_and_workers_find_it(here, monkeypatch):
     monkeypatch.setenv(mps.LOGS, "/somewhere")
     monkeypatch.setenv(mps.VISIBLE, "2,3")
 
-    with mps.service(pytest.fail) as answers:
+    with mps.service(pytest.fail, 4) as answers:
         assert answers
         folder = os.environ[mps.PIPES]
         assert Path(folder, "control").exists()
         assert is_alive(here / "process")
         assert is_alive(here / "server")
 
+        assert os.environ[mps.PART] == "50"
+
     assert (mps.PIPES in os.environ, os.environ[mps.LOGS]) == (False, "/somewhere")
+    assert mps.PART not in os.environ
     assert not Path(folder).exists()
     assert (here / "told").read_text() == "get_server_list\nquit -t 5\n"
     assert not is_alive(here / "process")
@@ -86,11 +89,29 @@ def test_it_runs_as_long_as_it_is_needed_and_workers_find_it(here, monkeypatch):
     assert mps.VISIBLE not in (here / "environment").read_text()  # its clients keep their numbers
 
 
+@pytest.mark.parametrize(("clients", "part"), [(1, "100"), (2, "100"), (3, "67"), (12, "17")])
+def test_each_of_many_gets_a_part_of_the_gpu(here, monkeypatch, clients, part):
+    install(here, monkeypatch)
+
+    with mps.service(pytest.fail, clients):
+        assert os.environ[mps.PART] == part
+
+
+def test_a_part_that_the_user_chose_stays(here, monkeypatch):
+    install(here, monkeypatch)
+    monkeypatch.setenv(mps.PART, "40")
+
+    with mps.service(pytest.fail, 12):
+        assert os.environ[mps.PART] == "40"
+
+    assert os.environ[mps.PART] == "40"
+
+
 def test_one_that_does_not_end_when_told_to_is_killed_with_its_servers(here, monkeypatch):
     monkeypatch.setattr(mps, "END_SECONDS", 0.3)
     install(here, monkeypatch, CONTROL.replace("rm ", ": "))
 
-    with mps.service(pytest.fail):
+    with mps.service(pytest.fail, 4):
         pass
 
     assert not is_alive(here / "process")
@@ -104,7 +125,7 @@ def test_one_that_does_not_start_is_told_of(here, monkeypatch, text):
     install(here, monkeypatch, text)
     told = []
 
-    with mps.service(told.append) as answers:
+    with mps.service(told.append, 4) as answers:
         assert not answers
 
     assert told == [f"{mps.CONTROL} does not start; trials on one GPU take turns"]
@@ -115,7 +136,7 @@ def test_one_under_which_nothing_computes_is_not_used(here, monkeypatch):
     install(here, monkeypatch)
     told = []
 
-    with mps.service(told.append) as answers:
+    with mps.service(told.append, 4) as answers:
         assert not answers
         assert mps.PIPES not in os.environ
 
@@ -128,7 +149,7 @@ def test_one_that_runs_already_is_used_and_left_running(here, monkeypatch):
     install(here, monkeypatch)
     monkeypatch.setenv(mps.PIPES, str(here))
 
-    with mps.service(pytest.fail) as answers:
+    with mps.service(pytest.fail, 4) as answers:
         assert answers
 
     assert (here / "control").exists()
@@ -141,7 +162,7 @@ def test_a_pipe_that_is_left_of_another_counts_for_nothing(here, monkeypatch):
     monkeypatch.setenv(mps.PIPES, str(here))
     install(here, monkeypatch, CONTROL.replace("read command", '[ "$HERE" != "$CUDA_MPS_PIPE_DIRECTORY" ] || exit 1; read command'))  # fmt: skip # noqa: E501
 
-    with mps.service(pytest.fail) as answers:
+    with mps.service(pytest.fail, 4) as answers:
         assert answers
         assert os.environ[mps.PIPES] != str(here)
 
@@ -157,7 +178,7 @@ def test_a_break_while_it_starts_leaves_nothing_running(here, monkeypatch):
 
     monkeypatch.setattr(mps, "_has_started", broken_off)
     monkeypatch.setattr(mps, "END_SECONDS", 0.3)
-    with pytest.raises(KeyboardInterrupt), mps.service(pytest.fail):
+    with pytest.raises(KeyboardInterrupt), mps.service(pytest.fail, 4):
         pass
 
     assert not is_alive(here / "process")
@@ -170,7 +191,7 @@ def test_it_ends_with_a_driver_that_is_killed(here, monkeypatch):
         from ttq_bench.execution import mps
         mps.CLIENT = ("true",)
         mps.USUAL_PIPES = {str(here / "none")!r}
-        with mps.service(print):
+        with mps.service(print, 4):
             print("runs", flush=True)
             input()
     """

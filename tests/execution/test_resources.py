@@ -29,7 +29,7 @@ def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, 
         (Machine(4, 2), None, 4, Shares(8, 1, 0.25)),  # never less than one thread
         (Machine(16, 1), 2, 2, Shares(2, 2, 0.5)),
         (Machine(16, 1, 80.0), None, None, Shares(1, 16, 1.0)),  # in turns: no gain
-        (Machine(16, 1, 80.0, True), None, None, Shares(8, 2, 0.125)),
+        (Machine(16, 1, 80.0, True), None, None, Shares(12, 1, 1 / 12)),
         (Machine(4, 1, 80.0, True), None, None, Shares(4, 1, 0.25)),  # a core each
         (Machine(64, 1, 11.0, True), None, None, Shares(4, 16, 0.25)),  # its memory
         (Machine(64, 1, 0.0, True), None, None, Shares(1, 64, 1.0)),  # of unknown memory
@@ -42,7 +42,7 @@ def test_gpus_are_shared_in_equal_parts(machine, threads, trials_per_gpu, expect
     assert shares == expected
 
 
-@pytest.mark.parametrize(("trials", "each"), [(1, 1), (2, 1), (5, 3), (100, 8)])
+@pytest.mark.parametrize(("trials", "each"), [(1, 1), (2, 1), (5, 3), (100, 12)])
 def test_few_trials_are_spread_over_the_gpus(trials, each):
     machine = Machine(64, 2, 80.0, True)
     shares = share(machine, "cuda", trials, threads=None, trials_per_gpu=None)

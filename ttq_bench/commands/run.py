@@ -111,7 +111,7 @@ def _shared_gpus(
     if not here or not plan.pending or not 0 < shares.gpus < 1:
         yield shares
         return
-    with mps.service(console.print) as computes:
+    with mps.service(console.print, round(1 / shares.gpus)) as computes:
         if not computes and options.trials_per_gpu is None:
             machine = replace(prepared.machine, shares_gpus=False)
             shares = share(

@@ -96,7 +96,7 @@ def hours_together(work: Work) -> tuple[int, float]:
     """Return how many trials share a GPU, and the GPU hours of a seed where these are seeds."""
     count = trials_on_a_gpu(detect_machine(), MANY)
     seconds = 0.0
-    with mps.service(print), trainers(_train_rows, (work.device,), count) as started:
+    with mps.service(print, count), trainers(_train_rows, (work.device,), count) as started:
         for number, row in enumerate(ROWS):
             rate(started, number, 0)  # makes the network, and records its step
             seconds += steps_of(row) / max(rate(started, number, ROW_STEPS) for _ in range(TRIES))

@@ -31,7 +31,7 @@ def measure(work: Work, seconds: float) -> list[Figure]:
         count, bound, steps = trials_on_a_gpu(machine, MANY), ON_A_GPU, GPU_STEPS
     else:
         count, bound, steps = machine.cores, NOT_WORSE, STEPS
-    shared = mps.service(print) if bound is ON_A_GPU else nullcontext(None)
+    shared = mps.service(print, count) if bound is ON_A_GPU else nullcontext(None)
     with (
         trainers(_train, (work, steps), 1) as alone,  # before the service, so not under it
         shared as computes,

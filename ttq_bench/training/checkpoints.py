@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from ttq_bench.files import digest_path, write_atomically
-from ttq_bench.training.host_copy import on_host
 
 KEEP = 2
 NAME = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
@@ -23,7 +22,7 @@ def save_state(path: Path, state: dict[str, Any], fence: Callable[[], object] = 
     ``fence`` is called last before anything is written, and raises if nothing may be.
     """
     buffer = io.BytesIO()
-    torch.save(on_host(state), buffer)
+    torch.save(state, buffer)
     content = buffer.getvalue()
     fence()
     digest = hashlib.sha256(content).hexdigest()
