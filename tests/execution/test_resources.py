@@ -31,7 +31,7 @@ def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, 
         (Machine(16, 1, 80.0), None, None, Shares(1, 16, 1.0)),  # in turns: no gain
         (Machine(16, 1, 80.0, True), None, None, Shares(12, 1, 1 / 12)),
         (Machine(4, 1, 80.0, True), None, None, Shares(4, 1, 0.25)),  # a core each
-        (Machine(64, 1, 11.0, True), None, None, Shares(4, 16, 0.25)),  # its memory
+        (Machine(64, 1, 11.0, True), None, None, Shares(3, 21, 1 / 3)),  # its memory
         (Machine(64, 1, 0.0, True), None, None, Shares(1, 64, 1.0)),  # of unknown memory
         (Machine(16, 0), None, None, Shares(1, 1, 1.0)),  # a head: the GPUs are the cluster's
         (Machine(16, 2, 80.0, True), None, 3, Shares(6, 2, 1 / 3)),

@@ -9,7 +9,7 @@ from ttq_bench.execution import mps
 
 MIB_PER_GIB = 1024.0
 MOST_ON_A_GPU = 12  # measured on an H200: mps.py
-GIB_PER_TRIAL = 2.5
+GIB_PER_TRIAL = 3.0
 
 
 @dataclass(frozen=True, slots=True)

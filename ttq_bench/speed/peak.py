@@ -91,8 +91,23 @@ def operators(work: Work) -> list[Figure]:
 
 def short(operator: str) -> str:
     """Return the name of an operator or kernel without types, arguments and tile sizes."""
+    if operator.startswith("_Z"):  # mangled still, as the profiler leaves names that are very long
+        return max(_words(operator, 5), key=len)
     name = re.sub(r"<.*|\(.*", "", operator.removeprefix("void ")).rpartition("::")[2]
-    return name.partition("_f32_nhwckrsc")[0]
+    if name == "Kernel" and (of := re.search(r"Kernel<(\w+)", operator)):
+        name = of[1]
+    return re.split("_f32_nhwckrsc|_optimized", name)[0]
+
+
+def _words(mangled: str, count: int) -> list[str]:
+    """Return the first words of a mangled name, each of which has its length before it."""
+    words: list[str] = []
+    rest = mangled
+    while len(words) < count and (found := re.search(r"\d+", rest)):
+        rest = rest[found.end() :]
+        words.append(rest[: int(found[0])])
+        rest = rest[int(found[0]) :]
+    return [word for word in words if word] or [mangled]
 
 
 def measure(work: Work, peak: Peak) -> list[Figure]:
