@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from ttq_bench import __version__
+from ttq_bench.commands.option_values import results_place, with_signs
 from ttq_bench.commands.options import (
     add_data_option,
     add_doctor_options,
@@ -16,8 +17,6 @@ from ttq_bench.commands.options import (
     add_speed_options,
     add_submit_options,
     add_suite_options,
-    results_place,
-    with_signs,
 )
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import printable, without_credentials
@@ -176,12 +175,14 @@ def _status(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from ttq_bench.commands import at_url, report
 
+    _tell("report: reading records, drawing figures: up to a minute")
     return at_url.in_step(report.write, options)
 
 
 def _verify(options: argparse.Namespace) -> int:
     from ttq_bench.commands import at_url, verify
 
+    _tell("verify: computing the report anew: up to a minute")
     return at_url.in_step(verify.verify, options)
 
 
@@ -219,6 +220,12 @@ def _data(options: argparse.Namespace) -> int:
     from ttq_bench.commands import data
 
     return data.act(options)
+
+
+def _tell(what: str) -> None:
+    """Say to a person, not to a script, what takes a while."""
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr)
 
 
 if __name__ == "__main__":

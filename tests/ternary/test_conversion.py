@@ -295,3 +295,9 @@ def test_a_network_of_two_layers_has_nothing_to_convert_unless_told_to():
     with pytest.raises(TtqBenchError, match="of 2 weighted layers there is none to convert"):
         quantize_(model, "ttq")
     assert layers_to_quantize(model, keep_last=False) == ["1"]
+
+
+@pytest.mark.parametrize("ask", [quantizer_of, latent_of])
+def test_a_layer_that_is_not_quantized_is_told_in_one_sentence(ask):
+    with pytest.raises(TtqBenchError, match=r"Linear is not quantized: quantized_layers\(model\)"):
+        ask(nn.Linear(2, 2))

@@ -110,14 +110,20 @@ def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def quantizer_of(layer: nn.Module) -> Quantizer:
-    """Return the quantizer that owns a converted layer's scales."""
-    quantizer = layer.parametrizations["weight"][0]  # type: ignore[index]
-    assert isinstance(quantizer, Quantizer)
+    """Return the quantizer that owns a converted layer's scales; ``TtqBenchError`` for others."""
+    found = getattr(layer, "parametrizations", {})
+    quantizer = found["weight"][0] if "weight" in found else None
+    if not isinstance(quantizer, Quantizer):
+        raise TtqBenchError(
+            f"{type(layer).__name__} is not quantized: quantized_layers(model) names those that"
+            " quantize_ has converted"
+        )
     return quantizer
 
 
 def latent_of(layer: nn.Module) -> Tensor:
-    """Return a converted layer's latent weights."""
+    """Return a converted layer's latent weights; ``TtqBenchError`` for another layer."""
+    quantizer_of(layer)
     return layer.get_parameter("parametrizations.weight.original")
 
 

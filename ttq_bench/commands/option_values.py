@@ -1,0 +1,104 @@
+"""What options are given: numbers, times, addresses, places, or one sentence that refuses them."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.ray_address import dashboard_url, host_and_port, resolved
+from ttq_bench.records.objects import checked_url, is_url
+from ttq_bench.text import seconds_in, without_credentials
+
+TIMES = ("--time-limit", "--silence", "--timeout", "--checkpoint-every")
+NEGATIVE = re.compile(r"-\.?\d.*")
+T = TypeVar("T")
+
+
+def positive(text: str) -> int:
+    """Return the whole number above 0 that ``text`` says."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def address(text: str) -> str:
+    """Return ``text`` if it is the address of a Ray cluster."""
+    _read(lambda given: host_and_port(resolved(given)), text)
+    return text
+
+
+def dashboard(text: str) -> str:
+    """Return the URL of a cluster's dashboard that ``text`` says."""
+    return _read(dashboard_url, text)
+
+
+def results_place(text: str) -> Path | str:
+    """Return where results are: the path of a folder, or a URL of object storage as text."""
+    return _read(checked_url, text) if is_url(text) else Path(text)
+
+
+def folder(text: str) -> Path:
+    """Return the path of a folder; a URL would be taken for one with strange names."""
+    if is_url(text):
+        raise argparse.ArgumentTypeError(
+            f"expected a folder, got the URL {without_credentials(text)!r}; this command writes"
+            " what it measured of this machine, which is no result: name a folder"
+        )
+    return Path(text)
+
+
+def shared_place(text: str) -> Path | str:
+    """Return where all nodes of a cluster find results: an absolute path, or a URL."""
+    return _read(checked_url, text) if is_url(text) else shared_path(text)
+
+
+def shared_path(text: str) -> Path:
+    """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
+    if is_url(text):
+        raise argparse.ArgumentTypeError(
+            f"expected an absolute path, got the URL {without_credentials(text)!r}; images cannot"
+            " be read from object storage"
+        )
+    if not Path(text).is_absolute():
+        raise argparse.ArgumentTypeError(
+            f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
+            " relative one would lie in the job's own folder, which is deleted with it"
+        )
+    return Path(text)
+
+
+def shared_images(text: str) -> str:
+    """Return what ``--dataset`` says, where it names a folder one that all nodes see."""
+    _, _, place = text.partition(":")
+    if place:
+        shared_path(place)
+    return text
+
+
+def time_span(text: str) -> float:
+    """Return the seconds of a time span such as ``90s``, ``30m`` or ``2h``."""
+    return _read(seconds_in, text)
+
+
+def with_signs(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line, a negative time span joined to its option.
+
+    argparse takes ``-5s`` for an option of its own, and would say that a time is missing.
+    """
+    joined: list[str] = []
+    for word in words:
+        if NEGATIVE.fullmatch(word) and joined and joined[-1] in TIMES:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
+    """Return what ``read`` makes of ``text``; argparse repeats its sentence where it refuses."""
+    try:
+        return read(text)
+    except TtqBenchError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
