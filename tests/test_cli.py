@@ -204,3 +204,14 @@ def test_the_version_is_that_of_the_package(capsys):
 def test_the_shipped_suites_can_be_planned(tmp_path, capsys, path):
     assert main(["plan", str(path), "--results", str(tmp_path / "r"), "--json"]) in (0, 5)
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(("is_person", "told"), [(True, True), (False, False)])
+def test_a_person_is_told_what_takes_a_minute_and_a_script_is_not(
+    tmp_path, capsys, monkeypatch, is_person, told
+):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_person)
+
+    assert main(["verify", "--results", str(tmp_path / "none")]) == 2
+
+    assert ("up to a minute" in capsys.readouterr().err) == told

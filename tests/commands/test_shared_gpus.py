@@ -13,7 +13,7 @@ from ttq_bench.execution.resources import Machine, Shares, share
 MACHINE = Machine(16, 1, 80.0, shares_gpus=True)
 
 
-def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None):
+def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None, pending=20):
     started = []
 
     @contextmanager
@@ -23,7 +23,7 @@ def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None):
 
     monkeypatch.setattr(run.mps, "service", service)
     planned = share(MACHINE, "cuda", 20, threads=None, trials_per_gpu=trials_per_gpu)
-    plan = SimpleNamespace(pending=[1], trials=range(20))
+    plan = SimpleNamespace(pending=range(pending), trials=range(20))
     prepared = SimpleNamespace(shares=planned, plan=plan, machine=MACHINE, device="cuda")
     options = argparse.Namespace(
         backend="ray", address=address, threads=None, trials_per_gpu=trials_per_gpu
@@ -48,3 +48,8 @@ def test_trials_are_alone_on_a_gpu_where_they_would_take_turns(
 
 def test_on_a_cluster_no_service_is_started_here(monkeypatch):
     assert shares_of(monkeypatch, True, address="head:6379") == (Shares(12, 1, 1 / 12), [])
+
+
+@pytest.mark.parametrize(("pending", "clients"), [(1, 1), (5, 5), (13, 12)])
+def test_the_last_trials_share_a_gpu_among_themselves(monkeypatch, pending, clients):
+    assert shares_of(monkeypatch, True, pending=pending) == (Shares(12, 1, 1 / 12), [clients])

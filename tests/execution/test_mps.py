@@ -139,6 +139,7 @@ def test_one_under_which_nothing_computes_is_not_used(here, monkeypatch):
     with mps.service(told.append, 4) as answers:
         assert not answers
         assert mps.PIPES not in os.environ
+        assert mps.PART not in os.environ
 
     assert told == [f"nothing computes under {mps.CONTROL}; trials on one GPU take turns"]
     assert not is_alive(here / "process")
@@ -151,7 +152,9 @@ def test_one_that_runs_already_is_used_and_left_running(here, monkeypatch):
 
     with mps.service(pytest.fail, 4) as answers:
         assert answers
+        assert os.environ[mps.PART] == "50"
 
+    assert mps.PART not in os.environ
     assert (here / "control").exists()
     assert os.environ[mps.PIPES] == str(here)
     assert not (here / "process").exists()

@@ -298,6 +298,10 @@ def test_a_network_of_two_layers_has_nothing_to_convert_unless_told_to():
 
 
 @pytest.mark.parametrize("ask", [quantizer_of, latent_of])
-def test_a_layer_that_is_not_quantized_is_told_in_one_sentence(ask):
-    with pytest.raises(TtqBenchError, match=r"Linear is not quantized: quantized_layers\(model\)"):
-        ask(nn.Linear(2, 2))
+@pytest.mark.parametrize("change", [nn.Identity(), nn.utils.parametrizations.weight_norm])
+def test_a_layer_that_is_not_quantized_is_told_in_one_sentence(ask, change):
+    layer = change(nn.Linear(2, 2))
+
+    assert quantized_layers(nn.Sequential(layer)) == []
+    with pytest.raises(TtqBenchError, match=r"is not quantized: quantized_layers\(model\) names"):
+        ask(layer)

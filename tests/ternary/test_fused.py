@@ -116,6 +116,55 @@ def test_latent_weights_over_their_largest_train_to_the_same_bits(strategy):
     )
 
 
+def kinds_of_weights(model, images):
+    """Return the kinds of numbers that quantized layers find as their weights in a call."""
+    found = set()
+    for _, layer in quantized_layers(model):
+        layer.register_forward_pre_hook(lambda layer, _: found.add(layer.weight.dtype))
+    with torch.no_grad():
+        model(images)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_on", "found"),
+    [
+        (torch.float32, True, torch.bfloat16),
+        (torch.float32, False, torch.float32),
+        (torch.float64, True, torch.float64),  # autocast leaves it as it is
+    ],
+)
+def test_layers_find_weights_that_autocast_has_not_to_round(kind, is_on, found):
+    model, images = network("lenet5")
+    model = fuse_(quantize_(model.to(kind), "ttq"))
+
+    with torch.autocast("cpu", enabled=is_on):
+        assert kinds_of_weights(model, images.to(kind)) == {found}
+
+
+def test_a_layer_called_without_autocast_has_weights_that_are_not_rounded():
+    class Inside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, numbers):
+            with torch.autocast("cpu", enabled=False):
+                return self.layer(numbers.float())
+
+    model = fuse_(quantize_(nn.Sequential(nn.Linear(4, 4), Inside(), nn.Linear(4, 4)), "ttq"))
+
+    with torch.autocast("cpu"):
+        assert kinds_of_weights(model, torch.randn(2, 4)) == {torch.float32}
+
+
+def test_a_fused_network_without_numbers_can_be_called():
+    model, images = network("lenet5")
+    model = fuse_(quantize_(model, "ttq")).to("meta")
+
+    assert model(images.to("meta")).shape == (len(images), 10)
+
+
 @pytest.mark.parametrize("has_instructions", [True, False])
 @pytest.mark.parametrize("architecture", ["resnet20", "lenet5"])
 def test_rounding_all_weights_at_once_for_autocast_trains_to_the_same_bits(
@@ -231,14 +280,12 @@ def test_a_layout_has_each_layer_in_whole_rows_with_zeros_behind_it(device):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_a_gpu_training_agrees_with_layer_by_layer_to_rounding():
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 1e-2)])
+def test_on_a_gpu_training_agrees_with_layer_by_layer_to_rounding(precision, tolerance):
     plain, images = network()
     quantize_(plain, "ttq")
     together = fuse_(copy.deepcopy(plain))
 
-    for precision, tolerance in (("fp32", 1e-4), ("bf16", 1e-2)):
-        found, wanted = (
-            train(copy.deepcopy(model), images, "cuda", precision)[0] for model in (together, plain)
-        )
+    found, wanted = (train(model, images, "cuda", precision)[0] for model in (together, plain))
 
-        assert found == pytest.approx(wanted, rel=tolerance)
+    assert found == pytest.approx(wanted, rel=tolerance)

@@ -122,7 +122,7 @@ def test_weights_are_those_of_each_layer_alone(name, normalised, number, ties):
     segments = Segments([len(layer) for layer in layers], DEVICE)
 
     found = quantized_on_device(
-        torch.cat(layers), (scales[0], scales[1]), Rule.of(owners), segments
+        torch.cat(layers), (scales[0], scales[1]), Rule.of(owners), segments, torch.float32
     )
 
     for part, layer, owner, pair in zip(
@@ -156,6 +156,55 @@ def test_weights_in_bfloat16_are_the_rounded_ones_and_take_gradients_of_their_ki
     assert all(torch.equal(one, other) for one, other in zip(low[1], high[1], strict=True))
 
 
+@pytest.fixture
+def launched(monkeypatch):
+    """The names of the kernels that run."""
+    names, launch = [], on_device.launch
+
+    def noted(kernel, *arguments, **constants):
+        names.append(kernel.fn.__name__)
+        launch(kernel, *arguments, **constants)
+
+    monkeypatch.setattr(on_device, "launch", noted)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("method", "strategy", "normalised", "measured"),
+    [
+        ("ttq", "max_fraction", False, 1),
+        ("ttq", "constant_sparsity", False, 0),
+        ("ttq", "constant_sparsity", "max", 1),
+        ("ttq", "held", False, 0),
+        ("twn", "max_fraction", False, 2),  # all weights for the threshold, then those beyond it
+        ("bwn", "max_fraction", False, 1),
+    ],
+)
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_weights_are_measured_where_a_rule_needs_it_alone(
+    method, strategy, normalised, measured, launched
+):
+    model = quantize_(network(), method, STRATEGIES[strategy], normalise_latent=normalised)
+
+    fuse_(model)(torch.randn(2, 3, 8, 8, device=DEVICE))
+
+    assert launched.count("measure_chunks") == measured
+    assert launched.count("quantize_chunks") == 1
+
+
+@pytest.mark.usefixtures("kernels_everywhere")
+def test_layers_find_weights_that_autocast_has_not_to_round():
+    model = fuse_(quantize_(network(), "ttq"))
+    kinds = set()
+    for _, layer in quantized_layers(model):
+        layer.register_forward_pre_hook(lambda layer, _: kinds.add(layer.weight.dtype))
+
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        model(torch.randn(2, 3, 8, 8, device=DEVICE))
+
+    assert kinds == {torch.bfloat16}
+
+
 def test_a_moving_sparsity_is_followed():
     layers = [torch.arange(1.0, 101, device=DEVICE), torch.arange(1.0, 11, device=DEVICE)]
     segments = Segments([100, 10], DEVICE)
@@ -164,7 +213,7 @@ def test_a_moving_sparsity_is_followed():
     for sparsity in (0.1, 0.5, 0.2, 0.0):
         strategy = DeltaStrategy("constant_sparsity", sparsity)
         rule = Rule.of([quantizer(layer, strategy=strategy) for layer in layers])
-        found = quantized_on_device(torch.cat(layers), (ones, ones), rule, segments)
+        found = quantized_on_device(torch.cat(layers), (ones, ones), rule, segments, torch.float32)
         zeros = [int((part == 0).sum()) for part in torch.split(found, [100, 10])]
         assert zeros == [round(100 * sparsity), round(10 * sparsity)]
 
@@ -172,7 +221,7 @@ def test_a_moving_sparsity_is_followed():
 def computed(layers, rule, scales=None):
     """Return the weights of each layer, by kernels."""
     segments = Segments([len(layer) for layer in layers], DEVICE)
-    found = quantized_on_device(torch.cat(layers), scales, rule, segments)
+    found = quantized_on_device(torch.cat(layers), scales, rule, segments, torch.float32)
     return torch.split(found, segments.counts)
 
 

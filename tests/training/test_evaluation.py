@@ -1,10 +1,11 @@
 import math
+import warnings
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.training.evaluation import evaluate
+from ttq_bench.training.evaluation import autocast, evaluate
 
 
 def batches(*sizes: int):
@@ -82,3 +83,15 @@ def test_top5_errors_are_labels_outside_the_five_largest_logits_where_they_are_a
 
     assert (found.error_percent, found.top5_error_percent) == (75.0, 25.0)
     assert evaluate(nn.Identity(), pairs, "fp32").top5_error_percent is None
+
+
+@pytest.mark.parametrize(("precision", "inputs"), [("bf16", "tf32"), ("fp32", "ieee")])
+def test_a_gpu_tries_its_kernels_and_shortens_no_inputs_of_single_precision(
+    precision, inputs, monkeypatch
+):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is none here
+        with autocast(torch.device("cuda"), precision):
+            assert torch.backends.cudnn.benchmark
+            assert torch.backends.cudnn.conv.fp32_precision == inputs

@@ -111,7 +111,8 @@ def _shared_gpus(
     if not here or not plan.pending or not 0 < shares.gpus < 1:
         yield shares
         return
-    with mps.service(console.print, round(1 / shares.gpus)) as computes:
+    waiting = -(-len(plan.pending) // max(1, prepared.machine.gpus))
+    with mps.service(console.print, min(round(1 / shares.gpus), waiting)) as computes:
         if not computes and options.trials_per_gpu is None:
             machine = replace(prepared.machine, shares_gpus=False)
             shares = share(

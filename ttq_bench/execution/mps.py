@@ -26,10 +26,10 @@ CLIENT_SECONDS = 60.0  # for a process that imports torch and computes one numbe
 LOOK_SECONDS = 0.1
 CLIENT = (sys.executable, "-c", "import torch; torch.ones(1, device='cuda').sum().item()")
 PART = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
-# Of a GPU's multiprocessors, all trials together. Steps of ResNet-20 a second on an H200: eight
-# trials 926 where each may take all, 1,242 at 35 %, 1,276 at 25, 1,223 at 18, 1,092 at 12.5;
-# twelve 1,370 at 17 %; sixteen 1,311 at 25 and 1,224 at 12.5 (16 cores). A process then also
-# launches kernels of fewer blocks.
+# Of a GPU's multiprocessors, all trials together. By hand on one lease of an H200, ResNet-20's
+# steps a second: one trial 516; eight that may each take all 926, 35 % 1,242, 25 % 1,276, 18 %
+# 1,223, 12.5 % 1,092; twelve with 17 % 1,370; sixteen on 16 cores with 25 % 1,311, 12.5 % 1,224. A
+# process then launches kernels of fewer blocks, too.
 PERCENT_TOGETHER = 200
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -43,7 +43,8 @@ def is_available() -> bool:
 def service(tell: Callable[[str], None], clients: int) -> Iterator[bool]:
     """Run the service for this process and those it starts, and yield whether a process computes.
 
-    ``clients`` is how many of them share a GPU: each gets a part of its multiprocessors.
+    ``clients`` is how many of them share a GPU: each gets a part of its multiprocessors, the one
+    that the environment names if it does. It can only narrow what the service gives.
 
     One that the machine's administrator runs is used as it is. Where it does not start, or nothing
     computes under it, ``tell`` gets a sentence: trials on one GPU would take turns.
@@ -51,12 +52,13 @@ def service(tell: Callable[[str], None], clients: int) -> Iterator[bool]:
     if not is_available():
         yield False
     elif _answers(os.environ):
-        yield _computes(os.environ, tell)
+        with _in_environment(_part(clients)):
+            yield _computes(os.environ, tell)
     else:
         with (
             tempfile.TemporaryDirectory(prefix="ttq-bench-mps-") as folder,
             _own_service(folder, tell) as runs,
-            _in_environment(_settings(folder, clients) if runs else {}),
+            _in_environment({PIPES: folder, LOGS: folder, **_part(clients)} if runs else {}),
         ):
             yield runs
 
@@ -83,10 +85,9 @@ def _own_service(folder: str, tell: Callable[[str], None]) -> Iterator[bool]:
         _end(control, environment)
 
 
-def _settings(folder: str, clients: int) -> dict[str, str]:
-    """Return what clients of our own service have to find in their environment."""
-    part = str(min(100, round(PERCENT_TOGETHER / clients)))
-    return {PIPES: folder, LOGS: folder, PART: os.environ.get(PART, part)}
+def _part(clients: int) -> dict[str, str]:
+    """Return the setting of the part of a GPU that each gets."""
+    return {PART: os.environ.get(PART, str(min(100, round(PERCENT_TOGETHER / clients))))}
 
 
 @contextlib.contextmanager

@@ -61,7 +61,7 @@ def save_packed(path: Path, model: nn.Module, spec: TrialSpec, *, classes: int) 
 def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:
     """Return the network, in evaluation mode and with plain weights, and its trial's spec.
 
-    Its logits are those of the trained network, bit for bit on one device and memory format.
+    Its logits are those of the trained network, bit for bit on one kind of CPU and memory format.
     Raises ``TtqBenchError`` for a file that is missing, damaged, or another program's.
     """
     metadata, tensors = _read(path)

@@ -93,9 +93,12 @@ def short(operator: str) -> str:
     """Return the name of an operator or kernel without types, arguments and tile sizes."""
     if operator.startswith("_Z"):  # mangled still, as the profiler leaves names that are very long
         return max(_words(operator, 5), key=len)
-    name = re.sub(r"<.*|\(.*", "", operator.removeprefix("void ")).rpartition("::")[2]
-    if name == "Kernel" and (of := re.search(r"Kernel<(\w+)", operator)):
-        name = of[1]
+    plain = operator.removeprefix("void ").replace("(anonymous namespace)::", "")
+    name = re.sub(r"<.*|\(.*", "", plain).rpartition("::")[2]
+    if of := re.search(
+        r"::Kernel\d*<([\w:]+)", plain
+    ):  # all are called so: what of, its first type
+        name = of[1].rpartition("::")[2]
     return re.split("_f32_nhwckrsc|_optimized", name)[0]
 
 
@@ -103,10 +106,11 @@ def _words(mangled: str, count: int) -> list[str]:
     """Return the first words of a mangled name, each of which has its length before it."""
     words: list[str] = []
     rest = mangled
-    while len(words) < count and (found := re.search(r"\d+", rest)):
+    while len(words) < count and (found := re.search(r"S\d*_|L[a-z]\d+E|(\d+)", rest)):
         rest = rest[found.end() :]
-        words.append(rest[: int(found[0])])
-        rest = rest[int(found[0]) :]
+        if found[1]:  # no abbreviation, and no number
+            words.append(rest[: int(found[1])])
+            rest = rest[int(found[1]) :]
     return [word for word in words if word] or [mangled]
 
 

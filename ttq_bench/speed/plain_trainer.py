@@ -49,6 +49,7 @@ class PlainTrainer:
     def __init__(
         self, model: nn.Module, images: PlainImages, *, batch_size: int, device: torch.device
     ) -> None:
+        torch.backends.cudnn.benchmark = True  # on a GPU, as most of them do
         self.model = model.to(device)
         self.device = device
         self.optimizer = torch.optim.SGD(

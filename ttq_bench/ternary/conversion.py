@@ -103,22 +103,26 @@ def layers_to_quantize(
 def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return name and module of each converted layer, in the order in which they are registered."""
     return [
-        (name, module)
-        for name, module in model.named_modules()
-        if parametrize.is_parametrized(module, "weight")
+        (name, module) for name, module in model.named_modules() if _quantizer(module) is not None
     ]
 
 
 def quantizer_of(layer: nn.Module) -> Quantizer:
     """Return the quantizer that owns a converted layer's scales; ``TtqBenchError`` for others."""
-    found = getattr(layer, "parametrizations", {})
-    quantizer = found["weight"][0] if "weight" in found else None
-    if not isinstance(quantizer, Quantizer):
+    quantizer = _quantizer(layer)
+    if quantizer is None:
         raise TtqBenchError(
-            f"{type(layer).__name__} is not quantized: quantized_layers(model) names those that"
-            " quantize_ has converted"
+            f"{layer} is not quantized: quantized_layers(model) names those that quantize_ has"
+            " converted"
         )
     return quantizer
+
+
+def _quantizer(layer: nn.Module) -> Quantizer | None:
+    if not parametrize.is_parametrized(layer, "weight"):
+        return None
+    first = layer.parametrizations["weight"][0]  # type: ignore[index]
+    return first if isinstance(first, Quantizer) else None
 
 
 def latent_of(layer: nn.Module) -> Tensor:

@@ -4,8 +4,8 @@ Small networks wait for operations to be called, not for their arithmetic. On a 
 own do it (``on_device.py``). Elsewhere the latent weights of all L layers are laid out in R rows of
 ``ROW`` numbers, each layer in whole rows, in the order of its memory, zeros behind its last weight;
 one threshold or scale a layer is spread over its rows. Under autocast the weights are rounded at
-once, too. What is computed is the same as layer by layer, to the bit on a CPU:
-tests/ternary/test_fused.py.
+once, too. What is computed is the same as layer by layer, to the bit on a CPU for layers that a
+call uses once: tests/ternary/test_fused.py.
 """
 
 from collections.abc import Sequence
@@ -180,7 +180,10 @@ class FusedLayers:
 def _wanted(weights: Tensor) -> torch.dtype:
     """Return what layers take: what autocast would round the weights of each to, one by one."""
     kind = weights.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights.dtype
+    is_rounded = weights.dtype != torch.float64 and torch.amp.is_autocast_available(kind)
+    if is_rounded and torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return weights.dtype
 
 
 def _in_memory_order(latent: Tensor) -> Tensor:

@@ -88,8 +88,8 @@ def settle_segments(
 ):  # fmt: skip
     """Find each segment's threshold by its rule, its divisor and the mean magnitude of members.
 
-    The mean only where chunks were ``MEASURED``, as the divisor and other rules than
-    ``constant_sparsity`` ask for.
+    There are means where chunks were ``MEASURED``, divisors where ``NORMALISED`` asks for them.
+    All but the rule ``constant_sparsity`` and the rule without a name need chunks measured.
     """
     segment = tl.program_id(0)
     count = tl.load(segments + 3 * segment)

@@ -1,4 +1,4 @@
-"""The weights of all quantized layers on a GPU: four to nine kernels a step, not some forty.
+"""The weights of all quantized layers on a GPU: two to eight kernels a step, not some forty.
 
 A small network's step waits for kernels to begin, not for their arithmetic. What is computed is the
 same as layer by layer: thresholds by largest and k-th magnitudes and codes to the bit, sums in
@@ -20,8 +20,8 @@ from ttq_bench.ternary.methods import Method
 from ttq_bench.ternary.quantizers import Quantizer
 
 # What there are kernels for. Layers of a method or strategy beyond are computed by operations.
-MEASURED = ("max_fraction", "mean_fraction")  # by what is found of each chunk
-RULES = (*MEASURED, "constant_sparsity")
+BY_CHUNKS = ("max_fraction", "mean_fraction")  # by what measure_chunks finds
+RULES = (*BY_CHUNKS, "constant_sparsity")
 LEVELS = ("two", "three")
 LATENT_GRADIENTS = ("scaled", "straight_through", "clipped_sign")
 SCALE_GRADIENTS = ("sum", "mean", "as_printed")
@@ -159,7 +159,7 @@ def quantized_on_device(
     scales: tuple[Tensor, Tensor] | None,
     rule: Rule,
     segments: Segments,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype,
 ) -> Tensor:
     """Return the weights, rounded to ``dtype``, of flat latent weights [n] (Eqs. 6 to 8).
 
@@ -216,11 +216,8 @@ def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Te
     found = _settle(latent, None, rule.name, rule, segments, by_mean=by_mean and not is_ternary)
     thresholds = found[0] if rule.held is None else rule.held
     if is_ternary and by_mean:  # of those beyond the threshold
-        return (
-            thresholds,
-            found[1],
-            _settle(latent, thresholds, "", rule, segments, by_mean=True)[2],
-        )
+        means = _settle(latent, thresholds, "", rule, segments, by_mean=True)[2]
+        return thresholds, found[1], means
     return thresholds, found[1], found[2]
 
 
@@ -240,7 +237,7 @@ def _settle(
     """
     module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
     parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
-    is_measured = by_mean or rule.is_normalised or name in MEASURED
+    is_measured = by_mean or rule.is_normalised or name in BY_CHUNKS
     if is_measured:
         launch(
             module.measure_chunks, chunks, latent, bounds, segments.chunks, parts,

@@ -65,9 +65,15 @@ class Quantizer(nn.Module):
         self.hold_threshold(latent)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return the quantized weights of ``latent``: same shape, dtype and memory format."""
-        if self.prepared is not None:
-            return self.prepared
+        """Return the quantized weights of ``latent``: same shape, dtype and memory format.
+
+        Rounded for autocast where it is on and a fused network (``fused.py``) is being called.
+        """
+        made = self.prepared
+        if made is not None:
+            kind = latent.device.type
+            if made.dtype == latent.dtype or torch.is_autocast_enabled(kind):
+                return made
         return quantized(*self.parts(latent), self.method)
 
     def parts(self, latent: Tensor) -> tuple[Tensor, Pair, Pair]:
