@@ -100,9 +100,13 @@ report: $(READY) ## Redraw tables, figures, summary and the README's table from 
 test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS=-n0 in one
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: test-full
+test-full: $(READY) ## Also those that take minutes each (an hour and a half on two cores)
+	TTQ_BENCH_TESTS=full $(MAKE) test
+
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
-	TTQ_BENCH_FAULTS=full TTQ_BENCH_ROBUSTNESS=$(RESULTS)/robustness.md \
+	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(RESULTS)/robustness.md \
 	  $(BIN)/python -m pytest tests/faults $(ARGS)
 
 .PHONY: check

@@ -50,6 +50,7 @@ def test_a_trial_that_asks_for_a_gpu_never_lands_on_a_node_without_one(cluster, 
     assert first_end <= second_begin  # the GPU was one trial's alone
 
 
+@pytest.mark.full
 def test_trials_with_a_share_of_a_gpu_run_on_it_side_by_side(cluster, cache, tmp_path):
     found = trained(cluster, tmp_path / "results", cache, gpus=0.5, trials=3)
     assert {node for node, _, _ in found} == {cluster.gpu_node}

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.ray
 EPOCHS = 30
 
 
+@pytest.mark.full
 def test_a_trial_that_loses_the_node_of_its_first_rank_waits_for_another_and_goes_on(tmp_path):
     with cluster_of(tmp_path / "ray") as cluster:
         nodes = [cluster.do("add", 1) for _ in range(2)]

@@ -39,6 +39,7 @@ def test_trials_get_the_threads_that_the_smallest_node_has(cluster, tmp_path):
     assert "2 trials side by side, 3 threads each (8 cores, 0 GPUs found)" in said
 
 
+@pytest.mark.full
 def test_threads_that_were_asked_for_win(cluster, tmp_path):
     said, threads = ran(cluster, tmp_path, "--threads", "2")
     assert threads == [2, 2]

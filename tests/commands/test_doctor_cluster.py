@@ -101,6 +101,7 @@ def changed_copy(folder):
     return folder
 
 
+@pytest.mark.full
 def test_a_node_that_does_not_answer_is_a_row_and_is_not_waited_for(doctor, tmp_path):
     with cluster_of(tmp_path / "ray") as cluster:
         join = Join(cluster, tmp_path / "join")

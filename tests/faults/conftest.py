@@ -1,7 +1,7 @@
 """Fault injection with real processes. ``make faults`` runs all of it and writes what was measured.
 
 A test names its fault (``@pytest.mark.fault("F4")``) and records what it saw with the fixture
-``record_property("measured", "20 kills, 0 records lost")``. Without ``TTQ_BENCH_FAULTS=full`` the
+``record_property("measured", "20 kills, 0 records lost")``. Without ``TTQ_BENCH_TESTS=full`` the
 counts are the short ones of ``.ci/run``.
 """
 
@@ -12,9 +12,9 @@ import pytest
 
 from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
+from tests.full import FULL
 from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
 
-FULL = os.environ.get("TTQ_BENCH_FAULTS") == "full"
 TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")
 SEEN = pytest.StashKey[list[Seen]]()
 
@@ -40,8 +40,6 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.get_closest_marker("full") is not None and not FULL:
-            item.add_marker(pytest.mark.skip("too long for .ci/run: `make faults` runs it"))
         if (marker := item.get_closest_marker("fault")) is not None:
             item.user_properties.append(("fault", marker.args[0]))
 

@@ -1,6 +1,6 @@
 """F2: the disk refuses an operation of the real command: once, or from then on; and really full.
 
-The short form meets every kind of operation on every kind of file with one of the four refusals;
+The short form meets every second kind of operation and file with one of the four refusals;
 the full one meets every position with all of them.
 """
 
@@ -19,9 +19,9 @@ from tests.faults.children import (
     note_plan,
     temporaries_below,
 )
-from tests.faults.conftest import FULL
 from tests.faults.grid import Grid
 from tests.faults.test_f01_file_operations import quick_training
+from tests.full import FULL
 from tests.tiny_suite import tiny_document
 from tests.written_records import write_trial
 
@@ -88,12 +88,12 @@ def assert_one_sentence(ended, k):
 
 @pytest.mark.fault("F2")
 def test_a_run_on_a_disk_that_refuses_tells_it_and_the_next_one_ends_well(
-    undisturbed, cache, tmp_path, record_property
+    undisturbed, cache, tmp_path, times, record_property
 ):
     whole, operations = undisturbed
     wanted = whole.records()
     codes, kinds = {}, set()
-    for k, kind, lasting in chosen(operations):
+    for k, kind, lasting in chosen(operations)[:: times(2, full=1)]:
         grid = Grid(tmp_path / "grid", DOCUMENT)
         fault = Fault(grid.results.root, kind, k, lasting)
         run = (command, run_of(grid), cache)
@@ -138,7 +138,7 @@ def test_a_report_on_a_disk_that_refuses_tells_it_and_the_next_one_ends_well(
     operations, wanted = ended.operations, files_below(whole)
     refused = 0
     lasting = cycle([False, True])
-    for number, k in enumerate(range(1, len(operations) + 1, times(12, full=1))):
+    for number, k in enumerate(range(1, len(operations) + 1, times(24, full=1))):
         for kind in REFUSALS if FULL else REFUSALS[number % 4 : number % 4 + 1]:
             if not _may_be(operations[k - 1], kind):
                 continue

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from tests.faults.conftest import FULL
 from tests.faults.grid import UNDISTURBED, Grid, processes_of
+from tests.full import FULL
 from tests.tiny_suite import tiny_document, wait_until
 from ttq_bench.records.attempts import newest_number
 from ttq_bench.records.store import read_record
@@ -25,7 +25,7 @@ AGENTS_SECONDS = 120.0  # two small processes of Ray ask the dead cluster for 60
 def test_a_grid_whose_drivers_are_killed_ends_like_an_undisturbed_one(
     cache, tmp_path, times, record_property
 ):
-    kills = times(8, full=200)
+    kills = times(4, full=200)
     document = tiny_document(epochs=40 if kills < 100 else 200, seeds=[0, 1])
     grid, other = (
         Grid(tmp_path / "killed", document),

@@ -70,6 +70,7 @@ def test_a_grid_whose_workers_die_ends_like_an_undisturbed_one_and_names_the_cau
 
 @pytest.mark.fault("F5")
 @pytest.mark.ray
+@pytest.mark.full
 def test_a_worker_that_dies_while_the_driver_can_write_nothing_is_replaced(
     cache, tmp_path, record_property
 ):

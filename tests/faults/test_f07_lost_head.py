@@ -17,6 +17,7 @@ EPOCHS = 300
 
 @pytest.mark.fault("F7")
 @pytest.mark.ray
+@pytest.mark.full
 def test_the_worker_of_a_dead_cluster_is_fenced_off(cache, tmp_path, record_property):
     document = parents(seeds=1, epochs=EPOCHS)
     grid = Grid(tmp_path / "head", document)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FULL
 from tests.faults.grid import UNDISTURBED, Grid, injected, parents, processes_of
+from tests.full import FULL
 from tests.tiny_suite import tiny_specs, wait_until
 
 END_SECONDS = 10.0 if FULL else 60.0  # a machine that runs other tests beside this one is slower
@@ -18,12 +18,16 @@ CASES = {
     "SIGTERM": (signal.SIGTERM, 1),
     "SIGHUP": (signal.SIGHUP, 1),
 }
+SHORT_CASES = ("Ctrl-C", "SIGTERM")
 SHORT, STEP = 5, 0.8  # how often Ray's start is met in the short form, seconds apart
 
 
 @pytest.mark.fault("F14")
 @pytest.mark.ray
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [name if name in SHORT_CASES else pytest.param(name, marks=pytest.mark.full) for name in CASES],
+)
 def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_property, case):
     number, times = CASES[case]
     grid = Grid(tmp_path / "signals", parents(seeds=2, epochs=400))
@@ -53,6 +57,7 @@ def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_prope
 
 @pytest.mark.fault("F14")
 @pytest.mark.ray
+@pytest.mark.full
 def test_sigterm_while_ray_starts_ends_the_run_as_at_any_other_time(
     cache, tmp_path, times, record_property
 ):

@@ -74,6 +74,7 @@ def finished(driver, code=0):
     return said
 
 
+@pytest.mark.full
 def test_a_run_whose_driver_is_killed_goes_on_from_another_machine(
     at, start, objects, undisturbed, monkeypatch
 ):

@@ -121,6 +121,7 @@ def test_a_child_starts_from_weights_that_another_machine_made(
     assert_same_grid(second.results(monkeypatch), undisturbed(2))
 
 
+@pytest.mark.full
 def test_an_attempt_that_another_machine_has_taken_over_ends_and_writes_nothing_more(
     machine, objects, tmp_path, monkeypatch
 ):
@@ -170,6 +171,7 @@ def test_the_second_of_two_drivers_is_turned_away_and_the_first_one_ends_well(
     assert "looking for" not in said
 
 
+@pytest.mark.full
 def test_a_server_that_goes_in_the_middle_is_told_and_the_run_goes_on_when_it_is_back(
     machine, objects, undisturbed, tmp_path, monkeypatch
 ):
