@@ -14,6 +14,8 @@ RESULTS ?= results
 SUITE ?= suites/cifar.yaml
 ADDRESS ?=
 ARGS ?=
+# README.md tells what the records of this repository say, not those of another folder.
+WITH_README = $(if $(filter results,$(RESULTS)),--readme README.md)
 
 .PHONY: help
 help: ## List all targets
@@ -77,7 +79,7 @@ probe: $(READY) ## Measure on trained weights what equal scales cost, then repor
 
 .PHONY: verify
 verify: $(READY) ## Recompute every cell of results and README from the records
-	$(BIN)/ttq-bench verify --results $(RESULTS) --readme README.md
+	$(BIN)/ttq-bench verify --results $(RESULTS) $(WITH_README)
 
 .PHONY: doctor
 doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks each node
@@ -94,7 +96,7 @@ plan: $(READY) ## Show what reproduce-cifar would do
 
 .PHONY: report
 report: $(READY) ## Redraw tables, figures, summary and the README's table from the records
-	$(BIN)/ttq-bench report --results $(RESULTS) --readme README.md
+	$(BIN)/ttq-bench report --results $(RESULTS) $(WITH_README)
 
 .PHONY: test
 test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS=-n0 in one

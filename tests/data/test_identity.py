@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -20,7 +21,8 @@ WRONG = "0" * 32
 
 def parquet_source(folder, content=PNG, train=3, test=2):
     for split, count in (("train", train), ("test", test)):
-        builders.write_parquet(folder / f"{split}.parquet", [content] * count, [1] * count)
+        labels = [row % 10 for row in range(count)]
+        builders.write_parquet(folder / f"{split}.parquet", [content] * count, labels)
     return find_source("cifar10", folder)
 
 
@@ -29,6 +31,25 @@ def archive_source(path, md5=None, content=b"an archive"):
     file = PublishedFile(path.name, md5 or file_digest(path, "md5"), 99_999, ())
     archive = Archive("cifar-binary", (file,))
     return Source("cifar10", "archive", (path,), (), archive)
+
+
+def test_whole_sets_of_other_numbers_of_classes_are_refused(tmp_path, monkeypatch, cache):
+    small = dataclasses.replace(DATASETS["cifar100"], train_count=3, test_count=2)
+    monkeypatch.setattr("ttq_bench.data.identity.DATASETS", DATASETS | {"cifar100": small})
+    parquet_source(tmp_path)
+
+    with pytest.raises(DataError, match="images of 3 classes, cifar100 has 100: these are other"):
+        identify(find_source("cifar100", tmp_path), cache)
+
+
+def test_parts_of_a_set_may_lack_classes_and_not_have_more(tmp_path, cache):
+    assert identify(parquet_source(tmp_path / "fewer"), cache).name == "cifar10-png-subset"
+    folder = tmp_path / "more"
+    source = parquet_source(folder)
+    builders.write_parquet(folder / "train.parquet", [PNG] * 3, [3, 10, 0])
+
+    with pytest.raises(DataError, match="images of 11 classes, cifar10 has 10"):
+        identify(source, cache)
 
 
 def test_a_verified_archive_bears_the_plain_name(tmp_path, cache):

@@ -76,6 +76,22 @@ def split_sizes(source: Source) -> tuple[int, int]:
     return train, test
 
 
+def class_count(source: Source) -> int:
+    """Return how many classes the training images have, by their folders or their largest label."""
+    if source.kind == "folders":
+        return len(source.train)
+    largest = -1
+    for path in source.train:
+        opened = open_parquet(path)
+        _, label = image_columns(path, opened.schema_arrow)
+        try:
+            labels = opened.read([label], use_threads=False).column(label)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise _unreadable(path, error) from error
+        largest = max(largest, compute.max(labels).as_py() or 0)
+    return largest + 1
+
+
 def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
     """Return the shape that all images of a folder share, and a line with the hash of each.
 
@@ -127,7 +143,11 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
                     yield EncodedImage(content, own_label, f"{path}: row {row}")
                     row += 1
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again")
 
 
 def _file_bytes(file: Path) -> bytes:

@@ -32,7 +32,7 @@ from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, write_atomically
 
-FORMAT = "identity-2"  # raise it when the answers below change
+FORMAT = "identity-3"  # raise it when the answers below change
 # What a kept answer may say: its name becomes the name of a folder.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
@@ -120,7 +120,7 @@ def _bundled_digits() -> str:
 
 
 def _read_identity(source: Source) -> Identity:
-    from ttq_bench.data.encoded import encoding_of, split_sizes  # pyarrow: only on a first look
+    from ttq_bench.data.encoded import class_count, encoding_of, split_sizes  # pyarrow: once
 
     card = DATASETS[source.dataset]
     train_count, test_count = split_sizes(source)
@@ -132,6 +132,12 @@ def _read_identity(source: Source) -> Identity:
         )
     encoding = encoding_of(source, card.image_shape[1:])
     complete = (train_count, test_count) == (card.train_count, card.test_count)
+    classes = class_count(source)
+    if classes > card.classes or (complete and classes < card.classes):
+        raise DataError(
+            f"{source.train[0].parent}: images of {classes} classes, {source.dataset} has"
+            f" {card.classes}: these are other images; name the right folder with --data-dir"
+        )
     name = f"{source.dataset}-{encoding}" + ("" if complete else "-subset")
     return Identity(name, f"sha256:{_content_digest(source)}", train_count, test_count)
 
