@@ -86,7 +86,7 @@ doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks
 	$(BIN)/ttq-bench doctor --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
 
 .PHONY: speed
-speed: $(READY) ## Measure what is promised about time, five minutes; writes results/speed.md
+speed: $(READY) ## Measure what is promised about time, 3 to 8 minutes; writes results/speed.md
 	$(BIN)/ttq-bench speed --results $(RESULTS) $(ARGS)
 
 .PHONY: plan

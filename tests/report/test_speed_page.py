@@ -3,7 +3,17 @@
 import pytest
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.report.speed_page import COLUMNS, compared, page, read_rows, shown, write_rows
+from ttq_bench.report.speed_page import (
+    COLUMNS,
+    MEANINGS,
+    compared,
+    newest_run,
+    page,
+    read_rows,
+    shown,
+    write_rows,
+)
+from ttq_bench.speed.benchmark import GOALS
 
 
 def row(quantity="ttq step", value="1.01", low="1.00", high="1.02", run="2026-01-01", **changes):
@@ -91,3 +101,14 @@ def test_each_goal_is_shown_by_its_own_last_run():
 def test_what_moved_is_of_the_newest_run_alone():
     old = [row(run="2025-12-01", value="9", low="8", high="10"), row()]
     assert compared([*old, row("trials", run=LATER, goal="P4")]) == []
+
+
+def test_the_page_says_what_each_goal_means():
+    assert set(MEANINGS) == set(GOALS)
+    assert all(meaning in page([row()], {}) for meaning in MEANINGS.values())
+
+
+def test_the_newest_run_is_that_of_the_latest_time():
+    old, new = row(run="2026-01-01"), row(run="2026-02-01")
+
+    assert newest_run([new, old]) == [new]

@@ -108,12 +108,14 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
 
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to time, and how."""
-    parser.add_argument("goals", nargs="*", metavar="GOAL", help="P1, P2 and so on (default: all)")
+    parser.add_argument(
+        "goals", nargs="*", type=str.upper, metavar="GOAL", help="P1, P2 and so on (default: all)"
+    )
     parser.add_argument("--compare", action="store_true", help="say what moved since the last run")
     parser.add_argument("--model", default="resnet20")
     parser.add_argument("--batch-size", type=positive, default=128, metavar="N")
     parser.add_argument(
-        "--seconds", type=positive, default=30, metavar="N", help="about so long for each goal"
+        "--seconds", type=positive, default=25, metavar="N", help="about so long for each goal"
     )
     words = "auto: bf16 where the processor or the GPU has instructions for it"
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help=words)

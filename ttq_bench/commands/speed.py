@@ -13,7 +13,15 @@ from ttq_bench.files import write_atomically
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import source_commit
 from ttq_bench.report.figure_roofline import roofline
-from ttq_bench.report.speed_page import Row, compared, page, read_rows, shown, write_rows
+from ttq_bench.report.speed_page import (
+    Row,
+    compared,
+    newest_run,
+    page,
+    read_rows,
+    shown,
+    write_rows,
+)
 from ttq_bench.speed.benchmark import GOALS, Benchmark, run
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.steps import Work
@@ -50,6 +58,9 @@ def measure(options: argparse.Namespace) -> int:
 
 def _compare(rows: list[Row], table: Path) -> int:
     lines = compared(rows) if rows else []
+    if lines:
+        last = newest_run(rows)[0]
+        print(f"{last['machine']}, {last['setting']}: run of {last['run']} against those before")
     print("\n".join(lines) or f"{table}: no two runs on one machine with one setting to compare")
     return 0
 

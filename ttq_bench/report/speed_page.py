@@ -19,7 +19,21 @@ COLUMNS = (
 )  # fmt: skip
 Row = dict[str, str]
 DIGITS = {"x": 3, "s": 2, "h": 2, "MB": 0, "ms": 2}
+MEANINGS = {
+    "P1": "an epoch's steps, data included: a trainer as usually published over ours",
+    "P2": "a training step of each method over one of full precision",
+    "P3": "a step's share of the machine's measured peak, and where its time goes",
+    "P4": "trials an hour, side by side over one after the other",
+    "P5": "the wait for images, and the memory of a further trial",
+    "P6": "what Ray adds to a trial",
+    "P7": "`plan`, `status` and `report` over many trials",
+    "P8": "evaluation, statistics and checkpoint beside an epoch's steps",
+    "P9": "a packed network on a CPU, against dense and int8",
+    "P10": "on a GPU: an epoch, and the hours of the paper's table, in single precision",
+}
 MEANT = {  # what figures of a goal do not say
+    "P2": "P2: under autocast the weights of all ternary layers are rounded at once, those of full"
+    " precision layer by layer; on a GPU that saves some 3 % of a step, so ratios may be below 1.",
     "P9": "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights,"
     " so two bits a weight save bytes, and no time on a CPU. Deviations are those of an untrained"
     " network on random images, which calibrated int8 too; accuracy is not measured.",
@@ -64,6 +78,8 @@ def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str]
         "",
         "Every ratio is of tasks that took turns inside one run: median times move with what else"
         " the machine does, ratios hardly. Intervals are 95 %, by Student's t over rounds.",
+        "",
+        *(f"- **{goal}**: {meaning}" for goal, meaning in MEANINGS.items()),
         "",
     ]
     for number, run in enumerate(_last_runs(rows)):
@@ -113,8 +129,7 @@ def compared(rows: Sequence[Row], last: Sequence[Row] | None = None) -> list[str
     both runs share no value, another figure when it changed by more than a tenth. Empty where no
     figure was measured before.
     """
-    newest = max(row["run"] for row in rows)
-    last = last or [row for row in rows if row["run"] == newest]
+    last = last or newest_run(rows)
     pairs = [(then, now) for now in last if (then := _before(rows, now))]
     moved = [f"- {now['quantity']}: {shown(then)} → {shown(now)}" for then, now in pairs
              if _moved(then, now)]  # fmt: skip
@@ -122,6 +137,12 @@ def compared(rows: Sequence[Row], last: Sequence[Row] | None = None) -> list[str
         return moved
     runs = dict.fromkeys(f"{then['run']} (commit {then['commit']})" for then, _ in pairs)
     return [f"None of {len(pairs)} figures moved since {', '.join(runs)}."]
+
+
+def newest_run(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the last run."""
+    newest = max(row["run"] for row in rows)
+    return [row for row in rows if row["run"] == newest]
 
 
 def _before(rows: Sequence[Row], now: Row) -> Row | None:

@@ -8,6 +8,7 @@ import torch
 
 from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.provenance import processor_name
+from ttq_bench.report.speed_page import MEANINGS
 from ttq_bench.speed import (
     empty_trials,
     epochs,
@@ -62,8 +63,8 @@ def run(
     found = Benchmark(work, machine_name(work.device), threads, grids=grids)
     with own_stream(work.device):
         for goal in goals:
-            tell(f"{goal}: {GOALS[goal][0]}")
-            GOALS[goal][1](found, seconds)
+            tell(f"{goal}: {MEANINGS[goal]}")
+            GOALS[goal](found, seconds)
     return found
 
 
@@ -127,15 +128,15 @@ def _gpu(found: Benchmark, seconds: float) -> None:
         found.figures += gpu.measure(found.work)
 
 
-GOALS: Mapping[str, tuple[str, Callable[[Benchmark, float], None]]] = {
-    "P1": ("an epoch's steps against a plain trainer", _epochs),
-    "P2": ("a step of each method over full precision", _steps),
-    "P3": ("a step's share of the machine's peak", _peak),
-    "P4": ("trials side by side against one after the other", _neighbours),
-    "P5": ("the wait for images, and the memory of a further trial", _images),
-    "P6": ("what Ray adds to a trial", _ray_overhead),
-    "P7": ("plan, status and report over many trials", _large_grids),
-    "P8": ("evaluation, statistics and checkpoint", _housekeeping),
-    "P9": ("a packed network on a CPU against dense and int8", _packed),
-    "P10": ("on a GPU: an epoch, and the hours of the paper's table", _gpu),
+GOALS: Mapping[str, Callable[[Benchmark, float], None]] = {
+    "P1": _epochs,
+    "P2": _steps,
+    "P3": _peak,
+    "P4": _neighbours,
+    "P5": _images,
+    "P6": _ray_overhead,
+    "P7": _large_grids,
+    "P8": _housekeeping,
+    "P9": _packed,
+    "P10": _gpu,
 }

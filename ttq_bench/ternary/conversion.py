@@ -96,7 +96,10 @@ def layers_to_quantize(
         if not any(fnmatchcase(name, pattern) for pattern in keep)
     ]
     if not chosen:
-        raise TtqBenchError(f"quantize_: of {len(names)} weighted layers there is none to convert")
+        raise TtqBenchError(
+            f"quantize_: of {len(names)} weighted layers there is none to convert; the first and"
+            " the last one stay full precision unless keep_first=False, keep_last=False"
+        )
     return chosen
 
 
@@ -112,8 +115,8 @@ def quantizer_of(layer: nn.Module) -> Quantizer:
     quantizer = _quantizer(layer)
     if quantizer is None:
         raise TtqBenchError(
-            f"{layer} is not quantized: quantized_layers(model) names those that quantize_ has"
-            " converted"
+            f"{type(layer).__name__} is not quantized: quantized_layers(model) names those that"
+            " quantize_ has converted"
         )
     return quantizer
 
