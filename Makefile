@@ -15,7 +15,7 @@ SUITE ?= suites/cifar.yaml
 ADDRESS ?=
 ARGS ?=
 # README.md tells what the records of this repository say, not those of another folder.
-WITH_README = $(if $(filter results,$(RESULTS)),--readme README.md)
+WITH_README = $(if $(filter $(abspath results),$(abspath $(RESULTS))),--readme README.md)
 
 .PHONY: help
 help: ## List all targets
@@ -78,7 +78,7 @@ probe: $(READY) ## Measure on trained weights what equal scales cost, then repor
 	$(BIN)/ttq-bench report --results $(RESULTS)
 
 .PHONY: verify
-verify: $(READY) ## Recompute every cell of results and README from the records
+verify: $(READY) ## Recompute every cell of results, and of README for RESULTS=results
 	$(BIN)/ttq-bench verify --results $(RESULTS) $(WITH_README)
 
 .PHONY: doctor
@@ -86,7 +86,7 @@ doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks
 	$(BIN)/ttq-bench doctor --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
 
 .PHONY: speed
-speed: $(READY) ## Measure what is promised about time, 3 to 8 minutes; writes results/speed.md
+speed: $(READY) ## Measure what is promised about time, 5 to 8 minutes; writes results/speed.md
 	$(BIN)/ttq-bench speed --results $(RESULTS) $(ARGS)
 
 .PHONY: plan
@@ -103,7 +103,7 @@ test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-full
-test-full: $(READY) ## Also those that take minutes each (an hour and a half on two cores)
+test-full: $(READY) ## Also those that take a minute or more each
 	TTQ_BENCH_TESTS=full $(MAKE) test
 
 .PHONY: faults

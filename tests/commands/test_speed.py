@@ -28,7 +28,9 @@ def test_a_run_measures_its_goals_and_adds_rows(tmp_path, capsys):
 
     assert main(["speed", "p8", *SMALL, "--results", str(tmp_path)]) == 0  # small letters, too
     assert figures(tmp_path)[: len(first)] == first
+    capsys.readouterr()
     assert main(["speed", "--compare", "--results", str(tmp_path)]) == 0
+    assert figures(tmp_path)[-1]["run"] in capsys.readouterr().out.partition("\n")[0]
 
 
 def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):

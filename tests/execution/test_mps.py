@@ -85,7 +85,7 @@ def test_it_runs_as_long_as_it_is_needed_and_workers_find_it(here, monkeypatch):
     assert not Path(folder).exists()
     assert (here / "told").read_text() == "get_server_list\nquit -t 5\n"
     assert not is_alive(here / "process")
-    assert not is_alive(here / "server")
+    wait_until(lambda: not is_alive(here / "server"))  # init reaps it
     assert mps.VISIBLE not in (here / "environment").read_text()  # its clients keep their numbers
 
 
@@ -115,7 +115,7 @@ def test_one_that_does_not_end_when_told_to_is_killed_with_its_servers(here, mon
         pass
 
     assert not is_alive(here / "process")
-    assert not is_alive(here / "server")
+    wait_until(lambda: not is_alive(here / "server"))  # init reaps it
 
 
 @pytest.mark.parametrize("text", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nsleep 5\n"])
@@ -185,7 +185,7 @@ def test_a_break_while_it_starts_leaves_nothing_running(here, monkeypatch):
         pass
 
     assert not is_alive(here / "process")
-    assert not is_alive(here / "server")
+    wait_until(lambda: not is_alive(here / "server"))  # init reaps it
 
 
 def test_it_ends_with_a_driver_that_is_killed(here, monkeypatch):
@@ -208,3 +208,17 @@ def test_it_ends_with_a_driver_that_is_killed(here, monkeypatch):
         driver.wait()
 
     wait_until(lambda: not is_alive(here / "process"))
+
+
+def test_one_that_runs_already_and_under_which_nothing_computes_narrows_no_trial(here, monkeypatch):
+    (here / "control").touch()
+    install(here, monkeypatch)
+    monkeypatch.setattr(mps, "CLIENT", ("false",))
+    monkeypatch.setenv(mps.PIPES, str(here))
+    told = []
+
+    with mps.service(told.append, 12) as answers:
+        assert not answers
+        assert mps.PART not in os.environ
+
+    assert told == [f"nothing computes under {mps.CONTROL}; trials on one GPU take turns"]

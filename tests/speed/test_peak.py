@@ -24,6 +24,7 @@ MANGLED = "_ZN17cutlass__5x_cudnn6KernelINS_4conv6kernel23ImplicitGemmConvolutio
         ("void cutlass::Kernel2<cutlass_80_wmma_gemm>(x)", "cutlass_80_wmma_gemm"),
         ("void cudnn::Kernel<cutlass::conv::ImplicitGemm<int> >(x)", "ImplicitGemm"),
         ("_ZN2at6native13reduce_kernelILi512ELi1ENS0_8ReduceOpIfNS0_7MeanOps", "reduce_kernel"),
+        ("void at::reduce_kernel<512, at::Kernel<float> >(x)", "reduce_kernel"),
         (MANGLED, "ImplicitGemmConvolution"),
         ("_Z", "_Z"),
     ],

@@ -47,7 +47,6 @@ def ask(stored, tmp_path, monkeypatch, capsys):
     return answer
 
 
-@pytest.mark.full
 def test_a_report_is_verified_where_it_is_and_not_as_it_was(ask, stored):
     code, said = ask("verify")
     assert code == 0, said

@@ -305,3 +305,13 @@ def test_a_layer_that_is_not_quantized_is_told_in_one_sentence(ask, change):
     assert quantized_layers(nn.Sequential(layer)) == []
     with pytest.raises(TtqBenchError, match=r"is not quantized: quantized_layers\(model\) names"):
         ask(layer)
+
+
+def test_a_layer_with_a_parametrization_of_its_own_is_refused_before_anything_is_converted():
+    layers = [nn.Linear(2, 2) for _ in range(4)]
+    model = nn.Sequential(*layers[:2], nn.utils.parametrizations.weight_norm(layers[2]), layers[3])
+
+    with pytest.raises(TtqBenchError, match="layer '2' have a parametrization of their own"):
+        quantize_(model, "ttq")
+    assert quantized_layers(model) == []
+    assert [name for name, _ in quantized_layers(quantize_(model, "ttq", keep=["2"]))] == ["1"]

@@ -111,8 +111,8 @@ def _shared_gpus(
     if not here or not plan.pending or not 0 < shares.gpus < 1:
         yield shares
         return
-    waiting = -(-len(plan.pending) // max(1, prepared.machine.gpus))
-    with mps.service(console.print, min(round(1 / shares.gpus), waiting)) as computes:
+    # Not more than are left; Ray fills one GPU before it begins the next.
+    with mps.service(console.print, min(round(1 / shares.gpus), len(plan.pending))) as computes:
         if not computes and options.trials_per_gpu is None:
             machine = replace(prepared.machine, shares_gpus=False)
             shares = share(

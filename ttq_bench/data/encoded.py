@@ -77,9 +77,7 @@ def split_sizes(source: Source) -> tuple[int, int]:
 
 
 def class_count(source: Source) -> int:
-    """Return how many classes the training images have, by their folders or their largest label."""
-    if source.kind == "folders":
-        return len(source.train)
+    """Return how many classes the training images of Parquet files have, by their largest label."""
     largest = -1
     for path in source.train:
         opened = open_parquet(path)

@@ -52,8 +52,9 @@ def service(tell: Callable[[str], None], clients: int) -> Iterator[bool]:
     if not is_available():
         yield False
     elif _answers(os.environ):
-        with _in_environment(_part(clients)):
-            yield _computes(os.environ, tell)
+        computes = _computes(os.environ, tell)
+        with _in_environment(_part(clients) if computes else {}):
+            yield computes
     else:
         with (
             tempfile.TemporaryDirectory(prefix="ttq-bench-mps-") as folder,

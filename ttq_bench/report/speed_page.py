@@ -29,11 +29,11 @@ MEANINGS = {
     "P7": "`plan`, `status` and `report` over many trials",
     "P8": "evaluation, statistics and checkpoint beside an epoch's steps",
     "P9": "a packed network on a CPU, against dense and int8",
-    "P10": "on a GPU: an epoch, and the hours of the paper's table, in single precision",
+    "P10": "on a GPU: an epoch, and, in single precision, the hours of the paper's table",
 }
 MEANT = {  # what figures of a goal do not say
     "P2": "P2: under autocast the weights of all ternary layers are rounded at once, those of full"
-    " precision layer by layer; on a GPU that saves some 3 % of a step, so ratios may be below 1.",
+    " precision layer by layer; most likely that is why ratios on a GPU are below 1.",
     "P9": "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights,"
     " so two bits a weight save bytes, and no time on a CPU. Deviations are those of an untrained"
     " network on random images, which calibrated int8 too; accuracy is not measured.",

@@ -95,9 +95,8 @@ def short(operator: str) -> str:
         return max(_words(operator, 5), key=len)
     plain = operator.removeprefix("void ").replace("(anonymous namespace)::", "")
     name = re.sub(r"<.*|\(.*", "", plain).rpartition("::")[2]
-    if of := re.search(
-        r"::Kernel\d*<([\w:]+)", plain
-    ):  # all are called so: what of, its first type
+    # All of one library are called so: what of, says the first type.
+    if re.fullmatch(r"Kernel\d*", name) and (of := re.search(r"Kernel\d*<([\w:]+)", plain)):
         name = of[1].rpartition("::")[2]
     return re.split("_f32_nhwckrsc|_optimized", name)[0]
 

@@ -95,6 +95,12 @@ def layers_to_quantize(
         for name in names[int(keep_first) : len(names) - int(keep_last)]
         if not any(fnmatchcase(name, pattern) for pattern in keep)
     ]
+    foreign = [n for n in chosen if parametrize.is_parametrized(model.get_submodule(n), "weight")]
+    if foreign:
+        raise TtqBenchError(
+            f"quantize_: the weights of layer {foreign[0]!r} have a parametrization of their own;"
+            " remove it first, or name the layer in keep"
+        )
     if not chosen:
         raise TtqBenchError(
             f"quantize_: of {len(names)} weighted layers there is none to convert; the first and"
