@@ -77,7 +77,6 @@ def test_it_runs_as_long_as_it_is_needed_and_workers_find_it(here, monkeypatch):
         assert Path(folder, "control").exists()
         assert is_alive(here / "process")
         assert is_alive(here / "server")
-
         assert os.environ[mps.PART] == "50"
 
     assert (mps.PIPES in os.environ, os.environ[mps.LOGS]) == (False, "/somewhere")

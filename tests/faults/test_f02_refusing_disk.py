@@ -1,8 +1,7 @@
 """F2: the disk refuses an operation of the real command: once, or from then on; and really full.
 
 The short form meets every kind of operation on every kind of file of a record, and every second one
-on others, with one of the four refusals;
-the full one meets every position with all of them.
+on others, with one of the four refusals; the full one meets every position with all of them.
 """
 
 import shutil

@@ -12,9 +12,7 @@ from tests.full import FULL
 from tests.tiny_suite import tiny_specs, wait_until
 
 IS_ALONE = FULL and "PYTEST_XDIST_WORKER" not in os.environ
-END_SECONDS = (
-    10.0 if IS_ALONE else 60.0
-)  # a machine that runs other tests beside this one is slower
+END_SECONDS = 10.0 if IS_ALONE else 60.0  # beside other tests a machine is slower
 CASES = {
     "Ctrl-C": (signal.SIGINT, 1),
     "Ctrl-C twice": (signal.SIGINT, 2),

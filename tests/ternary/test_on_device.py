@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tests.ternary.test_fused import QUANTIZED, STRATEGIES
+from tests.ternary.test_fused import QUANTIZED, STRATEGIES, kinds_of_weights
 from ttq_bench.execution.gauge import GaugeWatch
 from ttq_bench.ternary import fused, on_device
 from ttq_bench.ternary.conversion import (
@@ -195,14 +195,11 @@ def test_weights_are_measured_where_a_rule_needs_it_alone(
 @pytest.mark.usefixtures("kernels_everywhere")
 def test_layers_find_weights_that_autocast_has_not_to_round():
     model = fuse_(quantize_(network(), "ttq"))
-    kinds = set()
-    for _, layer in quantized_layers(model):
-        layer.register_forward_pre_hook(lambda layer, _: kinds.add(layer.weight.dtype))
 
     with torch.autocast(DEVICE.type, torch.bfloat16):
-        model(torch.randn(2, 3, 8, 8, device=DEVICE))
+        found = kinds_of_weights(model, torch.randn(2, 3, 8, 8, device=DEVICE))
 
-    assert kinds == {torch.bfloat16}
+    assert found == {torch.bfloat16}
 
 
 def test_a_moving_sparsity_is_followed():

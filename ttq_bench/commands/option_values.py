@@ -41,12 +41,11 @@ def results_place(text: str) -> Path | str:
 
 def folder(text: str) -> Path:
     """Return the path of a folder; a URL would be taken for one with strange names."""
-    if is_url(text):
-        raise argparse.ArgumentTypeError(
-            f"expected a folder, got the URL {without_credentials(text)!r}; this command writes"
-            " what it measured of this machine, which is no result: name a folder"
-        )
-    return Path(text)
+    return _no_url(
+        text,
+        "a folder",
+        "this command writes what it measured of this machine, which is no result: name a folder",
+    )
 
 
 def shared_place(text: str) -> Path | str:
@@ -56,17 +55,13 @@ def shared_place(text: str) -> Path | str:
 
 def shared_path(text: str) -> Path:
     """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
-    if is_url(text):
-        raise argparse.ArgumentTypeError(
-            f"expected an absolute path, got the URL {without_credentials(text)!r}; images cannot"
-            " be read from object storage"
-        )
-    if not Path(text).is_absolute():
+    path = _no_url(text, "an absolute path", "images cannot be read from object storage")
+    if not path.is_absolute():
         raise argparse.ArgumentTypeError(
             f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
             " relative one would lie in the job's own folder, which is deleted with it"
         )
-    return Path(text)
+    return path
 
 
 def shared_images(text: str) -> str:
@@ -94,6 +89,13 @@ def with_signs(words: Sequence[str]) -> list[str]:
         else:
             joined.append(word)
     return joined
+
+
+def _no_url(text: str, expected: str, why: str) -> Path:
+    if is_url(text):
+        given = without_credentials(text)
+        raise argparse.ArgumentTypeError(f"expected {expected}, got the URL {given!r}; {why}")
+    return Path(text)
 
 
 def _read(read: Callable[[str], T], text: str) -> T:

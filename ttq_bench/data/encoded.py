@@ -78,16 +78,17 @@ def split_sizes(source: Source) -> tuple[int, int]:
 
 def class_count(source: Source) -> int:
     """Return how many classes the training images of Parquet files have, by their largest label."""
-    largest = -1
-    for path in source.train:
-        opened = open_parquet(path)
-        _, label = image_columns(path, opened.schema_arrow)
-        try:
-            labels = opened.read([label], use_threads=False).column(label)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise _unreadable(path, error) from error
-        largest = max(largest, compute.max(labels).as_py() or 0)
-    return largest + 1
+    labels = (read_labels(path, open_parquet(path)) for path in source.train)
+    return 1 + max(compute.max(part).as_py() or 0 for part in labels)
+
+
+def read_labels(path: Path, opened: parquet.ParquetFile) -> pyarrow.ChunkedArray:
+    """Return the column of labels of an opened Parquet file; ``DataError`` without one."""
+    _, label = image_columns(path, opened.schema_arrow)
+    try:
+        return opened.read([label], use_threads=False).column(label)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:

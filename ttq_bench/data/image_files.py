@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttq_bench.data.class_folders import class_folder_files
-from ttq_bench.data.encoded import image_columns, open_parquet
+from ttq_bench.data.encoded import image_columns, open_parquet, read_labels
 from ttq_bench.errors import DataError
 
 MOST_FILE_BYTES = 64 << 20  # the largest image of ImageNet has 16 million bytes
@@ -84,8 +84,7 @@ class ShardFiles:
         labels, self.groups, starts = [], [], [0]
         for shard, path in enumerate(paths):
             opened = open_parquet(path)
-            _, column = image_columns(path, opened.schema_arrow)
-            labels.append(opened.read([column], use_threads=False).column(column).to_numpy())
+            labels.append(read_labels(path, opened).to_numpy())
             for group in range(opened.metadata.num_row_groups):
                 self.groups.append((shard, group))
                 starts.append(starts[-1] + opened.metadata.row_group(group).num_rows)

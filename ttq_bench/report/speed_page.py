@@ -31,7 +31,7 @@ MEANINGS = {
     "P9": "a packed network on a CPU, against dense and int8",
     "P10": "on a GPU: an epoch, and, in single precision, the hours of the paper's table",
 }
-MEANT = {  # what figures of a goal do not say
+REMARKS = {  # what figures of a goal do not say
     "P2": "P2: under autocast the weights of all ternary layers are rounded at once, those of full"
     " precision layer by layer; most likely that is why ratios on a GPU are below 1.",
     "P9": "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights,"
@@ -107,7 +107,7 @@ def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> li
             ],
         ),
     ]  # fmt: skip
-    told = [MEANT[goal] for goal in dict.fromkeys(row["goal"] for row in run) if goal in MEANT]
+    told = [REMARKS[goal] for goal in dict.fromkeys(row["goal"] for row in run) if goal in REMARKS]
     if told or notes:
         lines += [*(f"- {note}" for note in (*told, *notes)), ""]
     return lines + ([f"![Roofline]({figure})", ""] if figure else [])

@@ -137,7 +137,8 @@ def _quantizer(layer: nn.Module) -> Quantizer | None:
 def latent_of(layer: nn.Module) -> Tensor:
     """Return a converted layer's latent weights; ``TtqBenchError`` for another layer."""
     quantizer_of(layer)
-    return layer.get_parameter("parametrizations.weight.original")
+    latent: Tensor = layer.parametrizations["weight"].original  # type: ignore[index,union-attr]
+    return latent
 
 
 def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:

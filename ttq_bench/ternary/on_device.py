@@ -212,29 +212,20 @@ class _OnDevice(torch.autograd.Function):
 
 def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
     """Return each segment's threshold, what latent weights are divided by, and its scale [S]."""
-    is_ternary, by_mean = rule.method.levels == "three", rule.method.scales == "mean_magnitude"
-    found = _settle(latent, None, rule.name, rule, segments, by_mean=by_mean and not is_ternary)
+    found = _settle(latent, None, rule, segments)
     thresholds = found[0] if rule.held is None else rule.held
-    if is_ternary and by_mean:  # of those beyond the threshold
-        means = _settle(latent, thresholds, "", rule, segments, by_mean=True)[2]
-        return thresholds, found[1], means
+    if rule.method.levels == "three" and rule.method.scales == "mean_magnitude":
+        return thresholds, found[1], _settle(latent, thresholds, rule, segments)[2]
     return thresholds, found[1], found[2]
 
 
-def _settle(
-    latent: Tensor,
-    bounds: Tensor | None,
-    name: str,
-    rule: Rule,
-    segments: Segments,
-    *,
-    by_mean: bool,
-) -> Tensor:
-    """Return thresholds by the rule's name, divisors, means beyond the bounds [3, S].
+def _settle(latent: Tensor, bounds: Tensor | None, rule: Rule, segments: Segments) -> Tensor:
+    """Return thresholds by the rule's name, divisors, means [3, S], each where it is needed.
 
-    There are no thresholds without a name; means where they are asked for, divisors where latent
-    weights are divided.
+    With ``bounds``, the thresholds found before, there are none; means are of what lies beyond.
     """
+    name, is_binary = rule.name if bounds is None else "", rule.method.levels == "two"
+    by_mean = rule.method.scales == "mean_magnitude" and (is_binary or bounds is not None)
     module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
     parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
     is_measured = by_mean or rule.is_normalised or name in BY_CHUNKS
