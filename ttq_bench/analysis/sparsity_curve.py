@@ -16,7 +16,7 @@ DENSE = 0.05  # at most this share of zeros counts as none
 MIDDLE = (0.3, 0.5)  # where the paper sees the lowest error
 SPARSE = 0.8
 DIGITS = 2  # of a share beside these bounds: whole weights make 0.299995 of 0.3
-MATCHED = 0.04  # of all weights; a threshold leaves as many zeros as it happens to
+MATCHED = 0.03  # of all weights; a threshold leaves as many zeros as it happens to
 
 
 def sweep(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
