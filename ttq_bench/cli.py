@@ -121,6 +121,12 @@ def _add_readers(commands: Commands) -> None:
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
     compare.set_defaults(command=_compare)
 
+    networks = commands.add_parser(
+        "networks", help="publish networks that lie in work/ beside their records, list sizes"
+    )
+    add_results_option(networks, results_place)
+    networks.set_defaults(command=_networks)
+
     export = commands.add_parser("export", help="write a trained network as packed codes and ONNX")
     export.add_argument("trial", help="id of a trial, or a part that only its id has")
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
@@ -190,6 +196,12 @@ def _compare(options: argparse.Namespace) -> int:
     from ttq_bench.commands import compare
 
     return compare.compare(options)
+
+
+def _networks(options: argparse.Namespace) -> int:
+    from ttq_bench.commands import at_url, networks
+
+    return at_url.in_step(networks.publish, options)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.probe import ProbeImages, probe_trial
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.trained import RecordedTrial, recorded_spec
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.probes import Probe, publish_probe, read_probes
 from ttq_bench.records.training_version import TRAINING_VERSION, split_by_version
 from ttq_bench.records.weights import weights_path
@@ -29,7 +29,7 @@ def probe(options: argparse.Namespace) -> int:
     missing = [trial for trial in trials if trial.paths.trial_id not in there]
     for trial in missing:
         folder.bring_states(trial.paths, weights_alone=True)
-    pending = [trial for trial in missing if weights_path(trial.paths).exists()]
+    pending = [trial for trial in missing if _has_a_network(trial.paths)]
     torch.set_num_threads(settings.threads)
     images = {_images_key(trial.spec): trial.spec for trial in pending}
     loaded = {key: ProbeImages(spec, settings) for key, spec in images.items()}
@@ -47,6 +47,11 @@ def probe(options: argparse.Namespace) -> int:
         f" there already, {len(missing) - len(pending)} lack their weights {where}"
     )
     return 0
+
+
+def _has_a_network(paths: TrialPaths) -> bool:
+    """Return whether there are weights, whole or damaged: damaged ones are told of, not skipped."""
+    return paths.network.exists() or weights_path(paths).exists()
 
 
 def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedTrial]:

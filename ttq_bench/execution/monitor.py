@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ttq_bench.files import is_intact
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
-from ttq_bench.records.weights import weights_path
+from ttq_bench.records.weights import has_weights
 from ttq_bench.suite.plan import Plan, PlannedTrial
 from ttq_bench.text import duration
 
@@ -134,7 +133,7 @@ class Monitor:
     def _is_done(self, trial: PlannedTrial) -> bool:
         paths = self.results.trial(trial.spec.trial_id)
         if trial.state == "again":
-            return is_intact(weights_path(paths))
+            return has_weights(paths)
         return paths.record.exists()
 
     def _epochs_left(self, trial: PlannedTrial) -> float:

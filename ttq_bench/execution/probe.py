@@ -20,7 +20,6 @@ from ttq_bench.execution.symmetrise import (
     symmetrised,
 )
 from ttq_bench.execution.trained import RecordedTrial, trained_model
-from ttq_bench.files import digest_path
 from ttq_bench.provenance import collect_provenance
 from ttq_bench.records.probes import (
     LARGEST_DIFFERENCE_PERCENT,
@@ -29,7 +28,7 @@ from ttq_bench.records.probes import (
     Probe,
     SymmetrisedLayer,
 )
-from ttq_bench.records.weights import weights_path
+from ttq_bench.records.weights import weights_digest
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import layer_statistics
@@ -89,7 +88,7 @@ def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings
     return Probe(
         probe_version=PROBE_VERSION,
         trial_id=trial.paths.trial_id,
-        weights_sha256=digest_path(weights_path(trial.paths)).read_text(encoding="ascii").strip(),
+        weights_sha256=weights_digest(trial.paths),
         test_images=images.batches.test_count,
         reestimation_images=sum(map(len, images.training)) if batch_norms(model) else 0,
         as_trained_error_percent=as_trained,
@@ -116,9 +115,9 @@ def _check_recorded(trial: RecordedTrial, error_percent: float) -> None:
     recorded = trial.record.errors.final_percent
     if not abs(error_percent - recorded) <= LARGEST_DIFFERENCE_PERCENT:
         raise ResultsError(
-            f"{weights_path(trial.paths)}: not the weights of the record, which has a test error of"
-            f" {recorded:.2f} % where they have {error_percent:.2f} %; delete them to leave this"
-            " trial out"
+            f"{trial.paths.trial_id}: its weights are not those of the record, which has a test"
+            f" error of {recorded:.2f} % where they have {error_percent:.2f} %; delete"
+            f" {trial.paths.network} and {trial.paths.work} to leave this trial out"
         )
 
 

@@ -1,9 +1,10 @@
 """What a trial starts from: its images, and its network before the first epoch."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.data.catalog import is_streamed
@@ -13,11 +14,13 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.data.streaming import StreamedBatches, StreamedImages, list_images
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.settings import RunSettings
+from ttq_bench.export.published import full_precision_weights
 from ttq_bench.files import digest_path
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
 from ttq_bench.ranks import ALONE, Ranks
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.networks import is_whole
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.weights import weights_path
 from ttq_bench.seeding import stream_seed
 from ttq_bench.suite.spec import TrialSpec
@@ -85,16 +88,23 @@ def starting_model(
     model = build_model(spec.model, classes=classes, seed=stream_seed(spec.seed, "init"))
     digest = None
     if spec.parent is not None:
-        weights = weights_path(results.trial(spec.parent))
-        parent = load_state(weights)
-        if parent is None:
-            raise TtqBenchError(
-                f"{weights}: weights of the parent are missing or damaged; run the suite again"
-            )
-        load_weights(model, parent["model"], source=str(weights))
-        digest = digest_path(weights).read_text(encoding="ascii").strip()
+        weights, digest, source = _parent_weights(results.trial(spec.parent))
+        load_weights(model, weights, source=str(source))
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, digest
+
+
+def _parent_weights(paths: TrialPaths) -> tuple[dict[str, Tensor], str, Path]:
+    """Return the weights of a parent, their digest and their file, the published one if there."""
+    if is_whole(paths.network):
+        return *full_precision_weights(paths.network), paths.network
+    path = weights_path(paths)
+    state = load_state(path)
+    if state is None:
+        raise TtqBenchError(
+            f"{path}: weights of the parent are missing or damaged; run the suite again"
+        )
+    return state["model"], digest_path(path).read_text(encoding="ascii").strip(), path
 
 
 def convert_(model: nn.Module, spec: TrialSpec) -> None:

@@ -6,6 +6,7 @@ from torch import nn
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.start import convert_
+from ttq_bench.export.published import load_converted_
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
 from ttq_bench.records.paths import TrialPaths
@@ -48,19 +49,23 @@ def recorded_spec(record: TrialRecord, paths: TrialPaths) -> TrialSpec:
 def trained_model(spec: TrialSpec, paths: TrialPaths, classes: int) -> nn.Module:
     """Return the network of a trial with its final weights, converted, in evaluation mode.
 
-    It is on the host. Raises ``TtqBenchError`` for weights that are missing, damaged, or not those
-    of such a network.
+    It is on the host. Its latent weights are those of training where ``work/`` still has them; from
+    the published network they are +1, 0 and -1, which give the same codes. Raises ``TtqBenchError``
+    for weights that are missing, damaged, or not those of such a network.
     """
     weights = weights_path(paths)
     state = load_state(weights)
     model_state = state.get("model") if state else None
-    if not isinstance(model_state, dict):
-        raise ResultsError(
-            f"{weights}: weights are missing or damaged (they stay in `work/` where they were"
-            f" made); to train them anew, run the suite with another --results folder"
-        )
     model = build_model(spec.model, classes=classes, seed=0)
     convert_(model, spec)
     set_epoch_(model, spec.recipe.epochs)
-    load_weights(model, model_state, source=str(weights))
+    if isinstance(model_state, dict):
+        load_weights(model, model_state, source=str(weights))
+    elif paths.network.exists():
+        load_converted_(model, paths.network)
+    else:
+        raise ResultsError(
+            f"{paths.network}: no such file, and {weights} is missing or damaged, too; copy the"
+            " network from where the record came from, or run the suite with another --results"
+        )
     return model.eval()

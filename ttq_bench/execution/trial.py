@@ -21,6 +21,7 @@ from ttq_bench.execution.outcome import Outcome, SupersededError, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
 from ttq_bench.execution.teamwork import check_images
+from ttq_bench.export.published import publish_network
 from ttq_bench.provenance import arithmetic
 from ttq_bench.ranks import Ranks
 from ttq_bench.records.attempts import (
@@ -121,8 +122,11 @@ def _attempted(
         note_end(heartbeat.attempt, end, heartbeat.folder.create)
         return outcome
     weights = {"model": state.model.state_dict()}
-    save_state(heartbeat.attempt.weights, weights, heartbeat.fence)
+    digest = save_state(heartbeat.attempt.weights, weights, heartbeat.fence)
     heartbeat.folder.keep(heartbeat.attempt)
+    if outcome == "finished":  # before the record: whoever sees that may look for the network
+        trial, create = heartbeat.attempt.trial, heartbeat.folder.create
+        publish_network(create, trial, state.model, spec, weights_sha256=digest)
     record = make_record(
         spec,
         state,

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
@@ -26,6 +27,7 @@ from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_
 
 FORMAT = "ttq_bench packed network, version 1"
 PARAMETRIZED = ".parametrizations.weight."
+NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 @torch.no_grad()
@@ -45,17 +47,26 @@ def packed_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 def save_packed(path: Path, model: nn.Module, spec: TrialSpec, *, classes: int) -> int:
     """Write the network to ``path``, whole or not at all; return the file's size in bytes."""
+    content = packed_bytes(model, spec, classes=classes)
+    write_atomically(path, content)
+    return len(content)
+
+
+def packed_bytes(
+    model: nn.Module, spec: TrialSpec, *, classes: int, more: Mapping[str, str] = NO_MORE
+) -> bytes:
+    """Return the content of the file; ``more`` is said in its metadata, too."""
     tensors = packed_tensors(model)
     metadata = {
         "format": FORMAT,
         "spec": json.dumps(spec.resolved(), sort_keys=True),
         "trial_id": spec.trial_id,
         "classes": str(classes),
+        **more,
     }
     metadata["sha256"] = _digest(tensors, metadata)
-    content = safetensors.torch.save(tensors, metadata)
-    write_atomically(path, content)
-    return len(content)
+    content: bytes = safetensors.torch.save(tensors, metadata)
+    return content
 
 
 def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:

@@ -7,16 +7,20 @@ from torch import Tensor, nn
 from ttq_bench.errors import TtqBenchError
 
 WRAPPER_PREFIX = "module."
+COUNTER = "num_batches_tracked"
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:
     """Load a state dict, with or without the ``module.`` prefix that data-parallel wrappers add.
 
+    Counters of batches (``num_batches_tracked``), which files of an old torch lack, become zero.
     Raises ``TtqBenchError`` that names the missing, foreign and misshapen keys, and then leaves
     the model as it was.
     """
     plain = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
     own = model.state_dict()
+    counters = (key for key in own.keys() - plain.keys() if key.endswith(COUNTER))
+    plain |= {key: own[key].new_zeros(()) for key in counters}
     if any(not isinstance(value, Tensor) for value in plain.values()):
         raise TtqBenchError(f"{source}: weights do not fit the model; not all values are tensors")
     shapes = (key for key in own.keys() & plain.keys() if own[key].shape != plain[key].shape)

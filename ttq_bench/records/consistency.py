@@ -51,7 +51,9 @@ def record_differences(
     contents, changed = _read_tables(paths, record.table_sha256)
     if changed:
         return changed  # what stands in other files says nothing about this record
-    epochs, scales = (_rows(contents.get(name)) for name in ("epochs.parquet", "scales.parquet"))
+    epochs, scales = (
+        table_rows(contents.get(name)) for name in ("epochs.parquet", "scales.parquet")
+    )
     compared = {
         "record.json": _record_values(record, epochs, scales),
         "epochs.parquet": _epoch_values(epochs),
@@ -83,7 +85,8 @@ def _read_tables(
     return contents, changed
 
 
-def _rows(content: bytes | None) -> list[Row]:
+def table_rows(content: bytes | None) -> list[Row]:
+    """Return the rows of a Parquet file, none where there is no such table."""
     import pyarrow.parquet  # 0.2 s that a plan over records does not need
 
     if content is None:

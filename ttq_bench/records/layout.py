@@ -27,7 +27,8 @@ CHANGING = re.compile(
     rf"(plans|probes)/{ID}\.json|failures/{ID}/failure\.json"
     rf"|work/{ID}/(begun|attempts/\d{{6}}/progress)\.json"
 )
-KNOWN = (RECORD, STATE, ONCE, CHANGING)
+NETWORK = re.compile(rf"networks/{ID}\.safetensors")
+KNOWN = (RECORD, STATE, ONCE, CHANGING, NETWORK)
 REPORT = re.compile(rf"summary\.md|report\.html|tables/{ID}\.csv|figures/{ID}\.(png|svg)")
 ATTEMPT = re.compile(rf"work/{ID}/attempts/(\d{{6}})/.+")
 SETTLED_SECONDS = 60.0  # a younger file may be here and not yet at the URL

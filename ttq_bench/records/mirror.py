@@ -27,6 +27,7 @@ from ttq_bench.records.layout import (
     remove_gone,
     settled_names,
 )
+from ttq_bench.records.networks import is_whole
 from ttq_bench.records.objects import Objects
 from ttq_bench.records.paths import AttemptPaths, ResultsPaths, TrialPaths
 from ttq_bench.records.store import place_record
@@ -110,6 +111,8 @@ class Mirror(Folder):
 
     def bring_states(self, paths: TrialPaths, *, weights_alone: bool = False) -> None:
         """Bring what is missing or damaged here; the digest of each state comes last."""
+        if not is_whole(paths.network):
+            self._bring([self._name(paths.network)], write_atomically)
         names = self._names(self._name(paths.attempts))
         self._bring_once(names)
         for name in sorted(names):

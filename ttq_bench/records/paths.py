@@ -45,6 +45,11 @@ class ResultsPaths:
         """Folder of what was measured on trained weights, one file a trial; merges by copying."""
         return self.root / "probes"
 
+    @property
+    def networks(self) -> Path:
+        """Folder of the trained networks, one file a trial; merges by copying."""
+        return self.root / "networks"
+
     def trial(self, trial_id: str) -> "TrialPaths":
         """Return the paths of one trial; refuses a name that could leave the folder."""
         if not SAFE_ID.fullmatch(trial_id):
@@ -78,6 +83,11 @@ class TrialPaths:
     def probe(self) -> Path:
         """What was measured on the trained weights."""
         return self.results.probes / f"{self.trial_id}.json"
+
+    @property
+    def network(self) -> Path:
+        """The trained network, published."""
+        return self.results.networks / f"{self.trial_id}.safetensors"
 
     @property
     def work(self) -> Path:

@@ -110,7 +110,7 @@ def remove_leftovers(results: ResultsPaths) -> None:
         with contextlib.suppress(OSError):
             hidden.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
-    for name in ("work", "plans", "failures", "probes"):
+    for name in ("work", "plans", "failures", "probes", "networks"):
         remove_temporaries(results.root / name, "**/.*.tmp")
 
 

@@ -11,6 +11,7 @@ from ttq_bench.analysis.recorded_tables import checked_table
 from ttq_bench.errors import ResultsError
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.consistency import Difference, record_differences, unequal
+from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
@@ -42,7 +43,9 @@ class Verification:
     @property
     def records_agree(self) -> bool:
         """Whether all records agree with their own tables."""
-        return not any(difference.file.startswith("trials/") for difference in self.differences)
+        return not any(
+            difference.file.startswith(("trials/", "networks/")) for difference in self.differences
+        )
 
 
 def verify_results(root: Path, readme: Path | None = None) -> Verification:
@@ -92,6 +95,8 @@ def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Differenc
                 yield unequal(file, "trial_id", record.trial_id, own_id)
     unfit = list(_unfit_tables(paths, record))
     yield from unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
+    if not unfit:
+        yield from network_differences(paths, record)
 
 
 def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:

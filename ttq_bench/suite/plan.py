@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ttq_bench.files import is_intact
 from ttq_bench.provenance import arithmetic, instruction_level, processor_name
 from ttq_bench.records.attempts import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
@@ -17,7 +16,7 @@ from ttq_bench.records.training_version import (
     state_of,
     training_version,
 )
-from ttq_bench.records.weights import weights_path
+from ttq_bench.records.weights import has_weights
 from ttq_bench.suite.costs import (
     STARTUP_SECONDS,
     Rates,
@@ -134,7 +133,7 @@ def _recorded(
         return None
     if record.outcome == "diverged":
         return PlannedTrial(spec, "diverged", "", 0, 0.0)
-    if needs_weights and not is_intact(weights_path(results.trial(spec.trial_id))):
+    if needs_weights and not has_weights(results.trial(spec.trial_id)):
         return None
     return PlannedTrial(spec, "done", "", 0, 0.0)
 

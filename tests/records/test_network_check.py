@@ -1,0 +1,103 @@
+"""A published network beside another record, or with other content than its record tells of."""
+
+import pytest
+import safetensors.torch
+import torch
+
+from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
+from tests.tiny_suite import settings_for, tiny_specs
+from ttq_bench.execution.trial import run_trial
+from ttq_bench.export import packed_file
+from ttq_bench.export.packing import pack_codes, unpack_codes
+from ttq_bench.records.network_check import network_differences
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_record
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory, cache):  # noqa: F811
+    """The paths and record of a trained ttq trial."""
+    results = tmp_path_factory.mktemp("checked") / "results"
+    parent, child, _ = tiny_specs(cache, epochs=1)
+    for spec in (parent, child):
+        run_trial(spec, settings_for(results, cache), lambda: False)
+    paths = ResultsPaths(results).trial(child.trial_id)
+    return paths, read_record(paths.record)
+
+
+@pytest.fixture
+def content(trial):
+    """The bytes of its network, put back afterwards."""
+    before = trial[0].network.read_bytes()
+    yield before
+    trial[0].network.write_bytes(before)
+
+
+def rewrite(paths, change):
+    """Give the network other tensors or metadata, with a digest that fits."""
+    metadata, tensors = packed_file._read(paths.network)
+    change(metadata, tensors)
+    metadata["sha256"] = packed_file._digest(tensors, metadata)
+    paths.network.write_bytes(safetensors.torch.save(tensors, metadata))
+
+
+def other_scale(_, tensors):
+    tensors[next(name for name in tensors if name.endswith("positive_scale"))] *= 1.001
+
+
+def other_codes(_, tensors):
+    name = next(name for name in tensors if name.endswith(".codes"))
+    codes = unpack_codes(tensors[name], torch.Size([4 * len(tensors[name])]))
+    codes[codes == 0] = 1
+    tensors[name] = pack_codes(codes)
+
+
+def other_trial(metadata, _):
+    metadata["trial_id"] = "another"
+
+
+def other_spec(metadata, _):
+    metadata["spec"] = metadata["spec"].replace('"seed": 0', '"seed": 1')
+
+
+def no_codes(_, tensors):
+    del tensors[next(name for name in tensors if name.endswith(".codes"))]
+
+
+def test_the_network_of_a_record_agrees_with_it(trial, content):
+    assert content
+    assert list(network_differences(*trial)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (other_scale, "positive_scale"),
+        (other_codes, "positive_share"),
+        (other_trial, "trial_id"),
+        (other_spec, "spec"),
+        (no_codes, "no codes"),
+    ],
+)
+def test_one_that_differs_is_named_with_the_place(trial, content, change, place):
+    rewrite(trial[0], change)
+
+    assert trial[0].network.read_bytes() != content
+    differences = list(network_differences(*trial))
+
+    assert place in str(differences[0])
+
+
+def test_a_damaged_one_is_a_difference(trial, content):
+    trial[0].network.write_bytes(content[:-1])
+
+    (difference,) = network_differences(*trial)
+
+    assert "not a published network" in str(difference)
+
+
+def test_a_record_without_a_network_has_no_difference(trial, content):
+    trial[0].network.unlink()
+
+    assert content
+    assert list(network_differences(*trial)) == []
