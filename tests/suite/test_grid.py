@@ -159,3 +159,49 @@ def test_full_precision_cannot_be_taken_out_from_under_its_children(small):
         trials_of(small)
     small["exclude"] = [{"model": "resnet32", "seed": 1}]
     assert trials_of(small)
+
+
+def test_learning_rates_are_an_axis_of_what_is_fine_tuned(small):
+    usual, rated = (trials_of(small | extra) for extra in ({}, {"learning_rates": [0.01, 0.2]}))
+
+    assert [t for t in rated if t.parent is None] == [t for t in usual if t.parent is None]
+    children = [t for t in rated if t.parent]
+    assert len(children) == 2 * len([t for t in usual if t.parent])
+    assert {t.recipe.learning_rate for t in children} == {0.01, 0.2}
+
+
+def test_repeats_start_from_one_parent_and_see_other_orders_of_batches(small):
+    usual, repeated = (trials_of(small | extra) for extra in ({}, {"repeats": 3}))
+
+    assert set(usual) <= set(repeated)  # the first of them is the trial without repeats
+    same = [t for t in repeated if t.parent and t.arm == "ttq" and t.seed == usual[0].seed]
+    for parent, strategy in {(t.parent, t.strategy) for t in same}:
+        of_one = [t for t in same if (t.parent, t.strategy) == (parent, strategy)]
+        assert [t.repeat for t in of_one] == [0, 1, 2]
+        assert of_one[0].batch_seed == of_one[0].seed
+        assert len({t.batch_seed for t in of_one}) == len({t.trial_id for t in of_one}) == 3
+
+
+def test_parents_of_another_protocol_are_the_trials_of_that_protocol(small):
+    own = trials_of(small)
+    lent = trials_of(small | {"protocol": "mine", "parent_protocol": small["protocol"]})
+
+    assert [t for t in lent if t.parent is None] == [t for t in own if t.parent is None]
+    children = [t for t in lent if t.parent]
+    assert {t.protocol for t in children} == {"mine"}
+    assert {t.parent for t in children} == {t.trial_id for t in own if t.parent is None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"start": "scratch", "repeats": 2}, "repeats: needs start: parent"),
+        ({"start": "scratch", "parent_protocol": "x"}, "parent_protocol: needs start: parent"),
+        ({"learning_rates": [0.1, 0.1]}, "0.1 stands there twice"),
+        ({"learning_rates": [0.0]}, "learning_rates"),
+        ({"repeats": 0}, "repeats"),
+    ],
+)
+def test_axes_that_do_not_fit_are_refused(small, changes, message):
+    with pytest.raises(SuiteError, match=message):
+        trials_of(small | changes)

@@ -41,7 +41,7 @@ OTHER = {
     "quantization.conversion.granularity": "channel", "quantization.strategy.start": 0.0,
     "quantization.strategy.ramp_epochs": 1.0, "quantization.strategy.update": "epoch",
     "recipe.optimizer": "adam", "recipe.decay_factors": [0.5], "recipe.decay_on": "weights",
-    "recipe.adam_epsilon": 1e-5, "recipe.micro_batches": 2,
+    "recipe.adam_epsilon": 1e-5, "repeat": 1, "recipe.micro_batches": 2,
     "images": {"image_shape": [3, 8, 8], "classes": 2, "train_count": 9, "test_count": 4},
 }  # fmt: skip
 

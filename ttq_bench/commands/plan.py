@@ -176,7 +176,7 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
         )
     for trial in plan.trials:
         spec = trial.spec
-        what = f"{spec.arm} {spec.strategy}".strip()
+        what = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))
         left = f"{trial.epochs_left} of {spec.recipe.epochs} epochs" if trial.is_pending else ""
         reason = f"({trial.reason})" if trial.reason else ""
         yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
@@ -185,6 +185,17 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
     total, pending = len(plan.trials), len(plan.pending)
     yield f"{total} trials: {total - pending} done, {pending} to run; results in {results}"
     yield resources_line(prepared)
+
+
+def _arm_in_words(spec: TrialSpec, *, with_rate: bool) -> Iterable[str]:
+    """Yield what tells a trial from the others of its network and seed."""
+    yield spec.arm
+    if spec.strategy:
+        yield spec.strategy
+    if with_rate and spec.parent:
+        yield f"rate {spec.recipe.learning_rate:g}"
+    if spec.repeat:
+        yield f"repeat {spec.repeat}"
 
 
 def _place(source: Source) -> str:

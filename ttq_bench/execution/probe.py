@@ -51,7 +51,7 @@ class ProbeImages:
         """Raise ``DataError`` if the trial was planned with other images than are there."""
         images = images_of(spec, settings)
         recipe = spec.recipe.model_copy(update={"batch_size": REESTIMATION_BATCH})
-        spec = spec.model_copy(update={"recipe": recipe, "seed": SEED})
+        spec = spec.model_copy(update={"recipe": recipe, "seed": SEED, "repeat": 0})
         self.batches = batches_of(spec, images, settings)
         count = REESTIMATION_IMAGES // REESTIMATION_BATCH
         # Batches [B, C, H, W] of one size, in the order and with the crops of a first epoch.

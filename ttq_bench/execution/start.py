@@ -62,7 +62,7 @@ def batches_of(
     the GPU. On a CPU the threads train, and decoding takes a hundredth of that: no process more.
     """
     values: dict[str, Any] = {
-        "seed": spec.seed,
+        "seed": spec.batch_seed,
         "batch_size": spec.recipe.batch_size,
         "validation_count": spec.validation_count,
         "augmentation": spec.recipe.augmentation,

@@ -45,8 +45,8 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
         if point.method == "full_precision" or suite.start == "parent":
             parents[network] = networks[network]
         if point.method != "full_precision":
-            child = _child(suite, point, networks[network])
-            children[child.trial_id] = child
+            for child in _children(suite, point, networks[network]):
+                children[child.trial_id] = child
     return [*parents.values(), *children.values()]
 
 
@@ -138,7 +138,7 @@ def _of_folder(identity: Identity) -> FolderImages | None:
 
 def _parent(suite: Suite, point: Point, identity: Identity) -> TrialSpec:
     return TrialSpec(
-        protocol=suite.protocol,
+        protocol=suite.parent_protocol or suite.protocol,
         dataset=identity.name,
         data_fingerprint=identity.fingerprint,
         validation_count=identity.card.validation_count,
@@ -149,13 +149,23 @@ def _parent(suite: Suite, point: Point, identity: Identity) -> TrialSpec:
     )
 
 
+def _children(suite: Suite, point: Point, parent: TrialSpec) -> Iterator[TrialSpec]:
+    """Yield the fine-tuned trials of one point: one for each learning rate and repeat."""
+    child, usual = _child(suite, point, parent), suite.training.fine_tuned
+    for rate, repeat in product(
+        suite.learning_rates or (usual.learning_rate,), range(suite.repeats)
+    ):
+        recipe = usual.model_copy(update={"learning_rate": rate})
+        yield child.model_copy(update={"recipe": recipe, "repeat": repeat})
+
+
 def _child(suite: Suite, point: Point, parent: TrialSpec) -> TrialSpec:
     quantization = None
     if point.method in METHODS:
         quantization = Quantization(
             method=point.method, strategy=point.strategy, conversion=suite.conversion
         )
-    changes: dict[str, object] = {"recipe": suite.training.fine_tuned, "quantization": quantization}
+    changes: dict[str, object] = {"protocol": suite.protocol, "quantization": quantization}
     if suite.start == "parent":
         changes |= {"parent": parent.trial_id}
     return parent.model_copy(update=changes)

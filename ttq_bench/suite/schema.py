@@ -28,6 +28,8 @@ from ttq_bench.training.recipe import STREAMED_AUGMENTATIONS, Recipe
 
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
+LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PARENTS = "training.full_precision."  # where what a protocol says of them stands
 MOST_LETTERS = 64
 # Names stand in tables, and the suite's in the name of a file.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=MOST_LETTERS)]
@@ -75,6 +77,10 @@ class Selection(Strict):
 class Suite(Strict):
     """A grid of trials under one protocol.
 
+    ``parent_protocol`` names another protocol whose full-precision networks are the parents: those
+    trained there already are used, not trained again. ``learning_rates`` is an axis: each
+    fine-tuned arm is trained at each of these rates. ``repeats`` fine-tunes each network so many
+    times from one parent, each time with another order of batches.
     ``start: scratch`` trains quantized networks from fresh weights, those of the full-precision
     network of the same seed, by the recipe ``fine_tuned``; then there is nothing to continue.
     """
@@ -82,12 +88,15 @@ class Suite(Strict):
     name: Name
     title: Annotated[str, Field(max_length=200)]
     protocol: Name
+    parent_protocol: Name | None = None
     datasets: Axis
     models: Axis
     methods: Axis
     delta_strategies: tuple[DeltaStrategy, ...] = ()
     seeds: Seeds
     training: Training
+    learning_rates: Annotated[tuple[LearningRate, ...], Field(max_length=20)] = ()
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
     conversion: Conversion = Conversion()
     start: Literal["parent", "scratch"] = "parent"
     continue_full_precision: bool = True
@@ -121,6 +130,20 @@ class Suite(Strict):
         """Refuse methods that are not in the table."""
         return _known(names, METHODS, "method")
 
+    @field_validator("learning_rates")
+    @classmethod
+    def check_rates(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        """Refuse a rate given twice."""
+        return _distinct(rates)
+
+    @model_validator(mode="after")
+    def check_start(self) -> Self:
+        """Refuse what only networks with a parent have where they start from scratch."""
+        if self.start == "scratch" and (self.parent_protocol or self.repeats > 1):
+            name = "parent_protocol" if self.parent_protocol else "repeats"
+            raise ValueError(f"{name}: needs start: parent, got start: scratch; leave one out")
+        return self
+
     @field_validator("seeds")
     @classmethod
     def check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -145,7 +168,8 @@ class Suite(Strict):
     def check_size(self) -> Self:
         """Refuse a grid that no machine could run before its product is made."""
         axes = (self.datasets, self.models, self.seeds, (*self.methods, "continued"))
-        trials = math.prod(map(len, axes)) * max(len(self.delta_strategies), 1)
+        each = max(len(self.delta_strategies), 1) * max(len(self.learning_rates), 1) * self.repeats
+        trials = math.prod(map(len, axes)) * each
         if trials > MOST_TRIALS:
             raise ValueError(f"stands for {trials:,} trials, more than {MOST_TRIALS:,}; split it")
         return self
@@ -162,6 +186,15 @@ class Suite(Strict):
                     f" networks, {model!r} is a {family}; name the protocol otherwise"
                 )
         found = list(deviations(self.protocol, dict(self.training), self.conversion))
+        if self.parent_protocol is not None:
+            theirs = deviations(self.parent_protocol, dict(self.training), self.conversion)
+            found = [text for text in found if not text.startswith(PARENTS)]
+            found += [text for text in theirs if text.startswith(PARENTS)]
+        rates = {
+            rate for rate in self.learning_rates if rate != self.training.fine_tuned.learning_rate
+        }
+        if protocol and rates:
+            found.append(f"learning_rates: protocol {self.protocol!r} has but its own")
         if found:
             raise ValueError("; ".join(found) + "; write these values, or name it otherwise")
         return self

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, DatasetCard, catalog_name, folder_card
 from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.seeding import stream_seed
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
@@ -21,6 +22,7 @@ SPEC_VERSION = 1
 ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
     {
         "images": None,
+        "repeat": 0,
         "recipe.micro_batches": 1,
         "recipe.optimizer": "sgd",
         "recipe.decay_factors": [],
@@ -78,7 +80,8 @@ class TrialSpec(BaseModel):
 
     ``arm`` is the name in tables: a method, or ``full_precision_continued`` for the control that
     trains the parent on, unquantized, with the budget of the fine-tuned methods. ``images`` is set
-    where no card in the table fits: for those of a folder, and for a part of ImageNet.
+    where no card in the table fits: for those of a folder, and for a part of ImageNet. Trials that
+    differ in ``repeat`` alone start from one parent and see the batches in another order.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +96,7 @@ class TrialSpec(BaseModel):
     recipe: Recipe
     quantization: Quantization | None = None
     parent: str | None = None
+    repeat: Annotated[int, Field(ge=0)] = 0
     schema_version: int = SPEC_VERSION
     training_version: int = TRAINING_VERSION
 
@@ -130,6 +134,11 @@ class TrialSpec(BaseModel):
         return str(quantization.strategy) if quantization and quantization.strategy else ""
 
     @property
+    def batch_seed(self) -> int:
+        """Return the seed of the order of batches and of their augmentation."""
+        return stream_seed(self.seed, "repeat", self.repeat) if self.repeat else self.seed
+
+    @property
     def strategy_moves(self) -> bool:
         """Return whether the delta strategy's number changes within epochs."""
         strategy = self.quantization.strategy if self.quantization else None
@@ -144,7 +153,8 @@ class TrialSpec(BaseModel):
         if self.quantization and self.quantization.strategy:
             strategy = self.quantization.strategy
             words.append(f"{strategy.name}{strategy.number:g}")
-        return "-".join([*words, f"s{self.seed}", digest])
+        repeat = f"r{self.repeat}" if self.repeat else ""
+        return "-".join([*words, f"s{self.seed}{repeat}", digest])
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with other fields, whose id is its own: pydantic copies what is cached."""
