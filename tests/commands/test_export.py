@@ -120,12 +120,16 @@ def test_what_a_killed_writer_left_behind_is_no_trial(trained, tmp_path, capsys)
 
 def test_weights_that_are_gone_are_told_with_what_to_do(trained, tmp_path, capsys):
     results, specs = trained
-    weights = weights_path(ResultsPaths(results).trial(specs[1].trial_id))
-    content = weights.read_bytes()
-    weights.unlink()
+    paths = ResultsPaths(results).trial(specs[1].trial_id)
+    files = {path: path.read_bytes() for path in (weights_path(paths), paths.network)}
+    for path in files:
+        path.unlink()
 
     code = main(["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)])
 
-    weights.write_bytes(content)
+    for path, content in files.items():
+        path.write_bytes(content)
     assert code == 2
-    assert "weights are missing or damaged" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{paths.network}: no such file" in told
+    assert "is missing or damaged, too; copy the network from where" in told

@@ -14,7 +14,7 @@ from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.probes import read_probes
+from ttq_bench.records.probes import publish_probe, read_probes
 from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
@@ -68,14 +68,14 @@ def test_every_trial_that_learns_two_scales_is_probed_once(results, names, capsy
             line,
         )
     assert end == (
-        f"{results.root}: 2 probed, 0 were there already, 0 lack their weights on this machine"
+        f"{results.root}: 2 probed, 0 were there already, 0 have no network in networks/ or work/"
     )
     assert [found.trial_id for found in read_probes(results)] == names
 
     before = [path.stat().st_mtime_ns for path in sorted(results.probes.iterdir())]
     assert probe(results) == 0
     assert capsys.readouterr().out.endswith(
-        "results: 0 probed, 2 were there already, 0 lack their weights on this machine\n"
+        "results: 0 probed, 2 were there already, 0 have no network in networks/ or work/\n"
     )
     assert [path.stat().st_mtime_ns for path in sorted(results.probes.iterdir())] == before
 
@@ -99,8 +99,9 @@ def test_parts_choose_trials_and_the_rest_can_follow(results, names, capsys):
 
 def test_trials_whose_weights_are_elsewhere_are_counted(results, names, capsys):
     shutil.rmtree(results.trial(names[0]).work)
+    results.trial(names[0]).network.unlink()
     assert probe(results) == 0
-    assert "1 probed, 0 were there already, 1 lack their weights" in capsys.readouterr().out
+    assert "1 probed, 0 were there already, 1 have no network" in capsys.readouterr().out
     assert [found.trial_id for found in read_probes(results)] == [names[1]]
 
 
@@ -133,8 +134,56 @@ def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(results
 def test_weights_that_are_damaged_are_told(results, names):
     weights = weights_path(results.trial(names[0]))
     weights.write_bytes(weights.read_bytes()[:-1])
+    results.trial(names[0]).network.unlink()
     told = refused(results)
-    assert f"{weights}: weights are missing or damaged" in told
+    assert f"{weights} is missing or damaged, too" in told
+
+
+def test_a_published_network_that_is_damaged_is_told(results, names):
+    network = results.trial(names[0]).network
+    shutil.rmtree(results.trial(names[0]).work)
+    network.write_bytes(network.read_bytes()[:-1])
+    assert f"{network}: not a published network" in refused(results)
+
+
+def test_networks_are_probed_without_what_training_left(results, names):
+    assert probe(results) == 0
+    before = read_probes(results)
+    shutil.rmtree(results.root / "work")
+    shutil.rmtree(results.probes)
+
+    assert probe(results) == 0
+
+    for first, second in zip(before, read_probes(results), strict=True):
+        apart = {"seconds", "run"}
+        assert first.model_dump(exclude=apart) == second.model_dump(exclude=apart)
+
+
+def test_a_probe_of_an_older_version_is_made_anew_where_the_network_is(results, names, capsys):
+    assert probe(results) == 0
+    for found in read_probes(results):
+        publish_probe(results, found.model_copy(update={"probe_version": 1, "moved": ()}))
+    capsys.readouterr()
+
+    assert probe(results) == 0
+
+    assert "2 probed, 0 were there already" in capsys.readouterr().out
+    assert all(len(found.moved) == 12 for found in read_probes(results))
+
+
+def test_healing_trains_one_more_epoch_from_the_latent_weights(results, names, capsys):
+    assert probe(results) == 0
+    assert all(found.healing is None for found in read_probes(results))
+
+    assert probe(results, "--heal") == 0
+
+    for found in read_probes(results):
+        assert found.healing.epochs == 1
+        assert found.healing.learning_rate == pytest.approx(0.00001)
+        assert 0 < found.healing.as_trained_error_percent < 100
+    capsys.readouterr()
+    assert probe(results, "--heal") == 0
+    assert "0 probed, 2 were there already" in capsys.readouterr().out
 
 
 def test_weights_of_another_network_are_told(results, names):

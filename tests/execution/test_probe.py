@@ -218,9 +218,7 @@ def test_weights_that_are_not_those_of_the_record_are_refused(lenet, tmp_path):
     state["model"]["linear.bias"][3] += 100.0
     save_state(weights_path(paths), state)
 
-    with pytest.raises(
-        ResultsError, match=r"weights\.pt: not the weights of the record.* 91\.00 %"
-    ):
+    with pytest.raises(ResultsError, match=r"its weights are not those of the record.* 91\.00 %"):
         probe_trial(RecordedTrial(trial.spec, trial.record, paths), images, settings)
 
 

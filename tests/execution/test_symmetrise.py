@@ -8,6 +8,8 @@ from ttq_bench.execution.symmetrise import (
     batch_norms,
     left_as_it_was,
     reestimate_batch_norm_,
+    rho_of,
+    set_rho_,
     symmetrised,
 )
 from ttq_bench.ternary.conversion import quantize_, quantizer_of
@@ -147,3 +149,13 @@ def test_a_network_is_left_as_it_was():
             model[0].weight.zero_()
     assert_same_bits(model, before)
     assert [module.training for module in model[:3]] == [False, True, False]
+
+
+def test_any_rho_is_set_with_the_product_of_the_scales_kept():
+    layer = network()[3]
+    with torch.no_grad():
+        set_rho_(layer, 0.8)
+
+    positive, negative = quantizer_of(layer).positive_scale, quantizer_of(layer).negative_scale
+    assert float(rho_of(layer)) == pytest.approx(0.8)
+    assert float((positive * negative).detach()) == pytest.approx(4.0)

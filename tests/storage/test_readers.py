@@ -73,23 +73,24 @@ def test_a_network_is_exported_on_a_machine_that_did_not_train_it(ask, stored, t
     assert len(list((tmp_path / "exported").glob("*.safetensors"))) == 1
     assert not list((tmp_path / "other").rglob("epoch-*.pt"))  # weights alone were brought
     stored.delete(name for name in stored.names("work") if "weights" in name)
+    stored.delete(stored.names("networks"))
     code, said = ask("export", "max_fraction", "--to", tmp_path / "exported")
     assert code == 2
-    assert f"{stored.url}/work/" in said
-    assert "weights are missing or damaged" in said
+    assert f"{stored.url}/networks/" in said
+    assert "is missing or damaged, too" in said
 
 
 def test_probes_are_made_anywhere_and_seen_everywhere(ask, stored):
-    gone = [name for name in stored.names("work") if "ttq-max_fraction" in name]
-    stored.delete(gone)
+    names = [name for folder in ("work", "networks") for name in stored.names(folder)]
+    stored.delete(name for name in names if "ttq-max_fraction" in name)
     code, said = ask("probe", "--threads", "1")
     assert code == 0, said
-    end = f"{stored.url}: 1 probed, 0 were there already, 1 lack their weights there\n"
-    assert said.endswith(end)
+    end = "have no network in networks/ or work/\n"
+    assert said.endswith(f"{stored.url}: 1 probed, 0 were there already, 1 {end}")
     (name,) = stored.names("probes")
     assert "ttq-constant_sparsity" in name
     code, said = ask("probe", "constant", "--threads", "1", machine="third")
-    assert said == f"{stored.url}: 0 probed, 1 were there already, 0 lack their weights there\n"
+    assert said == f"{stored.url}: 0 probed, 1 were there already, 0 {end}"
 
 
 def test_results_at_two_urls_and_in_a_folder_are_compared(ask, stored, trained, tmp_path):

@@ -104,6 +104,11 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
     add_data_option(parser)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads (all cores)")
+    parser.add_argument(
+        "--heal",
+        action="store_true",
+        help="also train one more epoch, as trained and with equal scales (minutes a network)",
+    )
 
 
 def add_speed_options(parser: argparse.ArgumentParser) -> None:

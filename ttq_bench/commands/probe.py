@@ -13,8 +13,9 @@ from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.probe import ProbeImages, probe_trial
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.trained import RecordedTrial, recorded_spec
+from ttq_bench.files import is_intact
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.probes import Probe, publish_probe, read_probes
+from ttq_bench.records.probes import PROBE_VERSION, Probe, publish_probe, read_probes
 from ttq_bench.records.training_version import TRAINING_VERSION, split_by_version
 from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.spec import TrialSpec
@@ -25,33 +26,42 @@ def probe(options: argparse.Namespace) -> int:
     settings = _settings(options)
     results, folder = ResultsPaths(options.results), folder_of(options)
     trials = chosen_trials(results, options.parts)
-    there = {found.trial_id for found in read_probes(results)}
-    missing = [trial for trial in trials if trial.paths.trial_id not in there]
-    for trial in missing:
-        folder.bring_states(trial.paths, weights_alone=True)
-    pending = [trial for trial in missing if _has_a_network(trial.paths)]
+    there = {found.trial_id: found for found in read_probes(results)}
+    for trial in trials:
+        if _is_older(there.get(trial.paths.trial_id)) or options.heal:
+            folder.bring_states(trial.paths, weights_alone=True)
+    pending = [t for t in trials if _is_pending(t.paths, there.get(t.paths.trial_id), options.heal)]
     torch.set_num_threads(settings.threads)
     images = {_images_key(trial.spec): trial.spec for trial in pending}
     loaded = {key: ProbeImages(spec, settings) for key, spec in images.items()}
     for trial in pending:
-        found = probe_trial(trial, loaded[_images_key(trial.spec)], settings)
+        heal = options.heal and is_intact(weights_path(trial.paths))
+        found = probe_trial(trial, loaded[_images_key(trial.spec)], settings, heal=heal)
         try:
             publish_probe(results, found)
             folder.post(trial.paths.probe)
         except OSError as error:
             raise unwritable(results.root, error) from error
         print(describe(found), flush=True)
-    where = "there" if options.url else "on this machine"
+    names = {trial.paths.trial_id for trial in trials} - {trial.paths.trial_id for trial in pending}
+    already = len(names & there.keys())
     print(
-        f"{options.url or results.root}: {len(pending)} probed, {len(trials) - len(missing)} were"
-        f" there already, {len(missing) - len(pending)} lack their weights {where}"
+        f"{options.url or results.root}: {len(pending)} probed, {already} were there already,"
+        f" {len(names) - already} have no network in networks/ or work/"
     )
     return 0
 
 
-def _has_a_network(paths: TrialPaths) -> bool:
-    """Return whether there are weights, whole or damaged: damaged ones are told of, not skipped."""
-    return paths.network.exists() or weights_path(paths).exists()
+def _is_older(found: Probe | None) -> bool:
+    """Return whether there is no probe yet, or one that lacks what this version measures."""
+    return found is None or found.probe_version < PROBE_VERSION
+
+
+def _is_pending(paths: TrialPaths, found: Probe | None, heal: bool) -> bool:
+    """Return whether a trial is to be probed; weights that are damaged are told of, not skipped."""
+    if heal and (found is None or found.healing is None) and is_intact(weights_path(paths)):
+        return True
+    return _is_older(found) and (paths.network.exists() or weights_path(paths).exists())
 
 
 def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedTrial]:

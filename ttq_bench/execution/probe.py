@@ -11,12 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import ResultsError
+from ttq_bench.execution.healing import healing_of
+from ttq_bench.execution.moves import moves, rms_change
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import batches_of, images_of
 from ttq_bench.execution.symmetrise import (
     batch_norms,
     left_as_it_was,
     reestimate_batch_norm_,
+    rho_of,
     symmetrised,
 )
 from ttq_bench.execution.trained import RecordedTrial, trained_model
@@ -25,6 +28,7 @@ from ttq_bench.records.probes import (
     LARGEST_DIFFERENCE_PERCENT,
     PROBE_VERSION,
     Kernels,
+    MovedScales,
     Probe,
     SymmetrisedLayer,
 )
@@ -71,10 +75,13 @@ class SymmetrisedErrors:
     by_layer: tuple[SymmetrisedLayer, ...]
     left_out: tuple[str, ...]
     all_layers: float | None
+    moved: tuple[MovedScales, ...]
 
 
-def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings) -> Probe:
-    """Return the probe of a trial that learned two scales a layer.
+def probe_trial(
+    trial: RecordedTrial, images: ProbeImages, settings: RunSettings, *, heal: bool = False
+) -> Probe:
+    """Return the probe of a trial that learned two scales a layer; ``heal``: with an epoch more.
 
     Raises ``TtqBenchError`` for weights that are missing, damaged, or not those of the record.
     """
@@ -96,6 +103,8 @@ def probe_trial(trial: RecordedTrial, images: ProbeImages, settings: RunSettings
         symmetrised=errors.by_layer,
         not_symmetrised=errors.left_out,
         all_symmetrised_error_percent=errors.all_layers,
+        moved=errors.moved,
+        healing=healing_of(trial, settings) if heal and not errors.left_out else None,
         kernels=first_kernels(model),
         seconds=time.perf_counter() - started,
         run={
@@ -123,34 +132,43 @@ def _check_recorded(trial: RecordedTrial, error_percent: float) -> None:
 
 @torch.no_grad()
 def symmetrised_errors(model: nn.Module, images: ProbeImages, precision: str) -> SymmetrisedErrors:
-    """Return the errors with the scales as trained, with each layer's equal, with all layers'.
+    """Return the errors with the scales as trained, equal in each layer, in all, and moved.
 
     Statistics of batch normalisation are estimated anew for each of them. A layer with a scale that
     is not positive has no geometric mean: it is left out, and then there is none for all layers.
     ``model`` is as before afterwards.
     """
 
-    def error_with_equal(layers: Sequence[nn.Module]) -> float:
-        with symmetrised(layers):
+    def error_with(layers: Sequence[nn.Module], rhos: Sequence[Tensor] | None = None) -> float:
+        with symmetrised(layers, rhos):
             if batch_norms(model):
                 reestimate_batch_norm_(model, images.training, precision)
             return evaluate(model, images.test(), precision).error_percent
+
+    def moved() -> Iterator[MovedScales]:
+        trained = [rho_of(layer) for layer in layers.values()]
+        for kind, draw, rhos in moves(trained):
+            yield MovedScales(
+                kind=kind,
+                draw=draw,
+                rms_change=rms_change(trained, rhos),
+                test_error_percent=error_with(list(layers.values()), rhos),
+            )
 
     layers = dict(quantized_layers(model))
     rho = {layer.layer: layer.rho for layer in layer_statistics(model)}
     left_out = tuple(name for name in layers if not math.isfinite(rho[name]))
     with left_as_it_was(model):
         return SymmetrisedErrors(
-            reestimated=error_with_equal([]),
+            reestimated=error_with([]),
             by_layer=tuple(
-                SymmetrisedLayer(
-                    layer=name, rho=rho[name], test_error_percent=error_with_equal([layer])
-                )
+                SymmetrisedLayer(layer=name, rho=rho[name], test_error_percent=error_with([layer]))
                 for name, layer in layers.items()
                 if name not in left_out
             ),
             left_out=left_out,
-            all_layers=None if left_out else error_with_equal(list(layers.values())),
+            all_layers=None if left_out else error_with(list(layers.values())),
+            moved=() if left_out else tuple(moved()),
         )
 
 

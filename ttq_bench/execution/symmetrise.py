@@ -1,8 +1,9 @@
-"""Both scales of a layer at their geometric mean, and batch normalisation estimated anew.
+"""Other ratios of the two scales of a layer, and batch normalisation estimated anew.
 
-sqrt(W_p W_n) keeps the product of the scales and makes rho = ln(W_p / W_n) zero. The statistics of
-batch normalisation belong to the scales as trained, so without new ones the network would be
-measured with wrong means, and the harm of these would be taken for that of the equal scales.
+sqrt(W_p W_n) for both keeps the product of the scales and makes rho = ln(W_p / W_n) zero; any other
+rho is set in the same way. The statistics of batch normalisation belong to the scales as trained,
+so without new ones the network would be measured with wrong means, and the harm of these would be
+taken for that of the scales.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,20 +17,35 @@ from ttq_bench.ternary.conversion import quantizer_of
 from ttq_bench.training.evaluation import autocast
 
 
+def rho_of(layer: nn.Module) -> Tensor:
+    """Return ln(W_p / W_n) of a layer, float64: a scalar, or one value a channel."""
+    positive, negative = _scales(layer)
+    return (positive.double() / negative.double()).log()
+
+
+def set_rho_(layer: nn.Module, rho: Tensor | float) -> None:
+    """Give a layer scales with this ln(W_p / W_n) and the product that they have."""
+    positive, negative = _scales(layer)
+    # The product of two float32 is exact in float64, so equal scales stay what they are.
+    mean = (positive.double() * negative.double()).sqrt()
+    half = torch.as_tensor(rho, dtype=mean.dtype, device=mean.device) / 2
+    positive.copy_(mean * half.exp())
+    negative.copy_(mean * (-half).exp())
+
+
 @contextmanager
-def symmetrised(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Give each layer sqrt(W_p W_n) as both scales; on leaving, its own ones back to the bit.
+def symmetrised(
+    layers: Sequence[nn.Module], rhos: Sequence[Tensor] | None = None
+) -> Iterator[None]:
+    """Give each layer equal scales, or scales with ``rhos``; on leaving, its own back to the bit.
 
     All scales must be learned pairs and positive. By channel where the layer has a pair for each.
     """
     pairs = [_scales(layer) for layer in layers]
     trained = [(positive.clone(), negative.clone()) for positive, negative in pairs]
     try:
-        for positive, negative in pairs:
-            # The product of two float32 is exact in float64, so equal scales stay what they are.
-            mean = (positive.double() * negative.double()).sqrt()
-            positive.copy_(mean)
-            negative.copy_(mean)
+        for index, layer in enumerate(layers):
+            set_rho_(layer, rhos[index] if rhos else 0.0)
         yield
     finally:
         for now, before in zip(pairs, trained, strict=True):

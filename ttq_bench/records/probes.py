@@ -2,13 +2,15 @@
 
 A probe answers what a record cannot: whether the difference of the scales matters. Each quantized
 layer gets sqrt(W_p W_n) as both scales, alone and all together; batch normalisation is estimated
-anew on training images; the change of test error is the answer. The field ``sha256`` of the file
+anew on training images; the change of test error is the answer. Other changes of the scales of the
+same size tell whether equal ones are special, and one epoch more whether they harm for long. The
+field ``sha256`` of the file
 seals all others, as ``SHA256SUMS`` does a record.
 """
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +19,8 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
 
-PROBE_VERSION = 1
+# 2: moves of the scales of the same size as making them equal, and healing; older ones lack them.
+PROBE_VERSION = 2
 # Between the test error of a record and that of its weights, measured again: on another device,
 # with another number of threads. Weights of another trial differ by more, seldom by less.
 LARGEST_DIFFERENCE_PERCENT = 0.3
@@ -32,6 +35,37 @@ class SymmetrisedLayer(BaseModel):
     layer: str
     rho: float
     test_error_percent: float
+
+
+class MovedScales(BaseModel):
+    """Test error with rho = ln(W_p / W_n) of all layers at other values than the trained ones.
+
+    ``kind``: *doubled* (2 rho); *zero or doubled* (in each layer 0 or 2 rho, drawn at random);
+    *permuted* (the layers' rho in a random order); *common* (their mean in every layer). The first
+    two move the rho of each layer as far as making the scales equal does. ``rms_change`` is the
+    root mean square over layers of the change of rho.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: Literal["doubled", "zero or doubled", "permuted", "common"]
+    draw: int
+    rms_change: float
+    test_error_percent: float
+
+
+class Healing(BaseModel):
+    """Test errors after ``epochs`` further ones: as trained, and with scales made and held equal.
+
+    ``learning_rate`` is constant; the batches are those of the next epoch, the same for both.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int
+    learning_rate: float
+    as_trained_error_percent: float
+    equal_error_percent: float
 
 
 class Kernels(BaseModel):
@@ -49,7 +83,7 @@ class Probe(BaseModel):
 
     ``reestimation_images`` is 0 for a network without batch normalisation. A layer with a scale
     that is not positive has no geometric mean: it stands in ``not_symmetrised`` alone, and then
-    ``all_symmetrised_error_percent`` is None.
+    ``all_symmetrised_error_percent`` is None and nothing is ``moved``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -64,6 +98,8 @@ class Probe(BaseModel):
     symmetrised: tuple[SymmetrisedLayer, ...]
     not_symmetrised: tuple[str, ...] = ()
     all_symmetrised_error_percent: float | None
+    moved: tuple[MovedScales, ...] = ()
+    healing: Healing | None = None
     kernels: Kernels | None
     seconds: float
     run: dict[str, Any]
