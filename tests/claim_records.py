@@ -74,21 +74,21 @@ def _sizes(root: Path, values: Values, where: dict[str, str]) -> None:
         write_arm(root, "ttq", {seed: ERROR}, scales={"a": (math.exp(value), 1.0)}, **where)
 
 
-def _correlations(root: Path, values: Values, where: dict[str, str]) -> None:
-    """Three layers: rho is a line over them, and the counts follow it, or a bend, in part."""
-    line, bend = (-1, 0, 1), (1, -2, 1)
+def _slopes(root: Path, values: Values, where: dict[str, str]) -> None:
+    """Three layers, whose rho is the value times ln(n+/n-)."""
+    logs = dict(zip("abc", (-0.4, -0.1, 0.2), strict=True))
+    shares = {
+        name: {
+            "positive_share": 0.2 * math.exp(log / 2),
+            "negative_share": 0.2 * math.exp(-log / 2),
+        }
+        for name, log in logs.items()
+    }
     write_parents(root, len(values), **where)
-    for seed, r in enumerate(values):
-        along, across = r / math.sqrt(2), math.sqrt((1 - r**2) / 6)
-        logs = [along * x + across * y for x, y in zip(line, bend, strict=True)]
-        shares = {
-            name: {"positive_share": 0.2 * math.exp(log / 2),
-                   "negative_share": 0.2 * math.exp(-log / 2)}
-            for name, log in zip("abc", logs, strict=True)
-        }  # fmt: skip
+    for seed, slope in enumerate(values):
         write_arm(
-            root, "ttq", {seed: ERROR}, changes=lambda _, layer, found=shares: found[layer],
-            scales={name: (math.exp(x), 1.0) for name, x in zip("abc", line, strict=True)}, **where,
+            root, "ttq", {seed: ERROR}, changes=lambda _, layer: shares[layer],
+            scales={name: (math.exp(slope * log), 1.0) for name, log in logs.items()}, **where,
         )  # fmt: skip
 
 
@@ -147,6 +147,7 @@ WRITERS: Mapping[str, Write] = {
     "T2 top-1": _paired("on"),
     "T3 top-1": _paired("twn"),
     "A1 different": _sizes,
+    "A1 direction": _sizes,
     "A1 capacity": _paired("ttq-tied"),
     "A2": _paired("ttq-ste"),
     "S1 falls": _curves({0.0: 1, 0.4: 0}),
@@ -158,12 +159,12 @@ WRITERS: Mapping[str, Write] = {
     "B1 close": _sizes,
     "B1 no value": _paired("ttq-tied"),
     "Q1": _probes,
-    "Q2": _correlations,
+    "Q2": _slopes,
 }
 
 UNITS = {
-    "points": 1.0, "points for 12 layers": 1.0, "|ρ|": 0.04, "times": 0.5,
-    "share of movement": 0.3, "r over layers": 0.5,
+    "points": 1.0, "points for 12 layers": 1.0, "|ρ|": 0.04, "ρ": 0.04, "times": 0.5,
+    "share of movement": 0.3, "slope": 0.5,
 }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.paired_records import tables_of, write_parents
 from tests.written_records import no_changes, write_grid, write_trial
-from ttq_bench.analysis.asymmetry import MARGIN, asymmetry, asymmetry_table
+from ttq_bench.analysis.asymmetry import asymmetry, asymmetry_table
+from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.statistics import estimate
 
 
@@ -36,9 +37,10 @@ def test_the_size_is_the_mean_over_layers_one_value_a_seed(tmp_path):
     write_rhos(tmp_path, [[0.2, -0.4], [0.1, 0.1], [-0.3, 0.0]])
     network = network_of(tmp_path)
     expected = estimate([0.3, 0.1, 0.15])
-    assert network.size.mean == pytest.approx(expected.mean)
-    assert network.size.low == pytest.approx(expected.low)
-    assert network.size.n == 3
+    assert network.fed.size.mean == pytest.approx(expected.mean)
+    assert network.fed.size.low == pytest.approx(expected.low)
+    assert network.fed.size.n == 3
+    assert network.fed.mean.mean == pytest.approx((-0.1 + 0.1 - 0.15) / 3)
     assert network.largest == pytest.approx(0.4)
 
 
@@ -48,29 +50,32 @@ def test_the_size_is_the_mean_over_layers_one_value_a_seed(tmp_path):
 )
 def test_the_verdict_is_where_the_interval_of_the_mean_size_lies(tmp_path, centre, verdict):
     # Half-width of 0.01 * (-1, 0, 1): t(0.975, 2) * 0.01 / sqrt(3) = 0.0248
-    write_rhos(tmp_path, [[centre - 0.01], [-centre], [centre + 0.01]])
+    write_rhos(tmp_path, [[centre - 0.01], [centre], [centre + 0.01]])
     network = network_of(tmp_path)
-    assert network.size.half_width == pytest.approx(0.0248, abs=1e-4)
+    assert network.fed.systematic.half_width == pytest.approx(0.0248, abs=1e-4)
     assert network.verdict == verdict
 
 
 def test_one_layer_far_apart_outweighs_many_that_are_equal(tmp_path):
-    """Not a majority of the layers: claim A1 is about the mean of |rho|."""
+    """Not a majority of the layers: claim A1 is about a mean over them."""
     write_rhos(tmp_path, [[0.9 + seed / 100, *[0.001 * seed] * 4] for seed in range(3)])
     network = network_of(tmp_path)
     assert [layer.different for layer in network.layers].count(True) == 1
-    assert network.size.mean == pytest.approx((0.91 + 4 * 0.001) / 5)
+    assert network.fed.size.mean == pytest.approx((0.91 + 4 * 0.001) / 5)
     assert network.verdict == "supported"
 
 
-def test_layers_that_feed_no_batch_normalisation_do_not_count_but_are_shown(tmp_path):
+def test_layers_that_feed_no_batch_normalisation_are_judged_apart(tmp_path):
     def last_is_not_fed(epoch, layer):
         return {"feeds_batch_norm": "no"} if layer == "layer1" else {}
 
     write_rhos(tmp_path, [[0.01, 0.9], [0.011, 0.8], [0.012, 0.7]], last_is_not_fed)
     network = network_of(tmp_path)
-    assert network.size.mean == pytest.approx(0.011)
-    assert network.grown.mean == pytest.approx(0.011)
+    assert network.fed.size.mean == pytest.approx(0.011)
+    assert network.fed.systematic.mean == pytest.approx(0.011)
+    assert network.unfed.size.mean == pytest.approx(0.8)
+    assert network.unfed.systematic.mean == pytest.approx(0.8)
+    assert (network.fed.signs.layers, network.unfed.signs.layers) == (1, 1)
     assert network.largest == pytest.approx(0.012)
     assert network.verdict == "contradicted"
     assert [layer.feeds_batch_norm for layer in network.layers] == ["yes", "no"]
@@ -85,20 +90,22 @@ def test_a_tiny_but_systematic_difference_does_not_support_the_claim(tmp_path):
     assert network.verdict == "contradicted"
 
 
-def test_large_differences_of_random_sign_are_not_called_equal(tmp_path):
+def test_large_differences_of_random_sign_are_neither_equal_nor_different(tmp_path):
+    """The raw size is 0.3, all of it noise: no layer is larger in the same direction."""
     random = np.random.default_rng(0)
     rhos = random.choice([-1, 1], size=(10, 6)) * random.normal(0.3, 0.02, size=(10, 6))
     write_rhos(tmp_path, rhos)
     network = network_of(tmp_path)
     assert not any(layer.systematic for layer in network.layers)
-    assert network.verdict == "supported"
+    assert network.fed.changed.low > 0.25
+    assert network.verdict == "undecided"
 
 
 @pytest.mark.parametrize("rhos", [[[0.7], [-0.01], [0.02]], [[2.0]], [[0.5], [0.5]]])
 def test_undecided_when_seeds_disagree_or_are_one_or_agree_by_chance(tmp_path, rhos):
     write_rhos(tmp_path, rhos)
     network = network_of(tmp_path)
-    assert (network.verdict, network.size.n) == ("undecided", len(rhos))
+    assert (network.verdict, network.fed.size.n) == ("undecided", len(rhos))
 
 
 @pytest.mark.parametrize("true_size", [0.04, 0.06])
@@ -185,7 +192,8 @@ def test_the_size_before_the_first_step_is_told_apart(tmp_path):
     )
     network = network_of(tmp_path)
     assert network.start == pytest.approx(math.log(2))
-    assert network.size.mean == pytest.approx(math.log(3))
+    assert network.fed.size.mean == pytest.approx(math.log(3))
+    assert network.fed.changed.mean == pytest.approx(math.log(3) + math.log(2))
 
 
 def test_arms_without_two_learned_scales_are_left_out(tmp_path):

@@ -6,9 +6,10 @@ import pytest
 
 from tests.claim_records import UNITS, WRITERS, network_of, values_for, write_evidence
 from tests.paired_records import tables_of, write_arm, write_parents
-from ttq_bench.analysis.asymmetry import MARGIN
-from ttq_bench.analysis.claims import CLAIMS, CLOSE, MATTERS
+from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
+from ttq_bench.analysis.margins import CLOSE, MARGIN, MATTERS, ONE_SCALE, SETTLES
+from ttq_bench.analysis.measured import CONSTANT_RATE, OWN_RATES
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.report.figure_claims import UNITS as DRAWN_UNITS
 
@@ -65,11 +66,12 @@ def test_printed_figures_in_words():
 
 def test_bounds_of_special_claims():
     bounds = {label: claim.bound for label, claim in CLAIMS.items()}
-    assert (MATTERS, MARGIN, CLOSE) == (0.25, 0.05, 0.10)
+    assert (MATTERS, MARGIN, CLOSE, ONE_SCALE, SETTLES) == (0.25, 0.05, 0.10, 0.125, 0.1)
     assert bounds["T1 ResNet-20"] == pytest.approx((-0.89, -0.39))
     assert bounds["A1 different"] == (0.05, math.inf)
     assert bounds["B1 close"] == (-math.inf, 0.10)
-    assert bounds["B1 no value"] == (-0.25, 0.25)
+    assert bounds["B1 no value"] == (-0.125, 0.125)
+    assert bounds["O1"] == (0.1, math.inf)
     assert bounds["Q2"] == (-math.inf, 0.0)
 
 
@@ -83,6 +85,8 @@ def test_a_claim_is_complete(label):
     assert any(map(math.isfinite, claim.bound))
     assert claim.unit in UNITS
     assert claim.unit in DRAWN_UNITS
+    assert claim.margin > 0
+    assert claim.needs in ("", OWN_RATES, CONSTANT_RATE)
     assert not claim.only_these_models or claim.models
     assert claim.datasets == () or set(claim.datasets) <= {"cifar10", "imagenet"}
     if claim.datasets == ("cifar10",):

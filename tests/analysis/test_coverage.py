@@ -1,7 +1,8 @@
 """Simulated experiments: intervals hold the truth as often as they say, verdicts err as rarely.
 
 Every case draws its experiments from a fixed seed. With 20,000 of them the standard error of a
-coverage of 95 % is 0.15 points, so the bound of one point is six of them.
+coverage of 95 % is 0.15 points, so the bound of one point is six of them. What is said of all
+layers of a network is simulated in test_coverage_of_layers.py.
 """
 
 import functools
@@ -20,6 +21,8 @@ from ttq_bench.analysis.statistics import (
     equivalence_p,
     estimate,
     holm,
+    holm_adjusted,
+    p_of,
     p_value,
     welch,
 )
@@ -191,3 +194,17 @@ def test_layers_without_holm_would_be_noticed():
     noise = np.random.default_rng(0).normal(size=(500, LAYERS, 5))
     false = np.mean((stats.ttest_1samp(noise, 0.0, axis=2).pvalue <= 0.05).any(axis=1))
     assert false > 0.5
+
+
+@pytest.mark.parametrize(("judged", "effects"), [(13, 0), (13, 4)])
+def test_holm_adjusted_claims_are_false_in_at_most_5_percent_of_tables(judged, effects):
+    """A table of claims, each at its boundary but the first ``effects``, with noise of its own."""
+    tables = 3000
+    random = np.random.default_rng(effects)
+    values = random.normal(size=(tables, judged, 5))
+    values[:, :effects] += 10.0
+    false = 0
+    for claims in values:
+        adjusted = holm_adjusted([p_of(estimate(claim), 0.0) for claim in claims])
+        false += any(p <= 0.05 for p in adjusted[effects:])
+    assert false / tables <= limit(0.05, tables)

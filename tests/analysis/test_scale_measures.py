@@ -11,11 +11,15 @@ from tests.written_records import no_changes, write_trial
 from ttq_bench.analysis.asymmetry import asymmetry
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.scale_measures import (
-    counts_correlation,
+    counts_slope,
     fed_layers,
+    least_squares_rho,
     log_counts,
+    mean_log_counts,
+    mean_rho,
     mean_size,
-    settling,
+    slope_through_origin,
+    systematic,
 )
 
 
@@ -71,7 +75,10 @@ def test_the_claim_and_the_table_of_asymmetry_tell_the_same_size(tmp_path):
     for seed, rhos in enumerate(([0.1, -0.2, 3.0], [0.3, 0.05, 2.0], [-0.2, 0.1, 4.0])):
         write_ttq(tmp_path, rhos, seed=seed, changes=not_fed("c"))
     (network,) = asymmetry(tables_of(tmp_path))
-    assert mean_size(tables_of(tmp_path), SHORT, TTQ).estimate == network.size
+    tables = tables_of(tmp_path)
+    assert mean_size(tables, SHORT, TTQ).estimate == network.fed.size
+    assert mean_rho(tables, SHORT, TTQ).estimate == network.fed.mean
+    assert systematic(tables, SHORT, TTQ).estimate == network.fed.systematic
     assert network.size.mean == pytest.approx((0.15 + 0.175 + 0.15) / 3)
 
 
@@ -94,22 +101,65 @@ def counts(pairs):
     }
 
 
-def test_scales_that_undo_their_counts_correlate_by_minus_one(tmp_path):
-    shares = [(0.4, 0.2), (0.3, 0.3), (0.1, 0.4), (0.3, 0.5)]
-    rhos = [-0.5 * math.log(positive / negative) for positive, negative in shares]
+def test_scales_that_undo_their_counts_have_the_slope_minus_one(tmp_path):
+    shares = [(0.4, 0.2), (0.1, 0.4), (0.3, 0.5)]
+    rhos = [-math.log(positive / negative) for positive, negative in shares]
     write_ttq(tmp_path, rhos, changes=counts(shares))
-    assert found(tmp_path, counts_correlation) == pytest.approx((-1.0,))
+    assert found(tmp_path, counts_slope) == pytest.approx((-1.0,))
 
 
-def test_a_correlation_worked_by_hand(tmp_path):
-    # ln(n+/n-) = ln 2 * (-1, 0, 1), rho = (0, 0.2, 0.1): r = 0.1 / sqrt(2 * 0.02) = 0.5
-    write_ttq(tmp_path, [0.0, 0.2, 0.1], changes=counts([(0.2, 0.4), (0.3, 0.3), (0.4, 0.2)]))
-    assert found(tmp_path, counts_correlation) == pytest.approx((0.5,))
+def test_a_slope_worked_by_hand_keeps_what_all_layers_have_in_common(tmp_path):
+    # ln(n+/n-) = -ln 2 and -ln 4, rho = 0.1 in both: -0.1 (ln 2 + 2 ln 2) / (5 ln 2^2)
+    write_ttq(tmp_path, [0.1, 0.1], changes=counts([(0.2, 0.4), (0.1, 0.4)]))
+    assert found(tmp_path, counts_slope) == pytest.approx((-0.3 / (5 * math.log(2)),))
+    assert found(tmp_path, mean_log_counts) == pytest.approx((-1.5 * math.log(2),))
 
 
-def test_equal_counts_correlate_with_nothing(tmp_path):
-    write_ttq(tmp_path, [0.1, 0.2, 0.3])
-    assert found(tmp_path, counts_correlation) is None
+def test_equal_counts_have_no_slope(tmp_path):
+    write_ttq(tmp_path, [0.1, 0.2, 0.3], changes=counts([(0.3, 0.3)] * 3))
+    assert found(tmp_path, counts_slope) is None
+
+
+def test_a_slope_leaves_out_pairs_without_a_number():
+    x, y = np.array([1.0, math.nan, 2.0]), np.array([3.0, 5.0, math.nan])
+    assert slope_through_origin(x, y) == 3.0
+
+
+def test_the_mean_of_rho_has_the_sign_of_the_larger_scale(tmp_path):
+    write_ttq(tmp_path, [0.1, -0.4])
+    assert found(tmp_path, mean_rho) == pytest.approx((-0.15,))
+
+
+def test_the_systematic_size_takes_the_sign_of_the_other_seeds_worked_by_hand(tmp_path):
+    """Layer b changes sign in seed 2: there it counts against the size, and for the others not."""
+    write_parents(tmp_path, 3)
+    for seed, (a, b) in enumerate([(0.2, 0.1), (0.3, 0.1), (0.4, -0.3)]):
+        write_ttq(tmp_path, [a, b], seed=seed)
+    # Layer b: the others' sums are -0.2, -0.2 and 0.2.
+    measured = systematic(tables_of(tmp_path), SHORT, TTQ)
+    assert measured.values == pytest.approx((0.05, 0.1, 0.05))
+    assert measured.estimate.mean == pytest.approx(0.2 / 3)
+    ((name, raw),) = measured.readings
+    assert (name, raw.mean) == ("the raw size, noise included", pytest.approx(1.4 / 6))
+
+
+def test_the_systematic_size_is_of_what_training_added(tmp_path):
+    for seed in range(3):
+        write_trial(
+            tmp_path, f"ttq-{seed}", seed=seed, errors=(9.0,), at_start={"a": (math.e, 1.0)},
+            scales={"a": (math.exp(0.7), 1.0)},
+        )  # fmt: skip
+    assert found(tmp_path, systematic) == pytest.approx((0.3,) * 3)
+
+
+def test_a_seed_with_a_scale_that_is_not_positive_has_no_change(tmp_path):
+    write_parents(tmp_path, 3)
+    write_ttq(tmp_path, [0.2, 0.2])
+    write_ttq(tmp_path, [0.2, 0.2], seed=1)
+    write_trial(
+        tmp_path, "ttq-2", seed=2, errors=(10.0,), scales={"a": (-1.0, 1.0), "b": (1.2, 1.0)}
+    )
+    assert len(found(tmp_path, systematic)) == 2
 
 
 def test_counts_of_one_sign_alone_have_no_logarithm():
@@ -123,70 +173,7 @@ def test_layers_that_feed_no_batch_normalisation_count_only_where_none_does():
     assert list(fed_layers(rows[1:]).index) == [1, 2]
 
 
-def history(positive_scales, positive_shares, negative_scales=(1.0,) * 8):
-    """Return changes that give layer ``a`` these values, one at the start and one an epoch."""
-    columns = ("positive_scale", "positive_share", "zero_share", "negative_share", "negative_scale")
-    zeros = [0.9 - share for share in positive_shares]
-    rows = list(zip(positive_scales, positive_shares, zeros, [0.1] * 8, negative_scales))  # noqa: B905
-    return lambda epoch, layer: dict(zip(columns, rows[epoch], strict=True)) if layer == "a" else {}
-
-
-# Three epochs, whose moves of the share of + (and of 0, against it) are 0.2, 0.1 and 0.05.
-SETTLED = [0.2, 0.4, 0.5, 0.55]
-
-
-def test_settling_worked_by_hand(tmp_path):
-    """ln W_p moves by 0.2, 0.3, 0.1: half is kept; of the shares' movement a quarter."""
-    scales = [math.exp(x) for x in (0.0, 0.2, -0.1, 0.0)]
-    write_ttq(tmp_path, [0.0], errors=(9.0,) * 3, changes=history(scales, SETTLED))
-    assert found(tmp_path, settling) == pytest.approx((0.5 - 0.25,))
-
-
-def test_scales_that_settle_before_the_shares_are_below_zero(tmp_path):
-    scales = [math.exp(x) for x in (0.0, 0.2, 0.3, 0.3)]
-    write_ttq(tmp_path, [0.0], errors=(9.0,) * 3, changes=history(scales, SETTLED))
-    assert found(tmp_path, settling) == pytest.approx((-0.25,))
-
-
-def test_settling_compares_thirds_of_the_epochs_and_both_scales(tmp_path):
-    """Seven epochs: the first two, when W_p moves, against the last two, when W_n does."""
-    positive = np.exp(np.cumsum([0.0, 0.3, 0.1, 5.0, 5.0, 5.0, 0.0, 0.0]))
-    negative = np.exp(np.cumsum([0.0, 0.0, 0.0, 3.0, 3.0, 3.0, -0.2, 0.1]))
-    shares = [0.1, 0.3, 0.5, 0.7, 0.1, 0.5, 0.6, 0.7]  # moves 0.2, 0.2, ..., 0.1, 0.1
-    changes = history(positive, shares, negative)
-    write_ttq(tmp_path, [0.0], errors=(9.0,) * 7, changes=changes)
-    assert found(tmp_path, settling) == pytest.approx((0.3 / 0.4 - 0.1 / 0.2,))
-
-
-def test_movements_are_means_over_layers_before_they_are_compared(tmp_path):
-    """Layer b rests: it halves every movement, and leaves their ratio as it is."""
-    scales = [math.exp(x) for x in (0.0, 0.2, -0.1, 0.0)]
-    write_ttq(tmp_path, [0.0, 0.0], errors=(9.0,) * 3, changes=history(scales, SETTLED))
-    assert found(tmp_path, settling) == pytest.approx((0.25,))
-
-
-@pytest.mark.parametrize(("epoch", "known"), [(0, False), (1, False), (3, True), (6, False)])
-def test_a_scale_that_is_negative_in_either_third_has_no_movement(tmp_path, epoch, known):
-    scales = [1.0, 1.2, 1.3, 1.5, 1.6, 1.65, 1.7]
-    scales[epoch] *= -1
-    shares = [0.1, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8]
-    write_ttq(tmp_path, [0.0], errors=(9.0,) * 6, changes=history(scales, shares))
-    assert (found(tmp_path, settling) is not None) == known
-
-
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_two_epochs_have_no_thirds(tmp_path, epochs):
-    changes = history([1.0, 1.2, 1.3], SETTLED)
-    write_ttq(tmp_path, [0.0], errors=(9.0,) * epochs, changes=changes)
-    assert found(tmp_path, settling) is None
-
-
-def test_what_never_moved_cannot_settle(tmp_path):
-    write_ttq(tmp_path, [0.3], errors=(9.0,) * 3)
-    assert found(tmp_path, settling) is None
-
-
 def test_without_scales_there_is_no_measurement(tmp_path):
     write_parents(tmp_path, 1)
-    for measure in (mean_size, counts_correlation, settling):
+    for measure in (mean_size, mean_rho, systematic, counts_slope, least_squares_rho):
         assert found(tmp_path, measure) is None

@@ -112,6 +112,43 @@ def test_only_shares_that_every_seed_has_are_compared(root):
     assert measured(root, fall) == (3.0, 2.0)
 
 
+def test_of_seeds_with_other_shares_those_that_most_have_answer(root):
+    for seed in (0, 1):
+        write_points(root, {0.0: 99.0, 0.5: 9.0, 0.9: 99.0}, seed=seed)
+    for seed in (2, 3, 4):
+        write_points(root, {0.0: 12.0, 0.4: 9.0, 0.91: 10.0}, seed=seed)
+    assert measured(root, fall) == pytest.approx((3.0, 3.0, 3.0))
+    assert measured(root, rise) == pytest.approx((1.0, 1.0, 1.0))
+    assert fall(tables_of(root), SHORT).note == "30-50 % is 40 % here"
+
+
+def test_a_middle_of_several_shares_names_them(root):
+    write_points(root, {0.0: 12.0, 0.3: 9.0, 0.5: 9.0})
+    assert fall(tables_of(root), SHORT).note == "30-50 % is 30 % and 50 % here"
+
+
+def test_pairs_of_points_that_most_seeds_have_answer_not_a_mixture(root):
+    """Seed 0 has one threshold beside a share, seeds 1 and 2 two others."""
+    write_points(root, {0.2: 99.0}, seed=0)
+    write_thresholds(root, {0.2: 0.0}, seed=0)
+    for seed in (1, 2):
+        write_points(root, {0.3: 10.0, 0.6: 14.0}, seed=seed)
+        write_thresholds(root, {0.3: 9.0, 0.6: 13.0}, seed=seed)
+    found = threshold_gain(tables_of(root), SHORT)
+    assert found.values == pytest.approx((1.0, 1.0))
+    assert found.note == "2 pairs of points a seed"
+
+
+def test_other_tolerances_up_to_twice_the_usual_are_other_readings(root):
+    """Distances of 0, 0.05 and 0.07: the second is in reach of twice the tolerance."""
+    write_points(root, {0.2: 10.0, 0.5: 14.0, 0.8: 20.0})
+    write_thresholds(root, {0.2: 9.0, 0.55: 17.0, 0.87: 0.0})
+    found = threshold_gain(tables_of(root), SHORT)
+    assert found.values == pytest.approx((1.0,))
+    ((name, reading),) = found.readings
+    assert (name, reading.mean) == ("a tolerance of 0.050", pytest.approx(-1.0))
+
+
 def test_seeds_are_compared_with_their_own_curve(root):
     write_points(root, {0.2: 10.0, 0.6: 10.0}, seed=0)
     write_points(root, {0.2: 20.0, 0.6: 20.0}, seed=1)

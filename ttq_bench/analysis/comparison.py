@@ -11,7 +11,7 @@ from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 # Never an epoch chosen on test images; the last one needs no choice at all.
 ERROR = "final_error_percent"
 TOP5_ERROR = "final_top5_error_percent"
-ESTIMATES = ("error", "sparsity", "to_parent", "to_continued")
+ESTIMATES = ("error", "sparsity", "to_parent", "to_continued", "flips")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,9 @@ class ArmResult:
 
     ``to_parent`` compares with the very weights it started from, ``to_continued`` with these
     weights trained on for the same budget without quantizing (from scratch: trained likewise). None
-    where there are no such pairs. ``top5_error`` is None where it was not measured.
+    where there are no such pairs. ``top5_error`` is None where it was not measured. ``flips`` is
+    the share of all quantized weights whose code changes in an epoch, a mean over epochs: how far
+    a method's steps go at its learning rate. None where it was not recorded.
     """
 
     arm: Arm
@@ -29,14 +31,29 @@ class ArmResult:
     to_parent: Estimate | None
     to_continued: Estimate | None
     top5_error: Estimate | None = None
+    flips: Estimate | None = None
 
 
 def compare_arms(tables: Tables) -> list[ArmResult]:
     """Return the results of every arm, full precision first."""
-    return [_arm_result(tables, arm) for arm in tables.arms()]
+    flips = flips_an_epoch(tables)
+    return [_arm_result(tables, arm, flips) for arm in tables.arms()]
 
 
-def _arm_result(tables: Tables, arm: Arm) -> ArmResult:
+def flips_an_epoch(tables: Tables) -> "pd.Series[float]":
+    """Return for each trial the share of its quantized weights whose code an epoch changes.
+
+    The mean over epochs, layers weighted by their weights; trials without a record of it have none.
+    """
+    if tables.scales.empty or "code_flips" not in tables.scales:
+        return pd.Series(dtype=float)
+    rows = tables.scales[tables.scales["code_flips"].notna()]
+    names = rows["trial_id"].astype(str)
+    flipped = (rows["code_flips"] * rows["weight_count"]).groupby(names).sum()
+    return flipped / rows["weight_count"].groupby(names).sum()
+
+
+def _arm_result(tables: Tables, arm: Arm, flips: "pd.Series[float]") -> ArmResult:
     mine = tables.trials_of(arm)
     return ArmResult(
         arm=arm,
@@ -45,6 +62,7 @@ def _arm_result(tables: Tables, arm: Arm) -> ArmResult:
         to_parent=_paired(mine[ERROR] - _start_errors(tables, mine)),
         to_continued=_against_control(tables, mine) if arm.is_quantized else None,
         top5_error=_paired(mine[TOP5_ERROR]) if TOP5_ERROR in mine else None,
+        flips=_paired(flips.reindex(mine["trial_id"].astype(str))),
     )
 
 

@@ -1,19 +1,19 @@
 """The claims ledger: for each claim the best evidence there is, and the verdict it allows.
 
-Evidence is *exact* where data, protocol and model are those of the claim. Anything else is a
-*stand-in*: it is shown with its own verdict, and the verdict on the claim stays ``not run``, for a
+Evidence is *exact* where data, protocol and model are those of the claim. Anything else is *proxy
+evidence*: it is shown with its own verdict, and the verdict on the claim stays ``not run``, for a
 short schedule on re-encoded images must not contradict a table of the paper.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttq_bench.analysis.authors_log import Logged, logged
 from ttq_bench.analysis.claims import CLAIMS, Claim
 from ttq_bench.analysis.judges import Verdict, within
 from ttq_bench.analysis.measured import Measured, Network, networks
 from ttq_bench.analysis.power import seeds_needed
-from ttq_bench.analysis.statistics import Estimate
+from ttq_bench.analysis.statistics import LEVEL, Estimate, holm_adjusted, p_of
 from ttq_bench.analysis.tables import Tables
 
 # How the paper trained: as it says, or as its code does. Better evidence stands first.
@@ -23,11 +23,12 @@ PROTOCOL_RANKS = (*PUBLISHED_PROTOCOLS, "modern", "short")
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A claim with one network's evidence; ``network`` is None where nothing was measured.
+    """A claim with one setting's evidence; ``network`` is None where nothing was measured.
 
-    ``stand_in`` is what the evidence itself says; ``verdict`` on the claim is the same where the
+    ``says`` is what the evidence itself says; ``verdict`` on the claim is the same where the
     evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds, that
-    of the best evidence of the same kind where this row has none of its own.
+    of the best evidence of the same kind where this row has none of its own. ``adjusted_p`` is
+    Holm's over the rows that stand in one table with it, NaN for a row that is not judged.
     """
 
     claim: Claim
@@ -35,6 +36,7 @@ class LedgerRow:
     measured: Measured | None
     exact: bool
     noise: float = math.nan
+    adjusted_p: float = math.nan
 
     @property
     def value(self) -> Estimate | None:
@@ -47,17 +49,55 @@ class LedgerRow:
         return self.measured is not None and self.measured.counted
 
     @property
-    def stand_in(self) -> Verdict:
+    def lacks(self) -> str:
+        """Return why the claim is undecided by rule, whatever its interval says; empty if not.
+
+        Because proxy evidence has not what the claim needs; or because a reading of the same
+        records that is as reasonable does not give the verdict.
+        """
+        if self.measured is None or self.is_counted:
+            return ""
+        needs = self.claim.needs
+        if needs and not self.exact and needs not in self.measured.meets:
+            return f"until {needs}"
+        own = within(self.value, *self.claim.bound)
+        for name, other in self.measured.readings if own in ("supported", "contradicted") else ():
+            verdict = within(other, *self.claim.bound)
+            if verdict != own:
+                return f"the interval alone says {own}, with {name} {verdict}"
+        return ""
+
+    @property
+    def says(self) -> Verdict:
         """Return the verdict of this evidence, whatever it is worth."""
         if self.measured and self.is_counted:
             low, high = self.claim.bound
             return "supported" if low <= self.measured.values[0] <= high else "contradicted"
-        return within(self.value, *self.claim.bound)
+        return "undecided" if self.lacks else within(self.value, *self.claim.bound)
 
     @property
     def verdict(self) -> Verdict:
         """Return the verdict on the claim."""
-        return self.stand_in if self.exact else "not run"
+        return self.says if self.exact else "not run"
+
+    @property
+    def p(self) -> float | None:
+        """Return the two-sided p against the nearest end of the bound; None for what is not judged.
+
+        Below 5 % exactly where the interval is decided. The largest of all readings; 1 where they
+        contradict each other.
+        """
+        if self.measured is None or self.value is None or self.is_counted:
+            return None
+        if self.lacks:
+            return None if self.lacks.startswith("until ") else 1.0
+        values = (self.value, *(other for _, other in self.measured.readings))
+        return max(p_of(value, _nearest_end(value, self.claim.bound)) for value in values)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the verdict holds for all claims of its table together (Holm, 5 %)."""
+        return self.is_counted or self.adjusted_p <= LEVEL
 
     @property
     def log(self) -> Logged | None:
@@ -68,14 +108,16 @@ class LedgerRow:
     def seeds(self) -> int | None:
         """Return the seeds that find, with 80 % power and at this noise, what is in question.
 
-        That is the distance of the estimate from the nearest end of the claim's bound; the printed
-        difference where the claim itself was not run. None where it is not known.
+        That is the printed difference where the claim itself was not run, else the claim's margin:
+        never the difference seen, for a true difference of nothing would need seeds without end.
         """
         if not self.exact and self.claim.printed_value is not None:
             return seeds_needed(self.noise, abs(self.claim.printed_value))
-        if self.value is None:
-            return None
-        return seeds_needed(self.noise, min(abs(self.value.mean - end) for end in self.claim.bound))
+        return None if self.value is None else seeds_needed(self.noise, self.claim.margin)
+
+
+def _nearest_end(value: Estimate, bound: tuple[float, float]) -> float:
+    return min(bound, key=lambda end: abs(value.mean - end))
 
 
 def ledger(evidence: list[LedgerRow]) -> list[LedgerRow]:
@@ -87,12 +129,27 @@ def ledger(evidence: list[LedgerRow]) -> list[LedgerRow]:
 
 
 def all_evidence(tables: Tables) -> list[LedgerRow]:
-    """Return a row for each claim and network that has records on it, the best evidence first."""
+    """Return a row for each claim and setting that has records on it, the best evidence first.
+
+    The p are adjusted within two families, which are two tables of the report: the best evidence on
+    each claim, and all other evidence.
+    """
     rows = []
     for claim in CLAIMS.values():
         mine = [row for network in networks(tables) if (row := _row(claim, tables, network))]
         rows += sorted(mine, key=_rank)
-    return rows
+    best = {row.claim.label: row for row in reversed(rows)}
+    first = [row for row in rows if best[row.claim.label] is row]
+    others = [row for row in rows if best[row.claim.label] is not row]
+    adjusted = {id(row): p for family in (first, others) for row, p in _adjusted(family)}
+    return [replace(row, adjusted_p=adjusted.get(id(row), math.nan)) for row in rows]
+
+
+def _adjusted(family: list[LedgerRow]) -> list[tuple[LedgerRow, float]]:
+    """Return the judged rows of a family, each with its p adjusted for all of them (Holm)."""
+    judged = [(row, p) for row in family if (p := row.p) is not None]
+    adjusted = holm_adjusted([p for _, p in judged])
+    return [(row, p) for (row, _), p in zip(judged, adjusted, strict=True)]
 
 
 def _row(claim: Claim, tables: Tables, network: Network) -> LedgerRow | None:

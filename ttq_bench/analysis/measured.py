@@ -14,6 +14,10 @@ from ttq_bench.analysis.tables import Tables
 
 Select = tuple[str, str]  # arm, and the strategy it begins with
 
+# What a claim may need of the runs that answer it, in words for "undecided until ...".
+OWN_RATES = "each method runs at its own best learning rate"
+CONSTANT_RATE = "the learning rate is constant"
+
 # What measurements read of a trial: a folder without records has these columns too.
 COLUMNS = (
     "trial_id", "parent", "dataset", "protocol", "model", "arm", "strategy", "seed",
@@ -37,15 +41,27 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``values`` hold one number a seed; ``counted`` ones are exact and have no spread."""
+    """``values`` hold one number a seed; ``counted`` ones are exact and have no spread.
+
+    ``interval`` is the estimate where it is not Student's t over ``values``. ``readings`` are other
+    estimates of the same question from the same records, by what they change: a verdict stands
+    where all of them give it. ``meets`` names what a claim may need of the runs, and ``note`` says
+    what a reader has to know of them.
+    """
 
     values: tuple[float, ...]
     trials: tuple[str, ...]
     counted: bool = False
+    interval: Estimate | None = None
+    readings: tuple[tuple[str, Estimate], ...] = ()
+    meets: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def estimate(self) -> Estimate:
         """Return mean, interval and n; a counted value is its own interval."""
+        if self.interval is not None:
+            return self.interval
         if not self.counted:
             return estimate(self.values)
         return Estimate(self.values[0], self.values[0], self.values[0], 0.0, len(self.values))
@@ -92,6 +108,21 @@ def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     groups = rows.groupby([name for name in RECIPE if name in rows], sort=True)
     return max((group.drop_duplicates("seed") for _, group in groups), key=len)
+
+
+def of_most_seeds(rows: pd.DataFrame, point: str) -> pd.DataFrame:
+    """Return the points that most seeds have, of these seeds alone: no mean mixes sets of points.
+
+    ``rows`` have columns ``seed`` and ``point``, each point once a seed. Candidates are the sets of
+    points of each seed; of sets that as many seeds have the largest answers, then the first.
+    """
+    by_seed = rows.groupby("seed")[point].agg(frozenset)
+    if by_seed.empty:
+        return rows
+    sets = sorted(set(by_seed), key=lambda points: (-len(points), sorted(points)))
+    best = max(sets, key=lambda points: sum(points <= others for others in by_seed))
+    seeds = by_seed.index[[best <= others for others in by_seed]]
+    return rows[rows["seed"].isin(seeds) & rows[point].isin(best)]
 
 
 def pairs(tables: Tables, network: Network, minuend: Select, subtrahend: Select) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The scales of one network: how far apart, whether counts explain it, whether they settle.
+"""The scales of one network: how far apart, which is larger, whether counts explain it.
 
 One value a seed, over the layers that feed batch normalisation, or all layers where none does.
 """
@@ -11,11 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ttq_bench.analysis.measured import Measured, Network, Select, finished, one_recipe
-from ttq_bench.analysis.statistics import correlation
+from ttq_bench.analysis.statistics import estimate
+from ttq_bench.analysis.systematic import signed_by_others, systematic_size
 from ttq_bench.analysis.tables import Tables
-
-SHARES = ["positive_share", "zero_share", "negative_share"]
-ROWS = ["trial_id", "epoch", "layer_index", "feeds_batch_norm", "rho", *SHARES]
 
 
 def fed_layers(rows: pd.DataFrame) -> pd.DataFrame:
@@ -41,48 +39,131 @@ def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
 
 def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch."""
-    return _by_trial(
+    return by_trial(
         tables,
         network,
         select,
-        lambda rows: _of_each(rows, lambda part: float(part["rho"].abs().mean(skipna=False))),
+        lambda rows: of_each(rows, lambda part: float(part["rho"].abs().mean(skipna=False))),
         tables.final_scales(),
     )
 
 
-def growth(tables: Tables, network: Network, select: Select) -> Measured | None:
-    """Return the mean of |rho| over layers at the last epoch minus that before the first step."""
-    return _by_trial(tables, network, select, growths, tables.scales)
-
-
-def growths(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the growth of the mean |rho| of each trial, NaN where a layer has no rho."""
-    sizes = rows["rho"].abs().groupby([rows["trial_id"], rows["epoch"]]).mean(skipna=False)
-    names = sizes.index.get_level_values("trial_id")
-    first, last = sizes[~names.duplicated()], sizes[~names.duplicated(keep="last")]
-    return last.droplevel("epoch") - first.droplevel("epoch")
-
-
-def counts_correlation(tables: Tables, network: Network, select: Select) -> Measured | None:
-    """Return Pearson's r over layers between rho and ln(n_positive / n_negative)."""
-    return _by_trial(
+def mean_rho(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the mean of the signed rho over layers at the last epoch: above zero W_p is larger."""
+    return by_trial(
         tables,
         network,
         select,
-        lambda rows: _of_each(rows, _counts_correlation),
+        lambda rows: of_each(rows, lambda part: float(part["rho"].mean(skipna=False))),
         tables.final_scales(),
     )
 
 
-def _counts_correlation(rows: pd.DataFrame) -> float:
-    return correlation(rows["rho"].to_numpy(float), log_counts(rows)).mean
+def systematic(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the systematic size of what training adds to rho; see ``systematic_size``.
+
+    Its values are those of ``signed_by_others``; the raw size, the mean |change|, is the other
+    reading: it is never too small, and must agree.
+    """
+    by_seed = _changes_by_seed(tables, network, select)
+    if by_seed.empty:
+        return None
+    changes = by_seed.to_numpy(float)
+    raw = estimate(np.abs(changes).mean(axis=1))
+    return Measured(
+        tuple(map(float, signed_by_others(changes))),
+        tuple(map(str, by_seed.index)),
+        interval=systematic_size(changes),
+        readings=(("the raw size, noise included", raw),),
+    )
 
 
-def _of_each(rows: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
-    return pd.Series({name: value(part) for name, part in rows.groupby("trial_id")}, dtype=float)
+def _changes_by_seed(tables: Tables, network: Network, select: Select) -> pd.DataFrame:
+    if tables.scales.empty:
+        return pd.DataFrame()
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
+    mine = tables.scales[tables.scales["trial_id"].isin(trials)]
+    found = changes_of_rho(fed_layers_of_each(mine))
+    return found.loc[[trial for trial in trials if trial in found.index]]
 
 
-def _by_trial(
+def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rho at the last epoch minus that before the first step, [trials, layers].
+
+    ``rows`` are scales at all epochs. A trial with a scale that is not positive has no row.
+    """
+    if rows.empty:
+        return pd.DataFrame()
+    rows = rows.astype({"trial_id": str}).sort_values("epoch")
+    keys = ["trial_id", "layer_index"]
+    first, last = (
+        rows.drop_duplicates(keys, keep=end).set_index(keys)["rho"] for end in ("first", "last")
+    )
+    return (last - first).unstack("layer_index").dropna()
+
+
+def counts_slope(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the slope through the origin of rho on ln(n_positive / n_negative), over layers.
+
+    At -1 unequal scales undo unequal counts: the sums of both sides are equal. A correlation would
+    take away what layers have in common, which is most of both.
+    """
+    return by_trial(
+        tables,
+        network,
+        select,
+        lambda rows: of_each(rows, _counts_slope),
+        tables.final_scales(),
+    )
+
+
+def _counts_slope(rows: pd.DataFrame) -> float:
+    return slope_through_origin(log_counts(rows), rows["rho"].to_numpy(float))
+
+
+def slope_through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the least-squares slope of y = slope * x over pairs without NaN; NaN where x is 0."""
+    whole = np.isfinite(x) & np.isfinite(y)
+    square = float(np.sum(x[whole] ** 2))
+    return float(np.sum(x[whole] * y[whole])) / square if square > 0 else math.nan
+
+
+def mean_log_counts(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the mean of ln(n_positive / n_negative) over layers at the last epoch."""
+    return by_trial(
+        tables,
+        network,
+        select,
+        lambda rows: of_each(rows, lambda part: float(log_counts(part).mean())),
+        tables.final_scales(),
+    )
+
+
+def least_squares_rho(tables: Tables, network: Network, select: Select) -> Measured | None:
+    """Return the mean over layers of the rho that least squares would choose (an estimate).
+
+    None where the records hold no histograms of the last epoch.
+    """
+    if tables.least_squares.empty:
+        return None
+    return by_trial(
+        tables,
+        network,
+        select,
+        lambda rows: of_each(rows, lambda part: float(part["least_squares_rho"].mean())),
+        tables.final_scales()
+        .astype({"trial_id": str})
+        .merge(tables.least_squares, on=["trial_id", "layer_index"]),
+    )
+
+
+def of_each(rows: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
+    """Return a value of the rows of each trial."""
+    found = {name: value(part) for name, part in rows.groupby("trial_id")}
+    return pd.Series(found, dtype=float)
+
+
+def by_trial(
     tables: Tables,
     network: Network,
     select: Select,
@@ -93,47 +174,9 @@ def _by_trial(
     if scales.empty:
         return None
     trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
-    mine = scales.loc[scales["trial_id"].isin(trials), ROWS]
+    mine = scales[scales["trial_id"].isin(trials)]
     if mine.empty:
         return None
     by_trial = values(fed_layers_of_each(mine)).dropna().to_dict()
     found = {trial: float(by_trial[trial]) for trial in trials if trial in by_trial}
     return Measured(tuple(found.values()), tuple(found)) if found else None
-
-
-def settling(tables: Tables, network: Network, select: Select) -> Measured | None:
-    """Return how much more of its movement the ratio of the scales keeps than the shares do.
-
-    Movement in an epoch: half the sum of |change| of the three shares, and |change| of rho, for
-    only the ratio of the scales acts where batch normalisation follows. What is kept: the mean
-    over the last third of the epochs over that of the first third. Above zero the scales go on
-    moving when the shares have settled (claim O1). A trial with a scale that is not positive in
-    either third has no value.
-    """
-    return _by_trial(tables, network, select, _settling, tables.scales)
-
-
-def _settling(rows: pd.DataFrame) -> "pd.Series[float]":
-    return _of_each(rows.sort_values(["trial_id", "layer_index", "epoch"]), _kept)
-
-
-def _kept(rows: pd.DataFrame) -> float:
-    """Return what ``settling`` says of one trial, NaN where nothing moved at first."""
-    shares, scales = _movements(rows)
-    third = len(shares) // 3
-    if third == 0 or not (shares[:third].mean() > 0 and scales[:third].mean() > 0):
-        return math.nan
-    kept = [moves[-third:].mean() / moves[:third].mean() for moves in (scales, shares)]
-    return float(kept[0] - kept[1])
-
-
-def _movements(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the movement of shares and of scales in each epoch, means over layers: [2, epochs].
-
-    ``rows`` are ordered by layer and epoch, and every layer has all epochs.
-    """
-    columns = rows[[*SHARES, "rho"]].to_numpy(float)
-    layers = columns.reshape(rows["layer_index"].nunique(), -1, columns.shape[1])
-    changes = np.abs(np.diff(layers, axis=1))  # [layers, epochs, columns]
-    moves = np.stack([changes[..., :-1].sum(axis=-1) / 2, changes[..., -1]], axis=1)
-    return np.asarray(moves.mean(axis=0), dtype=float)

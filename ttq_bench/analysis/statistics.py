@@ -70,8 +70,11 @@ def estimate(values: Values, confidence: float = CONFIDENCE) -> Estimate:
     if n < FEWEST:
         return Estimate(mean, -math.inf, math.inf, math.nan, n)
     deviation = float(sample.std(ddof=1))
-    if deviation <= ROUNDING * abs(mean):
-        deviation = 0.0
+    return student(mean, 0.0 if deviation <= ROUNDING * abs(mean) else deviation, n, confidence)
+
+
+def student(mean: float, deviation: float, n: int, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the estimate whose Student-t interval has the standard error deviation / sqrt(n)."""
     reach = _t_quantile(confidence, n - 1) * deviation / math.sqrt(n)
     return Estimate(mean, mean - reach, mean + reach, deviation, n)
 
@@ -119,13 +122,18 @@ def correlation(x: Values, y: Values, confidence: float = CONFIDENCE) -> Estimat
 
 
 def p_value(values: Values, bound: float, alternative: str) -> float:
-    """Return the p of Student's one-sample t test of the mean against ``bound``.
+    """Return the p of Student's one-sample t test of the mean against ``bound``."""
+    return p_of(estimate(values), bound, alternative)
 
-    ``alternative`` is ``two-sided``, ``greater`` or ``less``, what a small p speaks for. 1 where
-    there is nothing to test: fewer than two values, equal ones, or one that is not defined.
+
+def p_of(sample: Estimate, bound: float, alternative: str = "two-sided") -> float:
+    """Return the p of the t test of an estimate's mean against ``bound``.
+
+    ``alternative`` is ``two-sided``, ``greater`` or ``less``, what a small p speaks for. The
+    two-sided p is below 5 % exactly where the 95 % interval excludes ``bound``. 1 where there is
+    nothing to test: fewer than two values, equal ones, or one that is not defined.
     """
-    sample = estimate(values)
-    if sample.n < FEWEST or math.isnan(sample.mean) or sample.deviation == 0:
+    if sample.n < FEWEST or not sample.deviation > 0 or not math.isfinite(sample.mean):
         return 1.0
     t = (sample.mean - bound) / (sample.deviation / math.sqrt(sample.n))
     degrees = sample.n - 1
@@ -157,13 +165,18 @@ def sign_consistency(values: Values) -> SignConsistency:
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
     """Return which hypotheses Holm's step-down procedure rejects at family-wise ``level``."""
+    return [p <= level for p in holm_adjusted(p_values)]
+
+
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
+    """Return each p adjusted for all of them: at most a level where Holm rejects at that level."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    rejected = [False] * len(p_values)
+    adjusted = [1.0] * len(p_values)
+    largest = 0.0
     for rank, index in enumerate(order):
-        if p_values[index] > level / (len(p_values) - rank):
-            break
-        rejected[index] = True
-    return rejected
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def _t_quantile(confidence: float, degrees: float) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
 from ttq_bench.analysis.recorded_tables import Keep, joined_tables
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
@@ -65,8 +66,9 @@ class Tables:
     """All that a report reads. ``failures`` are trials whose last attempt failed.
 
     ``histograms`` holds, of newer records, the layers that figures show; ``probes`` what was
-    measured on trained weights; ``left_out`` names the records of other training versions, which
-    are in none of these.
+    measured on trained weights; ``least_squares`` what scales chosen by least squares would be, see
+    its module; ``left_out`` names the records of other training versions, which are in none of
+    these.
     """
 
     trials: pd.DataFrame
@@ -76,6 +78,7 @@ class Tables:
     probes: list[Probe]
     failures: list[dict[str, str]]
     left_out: LeftOut
+    least_squares: pd.DataFrame
 
     @cached_property
     def finished(self) -> pd.DataFrame:
@@ -169,15 +172,28 @@ def load_tables(results: ResultsPaths) -> Tables:
     records = {record.trial_id: record for record in current}
     trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
     probes = checked_probes(results, records, read_probes(results))
+    scales = _joined(results, records, "scales.parquet")
     return Tables(
         trials,
         _joined(results, records, "epochs.parquet"),
-        _joined(results, records, "scales.parquet"),
+        scales,
         _joined(results, records, "histograms.parquet", _of_shown_layers),
         probes,
         read_failures(results),
         left_out,
+        least_squares_ratios(results, _pairs_with_histograms(records), scales),
     )
+
+
+def _pairs_with_histograms(records: dict[str, TrialRecord]) -> list[str]:
+    """Return the trials that learn two scales a layer and have recorded latent weights."""
+    found = []
+    for trial_id, record in records.items():
+        method = METHODS.get((record.spec["quantization"] or {}).get("method", ""))
+        pair = method is not None and method.scales == "learned_pair"
+        if pair and record.outcome == "finished" and "histograms.parquet" in record.table_sha256:
+            found.append(trial_id)
+    return found
 
 
 def _joined(

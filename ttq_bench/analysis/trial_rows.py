@@ -7,6 +7,7 @@ apart: budget, conversion, images; ``budget`` leaves the conversion out.
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from ttq_bench.records.schema import Alarm, TrialRecord
@@ -62,6 +63,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "alarms": "; ".join(map(_alarm_in_words, record.alarms)),
         **{column: getattr(record.gauge, name, None) for column, name in GAUGE.items()},
         "training_seconds": record.training_seconds,
+        "started": _started(record),
         "device": record.run.get("device_name", ""),
         "threads": record.run.get("threads"),
         "backend": record.run.get("backend"),
@@ -69,6 +71,17 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "torch": record.provenance.get("torch", "unknown"),
         "processor": record.provenance.get("processor", "unknown"),
     }
+
+
+def _started(record: TrialRecord) -> str | None:
+    """Return when the first attempt began (ISO 8601, UTC); None where that was not recorded."""
+    attempts = record.run.get("attempts")
+    first = attempts[0] if isinstance(attempts, list) and attempts else None
+    text = first.get("started") if isinstance(first, dict) else None
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC).isoformat(timespec="seconds")
+    except ValueError:
+        return None
 
 
 def _alarm_in_words(alarm: Alarm) -> str:

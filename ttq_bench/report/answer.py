@@ -1,119 +1,177 @@
-"""The question, and its answer in three sentences made from the verdicts."""
+"""The question, and its answer: sentences made from the verdicts, and a table by setting."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 
-from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
-from ttq_bench.analysis.claims import CLOSE, MATTERS
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network, delta_strategy
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.markdown import with_interval
+from ttq_bench.report.markdown import table, with_interval
+from ttq_bench.report.verdicts import NOT_AFTER, PROXY, brief
 
 QUESTION = (
     "**Do the learned scales W_p and W_n of Trained Ternary Quantization really become different,"
     " and does it matter?**"
 )
-APART: dict[Verdict, str] = {
-    "supported": f"training makes them differ by more than {MARGIN:.0%}",
-    "contradicted": f"training makes them differ by less than {MARGIN:.0%}",
-    "undecided": f"that training makes them differ by {MARGIN:.0%} is neither shown nor excluded",
-}
-NEAR: dict[Verdict, str] = {
-    "supported": f", that it stays below {CLOSE:.0%} is shown",
-    "contradicted": f", and by more than {CLOSE:.0%}",
-    "undecided": "",
-}
-EFFECT: dict[Verdict, str] = {
-    "supported": "makes the error larger",
-    "contradicted": "makes the error smaller",
-    "undecided": "has an effect that is not told from zero",
-}
+Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
+Settings = Mapping[Network, Rows]
+ASKED = ("A1 different", "A1 direction", "B1 close", "B1 no value", "Q1", "Q2")
+ORDER = (
+    "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
+)  # fmt: skip
 
 
 def answer(contents: Contents) -> list[str]:
-    """Return the question and three sentences; fewer where nothing was measured."""
-    by_label = {row.claim.label: row for row in contents.ledger}
+    """Return the question, its answer in sentences, and the table of settings they count."""
+    settings = _settings(contents.evidence)
     sentences = [
-        *_diverge(by_label["A1 different"], by_label["B1 close"], contents.asymmetries),
-        *_matter(by_label["A1 capacity"], by_label["B1 no value"], by_label["Q1"]),
+        *_differ(settings),
+        *_matter(settings),
+        *_both(settings, contents.asymmetries),
         _stands(contents.ledger),
     ]
-    return [QUESTION, "", *[f"{i}. {text}" for i, text in enumerate(sentences, start=1)], ""]
+    numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
+    return [QUESTION, "", *numbered, "", *_table(settings)]
 
 
-def _diverge(different: LedgerRow, close: LedgerRow, networks: list[NetworkAsymmetry]) -> list[str]:
-    if different.value is None or different.network is None:
+def _settings(evidence: list[LedgerRow]) -> Settings:
+    found: dict[Network, dict[str, LedgerRow]] = {}
+    for row in evidence:
+        if row.claim.label in (*ASKED, "A1 capacity") and row.network is not None:
+            found.setdefault(row.network, {})[row.claim.label] = row
+    return found
+
+
+def _of(settings: Settings, label: str) -> list[LedgerRow]:
+    return [rows[label] for rows in settings.values() if label in rows]
+
+
+def _share(rows: list[LedgerRow], verdict: str) -> str:
+    """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
+    found = [row for row in rows if row.says == verdict]
+    alone = sum(not row.holds for row in found)
+    settings = f"{len(rows)} settings" if len(rows) > 1 else "one setting"
+    words = f"in {len(found) or 'none'} of {settings}"
+    return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
+
+
+def _differ(settings: Settings) -> list[str]:
+    different, close = _of(settings, "A1 different"), _of(settings, "B1 close")
+    direction = _of(settings, "A1 direction")
+    if not different:
         return []
-    where = different.network
-    same = [
-        found
-        for found in networks
-        if Network(found.arm.dataset, found.arm.protocol, found.arm.model) == where
-    ]
-    ours = next((found for found in same if found.arm.arm == TTQ[0] and _is_usual(found)), None)
-    printed = next((n for n in same if n.arm.arm == "ttq-as-printed" and _is_usual(n)), None)
-    control = f"; with the sign that Eq. 7 prints it is {printed.size.mean:.4f}" if printed else ""
-    near = NEAR[close.stand_in]
-    layers = ours.layers if ours else ()
-    systematic = sum(layer.systematic for layer in layers)
+    log = direction[0].log if direction else None
+    authors = f"; in the authors' log it is W_n ({log.words})" if log else ""
     return [
-        f"**{_sentence(APART[different.stand_in])}{near}:** the mean |ρ| = |ln(W_p/W_n)| over"
-        f" layers grows by {with_interval(different.value, digits=3)} (n = {different.value.n},"
-        f" {_standing(different)}); ρ of one layer differs from zero over seeds in {systematic} of"
-        f" {len(layers)} layers (t tests, Holm){control}."
+        f"**Do they become different?** Training makes them differ by more than {MARGIN:.0%},"
+        f" noise taken off, {_share(different, 'supported')}; less is shown"
+        f" {_share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
+        f" included, {_share(close, 'supported')}, and do not {_share(close, 'contradicted')}.",
+        f"**Which is larger?** On average W_p {_share(direction, 'contradicted')}, W_n"
+        f" {_share(direction, 'supported')}{authors}.",
     ]
 
 
-def _matter(capacity: LedgerRow, no_value: LedgerRow, symmetrised: LedgerRow) -> list[str]:
+def _matter(settings: Settings) -> list[str]:
+    capacity, as_good = _of(settings, "A1 capacity"), _of(settings, "B1 no value")
+    tuned = _of(settings, "Q1")
     parts = []
-    if capacity.value is not None:
-        points = f"{with_interval(capacity.value, signed=True)} points, n = {capacity.value.n}"
-        same = f"changes the error by less than {MATTERS:g} points"
-        effect = same if no_value.stand_in == "supported" else EFFECT[capacity.stand_in]
+    if as_good:
         parts.append(
-            f"training one scale instead of two {effect} ({points}, {_standing(capacity)})"
+            f"A network trained with one scale is shown to be as good, within {ONE_SCALE:g} points"
+            f" of test error, {_share(as_good, 'supported')}, and to be worse"
+            f" {_share(capacity, 'supported')}."
         )
-    if symmetrised.value is not None:
-        points = (
-            f"{with_interval(symmetrised.value, signed=True)} points, n = {symmetrised.value.n}"
-        )
+    if tuned:
         parts.append(
-            f"making both scales equal after training {EFFECT[symmetrised.stand_in]}"
-            f" ({points}, {_standing(symmetrised)})"
+            f"Equal scales forced on a trained network cost accuracy {_share(tuned, 'supported')}:"
+            " it is tuned to its scales. What another change of the same size would cost was not"
+            " measured."
         )
-    return [f"**Does it matter?** {_sentence('; '.join(parts))}."] if parts else []
+    return [f"**Does it matter?** {' '.join(parts)}"] if parts else []
+
+
+def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
+    """Return how different scales and no gain go together, in the best setting that tells both."""
+    for where, rows in settings.items():
+        ours = next((n for n in networks if _is_ttq(n, where)), None)
+        one, tuned = rows.get("B1 no value"), rows.get("Q1")
+        if ours is None or one is None or one.value is None or tuned is None:
+            continue
+        signs, value = ours.fed.signs, one.value
+        if tuned.says != "supported" or signs.shared <= signs.by_chance:
+            continue
+        within = max(value.high, -value.low)
+        return [
+            f"**How both can be** ({where}): nothing ties the two scales together, so training"
+            f" pulls them apart, in the same direction in most layers (all {value.n} seeds agree in"
+            f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
+            f" trained with one scale is as good within {within:.2f} points; equal scales forced"
+            f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"
+            f"{'' if tuned.holds else f'; {NOT_AFTER}'}). Whether it readapts when it is trained on"
+            " is not in these records."
+        ]
+    return []
+
+
+def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
+    arm = network.arm
+    usual = arm.arm == TTQ[0] and delta_strategy(arm.strategy) == TTQ[1]
+    return usual and Network(arm.dataset, arm.protocol, arm.model) == where
 
 
 def _stands(ledger: list[LedgerRow]) -> str:
     paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
-    counted = Counter(row.verdict for row in paper if row.is_counted)
+    counted = [row for row in paper if row.is_counted]
     trained = [row for row in paper if not row.is_counted]
-    exact = Counter(row.verdict for row in trained)
-    stand_ins = Counter(row.stand_in for row in trained if not row.exact and row.network)
-    critique = Counter(row.stand_in for row in ledger if row.claim.source == "[B]" and row.network)
+    exact = Counter(brief(row) if row.exact else "not run" for row in trained)
+    proxies = Counter(brief(row) for row in trained if not row.exact and row.network)
+    critique = [row for row in ledger if row.claim.source == "[B]"]
+    measured = Counter(brief(row) for row in critique if row.network)
     return (
-        f"**What stands of the paper?** Of {len(paper)} parts of its claims {_counted(counted)} by"
-        f" counting bytes; on its own data and schedule {_counted(exact)}; on stand-ins (other"
-        f" data, or a shorter schedule) {_counted(stand_ins)}. Of the critique's 2 parts"
-        f" {_counted(critique)} on stand-ins."
+        f"**What stands of the paper?** Of {len(paper)} parts of its claims"
+        f" {_counted(Counter(map(brief, counted)))} by counting bytes; on its own data and schedule"
+        f" {_counted(exact)}; on {PROXY} (other data, or a shorter schedule) {_counted(proxies)}."
+        f" Of the critique's {len(critique)} parts {_counted(measured)} on {PROXY}."
     )
 
 
-def _is_usual(network: NetworkAsymmetry) -> bool:
-    return delta_strategy(network.arm.strategy) == TTQ[1]
+def _counted(counts: "Counter[str]") -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name]) or "none"
 
 
-def _counted(counts: "Counter[Verdict]") -> str:
-    order: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not run")
-    return ", ".join(f"{counts[name]} {name}" for name in order if counts[name]) or "none"
+Cell = Callable[[Rows], str]
 
 
-def _standing(row: LedgerRow) -> str:
-    assert row.network is not None, "what was measured has a network"
-    return str(row.network) if row.exact else f"stand-in: {row.network}"
+def _cell(label: str, supported: str, contradicted: str, digits: int = 2) -> Cell:
+    def cell(rows: Rows) -> str:
+        row = rows.get(label)
+        if row is None:
+            return "–"
+        signed = row.claim.unit != "|ρ|"
+        words = {"supported": supported, "contradicted": contradicted}.get(row.says, "undecided")
+        alone = ", alone" if brief(row).endswith(", alone") else ""
+        return f"{with_interval(row.value, signed=signed, digits=digits)}: *{words}{alone}*"
+
+    return cell
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+COLUMNS: Mapping[str, Cell] = {
+    "systematic size of ρ": _cell("A1 different", f"above {MARGIN:g}", f"below {MARGIN:g}", 3),
+    "mean ρ": _cell("A1 direction", "W_n larger", "W_p larger", 3),
+    "mean |ρ|": _cell("B1 close", f"below {CLOSE:g}", f"above {CLOSE:g}", 3),
+    "one scale minus two, points": _cell("B1 no value", "as good", f"{ONE_SCALE:g} or more apart"),
+    "equal scales after training, points": _cell("Q1", "costs accuracy", "gains accuracy"),
+    "slope of ρ on ln(n₊/n₋)": _cell("Q2", "undoes counts in part", "goes with counts"),
+}
+
+
+def _table(settings: Settings) -> list[str]:
+    rows = []
+    for where, found in settings.items():
+        n = max((row.value.n for row in found.values() if row.value), default=0)
+        rows.append([f"{where} (n = {n})", *(cell(found) for cell in COLUMNS.values())])
+    return table(["setting", *COLUMNS], rows) if rows else []

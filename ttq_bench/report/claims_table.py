@@ -1,5 +1,6 @@
-"""The first table of the summary: each claim, what was printed, what was found, the verdict."""
+"""The table of claims: what was printed, what was found, the verdict; one setting after another."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -8,28 +9,40 @@ from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.deciding import records_anchor, records_heading, what_would_decide
 from ttq_bench.report.markdown import table, with_interval
+from ttq_bench.report.verdicts import says, verdict
 
 HEADER = (
-    "claim", "what is claimed", "printed", "authors' log", "ours [95 %]", "n", "measured on",
+    "measured on", "claim", "what is claimed", "printed", "authors' log", "ours [95 %]", "n", "p",
     "verdict", "what would decide it", "records",
 )  # fmt: skip
+SMALLEST_P = 0.001
 
 
 def claims_table(rows: list[LedgerRow], tables: Tables) -> list[str]:
     """Return the lines of the table."""
-    return table(HEADER, [_row(row, tables) for row in rows])
+    return table(HEADER, [_row(row, tables) for row in by_setting(rows)])
+
+
+def by_setting(rows: list[LedgerRow]) -> list[LedgerRow]:
+    """Return the rows with those of one setting together, in the order of their first ones.
+
+    What was not measured stands last.
+    """
+    settings = list(dict.fromkeys(row.network for row in rows if row.network))
+    return sorted(rows, key=lambda row: settings.index(row.network) if row.network else 99)
 
 
 def _row(row: LedgerRow, tables: Tables) -> list[str]:
     claim, count = row.claim, len(row.measured.trials) if row.measured else 0
     return [
+        measured_on(row),
         claim.label,
         f"{claim.statement} {claim.source}",
         claim.printed,
         row.log.words if row.log else "–",
         ours(row),
         n_of(row),
-        measured_on(row),
+        adjusted(row),
         verdict(row),
         what_would_decide(row, tables),
         f"[{count}](#{records_anchor(row)})" if count else "–",
@@ -40,11 +53,13 @@ def ours(row: LedgerRow) -> str:
     """Return the estimate with its interval and unit, or that nothing was measured."""
     if row.value is None:
         return "–"
-    signed = row.claim.unit.startswith(("points", "share", "r "))
-    digits = 3 if row.claim.unit == "|ρ|" else 2
+    unit = row.claim.unit
+    digits = 3 if unit in ("|ρ|", "ρ") else 2
     if row.is_counted:
-        return f"{row.value.mean:.{digits}f} {row.claim.unit} (counted)"
-    return f"{with_interval(row.value, signed=signed, digits=digits)} {row.claim.unit}"
+        return f"{row.value.mean:.{digits}f} {unit} (counted)"
+    signed = unit not in ("|ρ|", "times")
+    note = f" ({row.measured.note})" if row.measured and row.measured.note else ""
+    return f"{with_interval(row.value, signed=signed, digits=digits)} {unit}{note}"
 
 
 def n_of(row: LedgerRow) -> str:
@@ -52,41 +67,39 @@ def n_of(row: LedgerRow) -> str:
     return str(row.value.n) if row.value and not row.is_counted else "–"
 
 
+def adjusted(row: LedgerRow) -> str:
+    """Return the p of the row, adjusted for all judged rows of its table."""
+    if math.isnan(row.adjusted_p):
+        return "–"
+    return "<0.001" if row.adjusted_p < SMALLEST_P else f"{row.adjusted_p:.3f}"
+
+
 def measured_on(row: LedgerRow) -> str:
-    """Return network, data and protocol of the evidence."""
+    """Return model, data and protocol of the evidence."""
     if row.network is None:
         return "–"
     return str(row.network)
 
 
-def verdict(row: LedgerRow) -> str:
-    """Return the verdict on the claim, and beside it that of a stand-in."""
-    if row.exact:
-        return f"**{row.verdict}**"
-    if row.network is None:
-        return "**not run**"
-    return f"**not run**; stand-in: *{row.stand_in}*"
-
-
 def other_evidence(evidence: list[LedgerRow], shown: list[LedgerRow]) -> Iterator[str]:
-    """Yield the same claims on the networks that the first table does not show."""
+    """Yield the same claims in the settings that the first table does not show."""
     others = [row for row in evidence if row not in shown]
     if others:
-        yield "## The same questions on other networks and data"
+        yield "## The same questions in other settings"
         yield ""
-        header = ("claim", "what is claimed", "ours [95 %]", "n", "measured on", "it says")
+        header = ("measured on", "claim", "ours [95 %]", "n", "p", "it says")
         yield from table(
             header,
             [
                 [
+                    measured_on(row),
                     row.claim.label,
-                    row.claim.statement,
                     ours(row),
                     n_of(row),
-                    measured_on(row),
-                    row.stand_in,
+                    adjusted(row),
+                    says(row),
                 ]
-                for row in others
+                for row in by_setting(others)
             ],
         )
 
@@ -128,7 +141,11 @@ def evidence_table(evidence: list[LedgerRow], shown: list[LedgerRow]) -> pd.Data
                 "exact": row.exact,
                 "best": row in shown,
                 "verdict": row.verdict,
-                "evidence_says": row.stand_in,
+                "evidence_says": row.says,
+                "undecided_by_rule": row.lacks,
+                "p": row.p,
+                "adjusted_p": row.adjusted_p,
+                "margin": row.claim.margin,
                 "seeds_needed": row.seeds,
                 "trials": " ".join(row.measured.trials) if row.measured else "",
             }

@@ -7,6 +7,7 @@ from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.report.markdown import anchor
+from ttq_bench.report.verdicts import PROXY
 from ttq_bench.suite.protocols import PROTOCOLS
 
 SECONDS_AN_HOUR = 3600
@@ -48,13 +49,13 @@ def _command(row: LedgerRow) -> str:
 def _seeds(row: LedgerRow) -> str:
     if row.seeds is None or (row.value is not None and row.value.n < FEWEST):
         return ""
+    noise = f"at the noise of the {PROXY}, {row.noise:.2g}"
     printed = row.claim.printed_value
     if printed is not None:
-        found = f"{row.seeds} seeds tell {abs(printed):.2g} from zero"
-        return f"; {found} at the stand-in's noise, {row.noise:.2g}"
-    if row.stand_in != "undecided":
+        return f"; {row.seeds} seeds tell {abs(printed):.2g} from zero {noise}"
+    if row.says != "undecided" or row.lacks:
         return ""
-    return f"; the stand-in itself would need {row.seeds} seeds at its noise, {row.noise:.2g}"
+    return f"; {row.seeds} seeds find a difference of {row.claim.margin:g} {noise}"
 
 
 def _more_seeds(row: LedgerRow, tables: Tables) -> str:

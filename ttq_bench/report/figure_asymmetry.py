@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry, asymmetry
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry, asymmetry
+from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.naming import arm_label, layer_label, network_file, table_name
 from ttq_bench.report.shown_arms import ONE_STRENGTH, look_numbers, one_strength

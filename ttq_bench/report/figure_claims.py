@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.report.style import COLOURS, SavedFigure, save
+from ttq_bench.report.verdicts import PROXY, brief
 
 INCHES_A_ROW = 0.46
 NAME_WIDTH = 48
@@ -19,8 +20,10 @@ VERDICT_COLOURS = {
 }  # fmt: skip
 UNITS = {
     "points": "points of test error", "points for 12 layers": "points for 12 layers",
-    "|ρ|": "mean |ρ| over layers, ρ = ln(W_p/W_n)", "times": "times smaller",
-    "share of movement": "share of movement", "r over layers": "Pearson's r over layers",
+    "|ρ|": "size of ρ = ln(W_p/W_n) over layers",
+    "ρ": "mean ρ over layers: above zero W_p is larger",
+    "times": "times smaller", "share of movement": "share of movement",
+    "slope": "slope of ρ on ln(n₊/n₋) over layers",
 }  # fmt: skip
 
 
@@ -50,9 +53,10 @@ def claims_at_a_glance(rows: list[LedgerRow], folder: Path) -> list[SavedFigure]
         save(
             figure, folder, "claims", "Claims at a glance",
             "For each claim: the printed figure (cross), the authors' log (triangle), and what was"
-            " measured here with its 95 % interval (dot; hollow where it is a stand-in on other"
+            f" measured here with its 95 % interval (dot; hollow where it is {PROXY}: on other"
             " data or a shorter schedule). The shaded span is where a claim is supported, once the"
-            " whole interval lies in it; the word at the right is what the interval says.",
+            " whole interval lies in it. At the right is the verdict: *alone* means not after"
+            " correction for the number of claims, *by rule* that the runs cannot decide it yet.",
         )
     ]  # fmt: skip
 
@@ -97,17 +101,17 @@ def _draw_row(axis: Axes, place: int, row: LedgerRow, frame: tuple[float, float]
             row.log.value, place, "v", color=COLOURS[1], ms=7, label="authors' log", zorder=3,
             linestyle="none",
         )  # fmt: skip
-    value, says = row.value, row.stand_in
+    value = row.value
     if value is not None:
         reach = 0.0 if math.isinf(value.half_width) else value.half_width
         axis.errorbar(
             value.mean, place, xerr=reach, fmt="o", color=COLOURS[0], ms=7, lw=2, capsize=4,
             mfc=COLOURS[0] if row.exact else "white", mew=1.6, zorder=5,
-            label="measured here" if row.exact else "measured here, stand-in",
+            label="measured here" if row.exact else f"measured here, {PROXY}",
         )  # fmt: skip
     axis.text(
         1.01, place, _says(row), transform=axis.get_yaxis_transform(),
-        va="center", fontsize=9, color=VERDICT_COLOURS[says],
+        va="center", fontsize=9, color=VERDICT_COLOURS[row.says],
         fontweight="bold" if row.exact and value is not None else "normal",
     )  # fmt: skip
 
@@ -115,7 +119,8 @@ def _draw_row(axis: Axes, place: int, row: LedgerRow, frame: tuple[float, float]
 def _says(row: LedgerRow) -> str:
     if row.value is None:
         return "not run"
-    return row.verdict if row.exact else f"stand-in: {row.stand_in}"
+    words = brief(row) + (" by rule" if row.lacks else "")
+    return words if row.exact else f"{PROXY}: {words}"
 
 
 def _name(row: LedgerRow) -> str:

@@ -1,73 +1,69 @@
-"""The findings in words: every sentence is computed from an estimate, its interval and its n."""
+"""Tables of the findings: the scales of each arm, the errors of each arm."""
 
 import math
 
-from ttq_bench.analysis.asymmetry import MARGIN, NetworkAsymmetry
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry, RhoOverLayers
 from ttq_bench.analysis.comparison import ArmResult
+from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.paper import printed_errors
-from ttq_bench.analysis.power import seeds_needed
-from ttq_bench.analysis.statistics import Estimate
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.markdown import table, with_interval
 from ttq_bench.report.naming import arm_label, seeds_of
+from ttq_bench.ternary.methods import METHODS
+
+# Arms whose rho is held where it began by how their scales are trained.
+PINNED = tuple(
+    name for name, method in METHODS.items()
+    if method.scales == "learned_pair" and method.scale_gradient != "sum"
+)  # fmt: skip
+HEADER = (
+    "arm", "n", "zeros %", "systematic size of ρ", "raw size", "noise alone", "mean ρ",
+    "one sign in all seeds", f"layers above / below {MARGIN:g} / undecided", "different",
+)  # fmt: skip
 
 
-def cost_sentence(result: ArmResult) -> str:
-    """Say what one quantized arm costs against the same network without quantization."""
-    arm = result.arm
-    against, difference = "full precision trained on for as long", result.to_continued
-    if difference is None:
-        against, difference = "the full-precision network it started from", result.to_parent
-    name = f"{arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs"
-    if difference is None:
-        return f"- {name}: no full-precision record to compare with."
-    points = with_interval(difference, signed=True)
-    return (
-        f"- {name}: **{points} points** of test error against {against},"
-        f" n = {seeds_of(difference.n, arm)}: {cost_verdict(difference)}."
-    )
+def rho_table(networks: list[NetworkAsymmetry], tables: Tables) -> list[str]:
+    """Return how far the scales are apart, a row for each arm and kind of layer of one setting."""
+    rows = []
+    for network in networks:
+        rows.append(_rho_row(network, network.fed, "", tables))
+        if network.unfed:
+            rows.append(_rho_row(network, network.unfed, "; layers that feed no BN", tables))
+    return table(HEADER, rows)
 
 
-def cost_verdict(difference: Estimate) -> str:
-    """Return whether the interval decides the sign, and if not, what would."""
-    if difference.excludes_zero:
-        return "quantized is *worse*" if difference.mean > 0 else "quantized is *better*"
-    if difference.n == 1:
-        return "*undecided*, one pair has no interval"
-    seeds = seeds_needed(difference.deviation, abs(difference.mean))
-    need = f"; {seeds} seeds find a difference of this size with 80 % power" if seeds else ""
-    return f"*undecided*, the interval does not exclude zero{need}"
-
-
-def asymmetry_sentence(network: NetworkAsymmetry) -> str:
-    """Say how far the scales of one arm are apart, and in how many layers that is shown."""
-    arm, layers = network.arm, network.layers
-    different = sum(layer.different for layer in layers)
-    equal = sum(layer.equal for layer in layers)
-    systematic = sum(layer.systematic for layer in layers)
-    start = f" (at the start {network.start:.3f})" if network.start > 0 else ""
-    apart = _percent_apart(network.size.mean)
-    alarm = f" {network.undefined} scales are not positive: no ρ." if network.undefined else ""
-    return (
-        f"- {arm.model}, {arm_label(arm.arm, arm.strategy)}, {arm.epochs} epochs:"
-        f" **{network.verdict}**. Mean size of ρ = ln(W_p/W_n):"
-        f" **{with_interval(network.size, digits=3)}**{start},"
-        f" n = {seeds_of(network.size.n, arm)}: one scale is {apart} larger than the other, at most"
-        f" {_percent_apart(network.largest)}. Of {len(layers)}"
-        f" layers {different} differ by more than {MARGIN:g}, {equal} by less,"
-        f" {len(layers) - different - equal} are undecided; ρ differs from zero over seeds in"
-        f" {systematic}.{alarm}"
-    )
-
-
-def _percent_apart(size: float) -> str:
-    return "by an undefined share" if math.isnan(size) else f"{100 * math.expm1(size):.1f} %"
+def _rho_row(
+    network: NetworkAsymmetry, part: RhoOverLayers, kind: str, tables: Tables
+) -> list[str]:
+    arm = network.arm
+    layers = [
+        layer for layer in network.layers
+        if network.unfed is None or (layer.feeds_batch_norm == "yes") == (part is network.fed)
+    ]  # fmt: skip
+    above, below = sum(x.different for x in layers), sum(x.equal for x in layers)
+    zeros = tables.trials_of(arm)["sparsity"].astype(float)
+    start = f"; {network.start:.3f} at the start" if network.start > 0 else ""
+    alarm = f"; {network.undefined} scales not positive" if network.undefined else ""
+    verdict = "control" if arm.arm in PINNED else network.verdict if part is network.fed else "–"
+    return [
+        f"{arm.model}, {arm_label(arm.arm, arm.strategy)}{kind}{start}{alarm}",
+        seeds_of(part.size.n, arm),
+        f"{100 * zeros.mean():.1f}",
+        with_interval(part.systematic, digits=3),
+        with_interval(part.changed, digits=3),
+        "–" if math.isnan(part.noise) else f"{part.noise:.3f}",
+        with_interval(part.mean, signed=True, digits=3),
+        f"{part.signs.shared} of {part.signs.layers} ({part.signs.by_chance:.1f} by chance)",
+        f"{above} / {below} / {len(layers) - above - below}",
+        verdict,
+    ]
 
 
 def error_table(results: list[ArmResult]) -> list[str]:
     """Return the lines of the table of errors."""
     header = [
         "data: model and arm", "epochs", "n", "test error %", "minus its start",
-        "minus same budget", "zeros %", "paper %",
+        "minus same budget", "zeros %", "codes flipped an epoch %", "paper %",
     ]  # fmt: skip
     rows = []
     with_top5 = any(result.top5_error for result in results)
@@ -85,6 +81,7 @@ def error_table(results: list[ArmResult]) -> list[str]:
                 with_interval(result.to_parent, signed=True),
                 with_interval(result.to_continued, signed=True),
                 f"{100 * sparsity.mean:.1f}" if sparsity and sparsity.n else "–",
+                f"{100 * result.flips.mean:.1f}" if result.flips else "–",
                 " / ".join(f"{error:.2f}" for error in printed_errors(arm)) or "–",
             ]
         )

@@ -41,7 +41,7 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     number = f"{{:{'+' if signed else ''}.{digits}f}}"
     mean = number.format(value.mean)
     if math.isinf(value.half_width):
-        return f"{mean} (one seed: no interval)"
+        return f"{mean} ({'one seed' if value.n == 1 else f'{value.n} seeds'}: no interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
 
 

@@ -11,6 +11,7 @@ from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.markdown import percent, plain, table
+from ttq_bench.report.verdicts import PROXY
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.text import duration
 
@@ -36,7 +37,7 @@ def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterato
 
 
 def what_was_run(contents: Contents) -> Iterator[str]:
-    """Yield what the records hold, network by network, and what nobody has run here."""
+    """Yield what the records hold, setting by setting, and what nobody has run here."""
     trials = contents.tables.trials
     yield "## What was run, and what was not"
     yield ""
@@ -50,13 +51,13 @@ def what_was_run(contents: Contents) -> Iterator[str]:
         ]
         for (dataset, protocol, model), mine in trials.groupby(["dataset", "protocol", "model"])
     ]
-    yield from table(["network", "trials", "seeds", "arms", "training"], rows)
+    yield from table(["setting", "trials", "seeds", "arms", "training"], rows)
     absent = [f"`{name}`" for name in PROTOCOLS if name not in set(trials["protocol"])]
     if absent:
         yield f"Not run: the protocols {', '.join(absent)}."
     empty = [row.claim.label for row in contents.ledger if row.measured is None]
     if empty:
-        yield f"Without any record, not even of a stand-in: {', '.join(empty)}."
+        yield f"Without any record, not even {PROXY}: {', '.join(empty)}."
     yield ""
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ttq_bench.analysis.asymmetry import MARGIN
+from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.reference import authors_scales
 from ttq_bench.analysis.tables import Arm
 from ttq_bench.report.style import COLOURS

@@ -12,6 +12,7 @@ from ttq_bench.report.claims_table import claims_table, other_evidence, records_
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.experiments import experiment_lines
 from ttq_bench.report.how_to_read import HOW_TO_READ
+from ttq_bench.report.margins_table import margins_section
 from ttq_bench.report.markdown import escape, plain, table, with_interval
 from ttq_bench.report.naming import heading
 from ttq_bench.report.provenance_section import caveats, provenance, what_was_run
@@ -37,6 +38,7 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
     lines += experiment_lines(contents, figures, lambda figure: _figure(figure, path.parent))
     lines += other_evidence(contents.evidence, contents.ledger)
     lines += _problems(tables, planned)
+    lines += margins_section(contents.evidence, tables)
     lines += [HOW_TO_READ]
     lines += self_checks(tables)
     lines += ["## Scales by layer", ""]

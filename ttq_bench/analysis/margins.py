@@ -1,0 +1,70 @@
+"""Every margin that a verdict depends on, why it has its value, and when it was fixed.
+
+A margin that was chosen after its runs were seen could have been chosen to fit them. So ``MARGINS``
+names the commit and time that fixed each, and the report says which records were there before.
+``git log -S 'MARGIN = 0.05' -- ttq_bench`` finds such a commit again. To change a margin: change
+the number, and add a line with today's time *before* the runs that it is to judge.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+MARGIN = 0.05  # of rho, a ratio of 1.05: the narrower of two in use for equivalence
+CLOSE = 0.10  # of |rho|: the wider one
+MATTERS = 0.25  # points of test error: what the paper is said to gain over TWN
+ONE_SCALE = 0.125  # half of MATTERS: at all of it one scale could lose the whole gain and pass
+SETTLES = 0.1  # share of the first movement: both settle within it as far as a curve can show
+SLOPE = 0.1  # of rho on ln(n+/n-): a tenth of what would undo the counts
+MATCHED = 0.03  # of all weights, between two shares of zeros that count as equal
+NEARLY_16 = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A margin or a measure: ``labels`` are the claims it judges, ``since`` its commit's time."""
+
+    what: str
+    value: str
+    labels: tuple[str, ...]
+    since: datetime
+    commit: str
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+_TODAY = _at("2026-11-30T01:00")
+_T1 = tuple(f"T1 ResNet-{depth}" for depth in (20, 32, 44, 56))
+MARGINS = (
+    Fixed("size of rho", f"{MARGIN:g}", ("A1 different",), _at("2026-11-23T14:29"), "1d6467b"),
+    Fixed(
+        "A1 is judged on the systematic size, was: on the raw size", "-", ("A1 different",),
+        _TODAY, "",
+    ),
+    Fixed("|rho| that is close", f"{CLOSE:g}", ("B1 close",), _at("2026-11-23T21:26"), "1c73881"),
+    Fixed("distance to Table 1", f"{MATTERS:g}", _T1, _at("2026-11-23T21:26"), "1c73881"),
+    Fixed("cost of one scale, was 0.25", f"{ONE_SCALE:g}", ("B1 no value",), _TODAY, ""),
+    Fixed(
+        "Q2 is judged on a slope, was: on a correlation", "0", ("Q2",), _TODAY, "",
+    ),
+    Fixed("movement kept, was 0", f"{SETTLES:g}", ("O1",), _TODAY, ""),
+    Fixed(
+        "equal shares of zeros, was 0.04", f"{MATCHED:g}", ("S2",), _at("2026-11-30T00:05"),
+        "f13c2b6",
+    ),
+    Fixed(
+        "nearly 16 times", f"{NEARLY_16:g}", ("Z1 layers", "Z1 network"), _at("2026-11-23T21:26"),
+        "1c73881",
+    ),
+)  # fmt: skip
+
+
+def started_before(fixed: Fixed, started: Iterable[str | None]) -> tuple[int, int]:
+    """Return how many trials started before and after a margin was fixed; unknown ones: before."""
+    times = pd.to_datetime(pd.Series(list(started), dtype=object), utc=True, errors="coerce")
+    after = int((times >= pd.Timestamp(fixed.since)).sum())
+    return len(times) - after, after

@@ -1,0 +1,61 @@
+"""A row of the ledger in words: its verdict, what it depends on, where it would turn."""
+
+import math
+
+from ttq_bench.analysis.judges import Verdict
+from ttq_bench.analysis.ledger import LedgerRow
+
+PROXY = "proxy evidence"
+NOT_AFTER = "not after correction for the number of claims"
+DECIDED: tuple[Verdict, ...] = ("supported", "contradicted")
+
+
+def verdict(row: LedgerRow) -> str:
+    """Return the verdict on the claim, and beside it that of proxy evidence."""
+    if row.network is None:
+        return "**not run**"
+    if row.exact:
+        return f"**{row.verdict}**{_qualified(row)}"
+    return f"**not run**; {PROXY}: *{row.says}*{_qualified(row)}"
+
+
+def says(row: LedgerRow) -> str:
+    """Return what the evidence says, whatever it is worth for the claim."""
+    return f"*{row.says}*{_qualified(row)}"
+
+
+def brief(row: LedgerRow) -> str:
+    """Return what the evidence says, and whether that holds after correction, in a word or two."""
+    return row.says if row.says not in DECIDED or row.holds else f"{row.says}, alone"
+
+
+def _qualified(row: LedgerRow) -> str:
+    """Return what a reader must know beside the verdict."""
+    if row.lacks.startswith("until "):
+        return f" {row.lacks}"
+    words = [row.lacks] if row.lacks else []
+    if row.says in DECIDED and not row.holds:
+        words.append(f"alone: {NOT_AFTER}")
+    if turn := turning_point(row):
+        words.append(turn)
+    return f" ({'; '.join(words)})" if words else ""
+
+
+def turning_point(row: LedgerRow) -> str:
+    """Return for which margins the interval would support the claim; empty without a margin."""
+    value, (low, high) = row.value, row.claim.bound
+    if value is None or row.is_counted or math.isinf(value.half_width) or not value.deviation > 0:
+        return ""
+    digits = 3 if row.claim.margin < 0.2 else 2  # noqa: PLR2004
+    if math.isfinite(low) and math.isfinite(high):
+        centre = (low + high) / 2
+        return (
+            f"supported for margins above {max(value.high - centre, centre - value.low):.{digits}f}"
+        )
+    if math.isfinite(low) and low != 0 and value.low <= 0:
+        return "supported for no margin above zero"
+    if math.isfinite(low) and low != 0:
+        return f"supported for margins below {value.low:.{digits}f}"
+    if math.isfinite(high) and high != 0:
+        return f"supported for margins above {value.high:.{digits}f}"
+    return ""
