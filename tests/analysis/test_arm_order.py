@@ -1,4 +1,4 @@
-from tests.written_records import write_trial
+from tests.record_builders import write_trial
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
 

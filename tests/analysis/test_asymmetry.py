@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.paired_records import tables_of, write_parents
-from tests.written_records import no_changes, write_grid, write_trial
+from tests.record_builders import no_changes, tables_of, write_grid, write_parents, write_trial
 from ttq_bench.analysis.asymmetry import asymmetry, asymmetry_table
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.statistics import estimate

@@ -4,8 +4,16 @@ import math
 
 import pytest
 
-from tests.claim_records import UNITS, WRITERS, network_of, values_for, write_evidence
-from tests.paired_records import tables_of, write_arm, write_parents
+from tests.record_builders import (
+    UNITS,
+    WRITERS,
+    network_of,
+    tables_of,
+    values_for,
+    write_arm,
+    write_evidence,
+    write_parents,
+)
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.margins import CLOSE, MARGIN, MATTERS, ONE_SCALE, SETTLES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.written_records import write_grid, write_trial
+from tests.record_builders import write_grid, write_trial
 from ttq_bench.analysis.comparison import compare_arms, comparison_table
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.written_records import write_grid, write_trial
+from tests.record_builders import write_grid, write_trial
 from ttq_bench.analysis.folder_comparison import compare_folders
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
@@ -31,10 +31,10 @@ def only_arm(a, b):
     return arm
 
 
-def write_ttq(root, errors, name="ttq", layers=LAYERS, first_seed=0):
+def write_ttq(root, errors, name="ttq", layers=LAYERS, first_seed=0, **more):
     """Publish one TTQ trial for each error, its parents' records left out of no arm."""
     for seed, error in enumerate(errors, start=first_seed):
-        write_trial(root, f"{name}-{seed}", seed=seed, errors=(error,), scales=layers)
+        write_trial(root, f"{name}-{seed}", seed=seed, errors=(error,), scales=layers, **more)
 
 
 def test_copies_are_equal_to_the_bit(a, b):
@@ -49,29 +49,19 @@ def test_copies_are_equal_to_the_bit(a, b):
     ]  # fmt: skip
 
 
-def test_a_second_run_that_took_another_time_is_equal_to_the_bit(a, b, monkeypatch):
+def test_a_second_run_that_took_another_time_is_equal_to_the_bit(a, b):
     write_ttq(a, [20.0])
-    slow = {"epoch_seconds": 99.0}
-    monkeypatch.setattr("tests.written_records._epoch", _changed_epochs(slow))
-    write_ttq(b, [20.0])
+    write_ttq(b, [20.0], epoch_changes={"epoch_seconds": 99.0})
     assert compared(a, b).repeated == ("ttq-0",)
 
 
 @pytest.mark.parametrize("change", [{"train_loss": 1.0 + 1e-15}, {"test_loss": 2.0}])
-def test_the_last_bit_of_any_other_number_counts(a, b, monkeypatch, change):
+def test_the_last_bit_of_any_other_number_counts(a, b, change):
     write_ttq(a, [20.0])
-    monkeypatch.setattr("tests.written_records._epoch", _changed_epochs(change))
-    write_ttq(b, [20.0])
+    write_ttq(b, [20.0], epoch_changes=change)
     found = compared(a, b)
     assert found.repeated == ()
     assert [(t.trial_id, t.difference) for t in found.changed] == [("ttq-0", 0.0)]
-
-
-def _changed_epochs(change):
-    from tests import written_records
-
-    whole = written_records._epoch
-    return lambda number, error: whole(number, error) | change
 
 
 def test_other_scales_make_another_trial_and_their_rho_is_compared(a, b):
@@ -87,14 +77,10 @@ def test_other_scales_make_another_trial_and_their_rho_is_compared(a, b):
     assert arm.verdict == "undecided"  # two seeds that agree by chance have an interval of no width
 
 
-def test_a_scale_that_only_one_version_measured_is_no_difference(a, b, monkeypatch):
-    from tests import written_records
-
+def test_a_scale_that_only_one_version_measured_is_no_difference(a, b):
     write_ttq(a, [20.0])
-    whole = written_records._scale
     older = {"code_flips": None, "gauge_residue": None, "scale_path": None}
-    monkeypatch.setattr("tests.written_records._scale", lambda *words: whole(*words) | older)
-    write_ttq(b, [20.0])
+    write_ttq(b, [20.0], changes=lambda *_: older)
     assert compared(a, b).repeated == ("ttq-0",)
 
 

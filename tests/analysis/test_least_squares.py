@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.paired_records import SHORT, tables_of
-from tests.written_records import write_trial
+from tests.record_builders import SHORT, tables_of, write_trial
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.least_squares import mean_of_largest
 from ttq_bench.analysis.scale_measures import least_squares_rho

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.claim_records import network_of, values_for, write_beside_others
-from tests.paired_records import SHORT, tables_of
+from tests.record_builders import SHORT, network_of, tables_of, values_for, write_beside_others
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.measured import OWN_RATES, Measured, Network

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.paired_records import SHORT, tables_of, write_arm, write_parents
-from tests.written_records import write_trial
+from tests.record_builders import SHORT, tables_of, write_arm, write_parents, write_trial
 from ttq_bench.analysis.measured import (
     Measured,
     Network,

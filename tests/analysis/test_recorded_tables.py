@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.written_records import write_trial
+from tests.record_builders import write_trial
 from ttq_bench.analysis import recorded_tables
 from ttq_bench.analysis.recorded_tables import checked_table, joined_tables
 from ttq_bench.errors import ResultsError

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.paired_records import SHORT, tables_of, write_parents
-from tests.written_records import no_changes, write_trial
+from tests.record_builders import SHORT, no_changes, tables_of, write_parents, write_trial
 from ttq_bench.analysis.asymmetry import asymmetry
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.scale_measures import (

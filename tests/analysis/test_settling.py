@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.test_scale_measures import found, write_ttq
-from tests.paired_records import SHORT, tables_of, write_parents
+from tests.record_builders import SHORT, tables_of, write_parents
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.measured import CONSTANT_RATE
 from ttq_bench.analysis.settling import settling

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.paired_records import SHORT, tables_of, write_arm, write_parents
+from tests.record_builders import SHORT, tables_of, write_arm, write_parents
 from ttq_bench.analysis.sparsity_curve import fall, rise, sweep, threshold_gain
 
 

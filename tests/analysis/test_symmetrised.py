@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.paired_records import SHORT, tables_of, write_arm, write_parents
-from tests.written_records import write_probe
+from tests.record_builders import SHORT, tables_of, write_arm, write_parents, write_probe
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.symmetrised import all_at_once, probes_of
 

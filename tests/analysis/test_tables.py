@@ -6,9 +6,15 @@ import math
 import pandas as pd
 import pytest
 
-from tests.paired_records import SHORT, tables_of
-from tests.records.test_probes import make_probe
-from tests.written_records import as_recorded, write_grid, write_probe, write_trial
+from tests.record_builders import (
+    SHORT,
+    as_recorded,
+    make_probe,
+    tables_of,
+    write_grid,
+    write_probe,
+    write_trial,
+)
 from ttq_bench.analysis.tables import first_middle_last
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.written_records import write_grid, write_trial
+from tests.record_builders import write_grid, write_trial
 from ttq_bench.cli import main
 
 LAYERS = {"conv1": (1.2, 1.0)}

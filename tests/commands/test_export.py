@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from tests.record_builders import seal_anew
 from tests.tiny_suite import command_line, settings_for, tiny_specs
-from tests.written_records import seal_anew
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.export.packed_file import load_packed

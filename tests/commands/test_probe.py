@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.data.builders import random_images, random_labels, write_class_folders
+from tests.record_builders import seal_anew
 from tests.tiny_suite import command_line, settings_for, tiny_document, tiny_specs
-from tests.written_records import seal_anew
 from ttq_bench.cli import main
 from ttq_bench.commands.probe import describe
 from ttq_bench.data.identity import identify

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.claimed import claimed_progress
+from tests.record_builders import write_trial
 from tests.tiny_suite import settings_for, tiny_specs
-from tests.written_records import write_trial
 from ttq_bench.cli import main
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.records.attempts import this_host

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.written_records import write_grid
+from tests.record_builders import write_grid
 from ttq_bench.cli import main
 from ttq_bench.report.build import build_report
 from ttq_bench.report.readme import BEGIN, END

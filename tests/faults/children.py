@@ -100,7 +100,7 @@ def note_failure(results: Path, reason: str) -> int:
 
 def note_probe(results: Path, seconds: str) -> int:
     """Publish a probe."""
-    from tests.records.test_probes import make_probe
+    from tests.record_builders import make_probe
     from ttq_bench.records.paths import ResultsPaths
     from ttq_bench.records.probes import publish_probe
 

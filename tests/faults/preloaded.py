@@ -4,6 +4,7 @@ import pyarrow.parquet  # noqa: F401
 import torch  # noqa: F401
 import torchvision  # noqa: F401
 
+import tests.record_builders  # noqa: F401
 import ttq_bench.cli
 import ttq_bench.commands.run
 import ttq_bench.execution.trial

@@ -20,8 +20,8 @@ from tests.faults.children import (
     temporaries_below,
     train,
 )
+from tests.record_builders import write_trial
 from tests.tiny_suite import settings_for, tiny_specs
-from tests.written_records import write_trial
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.files import digest_path, is_intact
 from ttq_bench.records.attempts import attempt_numbers, earlier_ends, read_lease

@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow
 from pyarrow import parquet
 
-from tests.records.test_probes import make_probe
-from tests.written_records import as_recorded, seal_anew, write_grid
+from tests.record_builders import as_recorded, make_probe, seal_anew, write_grid
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import probe_seal, publish_probe
 from ttq_bench.records.seal import sha256

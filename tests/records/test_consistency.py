@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.written_records import seal_anew, write_trial
+from tests.record_builders import seal_anew, write_trial
 from ttq_bench.records.consistency import record_differences
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import TABLES

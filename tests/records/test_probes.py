@@ -2,35 +2,14 @@ import json
 
 import pytest
 
+from tests.record_builders import make_probe
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.probes import (
     PROBE_VERSION,
-    Kernels,
-    Probe,
-    SymmetrisedLayer,
     probe_seal,
     publish_probe,
     read_probes,
 )
-
-
-def make_probe(trial_id, **changes):
-    fields = {
-        "probe_version": PROBE_VERSION,
-        "trial_id": trial_id,
-        "weights_sha256": "ab",
-        "test_images": 10_000,
-        "reestimation_images": 5120,
-        "as_trained_error_percent": 19.94,
-        "reestimated_error_percent": 0.1 + 0.2,
-        "symmetrised": (SymmetrisedLayer(layer="a", rho=-1 / 3, test_error_percent=20.1),),
-        "all_symmetrised_error_percent": 20.2,
-        "kernels": Kernels(layer="a", shape=(1, 1, 1, 3), codes="+0-"),
-        "seconds": 1.5,
-        "run": {"device": "cpu", "threads": 1},
-        "provenance": {"commit": "abc"},
-    }
-    return Probe(**fields | changes)
 
 
 def test_probes_are_read_back_as_they_were_published_ordered_by_trial(results):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.written_records import seal_anew, write_trial
+from tests.record_builders import seal_anew, write_trial
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.seal import SEAL, read_seal, read_sealed, seal_bytes, sha256

@@ -7,8 +7,8 @@ import os
 import pytest
 from pyarrow import parquet
 
+from tests.record_builders import seal_anew
 from tests.records.conftest import make_epochs, make_record
-from tests.written_records import seal_anew
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCHEMA_VERSION
 from ttq_bench.records.seal import sha256

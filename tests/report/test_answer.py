@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.written_records import write_grid, write_trial
+from tests.record_builders import write_grid, write_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.answer import answer
 from ttq_bench.report.contents import read_contents

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.test_f15_surroundings import in_namespace
+from tests.record_builders import write_grid, write_trial
 from tests.tiny_suite import COMMAND
-from tests.written_records import write_grid, write_trial
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned

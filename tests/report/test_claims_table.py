@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tests.written_records import write_grid
+from tests.record_builders import write_grid
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Measured, Network

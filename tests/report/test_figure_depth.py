@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.record_builders import write_trial
 from tests.report.drawn import assert_same_files_twice, bars, opened, saved
-from tests.written_records import write_trial
 from ttq_bench.analysis.comparison import compare_arms
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.tables import load_tables

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.paired_records import write_arm, write_parents
+from tests.record_builders import write_arm, write_parents, write_trial
 from tests.report.drawn import assert_same_files_twice, opened, saved
-from tests.written_records import write_trial
 from ttq_bench.report import figure_errors
 from ttq_bench.report.figure_errors import error_curves
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from tests.records.test_probes import make_probe
+from tests.record_builders import make_probe, write_trial
 from tests.report.drawn import assert_same_files_twice, opened, saved
-from tests.written_records import write_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Kernels, publish_probe
 from ttq_bench.report import figure_kernels

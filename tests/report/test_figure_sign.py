@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.record_builders import write_trial
 from tests.report.drawn import assert_same_files_twice, opened, saved
-from tests.written_records import write_trial
 from ttq_bench.report import figure_sign
 from ttq_bench.report.figure_sign import FLOOR, printed_sign, published_sizes
 

@@ -4,9 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.records.test_probes import make_probe
+from tests.record_builders import make_probe, write_trial
 from tests.report.drawn import assert_same_files_twice, bars, opened, saved
-from tests.written_records import write_trial
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.written_records import write_grid
+from tests.record_builders import write_grid
 from ttq_bench.report.build import build_report
 from ttq_bench.report.html_page import html_page
 

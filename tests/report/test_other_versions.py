@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.written_records import write_grid, write_probe, write_trial
+from tests.record_builders import write_grid, write_probe, write_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.training_version import TRAINING_VERSION

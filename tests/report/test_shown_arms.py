@@ -1,7 +1,6 @@
 """Which arms stand for the others."""
 
-from tests.paired_records import tables_of
-from tests.written_records import write_trial
+from tests.record_builders import tables_of, write_trial
 from ttq_bench.report.shown_arms import by_family, look_numbers, main_ttq_arm, one_strength
 
 

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
+from tests.record_builders import seal_anew, write_grid, write_trial
 from tests.tiny_suite import settings_for, tiny_specs
-from tests.written_records import seal_anew, write_grid, write_trial
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.attempt import attempt
 from ttq_bench.records.paths import ResultsPaths
