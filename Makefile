@@ -98,18 +98,26 @@ plan: $(READY) ## Show what reproduce-cifar would do
 report: $(READY) ## Redraw tables, figures, summary and the README's table from the records
 	$(BIN)/ttq-bench report --results $(RESULTS) $(WITH_README)
 
+# The markers `slow` and `full` of pyproject.toml part the tests; -m overrides what it says there.
+TESTS = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	  --durations=10
+
 .PHONY: test
-test: $(READY) ## Run the tests, in a process for each core (four at most); ARGS=-n0 in one
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## Run the quick tests, up to 5 minutes on two cores; ARGS=-n0 in one process
+	$(TESTS) $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(READY) ## Run the other tests that CI runs
+	$(TESTS) -m 'slow and not full' $(ARGS)
 
 .PHONY: test-full
-test-full: $(READY) ## Also those that take a minute or more each
-	TTQ_BENCH_TESTS=full $(MAKE) test
+test-full: $(READY) ## Run all tests, also those of minutes each, with the full counts of faults
+	TTQ_BENCH_TESTS=full $(TESTS) -m '' $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
 	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(RESULTS)/robustness.md \
-	  $(BIN)/python -m pytest tests/faults $(ARGS)
+	  $(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 
 .PHONY: check
 check: $(READY) ## Lint, types, import contracts

@@ -14,8 +14,6 @@ import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.full import FULL
-
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
@@ -38,9 +36,6 @@ def own_environment() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        if item.get_closest_marker("full") is not None and not FULL:
-            item.add_marker(pytest.mark.skip("too long for .ci/run: `make test-full` runs it"))
     if hasattr(config, "workerinput"):  # in one process: the order of the files
         items.sort(key=lambda item: item.get_closest_marker("ray") is None)
 

@@ -74,9 +74,12 @@ PINS: Mapping[str, str] = {
 Trials = dict[str, dict[str, Any]]
 
 
-def measure(pins: Mapping[str, str] = PINS) -> dict[str, Any]:
-    """Return the table as a process started with ``pins`` measures it."""
-    command = [sys.executable, "-m", "tests.golden_training"]
+def measure(part: str = "all", pins: Mapping[str, str] = PINS) -> dict[str, Any]:
+    """Return the table as a process started with ``pins`` measures it.
+
+    ``part`` is ``digits`` or ``residual`` for those trials, ``all`` for both.
+    """
+    command = [sys.executable, "-m", "tests.golden_training", part]
     environment = {**os.environ, **pins}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -118,11 +121,8 @@ def digest_of(weights: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def train_all(folder: Path) -> Trials:
-    """Train every trial in this process; return losses as hexadecimal digits, and weights."""
-    # These choose kernels by processor, and no variable of the environment switches them off.
-    torch.backends.mkldnn.set_flags(False)
-    torch.backends.nnpack.set_flags(False)
+def train_digits(folder: Path) -> Trials:
+    """Train the trials on digits in this process; return losses in hexadecimal, and weights."""
     settings = settings_for(folder / "results", folder / "cache")
     trials = {}
     for spec in golden_specs(folder / "cache"):
@@ -133,7 +133,7 @@ def train_all(folder: Path) -> Trials:
             "losses": [[loss.hex() for loss in epoch] for epoch in epochs],
             "weights_sha256": weights_digest(settings.results, spec),
         }
-    return trials | {name: train_residual(name) for name in RESIDUAL}
+    return trials
 
 
 def random_set(count: int) -> ImageSet:
@@ -176,19 +176,27 @@ def minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def table() -> dict[str, Any]:
+def table(part: str) -> dict[str, Any]:
     """Return the trials of this process, and what they hold for."""
+    # These choose kernels by processor, and no variable of the environment switches them off.
+    torch.backends.mkldnn.set_flags(False)
+    torch.backends.nnpack.set_flags(False)
+    trials: Trials = {}
     with tempfile.TemporaryDirectory() as folder:
-        return {
-            "training_version": TRAINING_VERSION,
-            "torch": minor(torch.__version__),
-            "machine": platform.machine(),
-            "trials": train_all(Path(folder)),
-        }
+        if part != "residual":
+            trials |= train_digits(Path(folder))
+    if part != "digits":
+        trials |= {name: train_residual(name) for name in RESIDUAL}
+    return {
+        "training_version": TRAINING_VERSION,
+        "torch": minor(torch.__version__),
+        "machine": platform.machine(),
+        "trials": trials,
+    }
 
 
 if __name__ == "__main__":
     if "--write" in sys.argv:
         TABLE.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
     else:
-        json.dump(table(), sys.stdout)
+        json.dump(table(sys.argv[1]), sys.stdout)

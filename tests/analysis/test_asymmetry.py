@@ -107,6 +107,7 @@ def test_undecided_when_seeds_disagree_or_are_one_or_agree_by_chance(tmp_path, r
     assert (network.verdict, network.fed.size.n) == ("undecided", len(rhos))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true_size", [0.04, 0.06])
 def test_a_verdict_against_the_truth_is_rare(tmp_path, true_size):
     """Layers just inside and just outside the margin, 3 seeds, noise as large as the distance."""

@@ -1,5 +1,6 @@
 """The table of claims against the paper, and the contract that each claim can be answered."""
 
+import functools
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from tests.record_builders import (
     write_evidence,
     write_parents,
 )
+from tests.tiers import slow_but
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.margins import CLOSE, MARGIN, MATTERS, ONE_SCALE, SETTLES
@@ -38,14 +40,23 @@ CASES = [
 ]
 ON_ERRORS = [label for label, claim in CLAIMS.items() if claim.unit.startswith("points")]
 every_claim = pytest.mark.parametrize("label", CLAIMS)
+QUICK = ("F2", "Z1 layers", "Q2")  # of paired errors, counted, of scales
+QUICK_CASES = [case for case in CASES if case[0] in QUICK or case[1] == "supported"]
 
 
-def evidence(root, label, values):
-    """Return the ledger's row of a claim whose own network has these values, one a seed."""
-    claim = CLAIMS[label]
-    write_evidence(root, claim, values, network_of(claim))
-    measured = claim.measure(tables_of(root), network_of(claim))
-    return LedgerRow(claim, network_of(claim), measured, exact=True)
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    """Return the tables of records whose network has such values, and the ledger's row of them."""
+
+    @functools.cache
+    def written(label, values):
+        claim, root = CLAIMS[label], tmp_path_factory.mktemp("evidence")
+        write_evidence(root, claim, values, network_of(claim))
+        tables = tables_of(root)
+        measured = claim.measure(tables, network_of(claim))
+        return tables, LedgerRow(claim, network_of(claim), measured, exact=True)
+
+    return written
 
 
 def test_every_claim_of_the_paper_and_of_its_critique_is_there_and_two_are_our_own():
@@ -111,37 +122,36 @@ def test_every_claim_has_a_writer_of_records_that_answer_it():
     assert set(WRITERS) == set(CLAIMS)
 
 
-@pytest.mark.parametrize(("label", "verdict"), CASES)
-def test_records_can_make_a_claim(tmp_path, label, verdict):
+@pytest.mark.parametrize(("label", "verdict"), slow_but(QUICK_CASES, CASES))
+def test_records_can_make_a_claim(evidence, label, verdict):
     values = values_for(CLAIMS[label], verdict)
-    row = evidence(tmp_path, label, values)
+    tables, row = evidence(label, values)
     if label in COUNTED:
         assert row.measured.values == pytest.approx((values[0],), rel=0.01)
     else:
         assert row.measured.values == pytest.approx(values)
     assert len(set(row.measured.trials)) == len(row.measured.trials)
-    assert set(row.measured.trials) <= tables_of(tmp_path).trial_ids()
+    assert set(row.measured.trials) <= tables.trial_ids()
     assert row.verdict == verdict
 
 
-@every_claim
-def test_the_ledger_finds_the_evidence_and_calls_it_exact(tmp_path, label):
-    evidence(tmp_path, label, values_for(CLAIMS[label], "supported"))
-    found = all_evidence(tables_of(tmp_path))
-    row = next(row for row in ledger(found) if row.claim.label == label)
+@pytest.mark.parametrize("label", slow_but(QUICK, CLAIMS))
+def test_the_ledger_finds_the_evidence_and_calls_it_exact(evidence, label):
+    tables, _ = evidence(label, values_for(CLAIMS[label], "supported"))
+    row = next(row for row in ledger(all_evidence(tables)) if row.claim.label == label)
     assert (row.network, row.exact, row.verdict) == (network_of(row.claim), True, "supported")
 
 
-@every_claim
-def test_one_seed_decides_no_claim_that_is_not_counted(tmp_path, label):
-    row = evidence(tmp_path, label, values_for(CLAIMS[label], "supported")[:1])
+@pytest.mark.parametrize("label", slow_but(QUICK, CLAIMS))
+def test_one_seed_decides_no_claim_that_is_not_counted(evidence, label):
+    _, row = evidence(label, values_for(CLAIMS[label], "supported")[:1])
     assert row.verdict == ("supported" if label in COUNTED else "undecided")
 
 
-@every_claim
-def test_an_empty_folder_answers_no_claim(tmp_path, label):
-    claim = CLAIMS[label]
-    assert claim.measure(tables_of(tmp_path), network_of(claim)) is None
+def test_an_empty_folder_answers_no_claim(tmp_path):
+    tables = tables_of(tmp_path)
+    found = [c.label for c in CLAIMS.values() if c.measure(tables, network_of(c)) is not None]
+    assert found == []
 
 
 @pytest.fixture(scope="module")
@@ -157,13 +167,12 @@ def unrelated(tmp_path_factory):
     return tables_of(root)
 
 
-@every_claim
-def test_unrelated_records_answer_no_claim(unrelated, label):
-    claim = CLAIMS[label]
-    assert claim.measure(unrelated, network_of(claim)) is None
+def test_unrelated_records_answer_no_claim(unrelated):
+    found = [c.label for c in CLAIMS.values() if c.measure(unrelated, network_of(c)) is not None]
+    assert found == []
 
 
-@pytest.mark.parametrize("label", ON_ERRORS)
+@pytest.mark.parametrize("label", slow_but(ON_ERRORS[:1], ON_ERRORS))
 def test_ttq_alone_without_a_partner_answers_no_claim_on_errors(tmp_path, label):
     claim = CLAIMS[label]
     network = network_of(claim)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.tiers import slow_but
 from ttq_bench.analysis import judges
 from ttq_bench.analysis.judges import above, within
 from ttq_bench.analysis.statistics import (
@@ -29,6 +30,7 @@ from ttq_bench.analysis.statistics import (
 
 EXPERIMENTS = 20_000
 SEEDS = [3, 5, 10]
+every_n = pytest.mark.parametrize("n", slow_but([3], SEEDS))
 TRUTH = 1.0
 WIDE, NARROW = 100.0, 0.3  # widths of a margin; the noise between seeds is one
 LAYERS = 18
@@ -62,8 +64,10 @@ def counted_errors(n):
     return random.binomial(10_000, TRUTH / 100, size=(EXPERIMENTS, n)) / 100
 
 
-@pytest.mark.parametrize("n", SEEDS)
-@pytest.mark.parametrize("noise", [normal_noise, paired_differences, counted_errors])
+@every_n
+@pytest.mark.parametrize(
+    "noise", slow_but([normal_noise], [normal_noise, paired_differences, counted_errors])
+)
 def test_intervals_of_the_mean_hold_the_truth_in_95_percent(noise, n):
     assert 0.94 < coverage([estimate(row) for row in noise(n)], TRUTH) < 0.96
 
@@ -83,6 +87,7 @@ def test_an_unpaired_interval_of_paired_arms_would_be_noticed():
     assert coverage([welch(*arms) for arms in zip(first, second, strict=True)], 0.0) > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "r"), [(5, 0.0), (5, 0.6), (10, 0.6), (20, 0.6)])
 def test_fishers_interval_holds_the_correlation_in_95_percent(n, r):
     random = np.random.default_rng(n)
@@ -92,6 +97,7 @@ def test_fishers_interval_holds_the_correlation_in_95_percent(n, r):
     assert 0.94 < coverage(results, r) < 0.96
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_first", "n_second", "noise", "least", "most"),
     [
@@ -142,7 +148,7 @@ def test_every_judge_is_simulated():
     assert public == {case[0] for case in CASES}
 
 
-@pytest.mark.parametrize("n", SEEDS)
+@every_n
 @pytest.mark.parametrize(
     ("judged", "supported", "contradicted"),
     [case[2:] for case in CASES],
@@ -163,19 +169,20 @@ def test_a_judge_errs_at_its_boundary_as_often_as_it_says_and_not_less():
         assert verdicts.count(wrong) / EXPERIMENTS == pytest.approx(0.025, abs=0.0034)
 
 
-@pytest.mark.parametrize("n", SEEDS)
-@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+@every_n
+@pytest.mark.parametrize("alternative", slow_but(["two-sided"], ["two-sided", "greater", "less"]))
 def test_true_means_are_rejected_in_5_percent(alternative, n):
     rejected = np.mean([p_value(row, TRUTH, alternative) <= 0.05 for row in normal_noise(n)])
     assert rejected == pytest.approx(0.05, abs=0.01)
 
 
-@pytest.mark.parametrize("n", SEEDS)
+@every_n
 def test_means_on_the_edge_of_the_margin_are_called_equivalent_in_5_percent(n):
     shown = [equivalence_p(row, TRUTH, TRUTH + WIDE) <= 0.05 for row in normal_noise(n)]
     assert np.mean(shown) == pytest.approx(0.05, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "effects"), [(3, 0), (5, 0), (5, 6), (10, 0)])
 def test_holm_rejects_any_true_layer_in_at_most_5_percent_of_networks(n, effects):
     """Layers share a part of their noise; the first ``effects`` of them do differ."""

@@ -95,6 +95,7 @@ def test_a_claim_on_one_depth_takes_no_other_network(tmp_path):
     assert row_of(rows, "T1 ResNet-32").verdict == "supported"
 
 
+@pytest.mark.slow
 def test_evidence_is_ordered_by_its_worth_whatever_the_records_are_called(tmp_path):
     best_first = [
         Network("cifar10", "paper", "resnet20"),

@@ -22,6 +22,7 @@ from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.store import read_record, record_files
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.ray,
     pytest.mark.skipif(not find_spec("aiohttp_cors"), reason=NEEDS_DASHBOARD),
 ]

@@ -15,7 +15,7 @@ from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import record_files
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 def ran(folder, name, *words, env=None):

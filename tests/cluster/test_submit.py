@@ -18,6 +18,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.ray,
     pytest.mark.skipif(not find_spec("aiohttp_cors"), reason=NEEDS_DASHBOARD),
 ]

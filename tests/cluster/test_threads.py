@@ -10,7 +10,7 @@ from tests.tiny_suite import COMMAND, write_suite
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record, record_files
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.faults.test_f15_surroundings import in_namespace
 from tests.tiny_suite import COMMAND
 from ttq_bench.provenance import arithmetic
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 PACKAGE = Path(ttq_bench.__file__).parent
 
 

@@ -12,6 +12,7 @@ def figures(results):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_a_run_measures_its_goals_and_adds_rows(tmp_path, capsys):
     assert main(["speed", "P2", "P8", *SMALL, "--results", str(tmp_path)]) == 0
 
@@ -33,6 +34,7 @@ def test_a_run_measures_its_goals_and_adds_rows(tmp_path, capsys):
     assert figures(tmp_path)[-1]["run"] in capsys.readouterr().out.partition("\n")[0]
 
 
+@pytest.mark.slow
 def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
     assert main(["speed", "P1", "P4", *SMALL, "--results", str(tmp_path)]) == 0
 
@@ -41,6 +43,7 @@ def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
     assert "trials side by side" in found["P4"]["quantity"]
 
 
+@pytest.mark.slow
 def test_a_packed_network_is_measured_and_what_it_does_not_bring_is_said(tmp_path, capsys):
     assert main(["speed", "P9", *SMALL, "--results", str(tmp_path)]) == 0
 
@@ -51,6 +54,7 @@ def test_a_packed_network_is_measured_and_what_it_does_not_bring_is_said(tmp_pat
     assert "- P9: there is no ternary kernel" in (tmp_path / "speed.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_peak_comes_with_its_roofline(tmp_path):
     assert main(["speed", "P3", *SMALL, "--results", str(tmp_path)]) == 0
 

@@ -63,6 +63,7 @@ def run(tmp_path, cache):
         one.process.communicate()
 
 
+@pytest.mark.slow
 def test_one_driver_holds_a_results_folder_until_it_dies(run):
     holder = run(epochs=LONG)
     second = command_line(*holder.words)
@@ -75,6 +76,7 @@ def test_one_driver_holds_a_results_folder_until_it_dies(run):
     assert third.returncode == 4, third.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "backend"),
     [

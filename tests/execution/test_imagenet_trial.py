@@ -17,6 +17,8 @@ from ttq_bench.records.store import read_record
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
 
+pytestmark = pytest.mark.slow
+
 RECIPE = {
     "epochs": 2, "batch_size": 6, "learning_rate": 0.01, "augmentation": "resized_crop_flip",
     "precision": "fp32",

@@ -111,6 +111,7 @@ def test_the_probe_of_a_network_with_batch_normalisation(resnet):
     assert probe.run["precision"] == "bf16"
 
 
+@pytest.mark.slow
 def test_a_probe_repeated_gives_the_same_numbers(resnet):
     first, second = (probe_trial(*resnet).model_dump() for _ in range(2))
     for probe in (first, second):

@@ -116,6 +116,7 @@ def refused_run(folder, *options):
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_a_dashboard_without_its_packages_is_refused_in_a_sentence(cache, tmp_path, monkeypatch):
     missing = "raise ModuleNotFoundError(\"No module named 'aiohttp_cors'\")"
     (tmp_path / "aiohttp_cors.py").write_text(missing)
@@ -126,6 +127,7 @@ def test_a_dashboard_without_its_packages_is_refused_in_a_sentence(cache, tmp_pa
     assert "run `pip install 'ray[default]'`, or leave out --dashboard" in told
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_refused_in_a_sentence(cache, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     with socket.socket() as held:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.faults.clusters import Join, cluster_of, kill_all
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import json, sys
 from tests.execution.test_ray_doctor import question

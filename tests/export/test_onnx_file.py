@@ -28,6 +28,7 @@ def test_another_runtime_gives_the_logits_of_the_packed_network(packed, tmp_path
         assert (found - expected).abs().max() <= 1e-4 * expected.abs().max().clamp_min(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet20", "preact_resnet20"])
 def test_residual_networks_are_exported_with_their_normalisation(name, tmp_path):
     model = build_model(name, classes=10, seed=0)

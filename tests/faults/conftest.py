@@ -2,7 +2,7 @@
 
 A test names its fault (``@pytest.mark.fault("F4")``) and records what it saw with the fixture
 ``record_property("measured", "20 kills, 0 records lost")``. Without ``TTQ_BENCH_TESTS=full`` the
-counts are the short ones of ``.ci/run``.
+counts are the short ones of ``make test-slow``.
 """
 
 import os
@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
-from tests.full import FULL
 from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
+from tests.tiers import FULL
 
 TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")
 SEEN = pytest.StashKey[list[Seen]]()

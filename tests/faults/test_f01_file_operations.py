@@ -75,6 +75,7 @@ def assert_nothing_half(paths):
         assert is_intact(path) or not digest_path(path).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_trial_broken_at_any_operation_ends_like_an_undisturbed_one(
@@ -132,6 +133,7 @@ def report_words(base):
     return ["report", "--results", str(base / "results"), "--readme", str(base / "README.md")]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_report_broken_at_any_operation_leaves_each_file_old_or_new(

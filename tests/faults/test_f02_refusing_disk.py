@@ -22,9 +22,11 @@ from tests.faults.children import (
 )
 from tests.faults.grid import Grid
 from tests.faults.test_f01_file_operations import quick_training
-from tests.full import FULL
 from tests.record_builders import write_trial
+from tests.tiers import FULL
 from tests.tiny_suite import tiny_document
+
+pytestmark = pytest.mark.slow
 
 REFUSALS = ("ENOSPC", "EIO", "EACCES", "short write")
 DOCUMENT = tiny_document(methods=("full_precision",), training=quick_training())

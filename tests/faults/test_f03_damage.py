@@ -20,6 +20,8 @@ from ttq_bench.records.store import read_record, read_table
 from ttq_bench.records.weights import weights_path
 from ttq_bench.training.checkpoints import load_state, whole_states
 
+pytestmark = pytest.mark.slow
+
 TRUNCATIONS, FLIPS = 50, 200
 
 

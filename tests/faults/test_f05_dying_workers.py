@@ -12,6 +12,8 @@ from tests.faults.grid import UNDISTURBED, Grid, injected, only_record, parents
 from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.records.store import read_record
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("SIGKILL", "SIGTERM", "os._exit", "segmentation fault")
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.faults.grid import Grid, injected, parents
 from ttq_bench.records.store import read_failures
 
+pytestmark = pytest.mark.slow
+
 ROOM = 3 << 30  # bytes that the machine may still fill before Ray's monitor acts
 
 

@@ -17,6 +17,8 @@ from ttq_bench.execution.watchdog import START_SECONDS
 from ttq_bench.records.attempts import newest_number
 from ttq_bench.records.store import read_record
 
+pytestmark = pytest.mark.slow
+
 SILENCE = 6.0
 
 # One attempt in a process of its own, as a worker makes it.

@@ -28,6 +28,7 @@ CLAIMS = 25
 LONG = 100_000  # epochs that no test waits for
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 def test_of_two_drivers_on_one_folder_one_goes_on(cache, tmp_path, times, record_property):
     rounds = times(3, full=20)

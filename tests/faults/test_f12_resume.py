@@ -10,6 +10,8 @@ from ttq_bench.records.progress import read_progress
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 3
 STRATEGIES = tuple({name: 0.4} for name in sorted(THRESHOLDS))
 CALM = 1e-6  # learning rate: at 1e-4 averaged or missing scales may diverge, by the processor

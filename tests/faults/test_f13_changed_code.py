@@ -18,6 +18,8 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.records.training_version import TRAINING_VERSION
 
+pytestmark = pytest.mark.slow
+
 COSINE = "(1 + math.cos(math.pi * done)) / 2"
 PATIENCE = 200
 

@@ -10,6 +10,8 @@ from tests.faults.test_f01_file_operations import quick_training
 from tests.tiny_suite import tiny_document
 from ttq_bench.records.store import read_record, record_files
 
+pytestmark = pytest.mark.slow
+
 
 def kill_at_second_epoch(grid, cache, *more):
     """Run the grid in a child that kills itself when the second checkpoint is whole."""

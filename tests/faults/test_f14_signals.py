@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.grid import UNDISTURBED, Grid, injected, parents, processes_of
-from tests.full import FULL
+from tests.tiers import FULL
 from tests.tiny_suite import tiny_specs, wait_until
+
+pytestmark = pytest.mark.slow
 
 IS_ALONE = FULL and "PYTEST_XDIST_WORKER" not in os.environ
 END_SECONDS = 10.0 if IS_ALONE else 60.0  # beside other tests a machine is slower

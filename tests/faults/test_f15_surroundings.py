@@ -14,6 +14,8 @@ import pytest
 from tests.faults.grid import UNDISTURBED, Grid, parents, processes_of
 from tests.tiny_suite import tiny_specs, wait_until
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 
 

@@ -79,12 +79,14 @@ def test_a_search_would_find_a_secret(tmp_path):
     assert holders(room) == [room.cache / "x.bin"]
 
 
+@pytest.mark.slow
 def test_a_run_with_its_report_keeps_no_secret(finished):
     room, done = finished
     assert not VALUES.search(done.stdout + done.stderr)
     assert holders(room) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
     """A file in the place of a folder is an error nobody wrote a sentence for."""
     failing = ResultsPaths(own.results).trial(tiny_specs(own.cache, epochs=1)[1].trial_id)
@@ -97,6 +99,7 @@ def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
     assert holders(own) == []
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(tmp_path):
     """A file in the place of a folder: an error nobody wrote a sentence for, tried three times."""
@@ -114,6 +117,7 @@ def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(tmp_path):
     assert holders(room) == []
 
 
+@pytest.mark.slow
 def test_a_command_that_is_refused_tells_no_secret(own):
     url = "https://user:canary-of-our-own@host.example/results?token=canary-of-our-own"
     for words in (["status", "--results", url], ["plan", url], ["report", "--results", url]):
@@ -123,6 +127,7 @@ def test_a_command_that_is_refused_tells_no_secret(own):
         assert not VALUES.search(done.stdout + done.stderr), done.stderr
 
 
+@pytest.mark.slow
 def test_weights_that_are_a_program_are_not_run(own):
     """A checkpoint of a stranger with the right digest beside it, as the parent of a trial."""
     (weights,) = own.results.glob("work/*-full_precision-*/attempts/*/weights.pt")

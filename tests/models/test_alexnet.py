@@ -42,6 +42,7 @@ def test_the_layers_to_quantize_are_those_whose_scales_the_authors_logged(model)
     assert layers_to_quantize(model) == sorted(set(authors_scales("alexnet")["layer"]))
 
 
+@pytest.mark.slow
 def test_converted_it_has_as_many_parameters_as_the_log_counts():
     model = quantize_(alexnet(8, 1000), "ttq")
 

@@ -2,11 +2,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.tiers import slow_but
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 
-ALL = sorted(MODELS)
+SMALL = ("lenet5", "preact_resnet20", "resnet20")
+every_model = pytest.mark.parametrize("name", slow_but(SMALL, sorted(MODELS)))
 
 
 def equal(first: nn.Module, second: nn.Module) -> bool:
@@ -14,7 +16,7 @@ def equal(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(states[0][key], states[1][key]) for key in states[0] | states[1])
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_one_seed_gives_the_same_weights_whatever_was_drawn_before(name):
     torch.manual_seed(1)
     first = build_model(name, classes=10, seed=3)
@@ -23,7 +25,7 @@ def test_one_seed_gives_the_same_weights_whatever_was_drawn_before(name):
     assert equal(build_model(name, classes=10, seed=3), first)
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_another_seed_gives_other_weights_in_every_layer(name):
     first, second = (build_model(name, classes=10, seed=seed).state_dict() for seed in (3, 4))
 
@@ -31,7 +33,7 @@ def test_another_seed_gives_other_weights_in_every_layer(name):
         assert not torch.equal(first[key], second[key])
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_building_leaves_the_global_random_state_untouched(name):
     before = torch.get_rng_state()
 

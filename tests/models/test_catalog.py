@@ -6,10 +6,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.tiers import slow_but
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
 
 ALL = sorted(MODELS)
+SMALL = ("lenet5", "preact_resnet20", "resnet20")
+every_model = pytest.mark.parametrize("name", slow_but(SMALL, ALL))
 
 
 @pytest.mark.parametrize(
@@ -26,14 +29,14 @@ def test_lenet_has_the_parameters_counted_by_hand():
     assert MODELS["lenet5"].parameters == convolutions + dense
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_a_card_counts_the_parameters_of_the_built_network(name):
     model = build_model(name, classes=MODELS[name].classes, seed=0)
 
     assert sum(p.numel() for p in model.parameters()) == MODELS[name].parameters
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_a_card_counts_the_multiply_adds_that_torch_counts(name):
     model = build_model(name, classes=MODELS[name].classes, seed=0).eval()
 
@@ -43,7 +46,7 @@ def test_a_card_counts_the_multiply_adds_that_torch_counts(name):
     assert counter.get_total_flops() == 2 * MODELS[name].multiply_adds
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_images_of_the_shape_on_the_card_become_one_logit_a_class(name):
     model = build_model(name, classes=7, seed=0)
 
@@ -56,7 +59,7 @@ def test_a_card_names_a_family_and_its_source(name):
     assert MODELS[name].source
 
 
-@pytest.mark.parametrize("name", ALL)
+@every_model
 def test_depth_is_the_number_of_weighted_layers_outside_of_shortcuts(name):
     layers = [
         module

@@ -100,6 +100,7 @@ def test_tables_are_tidy_csv(report):
     assert lines[0].startswith("trial_id,parent,dataset,protocol,model,arm,strategy,seed")
 
 
+@pytest.mark.slow
 def test_the_same_records_give_the_same_files(report, tmp_path):
     _, root = report
     write_grid(tmp_path)

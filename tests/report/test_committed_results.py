@@ -26,6 +26,7 @@ def as_committed():
 WITHOUT_COMMITS = ("f82540b81c62",)
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_report_is_the_one_that_the_records_give(capsys):
     words = ["verify", "--results", str(RESULTS), "--readme", str(REPOSITORY / "README.md")]
     code = main(words)

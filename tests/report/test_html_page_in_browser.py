@@ -15,6 +15,8 @@ from tests.record_builders import write_grid
 from ttq_bench.report.build import build_report
 from ttq_bench.report.html_page import html_page
 
+pytestmark = pytest.mark.slow
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

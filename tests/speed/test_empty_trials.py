@@ -4,6 +4,8 @@ import pytest
 
 from ttq_bench.speed.empty_trials import measure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.ray
 def test_what_a_trial_without_work_costs_is_told():

@@ -4,6 +4,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.speed import large_grids
 
 
+@pytest.mark.slow
 def test_the_commands_run_over_grids_of_their_own_and_tell_time_and_memory():
     figures = large_grids.measure(seeds=2, reported_seeds=1)
 
@@ -23,6 +24,7 @@ def test_a_command_that_fails_says_why(tmp_path):
         large_grids.run_command(tmp_path, "status", "--results", tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_a_size_of_grid_tells_what_its_records_store():
     stored, *commands = large_grids.measure_sizes([20])
 

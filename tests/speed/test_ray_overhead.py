@@ -14,6 +14,7 @@ def test_what_ray_adds_is_the_difference_of_pairs_and_epochs_are_a_ratio():
     assert epoch.value == pytest.approx(2**0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_trials_run_on_ray_and_here_in_turn():
     threads = torch.get_num_threads()

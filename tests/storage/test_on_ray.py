@@ -23,7 +23,7 @@ from ttq_bench.records.attempts import read_lease
 from ttq_bench.records.mirror import Mirror
 from ttq_bench.records.store import read_record
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 ALONE = {"methods": ("full_precision",)}
 
 

@@ -11,6 +11,8 @@ from tests.tiny_suite import write_suite
 from ttq_bench.cli import main
 from ttq_bench.records.objects import Objects
 
+pytestmark = pytest.mark.slow
+
 PLACE = f"s3://{BUCKET}/readers"
 
 

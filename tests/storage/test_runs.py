@@ -15,6 +15,8 @@ from tests.storage.conftest import RUN
 from tests.tiny_suite import write_suite
 from ttq_bench.records.store import read_record
 
+pytestmark = pytest.mark.slow
+
 
 def wait_until(condition, seconds=120.0):
     """As the other one, but four times a second: each look is a request to the one server."""
