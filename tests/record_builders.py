@@ -19,7 +19,9 @@ from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import (
     PROBE_VERSION,
+    Healing,
     Kernels,
+    MovedScales,
     Probe,
     SymmetrisedLayer,
     publish_probe,
@@ -90,6 +92,7 @@ def write_trial(
     epoch_changes: Mapping[str, Any] = {},
     histograms: list[dict[str, Any]] | None = None,
     training_version: int = TRAINING_VERSION,
+    repeat: int = 0,
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``.
 
@@ -109,7 +112,7 @@ def write_trial(
         "recipe": {"epochs": len(errors), "learning_rate": learning_rate},
         "quantization": quantization,
         "parent": parent, "validation_count": 5000, "data_fingerprint": "sha256:00",
-        "training_version": training_version,
+        "training_version": training_version, **({"repeat": repeat} if repeat else {}),
     }  # fmt: skip
     both = ("validation_error_percent", "test_error_percent")
     epochs = [
@@ -226,13 +229,15 @@ def make_probe(trial_id: str, **changes: Any) -> Probe:
     return Probe(**fields | changes)
 
 
-def write_probe(root: Path, trial_id: str, *, control: float, together: float | None) -> None:
+def write_probe(
+    root: Path, trial_id: str, *, control: float, together: float | None, **more: Any
+) -> None:
     """Publish a probe: test error of the control, and with all layers symmetrised.
 
     Of the weights of the trial's record, if there is one.
     """
     probe = make_probe(
-        trial_id, reestimated_error_percent=control, all_symmetrised_error_percent=together
+        trial_id, reestimated_error_percent=control, all_symmetrised_error_percent=together, **more
     )
     publish_probe(ResultsPaths(root), as_recorded(root, probe))
 
@@ -354,6 +359,30 @@ def _probes(root: Path, values: Values, where: dict[str, str]) -> None:
         write_probe(root, f"ttq-{seed}", control=ERROR, together=ERROR + value)
 
 
+def _moves(root: Path, values: Values, where: dict[str, str]) -> None:
+    """Equal scales cost the value more than the other changes do."""
+    write_parents(root, len(values), **where)
+    write_arm(root, "ttq", [ERROR] * len(values), **where)
+    for seed, value in enumerate(values):
+        moved = (moved_scales("doubled", ERROR + 1), moved_scales("common", ERROR + 9))
+        write_probe(root, f"ttq-{seed}", control=ERROR, together=ERROR + 1 + value, moved=moved)
+
+
+def moved_scales(kind: Any, error: float) -> MovedScales:
+    return MovedScales(kind=kind, draw=0, rms_change=0.1, test_error_percent=error)
+
+
+def _healings(root: Path, values: Values, where: dict[str, str]) -> None:
+    write_parents(root, len(values), **where)
+    write_arm(root, "ttq", [ERROR] * len(values), **where)
+    for seed, value in enumerate(values):
+        healing = Healing(
+            epochs=1, learning_rate=0.005, as_trained_error_percent=ERROR,
+            equal_error_percent=ERROR + value,
+        )  # fmt: skip
+        write_probe(root, f"ttq-{seed}", control=ERROR, together=ERROR, healing=healing)
+
+
 def _counted(root: Path, values: Values, where: dict[str, str]) -> None:
     """One layer, the whole network, of so many weights that it gets ``values[0]`` times smaller."""
     count = 4 * round(8 / (4 / values[0] - 1 / 4) / 4)  # 4 n bytes over n / 4 + 8
@@ -384,6 +413,8 @@ WRITERS: Mapping[str, Write] = {
     "B1 close": _sizes,
     "B1 no value": _paired("ttq-tied"),
     "Q1": _probes,
+    "Q1 excess": _moves,
+    "Q1 healing": _healings,
     "Q2": _slopes,
 }
 

@@ -2,9 +2,17 @@
 
 import pytest
 
-from tests.record_builders import SHORT, tables_of, write_arm, write_parents, write_probe
+from tests.record_builders import (
+    SHORT,
+    moved_scales,
+    tables_of,
+    write_arm,
+    write_parents,
+    write_probe,
+)
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.symmetrised import all_at_once, probes_of
+from ttq_bench.analysis.symmetrised import all_at_once, excess, healed, probes_of
+from ttq_bench.records.probes import Healing
 
 
 @pytest.fixture
@@ -57,3 +65,27 @@ def test_probes_of_two_recipes_are_never_mixed(root):
     write_probe(root, "ttq-a-0", control=1.0, together=90.0)
     write_probe(root, "ttq-2", control=20.0, together=21.0)
     assert costs(root).trials == ("ttq-2",)
+
+
+def test_the_excess_is_over_the_mean_of_changes_of_the_same_size(root):
+    others = [moved_scales("doubled", 20.9), moved_scales("zero or doubled", 21.1)]
+    unlike = [moved_scales("permuted", 99.0), moved_scales("common", 1.0)]
+    write_probe(root, "ttq-0", control=20.0, together=21.5, moved=(*others, *unlike))
+    write_probe(root, "ttq-1", control=20.0, together=21.5)  # of an older version
+
+    measured = excess(tables_of(root), SHORT, TTQ)
+
+    assert measured.values == pytest.approx((0.5,))
+    assert measured.trials == ("ttq-0",)
+
+
+def test_what_heals_is_compared_with_as_much_training_as_trained(root):
+    healing = Healing(
+        epochs=1, learning_rate=0.1, as_trained_error_percent=19.0, equal_error_percent=19.25
+    )
+    write_probe(root, "ttq-0", control=20.0, together=21.5, healing=healing)
+    write_probe(root, "ttq-1", control=20.0, together=21.5)
+
+    measured = healed(tables_of(root), SHORT, TTQ)
+
+    assert (measured.values, measured.trials) == ((0.25,), ("ttq-0",))

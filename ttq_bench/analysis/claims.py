@@ -30,7 +30,7 @@ from ttq_bench.analysis.paper import TABLE_1, gain_slope, printed_gain
 from ttq_bench.analysis.scale_measures import counts_slope, mean_rho, mean_size, systematic
 from ttq_bench.analysis.settling import settling
 from ttq_bench.analysis.sparsity_curve import PAPERS_MIDDLE, fall, rise, threshold_gain
-from ttq_bench.analysis.symmetrised import all_at_once
+from ttq_bench.analysis.symmetrised import all_at_once, excess, healed
 
 ABOVE_ZERO = (0.0, math.inf)
 BELOW_ZERO = (-math.inf, 0.0)
@@ -117,6 +117,14 @@ _CLAIMS = (
         "Q1", "",
         "a trained network is tuned to its scales: equal scales after training cost accuracy",
         "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO,
+    ),
+    Claim(
+        "Q1", "excess", "equal scales cost more than other changes of the same size", "[Q]",
+        "points", of_ttq(excess), ABOVE_ZERO,
+    ),
+    Claim(
+        "Q1", "healing", "equal scales still cost accuracy after one more epoch of training",
+        "[Q]", "points", of_ttq(healed), ABOVE_ZERO,
     ),
     Claim(
         "Q2", "", "unequal scales undo unequal counts, in part: ρ falls as ln(n₊/n₋) rises"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ttq_bench.analysis.comparison import ERROR
+from ttq_bench.analysis.own_rates import VALIDATION, at_own_rates
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
 
@@ -21,7 +22,8 @@ CONSTANT_RATE = "the learning rate is constant"
 # What measurements read of a trial: a folder without records has these columns too.
 COLUMNS = (
     "trial_id", "parent", "dataset", "protocol", "model", "arm", "strategy", "seed",
-    "start_weights", "recipe", "budget", "sparsity", ERROR,
+    "start_weights", "recipe", "budget", "family", "budget_family", "learning_rate",
+    "rate_choice", "sparsity", VALIDATION, ERROR,
 )  # fmt: skip
 # What rows must share before they may answer together; pairs have these columns of both sides.
 RECIPE = ("recipe", "strategy", "recipe_other", "strategy_other")
@@ -84,7 +86,8 @@ def finished(tables: Tables, network: Network, select: Select | None = None) -> 
     """Return the finished trials of a network; with ``select``, those of one arm and strategy.
 
     A strategy is followed by what is unusual about the conversion, so ``max_fraction(0.05)`` also
-    selects ``max_fraction(0.05), last layer too``.
+    selects ``max_fraction(0.05), last layer too``. Where it was trained at several learning rates,
+    those at its own best one (``own_rates.py``).
     """
     rows = tables.finished
     if rows.empty:
@@ -95,7 +98,7 @@ def finished(tables: Tables, network: Network, select: Select | None = None) -> 
         return rows
     arm, strategy = select
     begins = rows["strategy"].map(lambda text: not strategy or delta_strategy(text) == strategy)
-    return rows[(rows["arm"] == arm) & begins.astype(bool)]
+    return at_own_rates(rows[(rows["arm"] == arm) & begins.astype(bool)])
 
 
 def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:
@@ -147,4 +150,16 @@ def paired_errors(
         return None
     differences = together[ERROR] - together[f"{ERROR}_other"]
     trials = (*together["trial_id"], *together["trial_id_other"])
-    return Measured(tuple(map(float, differences)), tuple(map(str, trials)))
+    first = together.iloc[0]
+    choices = {first["rate_choice"], first["rate_choice_other"]}
+    rates = [
+        f"{select[0]} at {first[f'learning_rate{side}']:g}"
+        f"{', an end of the rates tried' if first[f'rate_choice{side}'] == 'end' else ''}"
+        for select, side in ((minuend, ""), (subtrahend, "_other"))
+    ]
+    return Measured(
+        tuple(map(float, differences)),
+        tuple(map(str, trials)),
+        meets=(OWN_RATES,) if choices == {"inside"} else (),
+        note=f"rates chosen on validation error: {'; '.join(rates)}" if all(choices) else "",
+    )

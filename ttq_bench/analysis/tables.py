@@ -68,10 +68,12 @@ class Tables:
     ``histograms`` holds, of newer records, the layers that figures show; ``probes`` what was
     measured on trained weights; ``least_squares`` what scales chosen by least squares would be, see
     its module; ``left_out`` names the records of other training versions, which are in none of
-    these.
+    these. ``repeats`` are further fine-tunes of one parent in another order of batches: they are no
+    seeds of their own, so that ``trials`` has the first of each alone.
     """
 
     trials: pd.DataFrame
+    repeats: pd.DataFrame
     epochs: pd.DataFrame
     scales: pd.DataFrame
     histograms: pd.DataFrame
@@ -170,11 +172,13 @@ def load_tables(results: ResultsPaths) -> Tables:
     """Return the tables of every record in a results folder that is of the training version."""
     current, left_out = split_by_version(checked_records(results))
     records = {record.trial_id: record for record in current}
-    trials = pd.DataFrame([trial_row(record, records) for record in records.values()])
+    rows = pd.DataFrame([trial_row(record, records) for record in records.values()])
+    trials, repeats = (rows.query(f"repeat {of} 0") if len(rows) else rows for of in ("==", ">"))
     probes = checked_probes(results, records, read_probes(results))
     scales = _joined(results, records, "scales.parquet")
     return Tables(
-        trials,
+        trials.reset_index(drop=True),
+        repeats.reset_index(drop=True),
         _joined(results, records, "epochs.parquet"),
         scales,
         _joined(results, records, "histograms.parquet", _of_shown_layers),

@@ -1,7 +1,8 @@
 """One record as one row of the table of trials.
 
 ``recipe`` is a short hash of all that must agree before two trials may stand in one mean, seeds
-apart: budget, conversion, images; ``budget`` leaves the conversion out.
+apart: budget, conversion, images; ``budget`` leaves the conversion out. ``family`` and
+``budget_family`` are the same without the learning rate.
 """
 
 import hashlib
@@ -42,10 +43,14 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "arm": _arm(spec),
         "strategy": ", ".join(_strategy_in_words(strategy, quantization.get("conversion") or {})),
         "seed": spec["seed"],
+        "repeat": spec.get("repeat", 0),
         "start_weights": start.weights_sha256 if start else "as recorded",
         "start_error_percent": start.test_error_percent if start else None,
         "recipe": _digest([*budget, quantization.get("conversion")]),
         "budget": _digest(budget),
+        "family": _digest([*_without_rate(budget), quantization.get("conversion")]),
+        "budget_family": _digest(_without_rate(budget)),
+        "learning_rate": spec["recipe"]["learning_rate"],
         "budget_epochs": _epochs_in_words(spec, parent),
         "epochs": spec["recipe"]["epochs"],
         "training": _recipe_in_words(spec),
@@ -158,6 +163,11 @@ def _budget(record: TrialRecord, parent: TrialRecord | None) -> list[Any]:
     pixels = record.run.get("pixels_sha256")
     images = [spec["data_fingerprint"], spec.get("validation_count"), pixels]
     return [spec["recipe"], start, images, spec["training_version"]]
+
+
+def _without_rate(budget: list[Any]) -> list[Any]:
+    recipe, *others = budget
+    return [{name: value for name, value in recipe.items() if name != "learning_rate"}, *others]
 
 
 def _digest(parts: list[Any]) -> str:
