@@ -62,7 +62,7 @@ def direction(contents: Contents) -> Iterator[str]:
         if not found:
             continue
         yield f"**{network}:** means over layers; slope -1: ρ undoes the counts wholly. *ρ of"
-        yield "least squares*: that of the pair of scales nearest to the latent weights, ln of their"
+        yield "least squares*: of the pair of scales nearest to the latent weights, ln of their"
         yield "mean size in the positive set over that in the negative (estimated from histograms)."
         yield ""
         yield from table(HEADER, [_row(one) for one in found])

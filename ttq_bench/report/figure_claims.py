@@ -125,5 +125,6 @@ def _says(row: LedgerRow) -> str:
 
 def _name(row: LedgerRow) -> str:
     n = f", n = {row.value.n}" if row.value and not row.is_counted else ""
-    brief = row.claim.statement.split(":")[0]
-    return textwrap.fill(f"{row.claim.label}{n}: {brief}", width=NAME_WIDTH)
+    where = f", {row.network.protocol}" if row.network else ""
+    statement = row.claim.statement.split(":")[0]
+    return textwrap.fill(f"{row.claim.label}{where}{n}: {statement}", width=NAME_WIDTH)

@@ -11,6 +11,7 @@ from ttq_bench.report.contents import Contents
 from ttq_bench.report.figure_asymmetry import asymmetry_by_layer
 from ttq_bench.report.figure_claims import claims_at_a_glance
 from ttq_bench.report.figure_depth import gain_by_depth
+from ttq_bench.report.figure_direction import direction_against_zeros
 from ttq_bench.report.figure_errors import error_curves
 from ttq_bench.report.figure_histograms import latent_weights
 from ttq_bench.report.figure_kernels import kernels_of_a_layer
@@ -25,6 +26,7 @@ FIGURES: tuple[Callable[[Tables, Path], list[SavedFigure]], ...] = (
     asymmetry_by_layer,
     printed_sign,
     cost_of_symmetry,
+    direction_against_zeros,
     error_curves,
     gain_by_depth,
     error_against_sparsity,

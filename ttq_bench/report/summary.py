@@ -10,15 +10,23 @@ from ttq_bench.records.training_version import left_out_sentences, origin, state
 from ttq_bench.report.answer import answer
 from ttq_bench.report.claims_table import claims_table, other_evidence, records_behind
 from ttq_bench.report.contents import Contents
+from ttq_bench.report.deviations import deviations_section
 from ttq_bench.report.experiments import experiment_lines
+from ttq_bench.report.findings import PINNED
 from ttq_bench.report.how_to_read import HOW_TO_READ
 from ttq_bench.report.margins_table import margins_section
 from ttq_bench.report.markdown import escape, plain, table, with_interval
 from ttq_bench.report.naming import heading
 from ttq_bench.report.provenance_section import caveats, provenance, what_was_run
 from ttq_bench.report.selfchecks import self_checks
+from ttq_bench.report.shown_arms import is_usual
 from ttq_bench.report.style import SavedFigure
 from ttq_bench.text import duration
+
+
+LAYERS_ELSEWHERE = (
+    "Controls and other strengths of a delta strategy: [asymmetry.csv](tables/asymmetry.csv)."
+)
 
 
 def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> str:
@@ -39,11 +47,13 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
     lines += other_evidence(contents.evidence, contents.ledger)
     lines += _problems(tables, planned)
     lines += margins_section(contents.evidence, tables)
+    lines += deviations_section()
     lines += [HOW_TO_READ]
     lines += self_checks(tables)
-    lines += ["## Scales by layer", ""]
+    lines += ["## Scales by layer", "", LAYERS_ELSEWHERE, ""]
     for network in contents.asymmetries:
-        lines += _layer_table(tables, network)
+        if is_usual(network.arm) and network.arm.arm not in PINNED:
+            lines += _layer_table(tables, network)
     lines += records_behind(contents.ledger)
     lines += provenance(tables.trials)
     return "\n".join(lines)
