@@ -1,5 +1,7 @@
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttq_bench.files import file_digest, publish_once, write_atomically
+
+NO_HOME = """
+import os
+from ttq_bench.data.identity import cache_folder
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.ray_security import token_path
+from ttq_bench.files import home_folder
+try:
+    home_folder("X")
+except TtqBenchError as error:
+    print(error)
+os.environ["TTQ_BENCH_CACHE"] = "cache"
+print(cache_folder(), token_path())
+"""
 
 
 def test_content_is_written_into_folders_that_are_made_and_others_can_read_it(tmp_path):
@@ -73,3 +89,17 @@ def test_digest_is_that_of_the_content(tmp_path_factory, content, algorithm):
     path = tmp_path_factory.getbasetemp() / "digested"
     path.write_bytes(content)
     assert file_digest(path, algorithm) == hashlib.new(algorithm, content).hexdigest()
+
+
+def test_a_user_without_a_home_is_told_which_variable_to_set():
+    words = ["unshare", "--user", "--map-user=54321", sys.executable, "-c", NO_HOME]
+    done = subprocess.run(
+        words, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+    if "unshare" in done.stderr:
+        pytest.skip("needs user namespaces")
+    assert done.stdout == (
+        "no home folder: HOME is not set, and the system knows no user 54321; set X to a folder"
+        " that this user can write, or HOME\n"
+        "cache cache/ray-54321/auth_token\n"
+    ), done.stderr

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from ttq_bench.errors import TtqBenchError
+
 CHUNK_BYTES = 1 << 20
 
 
@@ -72,6 +74,20 @@ def remove_temporaries(folder: Path, pattern: str = ".*.tmp") -> None:
 def _discard(temporary: Path) -> None:
     with contextlib.suppress(OSError):  # what failed before it is told
         temporary.unlink()
+
+
+def home_folder(instead: str) -> Path:
+    """Return the user's home folder; ``instead`` names the variable to set where there is none.
+
+    Raises ``TtqBenchError`` where HOME is not set and the system does not know this user.
+    """
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise TtqBenchError(
+            f"no home folder: HOME is not set, and the system knows no user {os.getuid()};"
+            f" set {instead} to a folder that this user can write, or HOME"
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

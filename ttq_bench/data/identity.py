@@ -30,7 +30,7 @@ from ttq_bench.data.imagenet import class_names, list_folders, list_shards
 from ttq_bench.data.published import Archive
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
-from ttq_bench.files import file_digest, write_atomically
+from ttq_bench.files import file_digest, home_folder, write_atomically
 
 FORMAT = "identity-3"  # raise it when the answers below change
 # What a kept answer may say: its name becomes the name of a folder.
@@ -65,8 +65,10 @@ class Identity:
 
 def cache_folder() -> Path:
     """Return the folder for what can be made again: ``$TTQ_BENCH_CACHE`` or the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("TTQ_BENCH_CACHE") or Path(base) / "ttq-bench")
+    if given := os.environ.get("TTQ_BENCH_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or home_folder("TTQ_BENCH_CACHE") / ".cache"
+    return Path(base) / "ttq-bench"
 
 
 def prepared_folder(identity: Identity, cache: Path) -> Path:

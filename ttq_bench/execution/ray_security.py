@@ -12,8 +12,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_address import AUTO
+from ttq_bench.files import home_folder
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,6 +28,10 @@ def prepare(address: str | None, dashboard: str | None) -> None:
     whose token is not here.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Under `uv run` Ray would send the working directory to each worker and start it through uv.
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+    if address is None:  # a hook is of a cluster; here it would change each worker, or not be found
+        os.environ.pop("RAY_RUNTIME_ENV_HOOK", None)
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     unset = "disabled" if address == AUTO else "token"  # a cluster with tokens tells its jobs so
     mode = os.environ.setdefault("RAY_AUTH_MODE", unset).lower()
@@ -57,9 +63,13 @@ def is_loopback(host: str) -> bool:
 
 
 def token_path() -> Path:
-    """Return where Ray looks for its token."""
-    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return Path(given) if given else Path.home() / ".ray" / "auth_token"
+    """Return where Ray looks for its token; the cache has it where this user has no home."""
+    if given := os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return Path(given)
+    try:
+        return home_folder("RAY_AUTH_TOKEN_PATH") / ".ray" / "auth_token"
+    except TtqBenchError:
+        return cache_folder() / f"ray-{os.getuid()}" / "auth_token"
 
 
 def _need_token(address: str | None) -> None:
@@ -71,6 +81,8 @@ def _need_token(address: str | None) -> None:
             raise OSError("it is empty")
         if path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
             path.chmod(0o600)
+        if not os.environ.get("HOME"):  # Ray asks for nothing else, and ends without it
+            os.environ["RAY_AUTH_TOKEN_PATH"] = str(path.resolve())
     except (OSError, ValueError) as error:
         whose = f"the cluster at {address} asks for a token" if address else "Ray needs a token"
         raise TtqBenchError(
