@@ -89,7 +89,7 @@ class SavedFigure:
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Draw with the suite's look; ends without a trace in the process."""
+    """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process."""
     settings = {
         "svg.hashsalt": "ttq_bench",  # the same records give the same file
         "svg.fonttype": "path",
@@ -98,7 +98,8 @@ def figure_style() -> Iterator[None]:
         "figure.constrained_layout.use": True,
     }
     look = sns.axes_style("whitegrid") | sns.plotting_context("notebook", font_scale=0.85)
-    with matplotlib.rc_context(look | settings):
+    defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+    with matplotlib.rc_context(defaults | look | settings):
         yield
 
 
