@@ -33,3 +33,20 @@ def test_no_setting_of_git_changes_a_byte_of_what_is_checked_out(tmp_path, setti
     changed = [line for line in kinds if line.split()[0][1:] != line.split()[1][1:]]
     assert len(kinds) > 1000
     assert not changed
+
+
+def test_ray_sends_all_code_of_a_checkout_and_neither_data_nor_results():
+    from ray._private.runtime_env.packaging import get_excludes_from_ignore_files
+
+    left_out = get_excludes_from_ignore_files(REPOSITORY, include_gitignore=True)
+
+    def is_sent(name: str) -> bool:
+        return not any(leaves_out(REPOSITORY / name) for leaves_out in left_out)
+
+    code = [*REPOSITORY.glob("ttq_bench/**/*.py"), *REPOSITORY.glob("suites/**/*.yaml")]
+    assert len(code) > 200
+    assert all(is_sent(str(path.relative_to(REPOSITORY))) for path in code)
+    assert is_sent("ttq_bench/results/new.py")
+    not_code = (".git/HEAD", ".venv/bin/python", "data/cifar-10-binary.tar.gz", "results/work/a/w",
+                "results/trials/a/record.json", "exported/weights.safetensors")  # fmt: skip
+    assert not any(map(is_sent, not_code))

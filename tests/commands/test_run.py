@@ -68,7 +68,12 @@ def test_a_diverged_parent_is_a_result_and_its_children_fail_with_the_reason(
     name = tiny_specs(cache, learning_rate=1e6)[0].trial_id
     assert f"{name}: diverged (a result, recorded as such)" in told.out
     assert told.out.count(f"its parent {name} diverged") == 2
-    assert "2 trials failed" in told.err
+    assert "2 trials not run: their parent diverged" in told.err
+    assert "failed" not in told.err
+    assert "failures" not in told.err
+    assert not (tmp_path / "results/failures").exists()
+    assert main([*words, "--backend", "inprocess", "--threads", "1"]) == 3
+    assert "2 trials not run: their parent diverged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("pattern", ["layer9*", "*"])

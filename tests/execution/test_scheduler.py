@@ -1,6 +1,7 @@
 """The scheduler on the real in-process backend, and on backends that end trials as told."""
 
 import dataclasses
+import json
 import time
 
 import pytest
@@ -140,6 +141,17 @@ def test_each_class_of_failure_is_tried_as_often_as_the_table_says(plan, tmp_pat
         failure = ResultsPaths(tmp_path / str(failures)).trial(name).failure
         assert failure.exists() == (failures == most and cause != "error")  # the worker leaves that
         assert len(tally.finished) == (3 if failures == most else 6)
+
+
+def test_what_the_driver_gave_up_is_noted_by_the_driver(plan, tmp_path):
+    class GivesUp(Told):
+        def wait(self, seconds):
+            return [dataclasses.replace(one, by_driver=True) for one in super().wait(seconds)]
+
+    name = ids(plan)[-1]
+    schedule(plan, GivesUp({name: ["failed error"]}), tmp_path)
+    failure = ResultsPaths(tmp_path).trial(name).failure
+    assert json.loads(failure.read_text())["reason"] == "as told"
 
 
 def test_an_error_of_the_system_is_tried_again_after_a_pause(plan, tmp_path, monkeypatch):

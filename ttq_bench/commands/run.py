@@ -189,8 +189,24 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
         )  # fmt: skip
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
     if tally.failed:
-        raise TrialsFailedError(
-            f"{results.root}: {counted(len(tally.failed), 'trial')} failed"
-            f" (see {results.root / 'failures'}/); running the same command tries again"
-        )
+        raise TrialsFailedError(f"{options.url or results.root}: {_what_failed(tally, results)}")
     return 0
+
+
+def _what_failed(tally: Tally, results: ResultsPaths) -> str:
+    """Return how many trials failed, where that is told, and how many had no parent to start from.
+
+    ``failures/`` is named where it is: the reason could not be written to a full disk.
+    """
+    said = []
+    if failed := len(tally.failed) - len(tally.not_run):
+        folder = results.root / "failures"
+        see = f" (see {folder}/)" if folder.is_dir() else ""
+        said.append(f"{counted(failed, 'trial')} failed{see}; running the same command tries again")
+    if tally.not_run:
+        count = counted(len(tally.not_run), "trial")
+        said.append(
+            f"{count} not run: their parent diverged, which is a result; a smaller learning rate"
+            " in the suite makes another parent"
+        )
+    return "; ".join(said)

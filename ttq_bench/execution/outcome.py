@@ -24,12 +24,16 @@ NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended; ``cause`` is the class of a failure, empty for everything else."""
+    """How an attempt ended; ``cause`` is the class of a failure, empty for everything else.
+
+    ``by_driver``: the driver gave it up, so that no worker has written ``failure.json``.
+    """
 
     trial_id: str
     outcome: Outcome
     message: str = ""
     cause: Cause = ""
+    by_driver: bool = False
 
 
 class SupersededError(Exception):

@@ -188,7 +188,7 @@ class RayBackend:
                 note_end(given_up, End(cause, note or message), self.folder.create)
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
-        return Ended(trial_id, "failed", message, cause)
+        return Ended(trial_id, "failed", message, cause, by_driver=True)
 
 
 def _end_process(worker: Lease | Sign | None, trial_id: str) -> None:

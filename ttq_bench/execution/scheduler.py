@@ -34,12 +34,16 @@ WORDS: Mapping[Cause, str] = MappingProxyType(
 
 @dataclass
 class Tally:
-    """How the run stands: trials by id, with the message of those that did not make it."""
+    """How the run stands: trials by id, with the message of those that did not make it.
+
+    ``not_run`` are those of ``failed`` whose parent diverged.
+    """
 
     running: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
     diverged: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    not_run: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
 
 
@@ -88,6 +92,8 @@ class Scheduler:
                 how = "failed" if parent in self.tally.failed else "diverged"
                 reason = f"its parent {parent} {how}"
                 self.tally.failed[trial.spec.trial_id] = reason
+                if parent in self.tally.diverged or parent in self.tally.not_run:
+                    self.tally.not_run.add(trial.spec.trial_id)
                 self.tell(f"{trial.spec.trial_id}: not run: {reason}")
             elif parent in self.tally.left:  # stopped from outside: nothing will end it in this run
                 self.tally.left.add(trial.spec.trial_id)
@@ -162,6 +168,7 @@ class Scheduler:
         reason = ended.message
         if cause != "error":
             reason = f"{WORDS[cause]} {count} times; at last: {ended.message}"
+        if cause != "error" or ended.by_driver:
             with contextlib.suppress(OSError, TtqBenchError):  # told below all the same
                 paths = ResultsPaths(self.settings.results).trial(name)
                 write_failure(paths, reason, "", trial.spec.resolved())
