@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.builders import random_images, write_class_folders
 from tests.faults.test_f15_surroundings import in_namespace
-from tests.tiny_suite import COMMAND
+from tests.tiny_suite import COMMAND, write_suite
 from ttq_bench.cli import main
 from ttq_bench.data.catalog import CIFAR10_BINARY, DATASETS
 from ttq_bench.execution.ray_security import prepare
@@ -230,13 +230,20 @@ def test_a_quota_of_one_core_and_a_limit_of_memory_are_seen(tmp_path):
     words = ["sh", "-ec", "\n".join([*enter, 'exec "$@"']), "sh"]
     try:
         code, rows = in_process(tmp_path, *words)
+        plan = [*words, *COMMAND, "plan", write_suite(tmp_path), "--results", tmp_path]
+        planned = json.loads(subprocess.check_output([*plan, "--json"]))
+        refused = subprocess.run(
+            [*plan, "--threads", "2"], capture_output=True, text=True, check=False
+        )
     finally:
         for folder in group:
             Path(folder).rmdir()
     assert code == 2
-    assert rows["cores"]["state"] == "warning"
-    assert rows["cores"]["found"].endswith("but a quota of 1")
-    assert f"`taskset -c {min(os.sched_getaffinity(0))}`" in rows["cores"]["advice"]
+    assert rows["cores"]["state"] == "ok"
+    assert rows["cores"]["found"].startswith("1 usable of ")
+    assert rows["cores"]["found"].endswith("for a quota of 1")
+    assert (planned["slots"], planned["threads"]) == (1, 1)
+    assert "this machine has 1 core of " in refused.stderr
     assert rows["memory"]["state"] == "problem"
     assert 0.5 < float(rows["memory"]["found"].split()[0]) < 1.5
 

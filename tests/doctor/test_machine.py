@@ -7,22 +7,6 @@ from ttq_bench.doctor.clock import judged as judged_clock
 
 
 @pytest.mark.parametrize(
-    ("cores", "quota", "advice"),
-    [
-        ([0, 1], None, ""),
-        ([0, 1], 2.0, ""),
-        ([0, 1], 8.0, ""),
-        ([4, 5, 6, 7], 2.5, "taskset -c 4,5`"),
-        ([3, 9], 0.5, "taskset -c 3`"),
-    ],
-)
-def test_a_quota_below_the_cores_names_the_cores_to_stay_on(cores, quota, advice):
-    found = machine.judged_cores(cores, quota)
-    assert (found.state == "warning") is bool(advice)
-    assert found.advice.endswith(advice)
-
-
-@pytest.mark.parametrize(
     ("free", "state", "words"),
     [
         (9.5e9, "ok", ""),  # 0.7 + 8 x 1.1

@@ -3,7 +3,7 @@ meets the real ones of this machine."""
 
 import pytest
 
-from ttq_bench.execution.cgroups import core_quota, memory_left
+from ttq_bench.execution.cgroups import core_quota, memory_left, usable_cores
 
 
 def write(root, files):
@@ -39,6 +39,19 @@ def test_the_lowest_limit_counts(second):
     write(second, {f"{inner}cpu.max": "50000 100000\n", f"{inner}memory.max": "1500\n"})
     assert core_quota(second) == 0.5
     assert memory_left(second) == 600
+
+
+@pytest.mark.parametrize(
+    ("affinity", "quota", "cores"),
+    [(2, "max", 2), (2, "200000", 2), (2, "800000", 2), (4, "250000", 2), (4, "50000", 1)],
+)
+def test_the_smaller_of_affinity_and_quota_says_how_many_cores_are_used(
+    tmp_path, monkeypatch, affinity, quota, cores
+):
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": f"{quota} 100000\n"}
+    write(tmp_path, files)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(affinity)))
+    assert usable_cores(tmp_path) == cores
 
 
 def test_a_container_that_does_not_see_its_own_path_has_the_limits_at_the_top(tmp_path):

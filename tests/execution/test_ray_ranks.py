@@ -86,7 +86,7 @@ def test_a_trial_whose_second_rank_is_killed_goes_on_and_ends_like_one_of_a_sing
             ("--ranks", "3"),
             "expected 1/2, for training.full_precision.micro_batches is 2",
         ),
-        (3, 33, ("--ranks", "3"), "takes 3 cores, this machine has 2; give fewer"),
+        (3, 33, ("--ranks", "3"), "takes 3 cores, this machine has 2 cores; give fewer"),
         (2, 32, ("--ranks", "2", "--backend", "inprocess"), "not go with --backend inprocess"),
         (5, 32, (), "micro_batches: 5 do not divide batch_size 32"),
     ],

@@ -117,7 +117,7 @@ def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> N
     if device == "cuda" and not machine.gpus:
         raise TtqBenchError("--device cuda: no GPU found on this machine; leave it out to use CPUs")
     if threads > machine.cores:  # Ray would wait for them for ever
-        raise TtqBenchError(f"--threads {threads}: this machine has {machine.cores} cores")
+        raise TtqBenchError(f"--threads {threads}: this machine has {machine.cores_in_words}")
     if device == "cuda" and ranks > machine.gpus:
         raise TtqBenchError(f"--ranks {ranks}: this machine has {machine.gpus} GPUs, one for each")
 
@@ -127,8 +127,8 @@ def _check_cores(machine: Machine, options: argparse.Namespace) -> None:
     if ranks * threads > machine.cores:
         raise TtqBenchError(
             f"--ranks {ranks}, {threads} threads each: that takes {ranks * threads} cores, this"
-            f" machine has {machine.cores}; give fewer ranks or threads, or name a cluster with"
-            " --address"
+            f" machine has {machine.cores_in_words}; give fewer ranks or threads, or name a cluster"
+            " with --address"
         )
 
 

@@ -1,7 +1,6 @@
 """``ttq-bench probe``: measure on the weights of finished trials what training did not."""
 
 import argparse
-import os
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +9,7 @@ from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
+from ttq_bench.execution.cgroups import usable_cores
 from ttq_bench.execution.probe import ProbeImages, probe_trial
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.trained import RecordedTrial, recorded_spec
@@ -100,7 +100,7 @@ def _settings(options: argparse.Namespace) -> RunSettings:
     has_gpu = torch.cuda.is_available()
     if options.device == "cuda" and not has_gpu:
         raise TtqBenchError("probe: --device cuda: no GPU is found; leave it out for the CPU")
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     threads = options.threads or cores
     if threads > cores:
         raise TtqBenchError(f"probe: --threads: expected at most {cores}, got {threads}")

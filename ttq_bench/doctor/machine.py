@@ -3,11 +3,10 @@
 import math
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
-from ttq_bench.execution.cgroups import core_quota, memory_left
+from ttq_bench.execution.cgroups import core_quota, memory_left, usable_cores
 from ttq_bench.execution.resources import detect_machine, share
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES, free_shared_memory
 from ttq_bench.provenance import processor_name
@@ -22,20 +21,10 @@ ROOMY_BYTES, TIGHT_BYTES = 1.0 * GB, 0.1 * GB
 
 def check_cores() -> list[Finding]:
     """Return the row of the cores: those of this process's affinity, and a container's quota."""
-    return [judged_cores(sorted(os.sched_getaffinity(0)), core_quota())]
-
-
-def judged_cores(cores: Sequence[int], quota: float | None) -> Finding:
-    """Return what to do where a quota gives less time than the cores that are seen."""
-    found = f"{len(cores)} usable of {os.cpu_count()} ({processor_name()})"
-    if quota is None or quota >= len(cores):
-        return Finding("cores", found)
-    fewer = ",".join(map(str, cores[: max(1, math.floor(quota))]))
-    return Finding(
-        "cores", f"{found}, but a quota of {quota:g}", "warning",
-        "trials would be slowed down beside each other: raise the quota, or start commands with"
-        f" `taskset -c {fewer}`",
-    )  # fmt: skip
+    quota, seen = core_quota(), len(os.sched_getaffinity(0))
+    found = f"{usable_cores()} usable of {os.cpu_count()} ({processor_name()})"
+    limited = quota is not None and quota < seen
+    return [Finding("cores", f"{found}, for a quota of {quota:g}" if limited else found)]
 
 
 def check_memory() -> list[Finding]:

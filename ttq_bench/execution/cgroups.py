@@ -5,12 +5,20 @@ one tree, version 1 one for each controller; a limit of any group above counts a
 where ``/proc`` and ``/sys`` lie.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/")
 PROCESS = "proc/self/cgroup"
 NO_LIMIT_BYTES = 1 << 60  # version 1 says "none" with nearly 2^63
+
+
+def usable_cores(root: Path = ROOT) -> int:
+    """Return on how many cores this process may compute at once: its affinity and its quota."""
+    seen = len(os.sched_getaffinity(0))
+    quota = core_quota(root)
+    return seen if quota is None else max(1, min(seen, int(quota)))
 
 
 def core_quota(root: Path = ROOT) -> float | None:

@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass, replace
 
 from ttq_bench.execution import mps
+from ttq_bench.execution.cgroups import usable_cores
+from ttq_bench.text import counted
 
 MIB_PER_GIB = 1024.0
 MOST_ON_A_GPU = 12  # measured on an H200: mps.py
@@ -30,6 +32,13 @@ class Machine:
         """Return the device kind that trials use unless told otherwise."""
         return "cuda" if self.gpus else "cpu"
 
+    @property
+    def cores_in_words(self) -> str:
+        """Return how many cores there are, and that a quota keeps this process from the others."""
+        seen = len(os.sched_getaffinity(0))
+        quota = f" of {seen} by the quota of its control group" if self.cores < seen else ""
+        return f"{counted(self.cores, 'core')}{quota}"
+
 
 @dataclass(frozen=True, slots=True)
 class Shares:
@@ -48,7 +57,7 @@ class Shares:
 
 def detect_machine() -> Machine:
     """Return the cores this process may use, and the GPUs that the NVIDIA driver lists."""
-    cores, gpus = len(os.sched_getaffinity(0)), _visible(_gpus())
+    cores, gpus = usable_cores(), _visible(_gpus())
     if not gpus:
         return Machine(cores, 0)
     names, memory = zip(*gpus, strict=True)

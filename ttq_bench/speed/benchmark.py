@@ -1,12 +1,12 @@
 """All goals in one run, a part of the time for each."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 
 from ttq_bench.execution.allocator import keep_freed_memory
+from ttq_bench.execution.cgroups import usable_cores
 from ttq_bench.provenance import processor_name
 from ttq_bench.report.speed_page import MEANINGS
 from ttq_bench.speed import (
@@ -58,7 +58,7 @@ def run(
     P7 measures the commands over ``grids`` of so many trials, where there are any.
     """
     keep_freed_memory()
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_cores()
     torch.set_num_threads(threads)
     found = Benchmark(work, machine_name(work.device), threads, grids=grids)
     with own_stream(work.device):
@@ -73,7 +73,7 @@ def machine_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     level = torch.backends.cpu.get_cpu_capability()
-    return f"{processor_name()} ({level}, {len(os.sched_getaffinity(0))} cores)"
+    return f"{processor_name()} ({level}, {usable_cores()} cores)"
 
 
 def _epochs(found: Benchmark, seconds: float) -> None:
