@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import re
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +24,7 @@ from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
 from ttq_bench.text import without_credentials
 
 SHUTDOWN_SECONDS = 5.0
+VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # as Ray tells that two do not fit
 
 
 def connect(options: ClusterOptions) -> None:
@@ -74,10 +77,29 @@ def _start(options: ClusterOptions) -> None:
             _node_ip_address="127.0.0.1",
         )
     except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
-        where = f"the Ray cluster at {options.address}" if options.address else "Ray here"
-        raise ClusterError(
-            f"{where} cannot be used ({first_line(error)}); --backend inprocess runs without Ray"
-        ) from error
+        raise ClusterError(refusal(error, options.address)) from error
+
+
+def refusal(error: Exception, address: str | None) -> str:
+    """Return why Ray cannot be used here, or at ``address``, and what to do about it."""
+    where = f"the Ray cluster at {address}" if address else "Ray here"
+    if len(versions := VERSIONS.findall(str(error))) == 2:  # noqa: PLR2004 - theirs and ours
+        theirs, ours = (f"Ray {ray} on Python {python}" for ray, python in versions)
+        return (
+            f"{where} has {theirs}, this machine {ours}; install on both what requirements.lock"
+            " says (`make install`), under one Python"
+        )
+    if "AF_UNIX" in str(error):
+        set_here = (
+            name for name in ("RAY_TMPDIR", "TMPDIR", "TEMP", "TMP") if os.environ.get(name)
+        )
+        name = next(set_here, "TMPDIR")
+        return (
+            f"{where} cannot be used: {name} ({os.environ.get(name, 'unset')}) is too long a path,"
+            " for Ray makes sockets below it, and the system allows 107 bytes for the path of one;"
+            f" set {name} to a short one, for example {name}=/tmp"
+        )
+    return f"{where} cannot be used ({first_line(error)}); --backend inprocess runs without Ray"
 
 
 def _need_dashboard() -> None:
