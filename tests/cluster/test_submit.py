@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
@@ -40,7 +39,7 @@ def nothing_left(tmp_path):
 def submit(cluster, suite, results, *more):
     """Start ``ttq-bench submit``."""
     words = [*COMMAND, "submit", suite, "--address", cluster.url, "--results", results]
-    words += ["--python", sys.executable, "--threads", "1", "--no-report", *more]
+    words += ["--threads", "1", "--no-report", *more]
     return Listener(
         subprocess.Popen(
             list(map(str, words)),

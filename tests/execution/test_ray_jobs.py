@@ -6,9 +6,11 @@ and other tests of the same process set that first.
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import ttq_bench
 from ttq_bench.errors import ClusterError
 from ttq_bench.provenance import source_commit
 
@@ -30,6 +32,44 @@ def test_the_package_and_the_suite_are_sent_and_nothing_else(tmp_path):
         [sys.executable, "-c", code], cwd=sent, capture_output=True, text=True, check=True
     ).stdout
     assert told.split() == [str(sent / "ttq_bench" / "cli.py"), source_commit()]
+
+
+SCRIPT = Path(ttq_bench.__file__).parent / "execution" / "ray_job.sh"
+ASK = ("-c", "import sys; print(sys.prefix, sys.argv[1:])", "a word")
+
+
+def started(*words, above=()):
+    """Run the start of a job below a process that has ``above`` on its command line."""
+    code = f"import subprocess; raise SystemExit(subprocess.call({['sh', str(SCRIPT), *words]!r}))"
+    return subprocess.run(
+        [sys.executable, "-c", code, *above], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("folder", ["plain", "with a space"])
+def test_a_job_takes_the_python_that_runs_ray_on_its_node(tmp_path, folder):
+    python = tmp_path / folder / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\necho of Ray\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    worker = subprocess.list2cmdline([str(python), "default_worker.py", "--session=x"])
+    done = started("", *ASK, above=["raylet", f"--python_worker_command={worker}", "--more"])
+    assert done.stdout.splitlines() == ["of Ray", f"{sys.prefix} ['a word']"], done.stderr
+
+
+def test_a_python_that_was_named_is_taken():
+    assert started(sys.executable, *ASK).stdout == f"{sys.prefix} ['a word']\n"
+    assert started("no-such-python", *ASK).returncode == 127
+
+
+def test_a_python_that_lacks_packages_is_told_with_the_option_that_names_another(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    done = started(str(tmp_path / "bare/bin/python"), *ASK)
+    assert (done.returncode, done.stdout) == (2, "")
+    missing, said = done.stderr.splitlines()
+    assert "pydantic, ray, rich" in missing
+    assert said.startswith(f"ttq-bench: {tmp_path}/bare/bin/python on this node lacks what")
+    assert "--python" in said
 
 
 def code_of(status, of_the_run, message=None):

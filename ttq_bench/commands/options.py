@@ -52,7 +52,9 @@ def add_submit_options(parser: argparse.ArgumentParser) -> None:
         help="results: an absolute path on storage that all nodes share, or s3:// or gs://",
     )  # fmt: skip
     parser.add_argument("--data-dir", type=shared_path, metavar="PATH", help="the same for images")
-    parser.add_argument("--python", default="python", help="Python of the cluster's nodes")
+    parser.add_argument(
+        "--python", default="", help="Python of the cluster's nodes (the one that runs Ray there)"
+    )
     _add_endings(parser)
 
 

@@ -27,6 +27,8 @@ LONGEST_PAUSE_SECONDS = 10.0  # the whole log comes each time: a day of a large 
 TRIES = 5
 NO_ANSWER = (ClusterError, OSError, RuntimeError, ValueError)
 COMMAND_NOT_FOUND = 127  # as the shell says it
+AGENT_SECONDS = 60.0  # the agent of a head that starts listens some seconds after its dashboard
+NO_AGENT = "No available agent"
 
 
 class Job:
@@ -44,19 +46,37 @@ class Job:
             self.client = JobSubmissionClient(url)
             with tempfile.TemporaryDirectory(prefix="ttq-bench-") as folder:
                 pack(suite, Path(folder))
-                self.name = self.client.submit_job(
-                    entrypoint=entrypoint, runtime_env={"working_dir": folder}
-                )
+                self.name = self._submitted(entrypoint, folder)
         except AuthenticationError as error:
             raise ClusterError(
                 f"--address {url}: the cluster refuses this token; it must be the one in"
                 " ~/.ray/auth_token (or RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH) of the head"
             ) from error
         except (OSError, RuntimeError, ValueError) as error:
+            if NO_AGENT in str(error):
+                raise ClusterError(
+                    f"--address {url}: the job agent of the cluster's head does not answer, for"
+                    f" {AGENT_SECONDS:.0f} s now; dashboard_agent.log on the head says why (in"
+                    " /tmp/ray/session_latest/logs unless it has another --temp-dir): often another"
+                    " program has its port (`ray start --dashboard-agent-listen-port`)"
+                ) from error
             raise ClusterError(
                 f"--address {url}: takes no jobs ({first_line(error)}); name the dashboard of a"
                 " cluster that has `ray[default]` (port 8265 unless it was told otherwise)"
             ) from error
+
+    def _submitted(self, entrypoint: str, folder: str) -> str:
+        """Return the job's name; tries again for a while where no agent takes jobs yet."""
+        until = time.monotonic() + AGENT_SECONDS
+        while True:
+            try:
+                return self.client.submit_job(
+                    entrypoint=entrypoint, runtime_env={"working_dir": folder}
+                )
+            except RuntimeError as error:
+                if NO_AGENT not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(1.0)
 
     def follow(self, show: Callable[[str], None]) -> int:
         """Show what the job prints until it ends; return the exit code of its run."""
