@@ -3,12 +3,21 @@
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
 
-from tests.cluster.started import NEEDS_DASHBOARD, started
+from tests.cluster.started import (
+    HEAD,
+    NEEDS_DASHBOARD,
+    free_ports,
+    ray_start,
+    started,
+    token_environment,
+)
 from tests.faults.clusters import Listener, kill_all
 from tests.faults.namespaces import RAY
 from tests.tiny_suite import COMMAND, tiny_specs, write_suite
@@ -63,6 +72,39 @@ def test_a_suite_leaves_its_records_and_says_that_it_succeeded(cluster, cache, t
     record = read_record(results.trial(spec.trial_id).record)
     assert record.run["backend"] == "ray"
     assert record.provenance["commit"] == source_commit()  # of what was sent: git is not there
+
+
+SOON = """
+import sys
+from ttq_bench.cli import main
+from ttq_bench.execution import ray_security
+ray_security.prepare("elsewhere", None)
+from ttq_bench.execution import ray_jobs
+ray_jobs.AGENT_SECONDS = 1.0
+sys.exit(main())
+"""
+
+
+def test_a_head_whose_job_agent_is_missing_is_told_with_its_log(tmp_path):
+    env = token_environment(tmp_path)
+    gcs, dashboard = free_ports(2)
+    with socket.socket() as taken:
+        taken.bind((HEAD, 0))
+        taken.listen()
+        ray_start(
+            tmp_path, env, HEAD, "--head", f"--port={gcs}", "--num-cpus=0",
+            f"--dashboard-port={dashboard}",
+            f"--dashboard-agent-listen-port={taken.getsockname()[1]}",
+        )  # fmt: skip
+        words = ["submit", write_suite(tmp_path), "--results", tmp_path / "results"]
+        done = subprocess.run(
+            [sys.executable, "-c", SOON, *words, "--address", f"http://127.0.0.1:{dashboard}"],
+            env=os.environ | env, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 69, done.stderr
+    (said,) = done.stderr.splitlines()
+    assert "the job agent of the cluster's head does not answer" in said
+    assert "dashboard_agent.log" in said
 
 
 def test_the_exit_code_is_the_one_of_the_run(cluster, tmp_path):

@@ -67,6 +67,45 @@ def test_a_number_that_yaml_reads_as_text_is_told_how_to_write_it(read, small, w
 
 
 @pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("010", 8), ("-010", -8), ("00", 0), ("0x1f", 31), ("0b11", 3), ("1_000", 1000),
+        ("10:30", 630), ("1:30:00", 5400), ("1_0.5", 10.5), ("1:30.5", 90.5), ("0_7", 7),
+    ],
+)  # fmt: skip
+def test_a_number_that_yaml_reads_otherwise_than_written_is_refused(read, small, written, read_as):
+    assert yaml.safe_load(written) == read_as
+    said = f"'{written}', which YAML reads as {read_as}; write the number in decimal digits alone"
+    text = yaml.safe_dump(small)
+    message = problems_of(read, text.replace("seeds:\n- 0", f"seeds:\n- {written}"))
+    assert f"seeds.0: expected a whole number, got {said}" in message
+    message = problems_of(read, text.replace("max_fraction: 0.05", f"max_fraction: {written}"))
+    assert f"got {said}" in message
+
+
+@pytest.mark.parametrize(("written", "write"), [("08", "8"), ("1e3", "1000"), ("2.5e1", "25")])
+def test_a_whole_number_that_yaml_reads_as_text_is_told_how_to_write_it(
+    read, small, written, write
+):
+    text = yaml.safe_dump(small).replace("seeds:\n- 0", f"seeds:\n- {written}")
+    message = problems_of(read, text)
+    assert f"seeds.0: expected a whole number, got '{written}', which YAML reads as" in message
+    assert message.endswith(f"text; write {write}")
+
+
+@pytest.mark.parametrize("written", ["0.10", ".1", "1.0e-1", "+0.1", "1.E-1", "01.0E-1"])
+def test_a_number_that_is_read_as_written_is_taken(read, small, written):
+    text = yaml.safe_dump(small).replace("max_fraction: 0.05", f"max_fraction: {written}")
+    suite, _ = read(text)
+    assert str(suite.delta_strategies[0]) == "max_fraction(0.1)"
+
+
+def test_a_word_that_looks_like_a_number_stays_the_word(read, small):
+    suite, _ = read(yaml.safe_dump(small).replace("title: A small grid", "title: 10:30"))
+    assert suite.title == "10:30"
+
+
+@pytest.mark.parametrize(
     ("before", "after", "said"),
     [
         ("name: small", "name: on", "name: expected text, got true, as which YAML reads on,"),

@@ -1,11 +1,13 @@
 """What is wrong with a value of a suite file, in words: what is allowed, and what was given."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import did_you_mean
+from ttq_bench.suite.yaml_text import number_in
 from ttq_bench.text import one_line
 
 WORDS = {
@@ -35,7 +37,7 @@ def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
     message = detail["msg"]
     for word, plain in WORDS.items():
         message = message.replace(word, plain)
-    hint = text_hint(given) if "number" in message else ""
+    hint = text_hint(given, whole="whole" in message) if "number" in message else ""
     return f"expected {message}, {got(given)}{hint}"
 
 
@@ -47,12 +49,16 @@ def got(given: Any) -> str:
     return f"got {one_line(repr(given), 200)}"
 
 
-def text_hint(given: Any) -> str:
+def text_hint(given: Any, *, whole: bool) -> str:
     """Return how to write a number that YAML read as text (``1e-4`` lacks a point), or nothing."""
+    if isinstance(given, str) and (read := number_in(given)) is not None:
+        return f", which YAML reads as {read}; write the number in decimal digits alone"
     try:
         number = int(given) if given.isdigit() else float(given)
     except (AttributeError, ValueError):
         return ""
+    if whole and math.isfinite(number) and number == int(number):
+        number = int(number)
     text = repr(number)
     if "e" in text and "." not in text:
         text = text.replace("e", ".0e")

@@ -5,6 +5,7 @@ stand for more values than any memory holds. What a file stands for is therefore
 graph of nodes, each once, before any value is made.
 """
 
+import re
 from typing import Any, TypeVar
 
 import yaml
@@ -18,6 +19,12 @@ MOST_DEPTH = 40
 MOST_CHARACTERS = 2_000  # of one value
 Kind = TypeVar("Kind", bound=Node)
 PREFIX = "tag:yaml.org,2002:"
+TEXT, NUMBERS = f"{PREFIX}str", (f"{PREFIX}int", f"{PREFIX}float")
+# What YAML 1.1 and 1.2, JSON and people read as the same number; the first zero of 010 is octal.
+AS_WRITTEN = re.compile(
+    r"[-+]?(0|[1-9][0-9]*)|[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?|[-+]?\.(inf|nan)",
+    re.IGNORECASE,
+)
 KINDS = {PREFIX + kind for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
 
 
@@ -35,8 +42,24 @@ def load_yaml(text: str) -> Any:
         loader.dispose()
 
 
+def number_in(text: str) -> int | float | None:
+    """Return the number that YAML 1.1 reads in ``text`` where it was written otherwise."""
+    if not re.fullmatch(r"[-+.:\w]+", text):  # nothing nested gets to the reader without bounds
+        return None
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and not AS_WRITTEN.fullmatch(text) else None
+
+
 class _Loader(yaml.SafeLoader):
-    """The safe loader with bounds; it refuses a key that is given twice, and other kinds."""
+    """The safe loader with bounds; it refuses a key that is given twice, and other kinds.
+
+    What YAML 1.1 reads as another number than the one written (010 as 8, 10:30 as 630) stays text,
+    which no field of a number takes.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -64,6 +87,8 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_scalar_node(anchor)
         if len(node.value) > MOST_CHARACTERS:
             raise _problem(f"has a value of more than {MOST_CHARACTERS:,} characters", node)
+        if node.tag in NUMBERS and not AS_WRITTEN.fullmatch(node.value):
+            node.tag = TEXT
         return _of_known_kind(node)
 
     def compose_sequence_node(self, anchor: Any) -> SequenceNode:
