@@ -134,3 +134,10 @@ lock: $(READY) ## Resolve the dependencies anew into requirements.lock
 .PHONY: clean
 clean: ## Delete the demo's results and caches (never records)
 	rm -rf $(RESULTS)/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# An environment that was copied or moved along with a checkout runs the code of the other place.
+$(READY): | environment-of-this-checkout
+.PHONY: environment-of-this-checkout
+environment-of-this-checkout:
+	@[ ! -e $(BIN)/../.ready ] || [ "$$(head -qn 1 $(BIN)/../lib/python3*/site-packages/*ttq_bench.pth)" -ef . ] || \
+	  { echo "$(VENV) was copied or moved here, and runs the code of another place; delete it, then make sets up a new one" >&2; exit 2; }

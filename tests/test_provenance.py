@@ -1,5 +1,6 @@
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from ttq_bench.provenance import (
     level_of,
     processor_name,
     source_commit,
+    why_no_commit,
 )
 
 PACKAGE = Path(ttq_bench.__file__).parent
@@ -25,9 +27,11 @@ PACKAGE = Path(ttq_bench.__file__).parent
 
 @pytest.fixture(autouse=True)
 def fresh():
-    source_commit.cache_clear()
+    for cached in (source_commit, why_no_commit):
+        cached.cache_clear()
     yield
-    source_commit.cache_clear()
+    for cached in (source_commit, why_no_commit):
+        cached.cache_clear()
 
 
 def test_every_package_that_can_move_a_number_is_named_with_its_version():
@@ -125,3 +129,43 @@ def test_a_copy_that_was_sent_to_a_cluster_says_its_commit(monkeypatch, tmp_path
     (tmp_path / "COMMIT").write_text("0123456789ab+dirty\n")
     monkeypatch.setattr("ttq_bench.provenance.__file__", str(tmp_path / "provenance.py"))
     assert source_commit() == "0123456789ab+dirty"
+
+
+WHY = """
+from ttq_bench.doctor.versions import check
+row = check()[-1]
+print(row.state, row.found, row.advice, sep="\\n")
+"""
+
+
+def row_of_the_code(folder, **variables):
+    """Return the doctor's row of the code in a new checkout, as git and ``variables`` have it."""
+    shutil.copytree(
+        PACKAGE, folder / "copy/ttq_bench", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    subprocess.run(["git", "init", "--quiet", folder / "copy"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", WHY], cwd=folder / "copy", text=True, check=True,
+        env=os.environ | {"GIT_CONFIG_GLOBAL": os.devnull} | variables, capture_output=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_the_doctor_warns_of_a_checkout_of_another_user_and_tells_the_way_out(tmp_path):
+    state, found, advice = row_of_the_code(tmp_path, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
+    place = tmp_path / "copy"
+    assert state == "warning"
+    assert "commit unknown" in found
+    assert found.endswith(f": {place} belongs to another user")
+    assert f"`git config --global --add safe.directory {place}`" in advice
+
+
+def test_the_doctor_warns_of_a_checkout_whose_commit_git_cannot_tell(tmp_path):
+    state, found, _ = row_of_the_code(tmp_path)
+    assert state == "warning"
+    assert f"git in {tmp_path / 'copy'}: ambiguous argument 'HEAD'" in found
+
+
+def test_a_package_that_is_no_checkout_needs_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr("ttq_bench.provenance.__file__", str(tmp_path / "here/provenance.py"))
+    assert why_no_commit() == ("", "")

@@ -19,6 +19,7 @@ from ttq_bench.commands.options import (
     add_suite_options,
 )
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.provenance import check_environment
 from ttq_bench.text import printable, without_credentials
 
 EXIT_IO = 74  # as in sysexits.h
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     options = make_parser().parse_args(with_signs(words))
     try:
+        if arguments is None:
+            check_environment()
         return int(options.command(options))
     except TtqBenchError as error:
         # Messages quote what suites, data and records of strangers say.

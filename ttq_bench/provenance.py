@@ -3,13 +3,16 @@
 import contextlib
 import hashlib
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from ttq_bench import __version__
+from ttq_bench.errors import TtqBenchError
 
 COMMIT_FILE = "COMMIT"
 # The files whose code can move a number of a trial; the others only carry it about.
@@ -75,6 +78,46 @@ def source_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return f"{commit}+dirty" if changed else commit
+
+
+@cache
+def why_no_commit() -> tuple[str, str]:
+    """Return why git does not tell the commit of the checkout that this is, and what to do.
+
+    Both are empty where it does, and where this is no checkout.
+    """
+    checkout = Path(__file__).parents[1]
+    if source_commit() != "unknown" or not (checkout / ".git").exists():
+        return "", ""
+    try:
+        _git(checkout, "rev-parse", "HEAD")
+    except subprocess.CalledProcessError as error:
+        said = str(error.stderr).strip().partition("\n")[0].removeprefix("fatal: ")
+        if "dubious ownership" in said:
+            way_out = f"`git config --global --add safe.directory {shlex.quote(str(checkout))}`"
+            return f"{checkout} belongs to another user", f"run as its owner, or {way_out}"
+        return f"git in {checkout}: {said}", "mend that"
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"git cannot be run ({error})", "install it"
+    return f"git in {checkout} does not know this code", "commit it"
+
+
+def check_environment() -> None:
+    """Raise ``TtqBenchError`` for a script whose environment was copied or moved to where it lies.
+
+    Such a script starts the Python, and with it the code, of the place that it was copied from.
+    """
+    script, package = Path(sys.argv[0]).resolve(), Path(__file__).resolve().parent
+    environment = script.parents[1] if len(script.parts) > 2 else script  # noqa: PLR2004
+    if not (environment / "pyvenv.cfg").is_file() or package.is_relative_to(environment):
+        return
+    beside = environment.parent / "ttq_bench"
+    is_other = (beside / "__init__.py").is_file() and beside.resolve() != package
+    if is_other or environment != Path(sys.prefix).resolve():
+        raise TtqBenchError(
+            f"{environment} was copied or moved: it would run the code in {package}; make it anew"
+            f" (`rm -rf {shlex.quote(str(environment))}`, then `make install`)"
+        )
 
 
 def arithmetic() -> str:

@@ -25,7 +25,7 @@ from ttq_bench.execution.resources import Shares, share
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.surroundings import notes
-from ttq_bench.provenance import arithmetic
+from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.text import counted
@@ -41,9 +41,9 @@ def run(options: argparse.Namespace) -> int:
         stop.deadline = time.monotonic() + limit
     console = Console()
     prepared = shared_out(prepare(options), options)
-    told = []
+    told = _of_the_code() if prepared.plan.pending else []
     if options.backend == "ray" and prepared.plan.pending:
-        told = notes(options.address, options.device)
+        told += notes(options.address, options.device)
     for line in (*describe(prepared, options.url or options.results), *told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _fetch_missing(prepared, console)
@@ -56,6 +56,12 @@ def run(options: argparse.Namespace) -> int:
     elif not options.no_report:
         report.write(options)
     return _conclude(tally, stop, options, console)
+
+
+def _of_the_code() -> list[str]:
+    """Return what a user should hear of the code that records will name."""
+    reason, way_out = why_no_commit()
+    return [f"records of this run will name no commit: {reason}; {way_out}"] if reason else []
 
 
 def _decode_once(prepared: Prepared) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ttq_bench
 from ttq_bench.doctor.finding import Finding
-from ttq_bench.provenance import arithmetic, source_commit
+from ttq_bench.provenance import arithmetic, source_commit, why_no_commit
 from ttq_bench.records.training_version import TRAINING_VERSION
 
 NAME = "ttq-bench"
@@ -94,4 +94,9 @@ def _python(version: str, bounds: str) -> Finding:
 
 def _own() -> Finding:
     told = f"{ttq_bench.__version__}, commit {source_commit()}, arithmetic {arithmetic()}"
-    return Finding("ttq_bench", f"{told}, training version {TRAINING_VERSION}")
+    told += f", training version {TRAINING_VERSION}"
+    reason, way_out = why_no_commit()
+    if reason:
+        advice = f"{way_out}, so that records name their commit"
+        return Finding("ttq_bench", f"{told}: {reason}", "warning", advice)
+    return Finding("ttq_bench", told)
