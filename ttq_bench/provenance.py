@@ -19,7 +19,7 @@ COMMIT_FILE = "COMMIT"
 ARITHMETIC = (
     "batch_norm.py", "ranks.py", "seeding.py", "ternary/*.py", "models/*.py", "training/*.py",
     "data/augmentation.py", "data/batches.py", "data/crops.py", "data/decoding.py",
-    "data/image_files.py", "data/prepared.py", "data/streaming.py",
+    "data/image_files.py", "data/png.py", "data/prepared.py", "data/streaming.py",
     "execution/start.py", "execution/epochs.py", "execution/gauge.py",
     "execution/observation.py", "execution/teamwork.py",
 )  # fmt: skip

@@ -16,7 +16,8 @@ from ttq_bench.data.archives import READERS, Arrays
 from ttq_bench.data.catalog import DATASETS, DatasetCard
 from ttq_bench.data.digits import read_digits
 from ttq_bench.data.encoded import EncodedImage, encoded_images
-from ttq_bench.data.headers import read_header
+from ttq_bench.data.headers import PNG_SIGNATURE, read_header
+from ttq_bench.data.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
@@ -100,6 +101,17 @@ def _size_told(content: bytes, where: str) -> tuple[int, int]:
 
 
 def _decoded(content: bytes, where: str, channels: int) -> Tensor:
+    if content.startswith(PNG_SIGNATURE):
+        if content[24] > 8:  # noqa: PLR2004
+            raise DataError(f"{where} has more than 8 bits a pixel")
+        try:
+            read = png_pixels(
+                content, 3 if (weighed := turns_grey(content, channels)) else channels
+            )
+        except BrokenPngError as error:
+            raise DataError(f"{where} cannot be decoded ({error})") from error
+        if not weighed:
+            return torch.from_numpy(read.copy()).permute(2, 0, 1)
     try:
         buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         pixels: Tensor = decode_image(buffer, mode=MODES[channels])
