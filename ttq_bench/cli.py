@@ -18,40 +18,55 @@ from ttq_bench.commands.options import (
     add_submit_options,
     add_suite_options,
 )
+from ttq_bench.commands.streams import EXIT_IO, code_of, guarded
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.provenance import check_environment
 from ttq_bench.text import printable, without_credentials
 
-EXIT_IO = 74  # as in sysexits.h
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
-    options = make_parser().parse_args(with_signs(words))
+    with guarded() as output:
+        code, ended = _ended(words, is_process=arguments is None)
+        output.flush()
+        if output.error is not None and code == 0:
+            code, ended = code_of(output.error), None
+            if code == EXIT_IO:
+                reason = output.error.strerror
+                print(f"ttq-bench: the output cannot be written ({reason})", file=sys.stderr)
+    if ended is not None:
+        raise ended
+    return code
+
+
+def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit | None]:
+    """Return the exit code of a command, and how the parser ended the process, if it did."""
     try:
-        if arguments is None:
+        options = make_parser().parse_args(with_signs(words))
+    except SystemExit as ended:
+        return int(ended.code or 0), ended
+    try:
+        if is_process:
             check_environment()
-        return int(options.command(options))
+        return int(options.command(options)), None
     except TtqBenchError as error:
         # Messages quote what suites, data and records of strangers say.
-        print(f"ttq-bench: {printable(without_credentials(str(error)))}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe left, for example `head`
-        return 141
+        print(f"ttq-bench: {without_credentials(str(error))}", file=sys.stderr)
+        return error.exit_code, None
     except OSError as error:  # a disk that is full, broken or closed to us, wherever it is met
         where = error.filename or getattr(options, "results", "the output")
         print(
-            f"ttq-bench: {printable(str(where))}: cannot be read or written"
+            f"ttq-bench: {where}: cannot be read or written"
             f" ({error.strerror or repr(error)}); mend that, then run the same command again",
             file=sys.stderr,
         )
-        return EXIT_IO
+        return EXIT_IO, None
     except KeyboardInterrupt:
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
-        return 130
+        return 130, None
 
 
 class Parser(argparse.ArgumentParser):

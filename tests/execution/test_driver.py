@@ -76,6 +76,44 @@ def test_one_driver_holds_a_results_folder_until_it_dies(run):
     assert third.returncode == 4, third.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_was_ignored_from_the_start_does_not_end_a_run(run, number):
+    before = signal.signal(number, signal.SIG_IGN)  # a child inherits it, as from `nohup` and `&`
+    try:
+        held = run(epochs=LONG)
+    finally:
+        signal.signal(number, before)
+    held.process.send_signal(number)
+    epoch = held.epoch()
+    wait_until(lambda: held.epoch() > epoch + 1 or held.process.poll() is not None)
+    assert held.process.poll() is None
+    held.process.terminate()
+    assert held.process.wait(60) == 128 + signal.SIGTERM
+
+
+def test_of_many_drivers_after_the_lock_was_deleted_one_goes_on(run):
+    first = run(epochs=LONG)
+    first.paths.results.lock.unlink()
+    others = [
+        subprocess.Popen(
+            [*COMMAND, *first.words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(3)
+    ]
+    drivers = [first.process, *others]
+    try:
+        wait_until(lambda: sum(driver.poll() is None for driver in drivers) == 1, 120)
+        (left,) = (driver for driver in drivers if driver.poll() is None)
+        epoch = first.epoch()
+        wait_until(lambda: first.epoch() > epoch + 1 or left.poll() is not None)
+        assert left.poll() is None
+        assert [driver.returncode for driver in drivers if driver is not left] == [75] * 3
+    finally:
+        for driver in drivers:
+            driver.kill()
+            driver.communicate()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "backend"),

@@ -1,10 +1,12 @@
 """The name in the lock; that it keeps a second driver out is in ``test_driver.py``."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from ttq_bench.errors import BusyError
 from ttq_bench.execution.lock import driver_is_gone, locked
 from ttq_bench.records.attempts import this_host
 from ttq_bench.records.paths import ResultsPaths
@@ -42,3 +44,22 @@ def test_a_driver_elsewhere_or_without_a_name_is_not_called_gone(tmp_path, name)
         pass
     results.lock.write_text(name.replace("HERE", this_host()), encoding="latin-1")
     assert not driver_is_gone(results)
+
+
+def test_a_lock_whose_file_is_deleted_is_taken_anew(tmp_path):
+    results = ResultsPaths(tmp_path)
+    with locked(results) as lock:
+        results.lock.unlink()
+        assert lock.keep()
+        with pytest.raises(BusyError, match=rf"process {os.getpid()} on "), locked(results):
+            pass
+
+
+def test_a_lock_that_another_driver_took_after_its_file_was_deleted_is_not_held_any_more(tmp_path):
+    results = ResultsPaths(tmp_path)
+    with locked(results) as lock:
+        results.lock.unlink()
+        with locked(results) as other:
+            assert not lock.keep()
+            assert other.keep()
+        assert lock.keep()

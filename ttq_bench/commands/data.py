@@ -2,14 +2,13 @@
 
 import argparse
 
-from rich.console import Console
-
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.run import fetch
 from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
+from ttq_bench.execution.monitor import console_here
 
 
 def act(options: argparse.Namespace) -> int:
@@ -20,7 +19,7 @@ def act(options: argparse.Namespace) -> int:
     if options.action == "fetch":
         if dataset == FOLDER or not DATASETS[dataset].archives:
             raise DataError(f"{dataset}: there is no published archive to fetch")
-        fetch(published_source(dataset, data_dir), Console())
+        fetch(published_source(dataset, data_dir), console_here())
     source = find_source(dataset, data_dir)
     if not source.is_present:
         print(f"{dataset}: not in {data_dir}; `ttq-bench data fetch` gets it")

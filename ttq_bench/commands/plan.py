@@ -21,7 +21,7 @@ from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.text import duration, printable
+from ttq_bench.text import duration
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -157,7 +157,7 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(_as_json(prepared), indent=2))
     else:
-        print(printable("\n".join(describe(prepared, options.url or options.results))))
+        print("\n".join(describe(prepared, options.url or options.results)))
     return 0
 
 

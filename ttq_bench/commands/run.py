@@ -21,6 +21,7 @@ from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import BusyError, TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
+from ttq_bench.execution.monitor import console_here, say
 from ttq_bench.execution.resources import Shares, share
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -39,20 +40,20 @@ def run(options: argparse.Namespace) -> int:
     if options.time_limit is not None:
         limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
         stop.deadline = time.monotonic() + limit
-    console = Console()
+    console = console_here()
     prepared = shared_out(prepare(options), options)
     told = _of_the_code() if prepared.plan.pending else []
     if options.backend == "ray" and prepared.plan.pending:
         told += notes(options.address, options.device)
     for line in (*describe(prepared, options.url or options.results), *told):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(console, line)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
     if tally.left:
         place = options.url or options.results
-        console.print(f"`ttq-bench report --results {place}` draws what is there so far")
+        say(console, f"`ttq-bench report --results {place}` draws what is there so far")
     elif not options.no_report:
         report.write(options)
     return _conclude(tally, stop, options, console)
@@ -188,11 +189,11 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
             why = signal.Signals(stop.signal_number).name
         elif stop.is_replaced:
             raise BusyError(f"{results.root}: another run has taken over there; this one ended")
-        console.print(
+        say(
+            console,
             f"stopped ({why}); not finished: {counted(len(tally.left), 'trial')}; run the"
             " same command again to go on at the last checkpoint",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        )
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
     if tally.failed:
         raise TrialsFailedError(f"{options.url or results.root}: {_what_failed(tally, results)}")

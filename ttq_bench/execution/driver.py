@@ -15,8 +15,8 @@ from rich.console import Console
 from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
-from ttq_bench.execution.lock import locked
-from ttq_bench.execution.monitor import Monitor
+from ttq_bench.execution.lock import Lock, locked
+from ttq_bench.execution.monitor import Monitor, say
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
@@ -68,15 +68,14 @@ def run_plan(
     results = ResultsPaths(settings.results)
     folder = kept_in(results, settings.url)
     follow = settings.backend == "ray"  # its nodes may be other machines
-    tell = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    tell = partial(say, console)
     held = held_at_url(folder, stop.replace, tell, follow=follow)
-    with locked(results) as ahead, _signals(stop), held:
-        if ahead > CLOCK_SECONDS:
-            console.print(
-                f"{results.root}: was last used {duration(ahead)} from now, so the clock went back;"
-                " dates in records will be out of order, nothing else depends on them",
-                highlight=False, soft_wrap=True,
-            )  # fmt: skip
+    with locked(results) as lock, _signals(stop), held:
+        if lock.ahead > CLOCK_SECONDS:
+            tell(
+                f"{results.root}: was last used {duration(lock.ahead)} from now, so the clock went"
+                " back; dates in records will be out of order, nothing else depends on them"
+            )
         results.stop_file.unlink(missing_ok=True)
         remove_leftovers(results)
         folder.post(results.stop_file, write_planned(results, planned))
@@ -85,7 +84,7 @@ def run_plan(
         backend = make_backend()
         monitor = Monitor(plan, results, shares.workers, console)
         try:
-            with monitor, _watch(stop, results, folder):
+            with monitor, _watch(stop, lock, folder):
                 scheduler = Scheduler(
                     plan, backend, settings, shares, stop.requested, monitor.tell, folder
                 )
@@ -94,9 +93,10 @@ def run_plan(
                 finally:
                     backend.close()
         finally:
-            results.stop_file.unlink(missing_ok=True)
-            with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
-                folder.post(results.stop_file)
+            if not stop.is_replaced:  # else it is another driver's
+                results.stop_file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
+                    folder.post(results.stop_file)
 
 
 def backend_maker(
@@ -119,7 +119,10 @@ def backend_maker(
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into a stop; the second one ends at once."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a stop; the second one ends at once.
+
+    Those that are ignored stay ignored.
+    """
 
     def handle(number: int, _: FrameType | None) -> None:
         if stop.signal_number is not None:
@@ -127,26 +130,32 @@ def _signals(stop: Stop) -> Iterator[None]:
         stop.signal_number = number
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, handle) for number in numbers]
+    # `nohup`, and `&` in a script: what was ignored when this process began stays so.
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = [signal.signal(number, handle) for number in heard]
     try:
         yield
     finally:
-        for number, old in zip(numbers, before, strict=True):
+        for number, old in zip(heard, before, strict=True):
             signal.signal(number, old)
 
 
 @contextmanager
-def _watch(stop: Stop, results: ResultsPaths, folder: Folder) -> Iterator[None]:
+def _watch(stop: Stop, lock: Lock, folder: Folder) -> Iterator[None]:
     """Write the stop file as soon as a stop is requested, whatever the main thread waits for.
 
-    It is written again where it is gone: a worker here may have looked at the URL just before.
+    It is written again where it is gone: a worker here may have looked at the URL just before. Not
+    where another driver has taken over: that file would stop its workers. Ours are ended.
     """
-    over = threading.Event()
+    over, results = threading.Event(), lock.results
 
     def watch() -> None:
         while not over.wait(0.2):
-            if stop.requested() and not results.stop_file.exists():
-                results.stop_file.touch()
+            if not stop.is_replaced and not lock.keep():
+                stop.replace()
+            if stop.requested() and not stop.is_replaced and not results.stop_file.exists():
+                with contextlib.suppress(OSError):
+                    results.stop_file.touch()
                 with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
                     folder.post(results.stop_file)
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -16,11 +17,21 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.weights import has_weights
 from ttq_bench.suite.plan import Plan, PlannedTrial
-from ttq_bench.text import duration
+from ttq_bench.text import duration, printable
 
 REFRESH_SECONDS = 1.0
 STALE_SECONDS = 15.0
 QUIET_SECONDS = 60.0  # without a terminal: how long no line may come while epochs last
+
+
+def console_here() -> Console:
+    """Return a console on standard output that may order a terminal about."""
+    return Console(file=getattr(sys.stdout, "terminal", None))
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, whatever path or name is in it."""
+    console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
 
 @dataclass
@@ -69,7 +80,7 @@ class Monitor:
 
     def tell(self, line: str) -> None:
         """Print a line above the table, or among the lines."""
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(self.console, line)
 
     def table(self) -> Table:
         """Return the running trials with their epochs, errors so far, and the time left in all."""

@@ -33,6 +33,8 @@ def prepare(address: str | None, dashboard: str | None) -> None:
     if address is None:  # a hook is of a cluster; here it would change each worker, or not be found
         os.environ.pop("RAY_RUNTIME_ENV_HOOK", None)
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    if address is None:  # the resources of a cluster of our own are told when it starts
+        os.environ.pop("RAY_OVERRIDE_RESOURCES", None)
     unset = "disabled" if address == AUTO else "token"  # a cluster with tokens tells its jobs so
     mode = os.environ.setdefault("RAY_AUTH_MODE", unset).lower()
     for_others = dashboard is not None and not is_loopback(dashboard_host(dashboard))

@@ -14,11 +14,13 @@ import ray
 from ray import exceptions
 from ray._private.state import GlobalState
 from ray._raylet import GcsClientOptions  # type: ignore[attr-defined]
+from ray.job_config import JobConfig
 
-from ttq_bench.errors import ClusterError
+from ttq_bench.errors import ClusterError, TtqBenchError
 from ttq_bench.execution.nodes import Node
 from ttq_bench.execution.ray_address import knock, resolved
 from ttq_bench.execution.ray_security import dashboard_host
+from ttq_bench.execution.ray_session import session_folder
 from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES
 from ttq_bench.text import without_credentials
@@ -56,7 +58,9 @@ def _own_signals() -> Iterator[None]:
 
 def _start(options: ClusterOptions) -> None:
     # "local": never a cluster that happens to run, its nodes may lack the results.
-    start = partial(ray.init, log_to_driver=False, logging_level=logging.ERROR)
+    start = partial(
+        ray.init, log_to_driver=False, logging_level=logging.ERROR, job_config=_own_code_only()
+    )
     # What ended is told in a sentence of ours; Ray would print the log of a dead node's process.
     ray._private.worker._worker_logs_enabled = False
     try:
@@ -75,8 +79,11 @@ def _start(options: ClusterOptions) -> None:
             dashboard_host=dashboard_host(options.dashboard),
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
+            _temp_dir=str(session_folder()),
         )
-    except (exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+    except TtqBenchError:
+        raise
+    except Exception as error:  # Ray raises bare ones, too
         raise ClusterError(refusal(error, options.address)) from error
 
 
@@ -100,6 +107,23 @@ def refusal(error: Exception, address: str | None) -> str:
             f" set {name} to a short one, for example {name}=/tmp"
         )
     return f"{where} cannot be used ({first_line(error)}); --backend inprocess runs without Ray"
+
+
+class _Closed(list[str]):
+    """A list of folders that Ray cannot add to."""
+
+    def extend(self, _folders: Iterable[str]) -> None:
+        """Leave them out."""
+
+
+def _own_code_only() -> JobConfig:
+    """Return a job whose workers import what is installed, and nothing of the working directory.
+
+    Ray would have them import from there first: a file ``random.py`` in it would be run.
+    """
+    config = JobConfig()
+    config._py_driver_sys_path = _Closed()
+    return config
 
 
 def _need_dashboard() -> None:
