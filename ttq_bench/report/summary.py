@@ -23,7 +23,6 @@ from ttq_bench.report.shown_arms import is_usual
 from ttq_bench.report.style import SavedFigure
 from ttq_bench.text import duration
 
-
 LAYERS_ELSEWHERE = (
     "Controls and other strengths of a delta strategy: [asymmetry.csv](tables/asymmetry.csv)."
 )
