@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from ttq_bench.errors import TtqBenchError
 
 CHUNK_BYTES = 1 << 20
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp")  # as ``write_temporary`` names them
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -62,13 +64,19 @@ def write_temporary(path: Path, content: bytes) -> Path:
     return temporary
 
 
-def remove_temporaries(folder: Path, pattern: str = ".*.tmp") -> None:
-    """Delete what writers left in ``folder`` that were killed; call it when none is at work there.
+def remove_temporaries(root: Path, names: re.Pattern[str], places: str = "") -> None:
+    """Delete what ``write_temporary`` left of files whose names below ``root`` match ``names``.
 
-    One that is at work all the same fails with an ``OSError`` and has to write again.
+    ``places`` is a pattern of the folders to look into. Call it when no writer is at work there:
+    one that is all the same fails with an ``OSError`` and has to write again. Hidden files of
+    other programs stay.
     """
-    for temporary in folder.glob(pattern):
-        _discard(temporary)
+    for temporary in root.glob(f"{places}/.*.tmp" if places else ".*.tmp"):
+        written = TEMPORARY.fullmatch(temporary.name)
+        if written is None or temporary.is_symlink() or not temporary.is_file():
+            continue
+        if names.fullmatch((temporary.parent / written[1]).relative_to(root).as_posix()):
+            _discard(temporary)
 
 
 def _discard(temporary: Path) -> None:

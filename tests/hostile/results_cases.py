@@ -239,5 +239,4 @@ CASES = {
     ),
     "no JSON as a failure": shown(with_text("failures/a/failure.json", SCRIPT)),
     "a drawing of its own": shown(with_text("figures/evil.svg", f"<svg>{SCRIPT}</svg>")),
-    "a page of its own": shown(with_text("report.html", SCRIPT)),
 }

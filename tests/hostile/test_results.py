@@ -47,7 +47,7 @@ def test_what_is_shown_is_shown_as_text(room, capsys, case):
         rows = csv.reader(table.read_text().splitlines())
         cells = [cell for row in rows for cell in row if not re.fullmatch(r"-(inf|[\d.e-]+)", cell)]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
-    assert not (room.results / "figures" / "evil.svg").exists()
+    assert "evil" not in page
 
 
 # Reports that are drawn to be compared take seconds: two stand for all that can be drawn.
@@ -91,8 +91,17 @@ def test_the_status_of_work_with_names_of_escapes_is_one_sentence(room, capsys):
     refused(told(room, capsys, "status", "--results", room.results), 2, "is not a trial id")
 
 
-def test_a_stranger_s_page_is_replaced(room, capsys):
-    harmed(room, "a page of its own")
+def test_a_stranger_s_page_is_not_taken_for_ours(room, capsys):
+    good(room)
+    with_text("report.html", SCRIPT)(room)
+    done = told(room, capsys, "report", "--results", room.results)
+    refused(done, 2, "report.html: lies where the report is to go and was not written by ttq-bench")
+
+
+def test_a_stranger_s_page_that_is_listed_as_ours_is_replaced(room, capsys):
+    good(room)
+    with_text("report.html", SCRIPT)(room)
+    with_text("report.sha256", f"{'0' * 64}  report.html\n")(room)
     assert told(room, capsys, "report", "--results", room.results).code == 0
     assert SCRIPT not in (room.results / "report.html").read_text()
 

@@ -10,6 +10,7 @@ from pyarrow import parquet
 from tests.record_builders import seal_anew
 from tests.records.conftest import make_epochs, make_record
 from ttq_bench.errors import ResultsError
+from ttq_bench.files import write_temporary
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCHEMA_VERSION
 from ttq_bench.records.seal import sha256
 from ttq_bench.records.store import (
@@ -191,11 +192,60 @@ def test_a_record_of_a_newer_version_is_refused(paths, record, epochs):
         read_record(paths.record)
 
 
-def test_what_a_killed_writer_left_is_removed_and_records_stay(paths, record, epochs):
-    publish_record(paths, record, {"epochs.parquet": epochs})
-    (paths.results.trials / ".half-written.abc").mkdir()
-    remove_leftovers(paths.results)
-    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
+def killed_while(paths, monkeypatch, function):
+    """Publish a record in a process that is killed when it calls ``function`` of the store."""
+    with monkeypatch.context() as patched:
+        patched.setattr(f"ttq_bench.records.store.{function}", interrupted)
+        patched.setattr("ttq_bench.records.store.shutil.rmtree", lambda *_, **__: None)
+        patched.setattr("ttq_bench.files._discard", lambda _: None)
+        with pytest.raises(KeyboardInterrupt):
+            publish_record(paths, make_record(paths.trial_id), {"epochs.parquet": ROWS})
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("function", ["write_atomically", "_renamed", "os.fsync"])
+def test_what_a_killed_writer_left_is_removed_and_records_stay(
+    results, monkeypatch, record, epochs, function
+):
+    publish_record(results.trial("a"), make_record("a"), {"epochs.parquet": epochs})
+    killed_while(results.trial("b"), monkeypatch, function)
+    assert len(list(results.trials.glob(".b.*"))) == 1
+    remove_leftovers(results)
+    assert [path.name for path in results.trials.iterdir()] == ["a"]
+
+
+STRANGERS = (
+    "trials/.git/HEAD", "trials/.stfolder/x", "trials/.gitkeep", "trials/.cache.settings/mine.txt",
+    "trials/.a.abcdefgh/record.json/x", "trials/.stversions/record.json", "trials/.DS_Store",
+    "trials/.doomed-dreams/record.json", "trials/.a.abcdefgh.tmp", "trials/.Trash-1000/files/x",
+    "probes/.syncthing.a.json.tmp", "probes/.notes.abcdefgh.tmp", "work/a/.draft.abcdefgh.tmp",
+    "work/.git/.x.tmp", "plans/.~lock.a.json.tmp", "failures/a/.failure.txt.abcdefgh.tmp",
+    "work/a/attempts/000001/.vim.swp.tmp",
+)  # fmt: skip
+
+
+def test_what_writers_here_cannot_have_left_stays(results):
+    for name in STRANGERS:
+        (results.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (results.root / name).write_text("mine")
+    (results.trials / ".b.abcdefgh").symlink_to(results.root)
+    remove_leftovers(results)
+    assert [name for name in STRANGERS if not (results.root / name).is_file()] == []
+    assert (results.trials / ".b.abcdefgh").is_symlink()
+
+
+@pytest.mark.parametrize("name", [
+    "probes/a.json", "plans/cifar-quick.json", "failures/a/failure.json", "work/a/begun.json",
+    "work/a/attempts/000001.lease.json", "work/a/attempts/000001/progress.json",
+    "work/a/attempts/000001/checkpoints/epoch-000001.pt",
+])  # fmt: skip
+def test_the_temporary_of_each_file_that_is_written_is_removed(results, name):
+    left = write_temporary(results.root / name, b"half")
+    remove_leftovers(results)
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "{}", "not JSON"])

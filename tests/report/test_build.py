@@ -110,15 +110,6 @@ def test_the_same_records_give_the_same_files(report, tmp_path):
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_figures_without_records_are_removed(tmp_path):
-    write_grid(tmp_path)
-    build_report(tmp_path)
-    stale = tmp_path / "figures" / "asymmetry_gone.png"
-    stale.write_bytes(b"x")
-    build_report(tmp_path)
-    assert not stale.exists()
-
-
 def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     write_grid(tmp_path)
     layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}

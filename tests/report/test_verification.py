@@ -11,6 +11,7 @@ from tests.record_builders import seal_anew, write_grid, write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.attempt import attempt
+from ttq_bench.records.ownership import listed, write_list
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report
 from ttq_bench.report.readme import BEGIN, END
@@ -90,6 +91,9 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     drawing = next((root / "figures").glob("scales*.svg"))
     drawing.write_text("<svg>of another matplotlib</svg>", encoding="utf-8")
     (root / "figures/asymmetry_gone.png").write_bytes(b"x")
+    (root / "figures/my-plot.png").write_bytes(b"x")  # in no list, so it belongs to its user
+    stale = ("tables/old.csv", "figures/asymmetry_gone.png")
+    write_list(root, listed(root) | dict.fromkeys(stale, "0" * 64))
     page = (root / "summary.md").read_text(encoding="utf-8")
     verdict = re.findall(r"\*(supported|contradicted|undecided)\*", page)[0]
     replace(root / "summary.md", f"*{verdict}*", "*reversed*")

@@ -14,6 +14,7 @@ from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+from ttq_bench.records.ownership import check_replaceable
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.grid import expand
@@ -74,6 +75,7 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     specs = expand(suite, identities, str(options.suite))
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.
+    check_replaceable(results.root)
     found = checked_records(results)
     recorded = {record.trial_id for record in found}
     _bring_parents([spec for spec in specs if spec.trial_id not in recorded], options)

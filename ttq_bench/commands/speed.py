@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
-from ttq_bench.errors import TtqBenchError, unknown_name
+from ttq_bench.errors import ResultsError, TtqBenchError, unknown_name
 from ttq_bench.files import write_atomically
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import source_commit
+from ttq_bench.records.ownership import check_results_folder
 from ttq_bench.report.figure_roofline import roofline
 from ttq_bench.report.speed_page import (
+    FIRST_LINE,
     Row,
     compared,
     newest_run,
@@ -36,6 +38,8 @@ def measure(options: argparse.Namespace) -> int:
     if options.compare:
         return _compare(rows, table)
     _check(options)
+    check_results_folder(options.results)
+    _check_page(options.results / "speed.md")
     goals = tuple(name for name in GOALS if name in options.goals or not options.goals)
     device = torch.device(options.device)
     low = options.precision == "bf16" or (
@@ -76,6 +80,15 @@ def _check(options: argparse.Namespace) -> None:
     if options.batch_size > LARGEST_BATCH:
         raise TtqBenchError(
             f"speed: --batch-size: expected at most {LARGEST_BATCH}, got {options.batch_size}"
+        )
+
+
+def _check_page(path: Path) -> None:
+    """Refuse to take the place of a page that is somebody else's, before anything is measured."""
+    if path.exists() and not path.read_bytes().startswith(FIRST_LINE.encode()):
+        raise ResultsError(
+            f"{path}: lies where the measurements are to go and was not written by ttq-bench;"
+            " give it another name, or name another folder with --results"
         )
 
 

@@ -29,10 +29,11 @@ from ttq_bench.records.layout import (
 )
 from ttq_bench.records.networks import is_whole
 from ttq_bench.records.objects import Objects
+from ttq_bench.records.ownership import LIST, in_list, listed
 from ttq_bench.records.paths import AttemptPaths, ResultsPaths, TrialPaths
 from ttq_bench.records.store import place_record
 
-PARTS_OF_REPORT = ("summary.md", "report.html", "tables", "figures")
+PARTS_OF_REPORT = ("summary.md", "report.html", LIST, "tables", "figures")
 
 
 class Folder:
@@ -161,11 +162,11 @@ class Mirror(Folder):
                 self.objects.write(self._name(path), content)
 
     def post_report(self) -> None:
-        """Put tables, figures and summary, and delete those of an older report."""
-        shown = self._reported_here()
-        self.post(*(self.results.root / name for name in sorted(shown)))
-        older = [name for folder in ("tables", "figures") for name in self.objects.names(folder)]
-        self.objects.delete(set(older) - shown)
+        """Put the files that the report lists, and delete those that only an older one listed."""
+        older = in_list(self.objects.read(LIST) or b"")
+        shown = listed(self.results.root)
+        self.post(*(self.results.root / name for name in (*sorted(shown), LIST)))
+        self.objects.delete(older.keys() - shown)
 
     def bring_report(self) -> None:
         """Bring the report that is there, and delete what is left here of an older one."""

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -15,9 +16,10 @@ from typing import Any
 import pydantic
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import remove_temporaries, sync_folder, write_atomically
-from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.schema import SCHEMA_VERSION, TrialRecord, columns_of
+from ttq_bench.files import TEMPORARY, remove_temporaries, sync_folder, write_atomically
+from ttq_bench.records.layout import WRITTEN
+from ttq_bench.records.paths import SAFE_ID, ResultsPaths, TrialPaths
+from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord, columns_of
 from ttq_bench.records.seal import (
     SEAL,
     check_seal,
@@ -28,6 +30,7 @@ from ttq_bench.records.seal import (
 )
 
 DOOMED = ".doomed-"
+HIDDEN = re.compile(rf"\.{SAFE_ID.pattern}\.[a-z0-9_]{{8}}|{re.escape(DOOMED)}[0-9a-f]{{16}}")
 Rows = Sequence[dict[str, Any]]
 _FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
@@ -103,15 +106,29 @@ def remove_leftovers(results: ResultsPaths) -> None:
     """Delete what writers left that were killed; call it when no trial runs.
 
     Should one be at work all the same, cut off from its driver, it cannot publish what is half
-    deleted: its folder gets another name first, in one step.
+    deleted: its folder gets another name first, in one step. What writers here cannot have left
+    stays: ``.git``, ``.stfolder``, ``.gitkeep``, or the half-copied files of a program that syncs.
     """
     for hidden in results.trials.glob(".*"):
-        doomed = hidden.with_name(f"{DOOMED}{secrets.token_hex(8)}")
         with contextlib.suppress(OSError):
-            hidden.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
-    for name in ("work", "plans", "failures", "probes", "networks"):
-        remove_temporaries(results.root / name, "**/.*.tmp")
+            if _is_leftover(hidden):
+                doomed = hidden.with_name(f"{DOOMED}{secrets.token_hex(8)}")
+                hidden.rename(doomed)
+                shutil.rmtree(doomed, ignore_errors=True)
+    for places in ("work/**", "plans", "failures/*", "probes", "networks"):
+        remove_temporaries(results.root, WRITTEN, places)
+
+
+def _is_leftover(folder: Path) -> bool:
+    """Return whether ``place_record`` made the hidden folder: by its name and all that is in it."""
+    if not HIDDEN.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
+        return False
+    for path in folder.iterdir():
+        temporary = TEMPORARY.fullmatch(path.name)
+        name = temporary[1] if temporary else path.name
+        if name not in (*TABLES, "record.json", SEAL) or not path.is_file():
+            return False
+    return True
 
 
 def record_bytes(record: TrialRecord) -> bytes:

@@ -1,6 +1,11 @@
-"""The whole report of a results folder: tables, figures, summary, and one page for a browser."""
+"""The whole report of a results folder: tables, figures, summary, and one page for a browser.
 
-from collections.abc import Callable
+It replaces and removes only files of an earlier report (``records/ownership.py``).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,15 @@ from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import write_atomically
+from ttq_bench.records.ownership import (
+    PAGES,
+    check_replaceable,
+    check_results_folder,
+    digests,
+    listed,
+    remove_stale,
+    write_list,
+)
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.cells import read_text
 from ttq_bench.report.claims_table import evidence_table
@@ -17,6 +31,7 @@ from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures import draw_figures
 from ttq_bench.report.html_page import html_page
 from ttq_bench.report.readme import findings_block, replace_block
+from ttq_bench.report.style import SavedFigure
 from ttq_bench.report.summary import summary_page
 from ttq_bench.text import printable
 
@@ -28,10 +43,13 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
     """Write the report of the records in ``root`` and return the path of ``summary.md``.
 
     It goes into the folder ``into``, ``root`` itself by default. With ``readme``, the generated
-    block in that file is refreshed too.
+    block in that file is refreshed too. Raises ``ResultsError``, before anything is written, for a
+    folder that holds something else than results, and for files in it that no report wrote.
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
+    check_results_folder(root)
+    check_replaceable(into or root)
     around = read_text(readme) if readme is not None else ""
     contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
@@ -55,16 +73,33 @@ def _refresh(readme: Path, text: str) -> None:
 
 
 def _write(contents: Contents, out: ResultsPaths) -> None:
-    figures = draw_figures(contents, out.root / "figures")
-    _remove_stale(out.root / "figures", {figure.path.stem for figure in figures})
     tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
-    for name, table in tables.items():
-        text = _with_texts(table, _no_formula).to_csv(index=False, float_format="%.6g")
-        write_atomically(out.root / "tables" / f"{name}.csv", text.encode())
+    written = {f"tables/{name}.csv": _csv(table) for name, table in tables.items()}
+    with tempfile.TemporaryDirectory(prefix="ttq-bench-report-") as folder:
+        drawn = draw_figures(contents, Path(folder))
+        written |= {f"figures/{path.name}": path.read_bytes() for path in _files_of(drawn)}
+    check_replaceable(out.root, written)
+    before = listed(out.root)
+    # Listed before they are written: one that is killed in between may be replaced all the same.
+    write_list(out.root, before | dict.fromkeys(PAGES, "0" * 64) | digests(written))
+    for name, content in written.items():
+        write_atomically(out.root / name, content)
+    figures = [replace(f, path=out.root / "figures" / f.path.name) for f in drawn]
     summary = summary_page(out.summary, contents, figures)
-    write_atomically(out.summary, summary.encode())
     page = html_page(summary, out.root, {name: tables[name] for name in ON_THE_PAGE})
-    write_atomically(out.page, page.encode())
+    pages = {out.summary.name: summary.encode(), out.page.name: page.encode()}
+    for name, content in pages.items():
+        write_atomically(out.root / name, content)
+    remove_stale(out.root, before, written.keys() | pages.keys())
+    write_list(out.root, digests(written | pages))
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return _with_texts(table, _no_formula).to_csv(index=False, float_format="%.6g").encode()
+
+
+def _files_of(figures: Iterable[SavedFigure]) -> Iterable[Path]:
+    return (figure.path.with_suffix(ending) for figure in figures for ending in (".png", ".svg"))
 
 
 def _no_formula(text: str) -> str:
@@ -80,13 +115,6 @@ def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFra
         if any(text != after for text, after in texts.items()):
             changed[str(name)] = table[name].map(lambda cell, texts=texts: texts.get(cell, cell))
     return table.assign(**changed)
-
-
-def _remove_stale(folder: Path, current: set[str]) -> None:
-    """Delete figures that no record stands behind any more."""
-    for path in folder.glob("*.*"):
-        if path.stem not in current and path.suffix in (".png", ".svg"):
-            path.unlink()
 
 
 def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:

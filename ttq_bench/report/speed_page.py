@@ -38,6 +38,7 @@ REMARKS = {  # what figures of a goal do not say
     " so two bits a weight save bytes, and no time on a CPU. Deviations are those of an untrained"
     " network on random images, which calibrated int8 too; accuracy is not measured.",
 }
+FIRST_LINE = "# Speed"
 MOVED = 0.1  # of a figure without an interval, or one that is no ratio
 
 
@@ -74,7 +75,7 @@ def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str]
     ``rooflines`` are figures by machine; ``notes`` belong to the newest run.
     """
     lines = [
-        "# Speed",
+        FIRST_LINE,
         "",
         "Every ratio is of tasks that took turns inside one run: median times move with what else"
         " the machine does, ratios hardly. Intervals are 95 %, by Student's t over rounds.",

@@ -12,6 +12,7 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.consistency import Difference, record_differences, unequal
 from ttq_bench.records.network_check import network_differences
+from ttq_bench.records.ownership import LIST, listed
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
@@ -134,7 +135,7 @@ def _compared(
 ) -> Verification:
     """Compare every file of the report ``given`` with the one of ``root``."""
     expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
-    expected = {name: p for name, p in expected.items() if not name.startswith("trials/")}
+    expected = {n: p for n, p in expected.items() if n != LIST and not n.startswith("trials/")}
     differences, texts, tables = _left_over(root, set(expected)), [], []
     for name, path in sorted(expected.items()):
         if not (root / name).is_file():
@@ -156,7 +157,12 @@ def _compared(
 
 
 def _left_over(root: Path, expected: set[str]) -> list[Difference]:
-    """Return the files in the folders of the report that it does not have."""
+    """Return the files of an earlier report that this one does not have.
+
+    Without a list of them, as older versions left none, all files in the folders of the report.
+    """
     found = [p for folder in ("figures", "tables") for p in sorted((root / folder).glob("[!.]*"))]
     names = [path.relative_to(root).as_posix() for path in found]
-    return [Difference(name, "", "should not be there") for name in names if name not in expected]
+    own = listed(root) or names
+    names = [name for name in names if name in own and name not in expected]
+    return [Difference(name, "", "should not be there") for name in names]
