@@ -6,23 +6,29 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
 PROFILE ?= auto
 DATA_DIR ?= data
 RESULTS ?= results
 SUITE ?= suites/cifar.yaml
 ADDRESS ?=
 ARGS ?=
+# Values may hold spaces and quotes: a recipe quotes each for the shell, but for ARGS, which are words.
+# A tilde at the beginning stays outside of the quotes.
+quoted = $(subst '~/,~/','$(subst ','\'',$1)')
+empty :=
+BIN := $(call quoted,$(VENV))/bin
+READY := $(subst $(empty) ,\ ,$(VENV))/.ready
+OUT = $(call quoted,$(RESULTS))
+DATA = $(call quoted,$(DATA_DIR))
 # README.md tells what the records of this repository say, not those of another folder.
-WITH_README = $(if $(filter $(abspath results),$(abspath $(RESULTS))),--readme README.md)
+WITH_README = $$([ $(OUT) -ef results ] && echo --readme README.md)
 
 .PHONY: help
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(call quoted,$(strip $(MAKEFILE_LIST)))
 	@printf '\nSettings: PROFILE=auto|paper|quick (reproduce-mnist has none; reproduce-cifar and plan'
 	@printf ' also quick5|methods|released|modern|modern-methods)\n'
-	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' '$(DATA_DIR)' '$(RESULTS)'
+	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' $(DATA) $(OUT)
 	@printf '          submit: SUITE=suites/cifar.yaml ADDRESS=http://head:8265 RESULTS=/shared/results\n'
 
 .PHONY: install
@@ -30,20 +36,20 @@ install: $(READY) ## Create .venv and install exactly what requirements.lock say
 
 # Hashes are checked for every package. The last step needs no network: its build tools are locked.
 $(READY): requirements.lock pyproject.toml
-	@echo 'installing requirements.lock into $(VENV): a few minutes, 7 GB'
-	$(PYTHON) -m venv $(VENV)
+	@echo installing requirements.lock into $(call quoted,$(VENV)): a few minutes, 7 GB
+	$(call quoted,$(PYTHON)) -m venv $(call quoted,$(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	  --no-build-isolation --no-index --editable .
-	touch $@
+	touch $(call quoted,$@)
 
 .PHONY: demo
 demo: $(READY) ## The whole way on bundled digits, 1 to 2 minutes on two cores
-	$(BIN)/ttq-bench run suites/demo.yaml --results $(RESULTS)/demo $(ARGS)
+	$(BIN)/ttq-bench run suites/demo.yaml --results $(OUT)/demo $(ARGS)
 
-RUN = $(BIN)/ttq-bench run suites/$(@:reproduce-%=%).yaml --profile $(PROFILE) \
-	  --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
+RUN = $(BIN)/ttq-bench run suites/$(@:reproduce-%=%).yaml --profile $(call quoted,$(PROFILE)) \
+	  --data-dir $(DATA) --results $(OUT) $(ARGS)
 
 .PHONY: reproduce-cifar
 reproduce-cifar: $(READY) ## Table 1 of the paper on CIFAR-10; resumes when repeated
@@ -69,34 +75,34 @@ reproduce-imagenet: $(READY) ## Tables 2 and 3 of the paper; PROFILE=table2|tabl
 
 .PHONY: submit
 submit: $(READY) ## Run SUITE as a job of the Ray cluster whose dashboard is at ADDRESS
-	$(BIN)/ttq-bench submit $(SUITE) --address '$(ADDRESS)' \
-	  --profile $(PROFILE) --results $(RESULTS) $(addprefix --data-dir ,$(filter-out data,$(DATA_DIR))) $(ARGS)
+	$(BIN)/ttq-bench submit $(call quoted,$(SUITE)) --address $(call quoted,$(ADDRESS)) \
+	  --profile $(call quoted,$(PROFILE)) --results $(OUT) $(if $(filter-out data,$(DATA_DIR)),--data-dir $(DATA)) $(ARGS)
 
 .PHONY: probe
 probe: $(READY) ## Measure on trained weights what equal scales cost, then report
-	$(BIN)/ttq-bench probe --data-dir $(DATA_DIR) --results $(RESULTS)
-	$(BIN)/ttq-bench report --results $(RESULTS)
+	$(BIN)/ttq-bench probe --data-dir $(DATA) --results $(OUT)
+	$(BIN)/ttq-bench report --results $(OUT)
 
 .PHONY: verify
 verify: $(READY) ## Recompute every cell of results, and of README for RESULTS=results
-	$(BIN)/ttq-bench verify --results $(RESULTS) $(WITH_README)
+	$(BIN)/ttq-bench verify --results $(OUT) $(WITH_README)
 
 .PHONY: doctor
 doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks each node
-	$(BIN)/ttq-bench doctor --data-dir $(DATA_DIR) --results $(RESULTS) $(ARGS)
+	$(BIN)/ttq-bench doctor --data-dir $(DATA) --results $(OUT) $(ARGS)
 
 .PHONY: speed
 speed: $(READY) ## Measure what is promised about time, 5 to 8 minutes; writes results/speed.md
-	$(BIN)/ttq-bench speed --results $(RESULTS) $(ARGS)
+	$(BIN)/ttq-bench speed --results $(OUT) $(ARGS)
 
 .PHONY: plan
-plan: $(READY) ## Show what reproduce-cifar would do
-	$(BIN)/ttq-bench plan suites/cifar.yaml --profile $(PROFILE) --data-dir $(DATA_DIR) \
-	  --results $(RESULTS) $(ARGS)
+plan: $(READY) ## Show what a run of SUITE would do (default: what reproduce-cifar would)
+	$(BIN)/ttq-bench plan $(call quoted,$(SUITE)) --profile $(call quoted,$(PROFILE)) --data-dir $(DATA) \
+	  --results $(OUT) $(ARGS)
 
 .PHONY: report
 report: $(READY) ## Redraw tables, figures, summary and the README's table from the records
-	$(BIN)/ttq-bench report --results $(RESULTS) $(WITH_README)
+	$(BIN)/ttq-bench report --results $(OUT) $(WITH_README)
 
 # The markers `slow` and `full` of pyproject.toml part the tests; -m overrides what it says there.
 TESTS = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
@@ -132,8 +138,10 @@ lock: $(READY) ## Resolve the dependencies anew into requirements.lock
 	  --no-emit-index-url --python-version 3.11 --quiet --output-file requirements.lock
 
 .PHONY: clean
-clean: ## Delete the demo's results and caches (never records)
-	rm -rf $(RESULTS)/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Delete results/demo and caches of this checkout (never records, whatever RESULTS says)
+	@[ -f ttq_bench/cli.py ] || { echo 'make clean: run it in the checkout itself' >&2; exit 1; }
+	[ -L results ] || rm -rf results/demo
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # An environment that was copied or moved along with a checkout runs the code of the other place.
 $(READY): | environment-of-this-checkout

@@ -113,8 +113,8 @@ def test_make_submit_is_this_command(given, data_dir):
     words = ["SUITE=suites/demo.yaml", "ADDRESS=http://head:8265", "RESULTS=/shared/results"]
     make = ["make", "--dry-run", "--no-print-directory", "submit", *words, *given]
     done = subprocess.run(make, capture_output=True, text=True, check=True)
-    told = " ".join(done.stdout.replace("\\\n", " ").split())
+    told = " ".join(shlex.split(done.stdout.replace("\\\n", " ")))
     assert told.endswith(
-        "ttq-bench submit suites/demo.yaml --address 'http://head:8265' --profile auto"
+        "ttq-bench submit suites/demo.yaml --address http://head:8265 --profile auto"
         f" --results /shared/results{data_dir}"
     )
