@@ -122,7 +122,7 @@ test-full: $(READY) ## Run all tests, also those of minutes each, with the full 
 
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
-	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(RESULTS)/robustness.md \
+	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(OUT)/robustness.md \
 	  $(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 
 .PHONY: check

@@ -7,9 +7,16 @@ from torchvision import datasets
 
 from ttq_bench.data.archives import READERS
 from ttq_bench.data.catalog import DATASETS
-from ttq_bench.data.published import CIFAR10_PICKLES, CIFAR100_PICKLES, FASHION_MNIST, SVHN
+from ttq_bench.data.published import (
+    CIFAR10_PICKLES,
+    CIFAR100_PICKLES,
+    FASHION_MNIST,
+    LYING,
+    SVHN,
+)
 
 ARCHIVES = [archive for card in DATASETS.values() for archive in card.archives]
+UNPACKED = [LYING["cifar10"], LYING["cifar100"]]
 FILES = [file for archive in ARCHIVES for file in archive.files]
 
 
@@ -44,7 +51,16 @@ def test_every_archive_has_a_reader_and_a_folder_where_names_are_not_its_own(arc
 
 
 def test_every_reader_reads_something():
-    assert {archive.layout for archive in ARCHIVES} == set(READERS)
+    assert {archive.layout for archive in (*ARCHIVES, *LYING.values())} == set(READERS)
+
+
+def test_files_that_are_read_where_they_lie_have_the_names_and_hashes_of_torchvision():
+    theirs = [datasets.CIFAR10, datasets.CIFAR100]
+    for archive, other in zip(UNPACKED, theirs, strict=True):
+        assert pinned(archive) == [tuple(pair) for pair in (*other.train_list, *other.test_list)]
+        assert archive.folder == other.base_folder
+    assert pinned(LYING["mnist"]) == datasets.MNIST.resources
+    assert LYING["fashion_mnist"] == FASHION_MNIST
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.file_name)

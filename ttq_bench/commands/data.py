@@ -4,11 +4,13 @@ import argparse
 
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.run import fetch
+from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
 from ttq_bench.execution.monitor import console_here
+from ttq_bench.text import printable
 
 
 def act(options: argparse.Namespace) -> int:
@@ -29,4 +31,8 @@ def act(options: argparse.Namespace) -> int:
         f"{identity.name}: {identity.train_count:,} training and {identity.test_count:,} test"
         f" images, {source.kind}, fingerprint {identity.fingerprint}"
     )
+    for sentence in beside(source):
+        print(f"  {printable(sentence)}")
+    if source.kind in ("parquet", "folders"):
+        print("  looked at: labels, formats and sizes; the first run decodes the pixels")
     return 0

@@ -9,8 +9,9 @@ from pathlib import Path
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.options import chosen_images
+from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS, is_streamed
-from ttq_bench.data.identity import Identity, cache_folder, identify
+from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
@@ -172,10 +173,14 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
         source = prepared.sources[name]
         where = "bundled" if source.kind == "bundled" else _place(source)
         missing = "" if source.is_present else ", to be downloaded"
+        if not prepared_folder(identity, cache_folder()).exists() and not is_streamed(name):
+            missing = missing or ", pixels not decoded yet"
         yield (
             f"images: {identity.name}, {identity.train_count:,} training and"
             f" {identity.test_count:,} test ({where}{missing})"
         )
+        if source.is_present:
+            yield from (f"  {sentence}" for sentence in beside(source))
     for trial in plan.trials:
         spec = trial.spec
         what = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))

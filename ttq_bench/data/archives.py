@@ -64,6 +64,32 @@ def read_cifar100_pickles(paths: Sequence[Path], split: str) -> Arrays:
     return _as_images(rows), labels
 
 
+def read_cifar_files(paths: Sequence[Path], split: str) -> Arrays:
+    """Return images [N, 32, 32, 3] and labels [N] of the unpacked archive for Python programs."""
+    some = paths[:-1] if split == "train" else paths[-1:]
+    batches = [
+        read_batch(_whole_file(path, MOST_MEMBER_BYTES), ROW_BYTES, str(path)) for path in some
+    ]
+    images, labels = zip(*batches, strict=True)
+    return _as_images(np.concatenate(images)), np.concatenate(labels)
+
+
+def read_cifar100_files(paths: Sequence[Path], split: str) -> Arrays:
+    """Return images [N, 32, 32, 3] and labels [N] of the unpacked archive of CIFAR-100."""
+    path = paths[0 if split == "train" else 1]
+    content = _whole_file(path, MOST_MEMBER_BYTES_100)
+    rows, labels = read_batch(content, ROW_BYTES, str(path), labels=b"fine_labels")
+    return _as_images(rows), labels
+
+
+def _whole_file(path: Path, most_bytes: int) -> bytes:
+    with path.open("rb") as stream:
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise DataError(f"{path}: has more than {most_bytes:,} bytes")
+    return content
+
+
 def read_svhn(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the file of a split."""
     train, test = paths
@@ -82,6 +108,8 @@ def read_idx_pair(paths: Sequence[Path], split: str) -> Arrays:
 READERS: Mapping[str, Callable[[Sequence[Path], str], Arrays]] = {
     "cifar-binary": read_cifar_binary,
     "cifar-pickles": read_cifar_pickles,
+    "cifar-files": read_cifar_files,
+    "cifar100-files": read_cifar100_files,
     "cifar100-pickles": read_cifar100_pickles,
     "svhn-mat": read_svhn,
     "idx": read_idx_pair,

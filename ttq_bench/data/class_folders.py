@@ -1,16 +1,24 @@
 """Images in a folder for each class: ``train/CLASS/*.png``, and ``test/`` or ``val/`` likewise.
 
+Hidden files and folders, and those that systems leave (``__MACOSX``, ``@eaDir``), are passed over;
+``passed_over.py`` tells of everything else that is.
+
 Links: the folder itself, ``train/`` and ``test/`` may be links. What lies inside may not lead out
 of them: class folders come from strangers, and a link there could name any file of the machine.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
-TEST_NAMES = ("test", "val", "validation")
+TRAIN_NAMES = ("train", "training")
+# In this order; the first that has the labels of the training images is the second split.
+TEST_NAMES = ("test", "val", "validation", "valid", "testing", "eval", "evaluation", "dev")
+OF_SYSTEMS = ("__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information",
+              "#recycle", "thumbs.db", "desktop.ini")  # fmt: skip
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 Folders = tuple[Path, ...]
 
@@ -18,23 +26,48 @@ Folders = tuple[Path, ...]
 def find_class_folders(folder: Path) -> tuple[Folders, Folders] | None:
     """Return the class folders of both splits, None where there is neither.
 
-    Raises ``DataError`` for one split alone, and for splits of different classes.
+    Of several second splits the first one with the classes of the training images is taken: images
+    without labels often lie in a folder such as ``test/unknown/``. Raises ``DataError`` for one
+    split alone, and for splits of different classes.
     """
-    train = tuple(sorted(path for path in folder.glob("train/*/") if path.is_dir()))
-    test = tuple(path for path in first_match(folder, "{}/*/") if path.is_dir())
+    train = next(filter(None, map(class_folders, split_folders(folder, TRAIN_NAMES))), ())
+    second = [*filter(None, map(class_folders, split_folders(folder, TEST_NAMES)))]
+    test = next((found for found in second if _names(found) == _names(train)), None)
+    test = test or next(iter(second), ())
     if bool(train) != bool(test):
         missing = "test" if train else "train"
         raise DataError(f"{folder}: {missing}/CLASS/ is missing beside the other split")
     if not train:
         return None
-    names = {path.name for path in train} ^ {path.name for path in test}
-    if names:
+    if names := _names(train) ^ _names(test):
         one = one_line(min(names), 80)
         raise DataError(
-            f"{folder}: train/ and {test[0].parent.name}/ do not hold the same class folders"
-            f" ({len(names)} in one of them alone, for example {one!r})"
+            f"{folder}: {train[0].parent.name}/ and {test[0].parent.name}/ do not hold the same"
+            f" class folders ({len(names)} in one of them alone, for example {one!r})"
         )
     return train, test
+
+
+def _names(folders: Folders) -> set[str]:
+    return {path.name for path in folders}
+
+
+def split_folders(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the folders of a split, in the order of ``names``, those in capitals last."""
+    yield from (folder / name for name in names if (folder / name).is_dir())
+    there = sorted(path for path in folder.glob("*/") if path.name.lower() != path.name)
+    for name in names:
+        yield from (path for path in there if path.name.lower() == name and path.is_dir())
+
+
+def class_folders(split: Path) -> Folders:
+    """Return the folders of the classes in ``split``, sorted by name."""
+    return tuple(sorted(p for p in split.glob("*/") if p.is_dir() and not is_of_system(p.name)))
+
+
+def is_of_system(name: str) -> bool:
+    """Return whether a program left a file or folder of this name, not the owner of the images."""
+    return name.startswith(".") or name.lower() in OF_SYSTEMS
 
 
 def image_folder(folder: Path) -> tuple[Folders, Folders]:
@@ -58,14 +91,6 @@ def image_folder(folder: Path) -> tuple[Folders, Folders]:
     return found
 
 
-def first_match(folder: Path, pattern: str) -> Folders:
-    """Return what matches ``pattern`` under the first name of the second split that does."""
-    for name in TEST_NAMES:
-        if found := tuple(sorted(folder.glob(pattern.format(name)))):
-            return found
-    return ()
-
-
 def class_folder_files(folder: Path) -> list[Path]:
     """Return the image files of one class folder, sorted by name; ``DataError`` for other things.
 
@@ -74,13 +99,18 @@ def class_folder_files(folder: Path) -> list[Path]:
     split = folder.parent.resolve()
     _stay_inside(folder, split)
     with os.scandir(folder) as entries:
-        found = [e for e in entries if Path(e.name).suffix.lower() in IMAGE_ENDINGS]
+        found = [e for e in entries if is_image_name(e.name)]
     for entry in found:
         if entry.is_symlink():
             _stay_inside(Path(entry.path), split)
         if not entry.is_file():
             raise DataError(f"{entry.path}: is not a file")
     return sorted(Path(entry.path) for entry in found)
+
+
+def is_image_name(name: str) -> bool:
+    """Return whether a file of this name is read: not ``._1.png``, which macOS leaves."""
+    return Path(name).suffix.lower() in IMAGE_ENDINGS and not is_of_system(name)
 
 
 def _stay_inside(path: Path, split: Path) -> None:

@@ -1,7 +1,4 @@
-"""Encoded images (PNG, JPEG) from Parquet files in the usual hub layout or from class folders.
-
-Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
-"""
+"""Encoded images (PNG, JPEG) from Parquet files in the usual hub layout or from class folders."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,19 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
-from pyarrow import compute, parquet
+from pyarrow import compute
 
 from ttq_bench.data.class_folders import class_folder_files
 from ttq_bench.data.headers import has_colours, read_header
+from ttq_bench.data.parquet_files import image_columns, open_parquet, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
-LABEL_COLUMNS = ("label", "labels", "fine_label")
 # Decoded, an image of the table has 3,072 bytes at most; a file with many words in it, more.
 MOST_IMAGE_BYTES = 256 << 10
-MOST_COLUMN_BYTES = 2 << 30  # unpacked, of one file; all of CIFAR-10 has 0.14 billion
 BATCH_ROWS = 1024  # so that a batch has at most 0.27 billion bytes of images
-SHOWN_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +71,18 @@ def split_sizes(source: Source) -> tuple[int, int]:
     return train, test
 
 
-def class_count(source: Source) -> int:
-    """Return how many classes the training images of Parquet files have, by their largest label."""
-    labels = (read_labels(path, open_parquet(path)) for path in source.train)
-    return 1 + max(compute.max(part).as_py() or 0 for part in labels)
+def check_sizes(source: Source, size: tuple[int, int]) -> None:
+    """Raise ``DataError`` for the first image that is not ``size`` by its header, or has none.
 
-
-def read_labels(path: Path, opened: parquet.ParquetFile) -> pyarrow.ChunkedArray:
-    """Return the column of labels of an opened Parquet file; ``DataError`` without one."""
-    _, label = image_columns(path, opened.schema_arrow)
-    try:
-        return opened.read([label], use_threads=False).column(label)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
+    Nothing is decoded: an image that is damaged behind its header is met by the first run.
+    """
+    for split in ("train", "test"):
+        for image in encoded_images(source, split):
+            header = read_header(image.content)
+            if header is None:
+                raise DataError(f"{image.where} cannot be decoded (neither JPEG nor PNG)")
+            if header[1:] != size:
+                raise DataError(f"{image.where} is {header[1:]} pixels, expected {size}")
 
 
 def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
@@ -142,11 +136,7 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
                     yield EncodedImage(content, own_label, f"{path}: row {row}")
                     row += 1
     except (pyarrow.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again")
+        raise unreadable(path, error) from error
 
 
 def _file_bytes(file: Path) -> bytes:
@@ -173,46 +163,3 @@ def _rows(
         raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
     for content, own_label in zip(contents, labels, strict=True):
         yield content.as_py(), own_label.as_py()
-
-
-def open_parquet(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
-    """Return a Parquet file of sane size; ``DataError`` for anything else."""
-    if not path.is_file():
-        raise DataError(f"{path}: is not a file")
-    try:
-        opened = parquet.ParquetFile(path, read_dictionary=[as_dictionary] * bool(as_dictionary))
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again") from error
-    metadata = opened.metadata
-    sizes = (
-        metadata.row_group(group).column(column).total_uncompressed_size
-        for group in range(metadata.num_row_groups)
-        for column in range(metadata.num_columns)
-    )
-    if metadata.num_rows < 0 or not 0 <= sum(sizes) <= MOST_COLUMN_BYTES:
-        raise DataError(f"{path}: says that it holds more than {MOST_COLUMN_BYTES:,} bytes")
-    return opened
-
-
-def image_columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
-    """Return the names of the columns of images and labels; ``DataError`` without either."""
-    names = list(schema.names)
-    kinds = {field.name: field.type for field in schema if names.count(field.name) == 1}
-    images = [name for name, kind in kinds.items() if _holds_bytes(kind)]
-    labels = [n for n in LABEL_COLUMNS if n in kinds and pyarrow.types.is_integer(kinds[n])]
-    if not images or not labels:
-        more = ", ..." if len(names) > SHOWN_COLUMNS else ""
-        raise DataError(
-            f"{path}: columns are {', '.join(names[:SHOWN_COLUMNS])}{more}; expected an image"
-            " column of structs with 'bytes' and whole numbers in one of"
-            f" {', '.join(LABEL_COLUMNS)}"
-        )
-    return images[0], labels[0]
-
-
-def _holds_bytes(kind: pyarrow.DataType) -> bool:
-    if not pyarrow.types.is_struct(kind):
-        return False
-    place = kind.get_field_index("bytes")
-    return place >= 0 and bool(pyarrow.types.is_binary(kind.field(place).type))

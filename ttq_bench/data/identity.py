@@ -2,8 +2,8 @@
 
 Only the published files, verified by their hashes, bear the plain name. Everything else is named
 after its encoding (``cifar10-jpeg``), and ``-subset`` is added when images are missing; an image
-folder is ``folder-`` and its name. Answers are kept in the cache folder, keyed by path, size and
-time of change of each file.
+folder is ``folder-`` and its name. Answers are kept in the cache folder, keyed by path, size,
+number and times of each file: that of its last change (ctime) cannot be set by hand.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -27,12 +27,12 @@ from ttq_bench.data.catalog import (
 )
 from ttq_bench.data.class_folders import class_folder_files
 from ttq_bench.data.imagenet import class_names, list_folders, list_shards
-from ttq_bench.data.published import Archive
+from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
-FORMAT = "identity-3"  # raise it when the answers below change
+FORMAT = "identity-4"  # raise it when the answers below change, or what is refused
 # What a kept answer may say: its name becomes the name of a folder.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
@@ -66,7 +66,7 @@ class Identity:
 def cache_folder() -> Path:
     """Return the folder for what can be made again: ``$TTQ_BENCH_CACHE`` or the user's cache."""
     if given := os.environ.get("TTQ_BENCH_CACHE"):
-        return Path(given)
+        return Path(os.path.expanduser(given))  # noqa: PTH111 - that of pathlib may raise
     base = os.environ.get("XDG_CACHE_HOME") or home_folder("TTQ_BENCH_CACHE") / ".cache"
     return Path(base) / "ttq-bench"
 
@@ -86,32 +86,19 @@ def identify(source: Source, cache: Path) -> Identity:
     card = DATASETS[source.dataset]
     if source.archive is not None:
         if source.is_present:
-            _remembered(source, cache, lambda: _verified(source.train, source.archive))
+            _remembered(source, cache, lambda: _verified(source))
         # All published forms hold the same pixels, so they share one fingerprint.
-        fingerprint = _fingerprint(card.archives[-1])
+        fingerprint = fingerprint_of(card.archives[-1] if card.archives else source.archive)
         return Identity(source.dataset, fingerprint, card.train_count, card.test_count)
     if source.kind == "bundled":
         return Identity(source.dataset, _bundled_digits(), card.train_count, card.test_count)
     return _remembered(source, cache, lambda: _read_identity(source))
 
 
-def _verified(paths: Sequence[Path], archive: Archive | None) -> Identity:
-    assert archive is not None
-    for path, file in zip(paths, archive.files, strict=True):
-        given = file_digest(path, "md5")
-        if given != file.md5:
-            raise DataError(
-                f"{path}: md5 is {given}, the published file has {file.md5}"
-                f" ({path.stat().st_size:,} of {file.size_bytes:,} bytes);"
-                " delete it and run `ttq-bench data fetch` again"
-            )
-    return Identity(archive.files[0].file_name, _fingerprint(archive), 0, 0)
-
-
-def _fingerprint(archive: Archive) -> str:
-    if len(archive.files) == 1:
-        return f"md5:{archive.files[0].md5}"
-    return f"sha256:{_digest(f'{file.file_name} {file.md5}' for file in archive.files)}"
+def _verified(source: Source) -> Identity:
+    assert source.archive is not None
+    check_files(source.archive, source.train)
+    return Identity(source.archive.files[0].file_name, fingerprint_of(source.archive), 0, 0)
 
 
 def _bundled_digits() -> str:
@@ -122,7 +109,8 @@ def _bundled_digits() -> str:
 
 
 def _read_identity(source: Source) -> Identity:
-    from ttq_bench.data.encoded import class_count, encoding_of, split_sizes  # pyarrow: once
+    from ttq_bench.data.encoded import check_sizes, encoding_of, split_sizes  # pyarrow: once
+    from ttq_bench.data.parquet_files import check_labels, class_count
 
     card = DATASETS[source.dataset]
     train_count, test_count = split_sizes(source)
@@ -140,6 +128,9 @@ def _read_identity(source: Source) -> Identity:
             f"{source.train[0].parent}: images of {classes} classes, {source.dataset} has"
             f" {card.classes}: these are other images; name the right folder with --data-dir"
         )
+    if source.kind == "parquet":
+        check_labels(source, card.classes)
+    check_sizes(source, card.image_shape[1:])
     name = f"{source.dataset}-{encoding}" + ("" if complete else "-subset")
     return Identity(name, f"sha256:{_content_digest(source)}", train_count, test_count)
 
@@ -163,12 +154,14 @@ def _streamed_identity(source: Source) -> Identity:
     if source.kind == "folders":
         found = list_folders(source.train, source.test)
     else:
-        from ttq_bench.data.encoded import open_parquet, split_sizes  # pyarrow: as above
+        from ttq_bench.data.encoded import split_sizes  # pyarrow: as above
         from ttq_bench.data.image_files import ShardFiles
+        from ttq_bench.data.parquet_files import check_labels, open_parquet
 
         split_sizes(source)  # an error where one of them has no row
         train, test = (ShardFiles(paths).labels.tolist() for paths in (source.train, source.test))
         names = class_names(open_parquet(source.train[0]).schema_arrow.metadata, 1 + max(train))
+        check_labels(source, len(names))
         found = list_shards(source.train + source.test, (train, test), names)
     card = DATASETS[source.dataset]
     counts = found.train_count, found.test_count
@@ -195,7 +188,10 @@ def _remembered(source: Source, cache: Path, look: Callable[[], Identity]) -> Id
     stats = ((path, path.stat()) for path in _files(source))
     key = _digest(
         [FORMAT, source.dataset]
-        + [f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats]
+        + [
+            f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+            for path, stat in stats
+        ]
     )
     path = cache / "identities" / f"{key}.json"
     if (known := _kept(path)) is not None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ttq_bench.data.class_folders import class_folder_files
-from ttq_bench.data.encoded import image_columns, open_parquet, read_labels
+from ttq_bench.data.parquet_files import image_columns, open_parquet, read_labels
 from ttq_bench.errors import DataError
 
 MOST_FILE_BYTES = 64 << 20  # the largest image of ImageNet has 16 million bytes

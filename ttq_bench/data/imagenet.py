@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttq_bench.data.catalog import CLASSES, DATASETS
-from ttq_bench.data.class_folders import Folders, class_folder_files
+from ttq_bench.data.class_folders import Folders, class_folder_files, class_folders
 from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
@@ -23,7 +23,7 @@ WORDNET_ID = re.compile(r"n\d{8}")
 # Of the 1,000 WordNet ids in order, one a line, as in timm's data/_info/imagenet_synsets.txt.
 CLASS_LIST_SHA256 = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b6edd"
 LAYOUT = "train/ and val/ with a folder for each class in them (n01440764 and so on)"
-VALIDATION = ("val", "validation")
+VALIDATION = ("val", "validation", "valid")
 FOOTER_END = 8  # bytes: the footer's length, and PAR1
 
 
@@ -74,7 +74,7 @@ def _validation_folder(folder: Path) -> Path:
 
 
 def _class_folders(split: Path) -> Folders:
-    found = sorted(path for path in split.glob("*/") if path.is_dir())
+    found = class_folders(split)
     named = tuple(path for path in found if WORDNET_ID.fullmatch(path.name))
     if named and len(named) < len(found):
         other = next(path.name for path in found if not WORDNET_ID.fullmatch(path.name))

@@ -1,18 +1,30 @@
 """The published files of each dataset, pinned by their hashes, and the places that serve them.
 
+``LYING`` has forms that are read where they lie and not downloaded: unpacked archives, and MNIST.
+
 Hashes as in torchvision's dataset classes, which tests/data/test_published.py compares; sizes as
 servers tell them. Several places under one hash: origins are slow or gone at times.
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
-Layout = Literal["cifar-binary", "cifar-pickles", "cifar100-pickles", "svhn-mat", "idx"]
+from ttq_bench.errors import DataError
+from ttq_bench.files import file_digest
+
+Layout = Literal[
+    "cifar-binary", "cifar-pickles", "cifar100-pickles", "svhn-mat", "idx",
+    "cifar-files", "cifar100-files",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A file known by its hash, and the URLs it may be had from."""
+    """A file known by its hash, and the URLs it may be had from; size 0 where nobody tells it."""
 
     file_name: str
     md5: str
@@ -82,3 +94,67 @@ _FASHION_FILES = (
 FASHION_MNIST = Archive(  # its files have the names of MNIST's
     "idx", tuple(_file(*file, *_FASHION) for file in _FASHION_FILES), folder="fashion_mnist"
 )
+MNIST = Archive(
+    "idx",
+    (
+        _file("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+        _file("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+        _file("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+        _file("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c", 4_542),
+    ),
+    folder="mnist",
+)
+CIFAR10_FILES = Archive(
+    "cifar-files",
+    (
+        _file("data_batch_1", "c99cafc152244af753f735de768cd75f", 0),
+        _file("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec", 0),
+        _file("data_batch_3", "54ebc095f3ab1f0389bbae665268c751", 0),
+        _file("data_batch_4", "634d18415352ddfa80567beed471001a", 0),
+        _file("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb", 0),
+        _file("test_batch", "40351d587109b95175f43aff81a1287e", 0),
+    ),
+    folder="cifar-10-batches-py",
+)
+CIFAR100_FILES = Archive(
+    "cifar100-files",
+    (
+        _file("train", "16019d7e3df5f24257cddd939b257f8d", 0),
+        _file("test", "f0ef6b0ae62326f3e7ffdfab6717acfc", 0),
+    ),
+    folder="cifar-100-python",
+)
+LYING: Mapping[str, Archive] = MappingProxyType(
+    {
+        "cifar10": CIFAR10_FILES,
+        "cifar100": CIFAR100_FILES,
+        "mnist": MNIST,
+        "fashion_mnist": FASHION_MNIST,
+    }
+)
+
+
+def check_files(archive: Archive, paths: Sequence[Path]) -> None:
+    """Raise ``DataError`` for the first of ``paths`` that has not the bytes that were published."""
+    for path, file in zip(paths, archive.files, strict=True):
+        given = file_digest(path, "md5")
+        if given == file.md5:
+            continue
+        size = path.stat().st_size
+        sizes = f" ({size:,} of {file.size_bytes:,} bytes)" if file.size_bytes else ""
+        remedy = (
+            "delete it and run `ttq-bench data fetch` again"
+            if file.mirrors
+            else "delete it and take it from the published archive again"
+        )
+        raise DataError(
+            f"{path}: md5 is {given}, the published file has {file.md5}{sizes}; {remedy}"
+        )
+
+
+def fingerprint_of(archive: Archive) -> str:
+    """Return what stands for the published files in trial ids: the hash of one, or over all."""
+    if len(archive.files) == 1:
+        return f"md5:{archive.files[0].md5}"
+    lines = "\n".join(f"{file.file_name} {file.md5}" for file in archive.files)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

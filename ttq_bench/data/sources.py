@@ -8,16 +8,22 @@ links (caches of the hub are made of them). What lies inside ``train/`` and ``te
 out of them (``class_folders.py``).
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
-from ttq_bench.data.class_folders import find_class_folders, first_match, image_folder
+from ttq_bench.data.class_folders import TEST_NAMES, find_class_folders, image_folder
 from ttq_bench.data.imagenet import LAYOUT, imagenet_folders
-from ttq_bench.data.published import Archive
+from ttq_bench.data.places import places_of
+from ttq_bench.data.published import LYING, Archive
+from ttq_bench.data.unread import unread_sentence
 from ttq_bench.errors import DataError
+from ttq_bench.files import file_digest
 
+# As the hub names the parts of a split.
+SHARD = re.compile(r"[a-z]+(-[0-9a-f]+)?-\d+(-of-\d+)?(-[0-9a-f]+)?\.parquet")
 Kind = Literal["bundled", "archive", "parquet", "folders"]
 
 
@@ -43,23 +49,29 @@ class Source:
 def find_source(dataset: str, data_dir: Path) -> Source:
     """Return where ``dataset`` lies in ``data_dir`` or in a folder there that bears its name.
 
-    Where nothing is found, the source is the published files to be downloaded; without any,
-    ``DataError``.
+    Where nothing is found, the source is the published files to be downloaded; without any, or
+    where images lie there that are not read, ``DataError``.
     """
     if (found := look_for(dataset, data_dir)) is not None:
         return found
     card = DATASETS[dataset]
+    unread = unread_sentence(dataset, data_dir)
     if card.streamed:
         raise DataError(
             f"{data_dir}: no {dataset} found (looked for {LAYOUT}, and for train*.parquet with"
             f" val*.parquet, here and in {dataset}*/); it cannot be downloaded here: get it from"
-            " image-net.org, and name its place with --data-dir"
+            f" image-net.org, and name its place with --data-dir{unread}"
         )
     if not card.archives:
         raise DataError(
             f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
             f" train/CLASS/*.png with test/CLASS/*.png, here and in {dataset}*/);"
-            " put it there or name its place with --data-dir"
+            f" put it there or name its place with --data-dir{unread}"
+        )
+    if unread:
+        raise DataError(
+            f"{data_dir}: no {dataset} found{unread}; name the place of the images with --data-dir,"
+            f" or download the published ones with `ttq-bench data fetch {dataset}`"
         )
     return published_source(dataset, data_dir)
 
@@ -81,8 +93,8 @@ def _source_in(dataset: str, archive: Archive, place: Path) -> Source:
 def look_for(dataset: str, data_dir: Path) -> Source | None:
     """Return what of ``dataset`` lies there already; ``DataError`` if it is half of a thing or two.
 
-    Published files win over Parquet files, these over class folders. For ``folder`` the images are
-    those of ``data_dir`` itself.
+    Published files win over Parquet files, these over class folders, then what lies deeper or was
+    unpacked. For ``folder`` the images are those of ``data_dir`` itself.
     """
     if dataset == FOLDER:
         return Source(dataset, "folders", *image_folder(data_dir))
@@ -92,6 +104,10 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
     for find in (_find_archive, _find_parquet, _find_class_folders):
         found = [source for folder in folders if (source := find(dataset, folder))]
         if found:
+            return _only(found, data_dir)
+    places = list(places_of(dataset, data_dir))
+    for look in (_find_lying, _find_archive, _parquet_in):
+        if found := [source for place in places if (source := look(dataset, place))]:
             return _only(found, data_dir)
     return None
 
@@ -115,6 +131,8 @@ def _bears(folder: Path, dataset: str) -> bool:
 
 def _only(found: list[Source], folder: Path) -> Source:
     if len(found) > 1:
+        found = [source for source in found if _has_columns(source)] or found
+    if len({tuple(path.resolve() for path in source.train) for source in found}) > 1:
         places = ", ".join(str(source.train[0].parent) for source in found)
         raise DataError(
             f"{folder}: several copies of {found[0].dataset} ({places});"
@@ -133,24 +151,74 @@ def _find_archive(dataset: str, folder: Path) -> Source | None:
     return None
 
 
+def _has_columns(source: Source) -> bool:
+    """Return whether Parquet files hold images with labels: SVHN's whole numbers do not."""
+    if source.kind != "parquet":
+        return True
+    from ttq_bench.data.parquet_files import has_labels  # pyarrow: only where there is a choice
+
+    try:
+        return has_labels(source.train[0])
+    except DataError:
+        return True  # it is refused by name when it is read
+
+
+def _find_lying(dataset: str, folder: Path) -> Source | None:
+    """Return published files that are not downloaded, if all are in ``folder``.
+
+    Other datasets have files of the names of MNIST's: the hash of the test labels tells them apart.
+    """
+    if (archive := LYING.get(dataset)) is None:
+        return None
+    source = _source_in(dataset, archive, folder)
+    if not all(path.is_file() for path in source.train):
+        return None
+    if archive.layout == "idx" and file_digest(source.train[-1], "md5") != archive.files[-1].md5:
+        return None
+    return source
+
+
 def _find_parquet(dataset: str, folder: Path) -> Source | None:
-    found = []
     # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
     # folder; a plain train.parquet is common too.
-    for place in (folder, *sorted(path for path in folder.glob("*/") if not path.is_symlink())):
-        train = tuple(sorted(place.glob("train*.parquet")))
-        test = first_match(place, "{}*.parquet")
-        if place is not folder and not _bears(folder, dataset):
-            continue  # a neighbour's files, for example of another dataset in the same data folder
-        if bool(train) != bool(test):
-            missing = "test" if train else "train"
-            raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
-        plain = [path for path in train if path.stem == "train"]
-        if plain and len(train) > 1:
-            raise DataError(f"{plain[0]}: lies beside train-*.parquet; keep one of the two")
-        if train:
-            found.append(Source(dataset, "parquet", train, test))
+    places = [folder]
+    if _bears(folder, dataset):  # else a neighbour's files, of another dataset in the data folder
+        places += sorted(path for path in folder.glob("*/") if not path.is_symlink())
+    found = [source for place in places if (source := _parquet_in(dataset, place))]
     return _only(found, folder) if found else None
+
+
+def _parquet_in(dataset: str, place: Path) -> Source | None:
+    train = tuple(sorted(place.glob("train*.parquet")))
+    test = _second_split(place)
+    if bool(train) != bool(test):
+        missing = "test" if train else "train"
+        raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
+    for files in (train, test):
+        _check_shards(files)
+    return Source(dataset, "parquet", train, test) if train else None
+
+
+def _second_split(place: Path) -> tuple[Path, ...]:
+    """Return the files of the second split: of several, the first one whose images have labels."""
+    splits = [tuple(sorted(place.glob(f"{name}*.parquet"))) for name in TEST_NAMES]
+    found = list(dict.fromkeys(filter(None, splits)))
+    if len(found) < 2:  # noqa: PLR2004
+        return next(iter(found), ())
+    from ttq_bench.data.parquet_files import has_labels  # pyarrow: only where there is a choice
+
+    return next((files for files in found if has_labels(files[0])), found[0])
+
+
+def _check_shards(files: tuple[Path, ...]) -> None:
+    """Raise ``DataError`` for a file beside shards that is none of them, such as a copy of one."""
+    others = [path for path in files if not SHARD.fullmatch(path.name)]
+    plain = any(path.stem == "train" for path in files)
+    if len(files) > 1 and (plain or 0 < len(others) < len(files)):
+        raise DataError(
+            f"{others[0]}: lies beside {next(p.name for p in files if p != others[0])}; keep one of"
+            " the two"
+        )
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:

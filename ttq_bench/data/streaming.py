@@ -68,7 +68,7 @@ def list_images(source: Source, identity: Identity) -> StreamedImages:
 def _class_names(source: Source, classes: int) -> Sequence[str]:
     if source.kind == "folders":
         return [path.name for path in source.train]
-    from ttq_bench.data.encoded import open_parquet
+    from ttq_bench.data.parquet_files import open_parquet
 
     return class_names(open_parquet(source.train[0]).schema_arrow.metadata, classes)
 

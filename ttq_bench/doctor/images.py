@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify
 from ttq_bench.data.sources import Source, look_for, published_source
@@ -59,7 +60,7 @@ def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | Non
     except OSError as error:
         told = f"{data_dir}: cannot be read ({error.strerror}); mend that"
         return Seen("unusable", told), source
-    told = _told(identity, source.kind)
+    told = "; ".join([_told(identity, source.kind), *beside(source)])
     state = "partly" if _lacks(identity, dataset) else "present"
     return Seen(state, told, identity.fingerprint), source  # type: ignore[arg-type]
 

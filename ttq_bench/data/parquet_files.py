@@ -1,0 +1,104 @@
+"""Parquet files in the usual hub layout, and their labels; no image is read here.
+
+Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
+"""
+
+from pathlib import Path
+
+import pyarrow
+from pyarrow import compute, parquet
+
+from ttq_bench.data.sources import Source
+from ttq_bench.errors import DataError
+
+LABEL_COLUMNS = ("label", "labels", "fine_label")
+MOST_COLUMN_BYTES = 2 << 30  # unpacked, of one file; all of CIFAR-10 has 0.14 billion
+SHOWN_COLUMNS = 10
+
+
+def open_parquet(path: Path, as_dictionary: str | None = None) -> parquet.ParquetFile:
+    """Return a Parquet file of sane size; ``DataError`` for anything else."""
+    if not path.is_file():
+        raise DataError(f"{path}: is not a file")
+    try:
+        opened = parquet.ParquetFile(path, read_dictionary=[as_dictionary] * bool(as_dictionary))
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again") from error
+    metadata = opened.metadata
+    sizes = (
+        metadata.row_group(group).column(column).total_uncompressed_size
+        for group in range(metadata.num_row_groups)
+        for column in range(metadata.num_columns)
+    )
+    if metadata.num_rows < 0 or not 0 <= sum(sizes) <= MOST_COLUMN_BYTES:
+        raise DataError(f"{path}: says that it holds more than {MOST_COLUMN_BYTES:,} bytes")
+    return opened
+
+
+def image_columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
+    """Return the names of the columns of images and labels; ``DataError`` without either."""
+    names = list(schema.names)
+    kinds = {field.name: field.type for field in schema if names.count(field.name) == 1}
+    images = [name for name, kind in kinds.items() if _holds_bytes(kind)]
+    labels = [n for n in LABEL_COLUMNS if n in kinds and pyarrow.types.is_integer(kinds[n])]
+    if not images or not labels:
+        more = ", ..." if len(names) > SHOWN_COLUMNS else ""
+        raise DataError(
+            f"{path}: columns are {', '.join(names[:SHOWN_COLUMNS])}{more}; expected an image"
+            " column of structs with 'bytes' and whole numbers in one of"
+            f" {', '.join(LABEL_COLUMNS)}"
+        )
+    return images[0], labels[0]
+
+
+def _holds_bytes(kind: pyarrow.DataType) -> bool:
+    if not pyarrow.types.is_struct(kind):
+        return False
+    place = kind.get_field_index("bytes")
+    return place >= 0 and bool(pyarrow.types.is_binary(kind.field(place).type))
+
+
+def read_labels(path: Path, opened: parquet.ParquetFile) -> pyarrow.ChunkedArray:
+    """Return the column of labels of an opened Parquet file; ``DataError`` without one."""
+    _, label = image_columns(path, opened.schema_arrow)
+    try:
+        return opened.read([label], use_threads=False).column(label)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise unreadable(path, error) from error
+
+
+def class_count(source: Source) -> int:
+    """Return how many classes the training images of Parquet files have, by their largest label."""
+    labels = (read_labels(path, open_parquet(path)) for path in source.train)
+    return 1 + max(compute.max(part).as_py() or 0 for part in labels)
+
+
+def check_labels(source: Source, classes: int) -> None:
+    """Raise ``DataError`` for a row of Parquet files whose label is not from 0 to classes - 1."""
+    for path in source.train + source.test:
+        labels = read_labels(path, open_parquet(path))
+        found = compute.min_max(labels).as_py()
+        low, high = found["min"] or 0, found["max"] or 0
+        if labels.null_count or low < 0 or high >= classes:
+            empty = f", {labels.null_count:,} rows have none" if labels.null_count else ""
+            raise DataError(
+                f"{path}: labels run from {low} to {high}{empty}; {source.dataset} has 0 to"
+                f" {classes - 1}: take the file away or give it its labels"
+            )
+
+
+def has_labels(path: Path) -> bool:
+    """Return whether a Parquet file holds images with labels: test splits often have -1 or none."""
+    opened = open_parquet(path)
+    try:
+        image_columns(path, opened.schema_arrow)
+    except DataError:
+        return False
+    largest = compute.max(read_labels(path, opened)).as_py()
+    return largest is None or largest >= 0
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error for a file whose columns cannot be read."""
+    return DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again")
