@@ -87,3 +87,11 @@ def test_files_of_an_old_torch_without_counters_of_batches_load():
 def test_a_long_list_of_keys_is_cut_and_the_rest_counted():
     with pytest.raises(TtqBenchError, match=r"missing: (?:[^,]+, ){4}[^,]+ and 1 more$"):
         load_weights(small(1.0), {}, source="file")
+
+
+def test_one_number_fits_with_and_without_a_dimension():
+    model = nn.PReLU()
+
+    load_weights(model, {"weight": torch.tensor(0.5)}, source="old.pt")
+
+    assert model.weight.tolist() == [0.5]

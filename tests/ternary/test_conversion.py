@@ -52,7 +52,7 @@ def test_the_parametrization_owns_one_pair_of_scales_that_start_at_one():
 
     assert owner is quantizer_of(layer)
     assert (owner.positive_scale.item(), owner.negative_scale.item()) == (1.0, 1.0)
-    assert owner.positive_scale.shape == owner.negative_scale.shape == ()
+    assert owner.positive_scale.shape == owner.negative_scale.shape == (1,)
 
 
 def test_first_and_last_layer_stay_full_precision_unless_told_otherwise():
@@ -86,7 +86,7 @@ def test_layers_named_by_a_pattern_stay_full_precision():
 @pytest.mark.parametrize(
     ("method", "granularity", "shape"),
     [
-        ("ttq", "published", ()), ("ttq", "channel", (6, 1, 1, 1)), ("ttq", "layer", ()),
+        ("ttq", "published", (1,)), ("ttq", "channel", (6, 1, 1, 1)), ("ttq", "layer", (1,)),
         ("bwn", "published", (6, 1, 1, 1)), ("bwn", "layer", ()),
     ],
 )  # fmt: skip

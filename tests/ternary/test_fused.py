@@ -6,6 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
@@ -289,3 +292,128 @@ def test_on_a_gpu_training_agrees_with_layer_by_layer_to_rounding(precision, tol
     found, wanted = (train(model, images, "cuda", precision)[0] for model in (together, plain))
 
     assert found == pytest.approx(wanted, rel=tolerance)
+
+
+BROKEN = [torch.nan, torch.inf, -torch.inf]
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("strategy", [*sorted(STRATEGIES), None])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_latent_weight_that_is_no_finite_number_makes_the_output_nan(value, strategy, fused):
+    model, images = network("lenet5")
+    if strategy is None:  # two levels, no threshold
+        quantize_(model, "dorefa-w1")
+    else:
+        quantize_(model, "ttq", STRATEGIES[strategy])
+    model = fuse_(model) if fused else model
+    with torch.no_grad():
+        latent_of(model.fc2)[3, 5] = value
+
+    assert model(images).isnan().any()
+
+
+class Blocks(nn.Module):
+    """Two blocks, each of which may be computed again in the backward pass."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.first, self.last, self.options = nn.Linear(4, 8), nn.Linear(8, 3), options
+        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.Tanh()) for _ in range(2))
+
+    def forward(self, numbers):
+        numbers = self.first(numbers)
+        for block in self.blocks:
+            options = self.options
+            numbers = checkpoint(block, numbers, **options) if options else block(numbers)
+        return self.last(numbers)
+
+
+def gradients(model, call):
+    call(model, torch.randn(5, 4, generator=torch.Generator().manual_seed(1))).sum().backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def called(model, numbers):
+    return model(numbers)
+
+
+def called_within_a_checkpoint(model, numbers):
+    return checkpoint(model, numbers, use_reentrant=False)
+
+
+def called_with_tensors_saved_elsewhere(model, numbers):
+    with torch.autograd.graph.save_on_cpu():
+        return model(numbers)
+
+
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize(
+    "call", [called, called_within_a_checkpoint, called_with_tensors_saved_elsewhere]
+)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"use_reentrant": False}, {"use_reentrant": True}],
+    ids=["plain", "checkpointed", "reentrant"],
+)
+@pytest.mark.parametrize("method", ["ttq", "twn"])
+def test_checkpoints_of_a_fused_network_change_no_gradient(method, options, call, early):
+    torch.manual_seed(0)
+    plain = quantize_(Blocks(), method)
+    model = copy.deepcopy(plain)
+    model.options = options
+
+    with set_checkpoint_early_stop(early):
+        found = gradients(fuse_(model), call)
+
+    for name, expected in gradients(plain, called).items():
+        torch.testing.assert_close(found[name], expected, rtol=0, atol=0)
+
+
+def exported(model, images):
+    return torch.export.export(model, (images,)).module()
+
+
+def faked(model, images):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        model(images)
+    return model
+
+
+def traced(model, images):
+    return make_fx(model)(images)
+
+
+def mapped(model, images):
+    return torch.func.vmap(model)(images.unsqueeze(1))
+
+
+def inferred(model, images):
+    with torch.inference_mode():
+        model(images)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("look", [exported, faked, traced, mapped, inferred])
+@pytest.mark.parametrize("options", [{}, {"normalise_latent": "max"}])
+@pytest.mark.parametrize("was_called", [False, True])
+def test_who_only_looks_at_a_fused_network_changes_nothing(look, options, was_called):
+    make = lambda: network("lenet5")  # noqa: E731
+    model, images = make()
+    expected = train(quantize_(make()[0], "ttq", **options), images)[0]
+    fuse_(quantize_(model, "ttq", **options))
+    if was_called:
+        model(images)
+
+    look(model, images)
+
+    assert type(model(images)) is torch.Tensor
+    assert train(model, images)[0] == expected
+    assert is_prepared(model, images)
+
+
+def test_an_exported_network_answers_as_the_network():
+    model, images = network("lenet5")
+    fuse_(quantize_(model, "ttq"))
+
+    torch.testing.assert_close(exported(model, images)(images), model(images))

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -105,3 +107,65 @@ def test_initial_scales_are_still_trainable_leaves():
     for scale in quantizer.parameters():
         assert scale.requires_grad
         assert scale.is_leaf
+
+
+def tied():
+    return trained("max_fraction", 0.15, method="ttq-tied")
+
+
+def replaced(quantizer):
+    """Return the quantizer with parameters that a state was assigned to."""
+    quantizer.load_state_dict(tied().state_dict(), assign=True)
+    return quantizer
+
+
+def emptied(quantizer):
+    """Return the quantizer with parameters made on a device and filled anew."""
+    quantizer.to("meta").to_empty(device="cpu").load_state_dict(tied().state_dict())
+    return quantizer
+
+
+def overwritten(quantizer):
+    """Return the quantizer in double precision, its parameters replaced and not changed."""
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    try:
+        return quantizer.double().float()
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(False)
+
+
+@pytest.mark.parametrize("change", [replaced, emptied, overwritten, copy.deepcopy])
+def test_a_tied_pair_stays_one_scale_whatever_replaces_its_parameters(change):
+    quantizer = change(tied())
+
+    assert quantizer.negative_scale is quantizer.positive_scale
+    quantizer(LATENT).backward(torch.ones_like(LATENT))
+    assert len(list(quantizer.parameters())) == 1
+    assert quantizer.positive_scale.grad.item() == 0.0  # two positive codes, two negative ones
+
+
+def test_a_tied_pair_that_was_torn_apart_still_computes_with_one_scale():
+    quantizer = tied()
+    quantizer.negative_scale = torch.nn.Parameter(torch.full((1,), 9.0))
+
+    assert quantizer(LATENT).tolist() == [1, 1, 0, 0, -1, -1]
+
+
+def test_a_state_with_two_scales_does_not_load_into_a_tied_pair():
+    state = trained("max_fraction", 0.15).state_dict()
+    state["negative_scale"] = torch.tensor([2.0])
+
+    with pytest.raises(RuntimeError, match="has one scale for both signs, and the state has two"):
+        tied().load_state_dict(state)
+
+
+@pytest.mark.parametrize("method", ["ttq", "ttq-tied", "ternary-plain"])
+@pytest.mark.parametrize("assign", [True, False])
+def test_scales_without_dimensions_of_older_files_load(method, assign):
+    quantizer = trained("max_fraction", 0.15, method=method)
+    state = {name: torch.tensor(0.5) for name in quantizer.state_dict()}
+
+    quantizer.load_state_dict(state, assign=assign)
+
+    assert quantizer.positive_scale.shape == quantizer.negative_scale.shape == (1,)
+    assert quantizer(LATENT).tolist() == [0.5, 0.5, 0, 0, -0.5, -0.5]

@@ -23,6 +23,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) 
     plain |= {key: own[key].new_zeros(()) for key in counters}
     if any(not isinstance(value, Tensor) for value in plain.values()):
         raise TtqBenchError(f"{source}: weights do not fit the model; not all values are tensors")
+    for key, value in plain.items():  # scales had no dimensions once
+        if key in own and own[key].numel() == value.numel() == 1:
+            plain[key] = value.reshape(own[key].shape)
     shapes = (key for key in own.keys() & plain.keys() if own[key].shape != plain[key].shape)
     problems = [
         f"{kind}: {_listing(keys)}"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.on_device import Rule, Segments, can_compute, in_a_row, quantized_on_device
-from ttq_bench.ternary.quantizers import Quantizer
+from ttq_bench.ternary.quantizers import Quantizer, saved_tensors_hooks
 
 FOUR = 4  # dimensions of a convolution's weights
 ROW = 256  # divides the weights of every 3x3 layer of the CIFAR ResNets: no padding there
@@ -28,7 +28,8 @@ def fuse_(model: nn.Module) -> nn.Module:
 
     ``module.weight`` outside of a call, latent weights and scales stay as they are. Nothing changes
     for a network whose layers do not follow one rule or take the tanh of latent weights; on a CPU
-    neither where scales are those of output channels, or for BWN's gradient.
+    neither where scales are those of output channels, or for BWN's gradient. Layers compute their
+    own weights in a call that is exported, compiled or transformed, and in checkpointed parts.
     """
     layers = [layer for _, layer in quantized_layers(model)]
     if layers and _follow_one_rule([quantizer_of(layer) for layer in layers]):
@@ -96,21 +97,25 @@ class FusedLayers:
     def prepare(self, *_: object) -> None:
         """Compute the weights of all layers; each quantizer then answers with its own."""
         latents = [latent_of(layer) for layer in self.layers]
+        if not _are_plain(latents):
+            return
         if can_compute(latents, self.quantizers):
             parts = self._on_device(latents)
         elif self.is_laid_in_rows:
             parts = self._in_rows(latents)
         else:
             return
+        hooks = saved_tensors_hooks()
         for quantizer, latent, part in zip(self.quantizers, latents, parts, strict=True):
-            quantizer.prepared = _as_laid_out(part, latent)
+            quantizer.prepared = _as_laid_out(part, latent), hooks
 
     def _on_device(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the weights of each layer, by kernels."""
         counts = [latent.numel() for latent in latents]
         if self.segments is None or self.segments.table.device != latents[0].device:
             of_scales = [self._segments_of(latent) for latent in latents]
-            self.segments = Segments([n for some in of_scales for n in some], latents[0].device)
+            with torch.inference_mode(False):  # later calls may train
+                self.segments = Segments([n for some in of_scales for n in some], latents[0].device)
         scales = None
         if self.quantizers[0].method.scales != "mean_magnitude":
             scales = self._scales()
@@ -126,7 +131,8 @@ class FusedLayers:
     def _in_rows(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the weights of each layer, by operations on rows."""
         if self.layout is None or self.layout.layer_of_row.device != latents[0].device:
-            self.layout = Layout([latent.numel() for latent in latents], latents[0].device)
+            with torch.inference_mode(False):  # later calls may train
+                self.layout = Layout([latent.numel() for latent in latents], latents[0].device)
         rows = self.layout.rows([_in_memory_order(latent) for latent in latents])
         if self.quantizers[0].normalise_latent == "max":
             rows = rows / self.layout.spread(self._largest(rows.detach().abs(), self.layout))
@@ -158,7 +164,7 @@ class FusedLayers:
 
     def _scales(self) -> Pair:
         """Return W_p and W_n of every layer or channel, one behind the other."""
-        scales = [(q.positive_scale, q.negative_scale) for q in self.quantizers]
+        scales = [quantizer.scales for quantizer in self.quantizers]
         positive, negative = (in_a_row(side) for side in zip(*scales, strict=True))
         return positive, negative
 
@@ -175,6 +181,19 @@ class FusedLayers:
             return layout.maxima(rows.detach().abs()) * first.number
         layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
+
+
+def _are_plain(latents: Sequence[Tensor]) -> bool:
+    """Return whether nothing but torch's own operations looks at these tensors now.
+
+    What is kept from call to call would else be made of the tensors of an export or a transform.
+    """
+    is_watched = (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack() > 0
+    )
+    return not is_watched and all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
 
 
 def _wanted(weights: Tensor) -> torch.dtype:

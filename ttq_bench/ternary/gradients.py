@@ -7,6 +7,7 @@ between scalars is not: 2.0 instead of 5.6 ms for the 18 layers of ResNet-20, th
 Comparisons write ones and zeros at once: those that make booleans take six times as long.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -40,14 +41,20 @@ class _OneLayer:
 def ternary_sets(latent: Tensor, threshold: Tensor) -> Pair:
     """Return where weights are beyond the threshold and beyond its negative (Eq. 6): 1, else 0."""
     wide = latent.detach().to(torch.promote_types(latent.dtype, threshold.dtype))
-    positive, negative = torch.empty_like(latent), torch.empty_like(latent)
-    return torch.gt(wide, threshold, out=positive), torch.lt(wide, -threshold, out=negative)
+    return _ones(torch.gt, wide, threshold, latent), _ones(torch.lt, wide, -threshold, latent)
 
 
 def binary_sets(latent: Tensor) -> Pair:
     """Return where weights are at least zero, and where they are below: 1, else 0."""
-    positive = torch.ge(latent.detach(), 0, out=torch.empty_like(latent))
+    positive = _ones(torch.ge, latent.detach(), 0, latent)
     return positive, 1 - positive
+
+
+def _ones(compare: Callable[..., Tensor], values: Tensor, bound: Any, like: Tensor) -> Tensor:
+    """Return 1 where the comparison holds, else 0, as numbers of ``like``."""
+    if torch._C._are_functorch_transforms_active():  # torch.func writes into no given tensor
+        return compare(values, bound).to(like.dtype)
+    return compare(values, bound, out=torch.empty_like(like))
 
 
 def codes_of(sets: Pair) -> Tensor:
@@ -68,44 +75,95 @@ def quantized(
     weights are those of many layers, and scales are [L].
     """
     layout = layout or _OneLayer(scales[0].shape)
-    weights: Tensor = _Quantized.apply(latent, *sets, *scales, method, layout)
+    is_clipped = method.latent_gradient == "clipped_sign"
+    inside = latent.detach().abs() <= 1 if is_clipped else None
+    weights: Tensor = _Quantized.apply(latent, *sets, *scales, inside, method, layout)
     return weights
 
 
 class _Quantized(torch.autograd.Function):
+    """In the form that ``torch.func`` transforms take; ``jvp`` is the transpose of ``backward``."""
+
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, latent: Tensor, *rest: Any) -> Tensor:
-        positive, negative, *scales, ctx.method, ctx.layout = rest
-        inside = latent.abs() <= 1 if ctx.method.latent_gradient == "clipped_sign" else None
-        ctx.save_for_backward(positive, negative, *scales, inside)
-        spread = [ctx.layout.spread(scale.to(latent.dtype)) for scale in scales]
-        return torch.addcmul(positive * spread[0], negative, -spread[1])
+    def forward(latent: Tensor, *rest: Any) -> Tensor:
+        positive, negative, *scales, _, _, layout = rest
+        spread = [layout.spread(scale.to(latent.dtype)) for scale in scales]
+        # A comparison with nan is false: without this a latent weight that is nan would become 0.
+        wide = torch.promote_types(latent.dtype, torch.float32)
+        zero_or_nan = latent.sum(dtype=wide) * 0
+        return torch.addcmul(positive * (spread[0] + zero_or_nan), negative, -spread[1])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        _, *tensors, ctx.method, ctx.layout = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         positive, negative, positive_scale, negative_scale, inside = ctx.saved_tensors
-        latent_rule, scale_rule = ctx.method.latent_gradient, ctx.method.scale_gradient
+        latent_rule = ctx.method.latent_gradient
         wide = gradient.to(torch.promote_types(gradient.dtype, positive_scale.dtype))
         on_positive, on_negative = wide * positive, wide * negative
         scale_gradients: tuple[Tensor | None, ...] = (None, None)
         if ctx.needs_input_grad[3] or ctx.needs_input_grad[4]:
-            # Eq. 7 prints a plus for W_n. The chain rule through -W_n gives a minus, and finite
-            # differences agree: tests/ternary/test_gradients.py.
-            sign = 1 if scale_rule == "as_printed" else -1
             sums = ctx.layout.sums(on_positive), ctx.layout.sums(on_negative)
-            if scale_rule == "mean":  # of nothing: zero
-                counts = [ctx.layout.sums(s.to(wide.dtype)) for s in (positive, negative)]
-                sums = sums[0] / counts[0].clamp_min(1), sums[1] / counts[1].clamp_min(1)
-            scale_gradients = sums[0], sign * sums[1]
+            counts = _counts(ctx, wide.dtype)
+            if counts is not None:
+                sums = sums[0] / counts[0], sums[1] / counts[1]
+            scale_gradients = sums[0], _sign(ctx.method) * sums[1]
         latent_gradient = wide
         if latent_rule == "scaled":
             # Exact: each term is zero or the whole gradient.
             on_zero = (wide - on_positive).sub_(on_negative)
-            on_zero.addcmul_(on_positive, ctx.layout.spread(positive_scale))
-            on_zero.addcmul_(on_negative, ctx.layout.spread(negative_scale))
-            latent_gradient = on_zero
+            on_zero = _plus_product(on_zero, on_positive, ctx.layout.spread(positive_scale))
+            latent_gradient = _plus_product(on_zero, on_negative, ctx.layout.spread(negative_scale))
         elif latent_rule == "clipped_sign":
             latent_gradient = wide * (
                 inside * positive_scale + positive_scale.numel() / wide.numel()
             )
-        return latent_gradient.to(gradient.dtype), None, None, *scale_gradients, None, None
+        return latent_gradient.to(gradient.dtype), None, None, *scale_gradients, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        positive, negative, positive_scale, negative_scale, inside = ctx.saved_tensors
+        latent, _, _, *of_scales = tangents[:5]
+        found = torch.zeros_like(positive)
+        if latent is not None:
+            factor = torch.ones_like(positive)
+            if ctx.method.latent_gradient == "scaled":
+                spread = ctx.layout.spread(positive_scale), ctx.layout.spread(negative_scale)
+                factor = 1 - positive - negative + positive * spread[0] + negative * spread[1]
+            elif ctx.method.latent_gradient == "clipped_sign":
+                factor = inside * positive_scale + positive_scale.numel() / positive.numel()
+            found = found + latent * factor
+        counts = _counts(ctx, positive_scale.dtype)
+        for side, (scale, sign) in enumerate(zip(of_scales, (1, _sign(ctx.method)), strict=True)):
+            if scale is not None:
+                mean = scale if counts is None else scale / counts[side]
+                found = found + ctx.saved_tensors[side] * ctx.layout.spread(sign * mean)
+        return found.to(positive.dtype)
+
+
+def _plus_product(total: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Return ``total`` with the product added to it, in place where nothing is transformed."""
+    if torch._C._are_functorch_transforms_active():  # vmap has no rule for addcmul_
+        return total + first * second
+    return total.addcmul_(first, second)
+
+
+def _sign(method: Method) -> int:
+    # Eq. 7 prints a plus for W_n. The chain rule through -W_n gives a minus, and finite
+    # differences agree: tests/ternary/test_gradients.py.
+    return 1 if method.scale_gradient == "as_printed" else -1
+
+
+def _counts(ctx: Any, dtype: torch.dtype) -> Pair | None:
+    """Return what the gradients of W_p and W_n are divided by where they are means, else None."""
+    if ctx.method.scale_gradient != "mean":
+        return None
+    positive, negative = (ctx.layout.sums(s.to(dtype)) for s in ctx.saved_tensors[:2])
+    return positive.clamp_min(1), negative.clamp_min(1)  # the mean of nothing is zero

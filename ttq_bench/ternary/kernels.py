@@ -158,6 +158,7 @@ def quantize_chunks(
     positive, negative = _sets(value, thresholds + segment, BINARY)
     weight = positive * tl.load(positive_scales + segment)
     weight += negative * -tl.load(negative_scales + segment)
+    weight = tl.where(tl.abs(value) < float("inf"), weight, float("nan"))  # no comparison holds
     tl.store(weights + at, weight, mask=inside)
 
 

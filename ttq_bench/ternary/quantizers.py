@@ -4,7 +4,7 @@ It is a torch parametrization: ``forward`` maps the latent weights (``.original`
 that the layer uses. What it does is said by its ``Method``, a line of ``METHODS``.
 """
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
 
+SCALE_NAMES = ("positive_scale", "negative_scale")
 InitialScales = Literal["ones", "least_squares"]
 Normalisation = Literal[False, "max", "tanh"]
 
@@ -24,8 +25,9 @@ class Quantizer(nn.Module):
 
     ``positive_scale`` and ``negative_scale`` are parameters where the method learns them (one and
     the same for a tied pair), buffers of ones where it has none, and None where they follow from
-    the latent weights. ``feeds_batch_norm`` is ``yes``, ``no`` or ``unknown``: where it is
-    ``yes``, only the ratio of the scales has an effect on the network's function.
+    the latent weights. A layer's are of shape [1]: FSDP takes no parameter without dimensions.
+    ``feeds_batch_norm`` is ``yes``, ``no`` or ``unknown``: where it is ``yes``, only the ratio of
+    the scales has an effect on the network's function.
     """
 
     def __init__(
@@ -45,34 +47,72 @@ class Quantizer(nn.Module):
         self.feeds_batch_norm = feeds_batch_norm
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
-        self.prepared: Tensor | None = None  # by ``fused.py``, while the network is called
+        # Set by ``fused.py`` while the network is called: weights, and under which hooks.
+        self.prepared: tuple[Tensor, object] | None = None
         shape = (len(latent), *(1 for _ in self.shared)) if self.shared else ()
-        ones = torch.ones(shape, device=latent.device)
+        ones = torch.ones(shape or (1,), device=latent.device)
         self.held_threshold: Tensor | None
         held = strategy is not None and strategy.update == "epoch"
         wide = torch.promote_types(latent.dtype, torch.float32)
-        self.register_buffer("held_threshold", torch.zeros_like(ones, dtype=wide) if held else None)
+        zeros = torch.zeros(shape, device=latent.device, dtype=wide)
+        self.register_buffer("held_threshold", zeros if held else None)
         self.positive_scale: Tensor | None
         self.negative_scale: Tensor | None
         if method.scales.startswith("learned"):
             self.positive_scale = nn.Parameter(ones)
-            tied = method.scales == "learned_one"
-            self.negative_scale = self.positive_scale if tied else nn.Parameter(ones.clone())
+            self.negative_scale = nn.Parameter(ones.clone())
+            self._tie()
         else:
             fixed = ones if method.scales == "ones" else None
             self.register_buffer("positive_scale", fixed)
             self.register_buffer("negative_scale", fixed)
         self.hold_threshold(latent)
 
+    @property
+    def scales(self) -> Pair | None:
+        """Return W_p and W_n, twice the same for a tied pair; None where they follow from w~."""
+        if self.positive_scale is None or self.negative_scale is None:
+            return None
+        is_tied = self.method.scales == "learned_one"
+        return self.positive_scale, self.positive_scale if is_tied else self.negative_scale
+
+    def _tie(self) -> None:
+        """Make both names of a tied pair stand for one parameter."""
+        if self.method.scales == "learned_one":
+            self.negative_scale = self.positive_scale
+
+    def _apply(self, *args: Any, **options: Any) -> Self:
+        # ``to_empty`` and the like may give each name a new parameter.
+        applied = super()._apply(*args, **options)  # type: ignore[no-untyped-call]
+        self._tie()
+        return applied  # type: ignore[no-any-return]
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Take scales without dimensions, as older files have them; keep a tied pair tied."""
+        errors: list[str] = rest[-1]
+        loaded = []
+        for name in SCALE_NAMES:
+            own, given = getattr(self, name), state.get(prefix + name)
+            if isinstance(own, Tensor) and isinstance(given, Tensor):
+                if own.numel() == given.numel() == 1:
+                    given = state[prefix + name] = given.reshape(own.shape)
+                loaded.append(given)
+        is_tied = self.method.scales == "learned_one"
+        if is_tied and len(loaded) == len(SCALE_NAMES) and not _are_equal(*loaded):
+            errors.append(f"{prefix}: has one scale for both signs, and the state has two")
+        super()._load_from_state_dict(state, prefix, *rest)
+        self._tie()
+
     def forward(self, latent: Tensor) -> Tensor:
         """Return the quantized weights of ``latent``: same shape, dtype and memory format.
 
         Rounded for autocast where it is on and a fused network (``fused.py``) is being called.
         """
-        made = self.prepared
-        if made is not None:
-            kind = latent.device.type
-            if made.dtype == latent.dtype or torch.is_autocast_enabled(kind):
+        if self.prepared is not None:
+            made, hooks = self.prepared
+            is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)
+            # A checkpointed part of the network is computed again when nothing is prepared.
+            if is_wanted and hooks == saved_tensors_hooks():
                 return made
         return quantized(*self.parts(latent), self.method)
 
@@ -81,8 +121,8 @@ class Quantizer(nn.Module):
         latent = self.normalised(latent)
         binary = self.method.levels == "two"
         sets = binary_sets(latent) if binary else ternary_sets(latent, self.threshold(latent))
-        if self.positive_scale is not None and self.negative_scale is not None:
-            return latent, sets, (self.positive_scale, self.negative_scale)
+        if self.scales is not None:
+            return latent, sets, self.scales
         mean = self.mean_magnitude(latent, sets[0] + sets[1])
         return latent, sets, (mean, mean)
 
@@ -140,3 +180,12 @@ class Quantizer(nn.Module):
             mean = self.mean_magnitude(latent, members)
             nearest = (mean > 0) & (choice == "least_squares")
             scale.copy_(torch.where(nearest, mean, 1.0))  # type: ignore[union-attr]
+
+
+def saved_tensors_hooks() -> object:
+    """Return what is done with tensors that are saved for a backward pass now, None as usual."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(False)
+
+
+def _are_equal(first: Tensor, second: Tensor) -> bool:
+    return first.is_meta or second.is_meta or torch.equal(first, second.to(first.device))
