@@ -42,7 +42,7 @@ def test_the_status_as_json_counts_and_names(results, cache, capsys):
         {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9,
          "share_of_epoch": 0.5},
         {"trial_id": "b-started", "state": "started", "epoch": 3, "epochs": 9,
-         "share_of_epoch": 0.0},  # it did not end by itself: what it kept of the epoch is unknown
+         "share_of_epoch": 0.0},  # no checkpoint has more
     ]  # fmt: skip
     (failure,) = status["failures"]
     assert failure["trial_id"] == tiny_specs(cache, epochs=1)[1].trial_id

@@ -113,7 +113,7 @@ class EpochLoop:
     ranks: Ranks = ALONE
     last_look: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
-    saved_share: float = 0.0  # of the epoch that is not whole
+    saved_share: float | None = None  # of the epoch that is not whole; None until its first step
 
     def train(self, state: TrainingState, batches: Batches) -> Outcome:
         """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
@@ -140,7 +140,7 @@ class EpochLoop:
                 self.saved_share = 0.0
                 self.heartbeat.write(self.progress(state, 0.0))
         except StoppedError:
-            self.heartbeat.write(self.progress(state, self.saved_share))
+            self.heartbeat.write(self.progress(state, self.saved_share or 0.0))
             return "stopped"
         except DivergedError as error:
             state.history.append(diverged_entry(error.epoch, str(error)))
@@ -154,6 +154,8 @@ class EpochLoop:
 
         ``step`` is ``steps`` while the epoch is evaluated.
         """
+        if self.saved_share is None:  # what was carried on is in the checkpoint that it came from
+            self.saved_share = step / steps
         due = time.monotonic() - self.last_look >= LOOK_SECONDS
         # Between epochs too: one may take less than a second.
         order = self.order() if due or step == 0 else Order.GO_ON
@@ -195,7 +197,10 @@ class EpochLoop:
 
     def progress(self, state: TrainingState, share: float) -> Progress:
         """Return where the trial is, ``share`` of an epoch after its last whole one."""
-        last = (epoch_rows(state) or [{}])[-1]
+        last, before = (epoch_rows(state) or [{}])[-1], self.heartbeat.progress
+        saved = self.saved_share
+        if saved is None:
+            saved = before.saved_share if before.epoch == state.epoch else 0.0
         return Progress(
             epoch=state.epoch,
             epochs=self.spec.recipe.epochs,
@@ -203,5 +208,6 @@ class EpochLoop:
             validation_error_percent=last.get("validation_error_percent"),
             epoch_seconds=last.get("epoch_seconds"),
             updated=0.0,
-            beat=self.heartbeat.progress.beat,
+            beat=before.beat,
+            saved_share=saved,
         )

@@ -16,7 +16,8 @@ class Progress:
 
     ``updated`` is the worker's clock, for display alone. ``beat`` counts the signs of life: who
     watches looks whether it changes, so that no clock but his own matters. ``ended``: no more
-    will come, the worker let go of the trial by itself; the share is then that of its last state.
+    will come, the worker let go of the trial by itself. ``saved_share`` is what a checkpoint has of
+    the epoch that is not whole: there the trial goes on, however its worker ended.
     """
 
     epoch: int
@@ -27,11 +28,7 @@ class Progress:
     updated: float
     beat: int = 0
     ended: bool = False
-
-    @property
-    def saved_share(self) -> float:
-        """Return what was kept of an epoch that is not whole, as far as its worker said so."""
-        return self.share_of_epoch if self.ended else 0.0
+    saved_share: float = 0.0
 
 
 _PROGRESS = pydantic.TypeAdapter(Progress)
