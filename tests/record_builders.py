@@ -93,6 +93,8 @@ def write_trial(
     histograms: list[dict[str, Any]] | None = None,
     training_version: int = TRAINING_VERSION,
     repeat: int = 0,
+    threads: int = 1,
+    commit: str = "abc",
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``.
 
@@ -136,8 +138,8 @@ def write_trial(
         parameter_count=parameter_count,
         epochs_done=len(errors),
         training_seconds=60.0,
-        run={**RUN, "pixels_sha256": pixels},
-        provenance={"commit": "abc", "torch": "2", "processor": "test"},
+        run={**RUN, "threads": threads, "pixels_sha256": pixels},
+        provenance={"commit": commit, "torch": "2", "processor": "test"},
         table_sha256={},
         alarms=alarms,
         gauge=gauge,

@@ -48,6 +48,26 @@ def test_readers_see_counts_changes_and_a_row_for_each_arm(folders, capsys):
     ]
 
 
+def test_what_was_not_the_same_where_numbers_differ_is_named(tmp_path, capsys):
+    a, b = tmp_path / "a", tmp_path / "b"
+    for seed, (threads, commit) in enumerate([(2, "abc"), (2, "abc"), (1, "abc"), (2, "def")]):
+        write_trial(a, f"t-{seed}", seed=seed, errors=(20.0,))
+        error = 20.0 if seed == 1 else 21.0 + seed
+        write_trial(b, f"t-{seed}", seed=seed, errors=(error,), threads=threads, commit=commit)
+    assert main(["compare", str(a), str(b)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:6] == [
+        "  t-3: 20.00 -> 24.00 (+4.00), threads 1 -> 2, commit abc -> def",
+        "  t-2: 20.00 -> 23.00 (+3.00)",
+        "  t-0: 20.00 -> 21.00 (+1.00), threads 1 -> 2",
+        "  1 of these differ in the number of threads alone: sums in another order, which moves last"
+        " bits and what training makes of them",
+    ]
+    assert main(["compare", str(a), str(b), "--json"]) == 0
+    first, *_ = json.loads(capsys.readouterr().out)["changed"]
+    assert first["surroundings"] == {"threads": ["1", "2"], "commit": ["abc", "def"]}
+
+
 def test_what_is_not_shown_to_differ_is_bounded(tmp_path, capsys):
     a, b = tmp_path / "a", tmp_path / "b"
     for root, errors in ((a, (20.0, 21.0)), (b, (20.1, 20.9))):

@@ -58,8 +58,11 @@ def refused(results, *words, code=2):
 def test_every_trial_that_learns_two_scales_is_probed_once(results, names, capsys):
     assert probe(results) == 0
 
-    *lines, end = capsys.readouterr().out.splitlines()
+    *lines, end, advice = capsys.readouterr().out.splitlines()
     assert len(names) == len(lines) == 2
+    assert advice.startswith(
+        f"run `ttq-bench report --results {results.root}` now: the report lacks"
+    )
     for line, name in zip(lines, names, strict=True):
         assert line.startswith(f"{name}: test error ")
         percent = r"\d+\.\d\d %"

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.record_builders import write_trial
 from tests.tiny_suite import settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
@@ -44,6 +45,16 @@ def test_failed_trials_give_exit_code_3_and_the_next_run_tries_them_again(
     parent.attempts.unlink()
     assert main(words) == 0
     assert not parent.failure.exists()
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_stopped_run_offers_a_report_only_of_what_there_is(words, tmp_path, capsys, finished):
+    if finished:
+        write_trial(tmp_path / "results", "other", seed=0, errors=(20.0,))
+    assert main([*words, "--time-limit", "1s"]) == 4
+    told = capsys.readouterr().out
+    assert "not finished: 3 trials" in told
+    assert ("`ttq-bench report --results " in told) is finished
 
 
 def test_a_parent_whose_weights_are_gone_is_made_again_for_a_new_child(words, tmp_path, cache):

@@ -77,7 +77,7 @@ def test_a_killed_trial_is_shown_where_it_goes_on_within_its_epoch(cache, tmp_pa
     paths = ResultsPaths(tmp_path).trial(spec.trial_id)
     with subprocess.Popen([sys.executable, "-c", SLOW, tmp_path, cache]) as worker:
         try:
-            wait_until(lambda: getattr(read_progress(paths), "saved_share", 0.0) > 0)
+            wait_until(lambda: getattr(read_progress(paths), "saved_share", 0.0) > 0, 300)
         finally:
             worker.kill()
     progress = read_progress(paths)

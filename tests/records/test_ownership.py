@@ -5,8 +5,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from tests.written_records import write_trial
 
+from tests.record_builders import write_trial
 from ttq_bench.cli import main
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.ownership import (

@@ -5,10 +5,10 @@ Nothing is ever shown to be the same by an interval: one that holds zero bounds 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -20,15 +20,21 @@ from ttq_bench.analysis.tables import GROUP, Arm, Tables
 Pairing = Literal["by seed", "unpaired"]
 # The clock's reading is the one column of a run's tables that no second run repeats.
 TIMED = "epoch_seconds"
+# What moves the last bits of a trial's numbers, or the code that made them, and not its id.
+SURROUNDINGS = ("threads", "device", "processor", "torch", "commit")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTrial:
-    """A trial with a record of other numbers in each folder; None for one that diverged."""
+    """A trial with a record of other numbers in each folder; None for one that diverged.
+
+    ``surroundings`` are what of ``SURROUNDINGS`` is not the same in both, each with A's and B's.
+    """
 
     trial_id: str
     error_a: float | None
     error_b: float | None
+    surroundings: Mapping[str, tuple[str, str]]
 
     @property
     def difference(self) -> float:
@@ -91,7 +97,7 @@ def compare_folders(a: Tables, b: Tables) -> FolderComparison:
     """Return how the records of B differ from those of A."""
     shared = sorted(a.trial_ids() & b.trial_ids())
     repeated = _repeated(a, b, shared)
-    changed = [ChangedTrial(n, _error(a, n), _error(b, n)) for n in shared if n not in repeated]
+    changed = [_changed(a, b, name) for name in shared if name not in repeated]
     changed.sort(key=lambda t: math.inf if math.isnan(t.difference) else abs(t.difference))
     others = {_key(arm) for arm in b.arms()}
     return FolderComparison(
@@ -107,6 +113,20 @@ def compare_folders(a: Tables, b: Tables) -> FolderComparison:
 
 def _key(arm: Arm) -> tuple[str, ...]:
     return tuple(getattr(arm, name) for name in GROUP)
+
+
+def _changed(a: Tables, b: Tables, trial_id: str) -> ChangedTrial:
+    rows = [t.trials.loc[t.trials["trial_id"] == trial_id].iloc[0] for t in (a, b)]
+    told = {name: (_told(rows[0].get(name)), _told(rows[1].get(name))) for name in SURROUNDINGS}
+    differ = {name: pair for name, pair in told.items() if pair[0] != pair[1]}
+    return ChangedTrial(trial_id, _error(a, trial_id), _error(b, trial_id), differ)
+
+
+def _told(value: Any) -> str:
+    """Return a value of a record in words; older records lack some."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return "unknown"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _error(tables: Tables, trial_id: str) -> float | None:

@@ -61,6 +61,11 @@ def describe(found: FolderComparison, first: Path | str, second: Path | str) -> 
             f" another training version than {TRAINING_VERSION}, the code's"
         )
     yield from map(_changed, found.changed[:SHOWN])
+    if threads := sum(set(trial.surroundings) == {"threads"} for trial in found.changed):
+        yield (
+            f"  {threads} of these differ in the number of threads alone: sums in another order,"
+            " which moves last bits and what training makes of them"
+        )
     if len(found.changed) > SHOWN:
         yield f"  and {len(found.changed) - SHOWN} with smaller differences; --json lists all"
     if not found.arms:
@@ -80,7 +85,8 @@ def describe(found: FolderComparison, first: Path | str, second: Path | str) -> 
 def _changed(trial: ChangedTrial) -> str:
     errors = ("diverged" if e is None else f"{e:.2f}" for e in (trial.error_a, trial.error_b))
     by = "" if math.isnan(trial.difference) else f" ({trial.difference:+.2f})"
-    return f"  {trial.trial_id}: {' -> '.join(errors)}{by}"
+    made = "".join(f", {name} {a} -> {b}" for name, (a, b) in trial.surroundings.items())
+    return f"  {trial.trial_id}: {' -> '.join(errors)}{by}{made}"
 
 
 def _name(arm: Arm, others: Sequence[ArmDifference]) -> str:

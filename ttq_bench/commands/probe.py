@@ -1,6 +1,7 @@
 """``ttq-bench probe``: measure on the weights of finished trials what training did not."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 
 import torch
@@ -49,6 +50,11 @@ def probe(options: argparse.Namespace) -> int:
         f"{options.url or results.root}: {len(pending)} probed, {already} were there already,"
         f" {len(names) - already} have no network in networks/ or work/"
     )
+    if pending:
+        print(
+            f"run `ttq-bench report --results {shlex.quote(str(options.url or results.root))}` now:"
+            " the report lacks what was measured, and `ttq-bench verify` would say so"
+        )
     return 0
 
 

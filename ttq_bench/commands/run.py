@@ -1,6 +1,7 @@
 """``ttq-bench run``: the plan first, then the images, the grid, the report."""
 
 import argparse
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from ttq_bench.execution.surroundings import notes
 from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.store import record_files
 from ttq_bench.text import counted
 
 EXIT_STOPPED = 4
@@ -52,8 +54,9 @@ def run(options: argparse.Namespace) -> int:
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
     if tally.left:
-        place = options.url or options.results
-        say(console, f"`ttq-bench report --results {place}` draws what is there so far")
+        if record_files(ResultsPaths(options.results)):
+            place = shlex.quote(str(options.url or options.results))
+            say(console, f"`ttq-bench report --results {place}` draws what is there so far")
     elif not options.no_report:
         report.write(options)
     return _conclude(tally, stop, options, console)

@@ -1,4 +1,4 @@
-"""A trial is a value: everything that can move its numbers, and an id made from it."""
+"""A trial is a value: all that a suite says of it, and an id made from it."""
 
 import hashlib
 import json
