@@ -1,7 +1,5 @@
 """A trial of two ranks on two nodes, one of which is lost and replaced much later."""
 
-import time
-
 import pytest
 
 from tests.execution.test_ray_ranks import document
@@ -30,7 +28,6 @@ def test_a_trial_that_loses_the_node_of_its_first_rank_waits_for_another_and_goe
             wait_until(lambda: grid.epoch(name) >= 2, 60)
             cluster.do("kill", nodes.index(read_lease(grid.results.trial(name).attempt(1)).node))
             wait_until(lambda: any("waiting for one to join" in line for _, line in said.lines), 90)
-            time.sleep(5)
             cluster.do("add", 1)
             wait_until(lambda: driver.poll() is not None, 180)
         finally:

@@ -60,8 +60,8 @@ def test_what_was_not_the_same_where_numbers_differ_is_named(tmp_path, capsys):
         "  t-3: 20.00 -> 24.00 (+4.00), threads 1 -> 2, commit abc -> def",
         "  t-2: 20.00 -> 23.00 (+3.00)",
         "  t-0: 20.00 -> 21.00 (+1.00), threads 1 -> 2",
-        "  1 of these differ in the number of threads alone: sums in another order, which moves last"
-        " bits and what training makes of them",
+        "  1 of these differ in the number of threads alone: sums in another order, which moves"
+        " last bits and what training makes of them",
     ]
     assert main(["compare", str(a), str(b), "--json"]) == 0
     first, *_ = json.loads(capsys.readouterr().out)["changed"]

@@ -1,10 +1,11 @@
 import pytest
 
 from tests.record_builders import write_trial
-from tests.tiny_suite import settings_for, tiny_specs, write_suite
+from tests.tiny_suite import command_line, settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
 
 
@@ -97,3 +98,19 @@ def test_patterns_of_layers_that_fit_no_network_end_the_run_before_it_trains(
     assert main(words) == 2
     assert "quantize_: " in capsys.readouterr().err
     assert not list((tmp_path / "results").rglob("*.pt"))
+
+
+@pytest.mark.ray
+def test_a_suite_goes_the_whole_way_through_ray_to_its_report(tmp_path, cache):
+    suite, results = write_suite(tmp_path, epochs=1), ResultsPaths(tmp_path / "results")
+
+    done = command_line("run", suite, "--results", results.root, "--threads", "1")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3/3 trials, 3/3 epochs" in done.stdout
+    records = [
+        read_record(results.trial(spec.trial_id).record) for spec in tiny_specs(cache, epochs=1)
+    ]
+    assert {record.run["backend"] for record in records} == {"ray"}
+    assert records[0].trial_id in results.summary.read_text()
+    assert (results.root / "report.html").exists()

@@ -85,11 +85,10 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
 def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
     shared, late = tmp_path / "shared", tmp_path / "late"
     plan = tiny_plan(shared, cache, epochs=1, methods=("full_precision",))
-    name = plan.trials[0].spec.trial_id
+    (name,) = (trial.spec.trial_id for trial in plan.trials)
 
     def show():
-        wait_until(ResultsPaths(shared).trial(name).record.exists)
-        time.sleep(2)
+        wait_until(lambda: backend.unseen.since, 120)  # it ended, and its record is not there
         late.symlink_to(shared)
 
     showing = threading.Thread(target=show)

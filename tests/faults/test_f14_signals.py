@@ -39,11 +39,12 @@ def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_prope
     wait_until(lambda: grid.epoch(name) >= 1 or driver.poll() is not None, 120)
     assert len(processes_of(grid.folder)) >= 4  # driver, raylet, workers
     begun = time.monotonic()
-    for _ in range(times):
+    for turn in range(times):
+        if turn:
+            wait_until(grid.results.stop_file.exists, 30)  # the first one was heard
         # The terminal sends Ctrl-C to all processes of the foreground; the others name one.
         send = os.killpg if number == signal.SIGINT else os.kill
         send(driver.pid, number)
-        time.sleep(0.3)
     output, _ = driver.communicate(timeout=60)
     ended = time.monotonic() - begun
     wait_until(lambda: not processes_of(grid.folder), max(END_SECONDS - ended, 0.1))
