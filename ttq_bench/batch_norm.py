@@ -2,7 +2,7 @@
 
 A layer *feeds* one when multiplying its weights by a positive constant (by channel: those of each
 output channel by its own) changes nothing: then only the ratio of its scales has an effect. This
-file knows nothing of quantization.
+file knows nothing of quantization. How a model is traced: ``traced.py``.
 """
 
 import operator
@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
+
+from ttq_bench.traced import traced
 
 FedAnswer = Literal["yes", "no", "unknown"]
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
@@ -27,6 +29,11 @@ HOMOGENEOUS = (
     F.avg_pool2d, torch.relu, "relu", "relu_",
 )  # fmt: skip
 MIXED = (nn.Flatten, torch.flatten, torch.mean, "flatten", "view", "reshape", "mean", *WEIGHTED)
+ANY_NORM = (
+    *NORMALISED, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d,
+    nn.InstanceNorm3d, nn.RMSNorm, F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm,
+    F.rms_norm, F.normalize,
+)  # fmt: skip
 # Beside another term, or before a curve, the size of the output matters.
 SIZE_MATTERS = (
     operator.add, operator.iadd, torch.add, "add", "add_", nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU,
@@ -49,20 +56,41 @@ class _Graph:
     known: dict[tuple[fx.Node, fx.Node, _Way], FedAnswer]
 
 
+def reaching_the_output(model: nn.Module) -> list[str]:
+    """Return the weighted layers whose output reaches the model's through no normalisation.
+
+    The size of their weights is then that of the model's answers. Of a model that cannot be traced
+    these are all of them if it has no normalisation at all, else none.
+    """
+    trace = traced(model)
+    if trace is None:
+        if any("norm" in type(module).__name__.lower() for module in model.modules()):
+            return []
+        return [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
+    modules, reaching = dict(trace.model.named_modules()), set()
+    for node in reversed(trace.graph.nodes):
+        what = modules[str(node.target)] if node.op == "call_module" else node.target
+        is_open = node.op == "output" or any(user in reaching for user in node.users)
+        if is_open and not _is(what, ANY_NORM):
+            reaching.add(node)
+    called = [str(n.target) for n in trace.graph.nodes if n in reaching and n.op == "call_module"]
+    return [name for name in dict.fromkeys(called) if isinstance(modules[name], WEIGHTED)]
+
+
 def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[str, FedAnswer]:
     """Return ``yes``, ``no`` or ``unknown`` for each weighted layer, in the order of their use.
 
     ``yes`` where every way from the layer reaches a batch normalisation in training mode through
     rectifiers, pooling, concatenation, layers without bias and the like alone; ``no`` where a way
     meets a sum or the end first; ``unknown`` for anything else, for a layer whose uses differ, and
-    for a dense layer with a bias, whose channels may lie in any dimension. A model that cannot be
-    traced gives an empty mapping.
+    for a dense layer with a bias, whose channels may lie in any dimension. Hooks may change what
+    layers pass on: of a model with hooks no layer is called ``yes``. A model that cannot be traced
+    gives an empty mapping.
     """
-    try:
-        graph = fx.symbolic_trace(model).graph
-    except Exception:  # tracing runs the model's own code, which may raise anything
+    trace = traced(model)
+    if trace is None:
         return {}
-    found = _Graph(dict(model.named_modules()), {})
+    graph, found = trace.graph, _Graph(dict(trace.model.named_modules()), {})
     taken = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
     answers: dict[str, FedAnswer] = {}
     for node in graph.nodes:
@@ -78,6 +106,8 @@ def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[st
             if (isinstance(layer, nn.Linear) and way.fragile and answer == "yes") or (
                 f"{name}.weight" in taken  # a second use of the same weights
             ):
+                answer = "unknown"
+            if trace.had_hooks and answer == "yes":
                 answer = "unknown"
             if answers.setdefault(name, answer) != answer:  # a shared layer: one node a use
                 answers[name] = "unknown"

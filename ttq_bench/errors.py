@@ -52,6 +52,10 @@ class BusyError(TtqBenchError):
     exit_code = 75
 
 
+class QuantizationWarning(UserWarning):
+    """What ``quantize_`` left as it was, or what will probably keep a network from learning."""
+
+
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'ttq'? (allowed: bwn, ttq)``, or its second half."""
     names = sorted(map(str, allowed))

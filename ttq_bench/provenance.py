@@ -17,7 +17,8 @@ from ttq_bench.errors import TtqBenchError
 COMMIT_FILE = "COMMIT"
 # The files whose code can move a number of a trial; the others only carry it about.
 ARITHMETIC = (
-    "batch_norm.py", "ranks.py", "seeding.py", "ternary/*.py", "models/*.py", "training/*.py",
+    "batch_norm.py", "traced.py", "ranks.py", "seeding.py", "ternary/*.py", "models/*.py",
+    "training/*.py",
     "data/augmentation.py", "data/batches.py", "data/crops.py", "data/decoding.py",
     "data/image_files.py", "data/png.py", "data/prepared.py", "data/streaming.py",
     "execution/start.py", "execution/epochs.py", "execution/gauge.py",

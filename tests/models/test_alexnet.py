@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from ttq_bench.analysis.reference import authors_scales
 from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.alexnet import alexnet
-from ttq_bench.ternary.conversion import layers_to_quantize, quantize_
+from ttq_bench.ternary.choice import layers_to_quantize
+from ttq_bench.ternary.conversion import quantize_
 
 # The log's lines "Model Parameters", its shapes in our order of dimensions.
 LOGGED = {

@@ -7,7 +7,7 @@ from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.models.imagenet_resnet import BasicBlock, imagenet_resnet, imagenet_resnet_b
 from ttq_bench.models.state import load_weights
-from ttq_bench.ternary.conversion import layers_to_quantize
+from ttq_bench.ternary.choice import layers_to_quantize
 
 
 @pytest.mark.parametrize("training", [True, False])

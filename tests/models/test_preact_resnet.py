@@ -5,7 +5,7 @@ from torch import nn
 
 from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.preact_resnet import PreActivationBlock, preact_resnet
-from ttq_bench.ternary.conversion import layers_to_quantize
+from ttq_bench.ternary.choice import layers_to_quantize
 
 
 def test_the_shortcut_averages_pixels_between_channels_of_zeros():

@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.ternary.choice import layers_to_quantize
 from ttq_bench.ternary.conversion import (
     latent_of,
-    layers_to_quantize,
     quantize_,
     quantized_layers,
     quantizer_of,

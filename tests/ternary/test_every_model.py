@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.ternary.choice import layers_to_quantize
 from ttq_bench.ternary.conversion import (
     latent_of,
-    layers_to_quantize,
     quantize_,
     quantized_layers,
     quantizer_of,

@@ -83,7 +83,7 @@ def _check_kept_layers(prepared: Prepared) -> None:
     conversion = prepared.suite.conversion
     for model in prepared.suite.models if conversion.keep else ():
         from ttq_bench.models.build import build_model  # torch: only for such suites
-        from ttq_bench.ternary.conversion import layers_to_quantize
+        from ttq_bench.ternary.choice import layers_to_quantize
 
         chosen = {name: getattr(conversion, name) for name in ("keep_first", "keep_last", "keep")}
         layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)

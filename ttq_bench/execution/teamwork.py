@@ -45,7 +45,7 @@ def shared_state(model: nn.Module) -> dict[str, Tensor]:
     for name, layer in quantized_layers(model):
         quantizer, latent = quantizer_of(layer), latent_of(layer)
         state[f"{name}: codes"] = quantizer.codes(latent)
-        state[f"{name}: weight"] = layer.weight.detach()  # type: ignore[operator]
+        state[f"{name}: weight"] = quantizer(latent).detach()
     return state
 
 

@@ -14,7 +14,8 @@ class ModelCard:
     """A network for images of ``image_shape`` (channels, height, width), counted for ``classes``.
 
     It can be built for any number of classes. ``multiply_adds`` counts one forward pass of one
-    image; ``depth`` is the family's own number.
+    image; ``depth`` is the family's own number. ``is_normalised``: a normalisation stands between
+    every layer but the last and the output, so that a layer's first scales may be of any size.
     """
 
     family: str
@@ -24,6 +25,7 @@ class ModelCard:
     multiply_adds: int
     source: str
     classes: int = 10
+    is_normalised: bool = True
 
 
 HE_2015 = "He et al. 2015, section 4.2, option A"
@@ -41,7 +43,10 @@ IMAGENET = (3, 224, 224)
 
 MODELS: Mapping[str, ModelCard] = MappingProxyType(
     {
-        "lenet5": ModelCard("lenet", 5, (1, 28, 28), 61_706, 416_520, "LeCun et al. 1998"),
+        "lenet5": ModelCard(
+            "lenet", 5, (1, 28, 28), 61_706, 416_520, "LeCun et al. 1998",
+            is_normalised=False,
+        ),
         **{
             f"{prefix}{depth}": ModelCard(
                 family, depth, (3, 32, 32), parameters, multiply_adds, source

@@ -1,17 +1,25 @@
-"""Which layers are quantized, and how to reach what their parametrizations hold."""
+"""Converting a network in place, and how to reach what its parametrizations hold."""
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from ttq_bench.batch_norm import WEIGHTED, batch_norm_feeding
-from ttq_bench.errors import TtqBenchError, unknown_name
+from ttq_bench.batch_norm import batch_norm_feeding
+from ttq_bench.errors import QuantizationWarning, TtqBenchError, unknown_name
+from ttq_bench.ternary.choice import (
+    layers_to_quantize,
+    own_quantizer,
+    shared_weights,
+    what_was_left,
+)
+from ttq_bench.ternary.first_size import oversized
+from ttq_bench.ternary.first_steps import FirstSteps
 from ttq_bench.ternary.methods import METHODS, Granularity
+from ttq_bench.ternary.own_weight import register_quantizer
 from ttq_bench.ternary.quantizers import InitialScales, Normalisation, Quantizer
-from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.ternary.strategies import DeltaStrategy, is_number
 from ttq_bench.ternary.thresholds import check_strategy
 
 PAPER_STRATEGY = DeltaStrategy("max_fraction", 0.05)
@@ -38,100 +46,113 @@ def quantize_(
     ``granularity``: one threshold and pair of scales a layer or an output channel, or as published.
     ``normalise_latent`` divides latent weights by their largest magnitude (``max``) or takes their
     tanh at each forward pass; methods whose scales are mean magnitudes have no such step. Raises
-    ``TtqBenchError`` for unknown names, a number out of range, a model that is converted already,
-    or one without a layer to convert. Strategies that move or hold need ``set_epoch_``.
+    ``TtqBenchError``, and converts nothing, for unknown names, a number out of range, a model that
+    is converted already, and a layer that cannot be. Strategies that move or hold need
+    ``set_epoch_``; make the optimizer afterwards, for it has to know the scales. Warns
+    (``QuantizationWarning``) of matrices that are left in full precision, and of layers whose first
+    weights are so large that the network may not learn.
     """
+    _check_types(
+        model, method=method, strategy=strategy, keep=keep, keep_first=keep_first,
+        keep_last=keep_last,
+    )  # fmt: skip
     if method not in METHODS:
         raise unknown_name("quantize_", "method", method, METHODS)
     chosen = METHODS[method]
     if not chosen.is_quantized:
         return model
-    strategy = chosen.strategy or (strategy if chosen.takes_strategy else None)
-    if strategy is not None:
-        check_strategy("quantize_", strategy)
-    elif chosen.takes_strategy:
-        raise TtqBenchError(f"quantize_: method {method!r} needs a delta strategy, got None")
+    strategy = _strategy_for(method, strategy)
     for option, given, allowed in (
         ("initial_scales", initial_scales, get_args(InitialScales)),
         ("granularity", granularity, ("published", *get_args(Granularity))),
         ("normalise_latent", normalise_latent, get_args(Normalisation)),
     ):
-        if given not in allowed:
+        if not isinstance(given, str | bool) or given not in allowed:
             raise unknown_name("quantize_", option, str(given), allowed)
     names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep)
     if chosen.scales == "mean_magnitude":
         normalise_latent = False
     shared: Granularity = chosen.granularity if granularity == "published" else granularity
     feeds = batch_norm_feeding(model, by_channel=shared == "channel")
+    made: dict[str, Quantizer] = {}
     for name in names:
-        layer = model.get_submodule(name)
-        latent = layer.get_parameter("weight").detach()
-        quantizer = Quantizer(
+        latent = model.get_submodule(name).get_parameter("weight").detach()
+        made[name] = Quantizer(
             chosen, strategy, latent, granularity=shared,
             normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
         )  # fmt: skip
-        quantizer.set_initial_scales(latent, initial_scales)
-        parametrize.register_parametrization(layer, "weight", quantizer)
+        made[name].set_initial_scales(latent, initial_scales)
+    told = [what_was_left(model), oversized(model, made)]
+    _register(model, made)
+    told.append(shared_weights(model))
+    for sentence in filter(None, told):
+        warnings.warn(f"quantize_: {sentence}", QuantizationWarning, stacklevel=2)
     return model
 
 
-def layers_to_quantize(
-    model: nn.Module, *, keep_first: bool = True, keep_last: bool = True, keep: Sequence[str] = ()
-) -> list[str]:
-    """Return the layers to convert in the order of use, or of registration if that is not known."""
-    names = [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
-    used = list(batch_norm_feeding(model))
-    if set(names) <= set(used):
-        names.sort(key=used.index)
-    converted = [name for name, _ in quantized_layers(model)]
-    if converted:
-        raise TtqBenchError(f"quantize_: layer {converted[0]!r} of the model is converted already")
-    keep = (keep,) if isinstance(keep, str) else keep
-    for pattern in keep:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise TtqBenchError(f"quantize_: keep: {pattern!r} matches no layer of {names}")
-    chosen = [
-        name
-        for name in names[int(keep_first) : len(names) - int(keep_last)]
-        if not any(fnmatchcase(name, pattern) for pattern in keep)
-    ]
-    foreign = [n for n in chosen if parametrize.is_parametrized(model.get_submodule(n), "weight")]
-    if foreign:
-        raise TtqBenchError(
-            f"quantize_: the weights of layer {foreign[0]!r} have a parametrization of their own;"
-            " remove it first, or name the layer in keep"
-        )
-    if not chosen:
-        raise TtqBenchError(
-            f"quantize_: of {len(names)} weighted layers there is none to convert; the first and"
-            " the last one stay full precision unless keep_first=False, keep_last=False"
-        )
-    return chosen
+def _register(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> None:
+    watch = FirstSteps()
+    for name, quantizer in quantizers.items():
+        register_quantizer(model.get_submodule(name), quantizer)
+        quantizer.watch = watch
+
+
+def _strategy_for(method: str, given: DeltaStrategy | None) -> DeltaStrategy | None:
+    """Return the delta strategy of a method: its own, the one given, or none where it has none."""
+    chosen = METHODS[method]
+    strategy = chosen.strategy or (given if chosen.takes_strategy else None)
+    if strategy is not None:
+        check_strategy("quantize_", strategy)
+    elif chosen.takes_strategy:
+        raise TtqBenchError(f"quantize_: method {method!r} needs a delta strategy, got None")
+    return strategy
+
+
+def _check_types(model: object, **options: object) -> None:
+    """Raise ``TtqBenchError`` for an argument of another type than its own."""
+    keep = options["keep"]
+    problems = (
+        (not isinstance(model, nn.Module), "a network (nn.Module)", model),
+        (not isinstance(options["method"], str), "the name of a method", options["method"]),
+        (
+            not isinstance(options["strategy"], DeltaStrategy | None),
+            "a delta strategy, such as DeltaStrategy('max_fraction', 0.05)",
+            options["strategy"],
+        ),
+        (
+            not isinstance(keep, Sequence) or not all(isinstance(k, str) for k in keep),
+            "keep=, the names or patterns of layers",
+            keep,
+        ),
+        *(
+            (not isinstance(options[name], bool), f"{name}=True or False", options[name])
+            for name in ("keep_first", "keep_last")
+        ),
+    )
+    for is_wrong, expected, given in problems:
+        if is_wrong:
+            kind = type(given).__name__
+            raise TtqBenchError(f"quantize_: expected {expected}; got {given!r:.60} ({kind})")
 
 
 def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return name and module of each converted layer, in the order in which they are registered."""
     return [
-        (name, module) for name, module in model.named_modules() if _quantizer(module) is not None
+        (name, module)
+        for name, module in model.named_modules()
+        if own_quantizer(module) is not None
     ]
 
 
 def quantizer_of(layer: nn.Module) -> Quantizer:
     """Return the quantizer that owns a converted layer's scales; ``TtqBenchError`` for others."""
-    quantizer = _quantizer(layer)
+    quantizer = own_quantizer(layer)
     if quantizer is None:
         raise TtqBenchError(
             f"{type(layer).__name__} is not quantized: quantized_layers(model) names those that"
             " quantize_ has converted"
         )
     return quantizer
-
-
-def _quantizer(layer: nn.Module) -> Quantizer | None:
-    if not parametrize.is_parametrized(layer, "weight"):
-        return None
-    first = layer.parametrizations["weight"][0]  # type: ignore[index]
-    return first if isinstance(first, Quantizer) else None
 
 
 def latent_of(layer: nn.Module) -> Tensor:
@@ -143,8 +164,11 @@ def latent_of(layer: nn.Module) -> Tensor:
 
 def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:
     """Tell every delta strategy how many epochs are done; ``begins`` renews held thresholds."""
+    if not is_number(epoch) or not epoch >= 0:
+        raise TtqBenchError(f"set_epoch_: expected a number of epochs, at least 0; got {epoch!r}")
     for _, layer in quantized_layers(model):
         quantizer = quantizer_of(layer)
+        quantizer.knows_epoch = True
         if quantizer.strategy is not None:
             quantizer.number = quantizer.strategy.number_at(epoch)
         if begins:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+from ttq_bench.ternary.first_steps import is_looked_at
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
 from ttq_bench.ternary.on_device import Rule, Segments, can_compute, in_a_row, quantized_on_device
 from ttq_bench.ternary.quantizers import Quantizer, saved_tensors_hooks
@@ -188,12 +189,7 @@ def _are_plain(latents: Sequence[Tensor]) -> bool:
 
     What is kept from call to call would else be made of the tensors of an export or a transform.
     """
-    is_watched = (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack() > 0
-    )
-    return not is_watched and all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
+    return not is_looked_at() and all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
 
 
 def _wanted(weights: Tensor) -> torch.dtype:

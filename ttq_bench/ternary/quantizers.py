@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.batch_norm import FedAnswer
+from ttq_bench.ternary.first_steps import FirstSteps, look
 from ttq_bench.ternary.gradients import Pair, binary_sets, codes_of, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -49,6 +50,10 @@ class Quantizer(nn.Module):
         self.number = strategy.number_at(0.0) if strategy else 0.0
         # Set by ``fused.py`` while the network is called: weights, and under which hooks.
         self.prepared: tuple[Tensor, object] | None = None
+        # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
+        self.watch: FirstSteps | None = None
+        self.first_values: tuple[Tensor, ...] | None = None
+        self.knows_epoch = self.was_loaded = False
         shape = (len(latent), *(1 for _ in self.shared)) if self.shared else ()
         ones = torch.ones(shape or (1,), device=latent.device)
         self.held_threshold: Tensor | None
@@ -102,12 +107,15 @@ class Quantizer(nn.Module):
             errors.append(f"{prefix}: has one scale for both signs, and the state has two")
         super()._load_from_state_dict(state, prefix, *rest)
         self._tie()
+        self.was_loaded = True
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return the quantized weights of ``latent``: same shape, dtype and memory format.
 
         Rounded for autocast where it is on and a fused network (``fused.py``) is being called.
         """
+        if self.watch is not None:
+            look(self, latent, self.watch)
         if self.prepared is not None:
             made, hooks = self.prepared
             is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)

@@ -4,6 +4,7 @@ The rules themselves are in ``thresholds.py``.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 
@@ -21,6 +22,11 @@ class DeltaStrategy:
     ramp_epochs: float = 0.0
     update: Literal["step", "epoch"] = "step"
 
+    @property
+    def moves(self) -> bool:
+        """Return whether anything of it changes with the epochs, so that it has to be told them."""
+        return self.start is not None or self.update == "epoch"
+
     def number_at(self, epoch: float) -> float:
         """Return the number after ``epoch`` epochs (not whole: within one)."""
         if self.start is None or epoch >= self.ramp_epochs:
@@ -32,3 +38,8 @@ class DeltaStrategy:
         during = "" if self.start is None else f" in {self.ramp_epochs:g} epochs"
         update = ", by epoch" if self.update == "epoch" else ""
         return f"{self.name}({ramp}{self.number:g}{during}{update})"
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number, NumPy's included, and neither true nor false."""
+    return isinstance(value, Real) and not isinstance(value, bool)

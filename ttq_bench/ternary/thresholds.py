@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ttq_bench.errors import TtqBenchError, unknown_name
+from ttq_bench.ternary.strategies import is_number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,9 +97,15 @@ THRESHOLDS: Mapping[str, ThresholdRule] = MappingProxyType(
 
 def check_strategy(where: str, strategy: DeltaStrategy) -> None:
     """Raise ``TtqBenchError`` unless the rule exists and its numbers are in their ranges."""
-    if strategy.name not in THRESHOLDS:
-        raise unknown_name(where, "delta strategy", strategy.name, THRESHOLDS)
+    if not isinstance(strategy.name, str) or strategy.name not in THRESHOLDS:
+        raise unknown_name(where, "delta strategy", str(strategy.name), THRESHOLDS)
     rule = THRESHOLDS[strategy.name]
+    for name in ("number", "start", "ramp_epochs"):
+        given = getattr(strategy, name)
+        if not is_number(given) and not (name == "start" and given is None):
+            raise TtqBenchError(
+                f"{where}: {strategy.name}: {name}: expected a number, got {given!r}"
+            )
     for number in (strategy.number, strategy.start):
         if number is not None and not rule.low <= number < rule.high:
             raise TtqBenchError(

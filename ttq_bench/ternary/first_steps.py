@@ -1,0 +1,83 @@
+"""Two mistakes that show after a network's first training step, and cost its scales or its zeros.
+
+An optimizer that was made before ``quantize_`` has the latent weights and not the scales; a delta
+strategy that moves stays where it starts unless ``set_epoch_`` is called. Once a step has been
+looked at, nothing here costs anything.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ttq_bench.errors import QuantizationWarning
+
+if TYPE_CHECKING:
+    from ttq_bench.ternary.quantizers import Quantizer
+
+NO_OPTIMIZER = (
+    "a training step moved the latent weights and not the scales; make the optimizer after"
+    " quantize_, from model.parameters()"
+)
+NO_EPOCH = (
+    "the delta strategy moves with the epochs, and was never told one: call"
+    " set_epoch_(model, epoch, begins=True) at the beginning of each epoch, and"
+    " set_epoch_(model, epochs_done) after loading a trained network"
+)
+
+
+class FirstSteps:
+    """What one network's quantizers share: each mistake is told once."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def warn(self, sentence: str) -> None:
+        """Warn, unless it was said before."""
+        if sentence not in self.told:
+            self.told.add(sentence)
+            warnings.warn(sentence, QuantizationWarning, stacklevel=2)
+
+
+def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
+    """Look at a layer that is about to be used; the watch ends after its first training step."""
+    moves = quantizer.strategy is not None and quantizer.strategy.moves
+    if moves and quantizer.was_loaded and not quantizer.knows_epoch:
+        watch.warn(NO_EPOCH)
+    is_trained = quantizer.training and torch.is_grad_enabled() and latent.requires_grad
+    if not is_trained or not latent.numel() or latent.is_meta or is_looked_at():
+        return
+    if latent.is_cuda and torch.cuda.is_current_stream_capturing():
+        return
+    # Values, since not all optimizers tell torch that they changed a tensor.
+    now = (latent[0].detach().clone(), *(scale.detach().clone() for scale in _learned(quantizer)))
+    if quantizer.first_values is None:
+        quantizer.first_values = now
+        return
+    moved = [not torch.equal(a, b) for a, b in zip(quantizer.first_values, now, strict=True)]
+    if not moved[0]:
+        return
+    if len(moved) > 1 and not any(moved[1:]):
+        watch.warn(NO_OPTIMIZER)
+    if moves and not quantizer.knows_epoch:
+        watch.warn(NO_EPOCH)
+    quantizer.watch = quantizer.first_values = None
+
+
+def _learned(quantizer: Quantizer) -> list[nn.Parameter]:
+    """Return the scales that a step has to move; one before a normalisation has no effect."""
+    if quantizer.method.scales == "learned_one" and quantizer.feeds_batch_norm != "no":
+        return []
+    return [scale for scale in quantizer.parameters() if scale.requires_grad]
+
+
+def is_looked_at() -> bool:
+    """Return whether a call is compiled, exported, traced or transformed, and not just made."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack() > 0
+    )

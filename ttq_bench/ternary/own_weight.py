@@ -1,0 +1,143 @@
+"""What ``layer.weight`` of a converted layer is: the quantized weights, which take no writes.
+
+They are computed anew at each use, so that what is written into them would be lost without a word:
+``nn.init.normal_(layer.weight)``, ``layer.reset_parameters()``, ``layer.weight.data.fill_(0)``.
+Writes therefore go where they go in a layer that is not converted: to its latent weights. The layer
+itself, while it is called, has a plain tensor.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.ternary.first_steps import is_looked_at
+from ttq_bench.ternary.quantizers import Quantizer
+
+WEIGHT = "weight"
+# Besides methods whose names end in an underscore: assignment to items and attributes, and to all.
+WRITES = {
+    "__setitem__", "__set__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__ifloordiv__",
+    "__ipow__", "__imod__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
+}  # fmt: skip
+_calls = threading.local()
+
+
+def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
+    """Make ``quantizer`` a parametrization of the layer's weights."""
+    parametrize.register_parametrization(layer, WEIGHT, quantizer)
+    made: Any = type(layer)  # torch makes a class for each parametrized layer
+    plain, read = made.__bases__[0], vars(made)[WEIGHT].fget
+
+    def weight(self: nn.Module) -> Tensor:
+        value: Tensor = read(self)
+        is_own = getattr(_calls, "layer", None) is self
+        if is_own or type(value) is not Tensor or is_looked_at():
+            return value
+        return QuantizedWeight.of(value, _latent(self))
+
+    def assign(self: nn.Module, value: Tensor) -> None:
+        latent = _latent(self)
+        if not isinstance(value, Tensor) or value.shape != latent.shape:
+            given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise TtqBenchError(
+                f"weight of a quantized {plain.__name__}: expected a tensor of shape"
+                f" {tuple(latent.shape)}, which becomes its latent weights; got {given}"
+            )
+        with torch.no_grad():
+            latent.copy_(value)
+
+    def set_attribute(self: nn.Module, name: str, value: Any) -> None:
+        if name == WEIGHT and parametrize.is_parametrized(self, WEIGHT):
+            assign(self, value)
+        else:
+            plain.__setattr__(self, name, value)
+
+    def forward(self: nn.Module, *inputs: Any, **options: Any) -> Any:
+        if is_looked_at():
+            return plain.forward(self, *inputs, **options)
+        before = getattr(_calls, "layer", None)
+        _calls.layer = self
+        try:
+            return plain.forward(self, *inputs, **options)
+        finally:
+            _calls.layer = before
+
+    made.weight = property(weight, assign)
+    made.__setattr__ = set_attribute
+    made.forward = forward
+
+
+def _latent(layer: nn.Module) -> Tensor:
+    latent: Tensor = layer.parametrizations[WEIGHT].original  # type: ignore[index,union-attr]
+    return latent
+
+
+class QuantizedWeight(Tensor):
+    """The quantized weights, or a view of them, with the latent weights that take what is written.
+
+    All else is done with the plain tensor and gives plain tensors.
+    """
+
+    plain: Tensor
+    latent: Tensor
+
+    @classmethod
+    def of(cls, plain: Tensor, latent: Tensor) -> Tensor:
+        """Return ``plain`` with the place that writes to it go to."""
+        made = plain.as_subclass(cls)
+        made.plain, made.latent = plain, latent
+        return made
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func`` with plain tensors, or with latent weights where it writes into these."""
+        options = dict(kwargs or {})
+        name = getattr(func, "__name__", "")
+        if name in WRITES or (name.endswith("_") and not name.endswith("__")):
+            target = next(iter((*args, *options.values())), None)
+            if isinstance(target, cls):  # else it is read, and another tensor is written
+                is_latent = {id(target)}
+                return func(*_given(args, is_latent), **_given(options, is_latent))
+        is_latent = {id(options.get("out"))}
+        found = func(*_given(args, is_latent), **_given(options, is_latent))
+        source = next((x for x in args if isinstance(x, cls)), None)
+        if source is None or not _is_view(found, source.plain):
+            return found
+        every = {id(x) for x in (*args, *options.values())}
+        latents = func(*_given(args, every), **_given(options, every))
+        if isinstance(found, Tensor):
+            return cls.of(found, latents)
+        return tuple(cls.of(*pair) for pair in zip(found, latents, strict=True))
+
+
+def _given(values: Any, is_latent: set[int]) -> Any:
+    """Return arguments with a tensor of torch's own for each of ours: latent weights for some."""
+    if isinstance(values, QuantizedWeight):
+        return values.latent if id(values) in is_latent else values.plain
+    if isinstance(values, dict):
+        return {name: _given(value, is_latent) for name, value in values.items()}
+    if type(values) in {list, tuple}:
+        return type(values)(_given(value, is_latent) for value in values)
+    return values
+
+
+def _is_view(found: Any, plain: Tensor) -> bool:
+    """Return whether what a function gave, one tensor or several, lies in the memory of its own."""
+    several = [found] if isinstance(found, Tensor) else found
+    if not isinstance(several, list | tuple) or not several:
+        return False
+    place = plain.untyped_storage().data_ptr()
+    return all(
+        isinstance(one, Tensor) and one.untyped_storage().data_ptr() == place for one in several
+    )
