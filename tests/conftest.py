@@ -6,6 +6,7 @@ waited in vain.
 """
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a script with `&`: runs heed it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ class Run:
         self.process = subprocess.Popen(
             [*COMMAND, *self.words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        wait_until(lambda: self.epoch() >= 1 or self.process.poll() is not None)
+        wait_until(lambda: self.epoch() >= 1 or self.process.poll() is not None, 120)
         return self.process
 
     def epoch(self):
@@ -109,7 +109,7 @@ def test_of_many_drivers_after_the_lock_was_deleted_one_goes_on(run):
         assert left.poll() is None
         assert [driver.returncode for driver in drivers if driver is not left] == [75] * 3
     finally:
-        for driver in drivers:
+        for driver in others:
             driver.kill()
             driver.communicate()
 

@@ -82,6 +82,58 @@ def test_a_trial_without_its_newest_checkpoint_goes_on_at_the_one_before(whole, 
     assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
 
 
+def letters_for_keys(state):
+    return state | {"model": {3: torch.zeros(1)}}
+
+
+def a_word_for_history(state):
+    return state | {"history": "word"}
+
+
+def a_row_of_words(state):
+    history = [dict(entry) for entry in state["history"]]
+    for entry in history:
+        if "row" in entry:
+            entry["row"] = entry["row"] | {"test_error_percent": "few"}
+    return state | {"history": history}
+
+
+def rows_twice(state):
+    return state | {"history": [*state["history"], *state["history"]]}
+
+
+def no_optimizer(state):
+    return {name: value for name, value in state.items() if name != "optimizer"}
+
+
+@pytest.mark.parametrize(
+    "harm", [letters_for_keys, a_word_for_history, a_row_of_words, rows_twice, no_optimizer]
+)
+def test_a_checkpoint_that_is_damaged_within_is_passed_over_for_the_one_before(
+    whole, cache, tmp_path, harm
+):
+    spec = tiny_specs(cache, epochs=3)[0]
+    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
+    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+    newest = paths.attempt(1).checkpoints / "epoch-000002.pt"
+    save_state(newest, harm(load_state(newest)))
+    run_trial(spec, settings_for(tmp_path, cache), lambda: False)
+    assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
+    assert read_record(paths.record).run["attempts"][-1]["after_epoch"] == 1
+
+
+@pytest.mark.parametrize("state", [{}, {"model": "word"}, {"model": {3: torch.zeros(1)}}])
+def test_weights_of_a_parent_of_another_form_are_told_in_one_sentence(
+    whole, cache, tmp_path, state
+):
+    child = tiny_specs(cache, epochs=3)[1]
+    bring_parent(child, whole, tmp_path)
+    weights = weights_path(ResultsPaths(tmp_path).trial(child.parent))
+    save_state(weights, state)
+    with pytest.raises(TtqBenchError, match=r"weights\.pt: weights (of the parent|do not fit)"):
+        run_trial(child, settings_for(tmp_path, cache), lambda: False)
+
+
 def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache):
     parent, *children = tiny_specs(cache, epochs=3)
     trained = load_state(weights_path(ResultsPaths(whole).trial(parent.trial_id)))["model"]

@@ -1,6 +1,54 @@
 """Finite numbers that no training gives, by name: what puts one into a record, and what is said."""
 
-from tests.hostile.results_folders import set_column, with_probe, with_record, with_table
+import math
+from functools import partial
+
+import pyarrow
+from pyarrow import parquet
+
+from tests.hostile.results_folders import set_column, trial, with_probe, with_record, with_table
+
+EMPTIED = (
+    ("scales", "positive_scale"), ("scales", "negative_scale"), ("scales", "zero_share"),
+    ("scales", "weight_count"), ("histograms", "count"), ("epochs", "epoch_seconds"),
+)  # fmt: skip
+
+
+def emptied(column):
+    def change(table):
+        return set_column(column, pyarrow.nulls(len(table), table.schema.field(column).type))(table)
+
+    return change
+
+
+def with_histogram(change):
+    """Add histograms of two layers to the record, changed by a function of an Arrow table."""
+    layers = enumerate(("layer1.conv1", "layer1.conv2"))
+    rows = [
+        {"epoch": 2, "layer_index": index, "layer": layer, "reach": 1.0, "bins": 4, "bin": b,
+         "count": 5}
+        for index, layer in layers for b in range(4)
+    ]  # fmt: skip
+
+    def harm(room):
+        parquet.write_table(pyarrow.Table.from_pylist(rows), trial(room) / "histograms.parquet")
+        with_table("histograms.parquet", change)(room)
+
+    return harm
+
+
+def halves(column):
+    def change(table):
+        return set_column(column, pyarrow.array([n + 0.5 for n in range(len(table))]))(table)
+
+    return change
+
+
+def many_layers(table):
+    row = table.slice(0, 1).to_pylist()[0]
+    rows = [row | {"layer_index": n, "layer": f"layer{n}"} for n in range(10_000)]
+    return pyarrow.Table.from_pylist(rows, schema=table.schema)
+
 
 IMPOSSIBLE = {
     "an error of 10^308 percent": (
@@ -45,4 +93,54 @@ IMPOSSIBLE = {
         with_probe(lambda p: p["symmetrised"][0].update(rho=1e38)),
         "not a probe .an error, a ratio",
     ),
+    "epochs of 1.5": (
+        with_table("epochs.parquet", halves("epoch")),
+        "a number that has to be whole is not",
+    ),
+    "rows twice": (
+        with_table("scales.parquet", lambda t: pyarrow.concat_tables([t, t])),
+        "a row stands there twice",
+    ),
+    "epochs twice": (
+        with_table("epochs.parquet", lambda t: pyarrow.concat_tables([t, t])),
+        "a row stands there twice",
+    ),
+    "a layer without some of its epochs": (
+        with_table("scales.parquet", lambda t: t.slice(1)),
+        "a layer without some of its epochs",
+    ),
+    "layers of one name": (
+        with_table("scales.parquet", set_column("layer", "same")),
+        "two layers have one name",
+    ),
+    "10,000 layers": (with_table("scales.parquet", many_layers), "10,000 layers, more than 1,000"),
+    "errors that are no numbers": (
+        with_table("epochs.parquet", set_column("test_error_percent", math.nan)),
+        "'test_error_percent' has empty rows",
+    ),
+    "bins twice": (
+        with_histogram(lambda t: pyarrow.concat_tables([t, t])),
+        "a row stands there twice",
+    ),
+    "a histogram without a bin": (
+        with_histogram(lambda t: t.slice(1)),
+        "without some of its bins",
+    ),
+    "an alarm of 10 million letters": (
+        with_record(lambda r: r | {"alarms": [{"what": "a" * 10**7, "layer": None, "epoch": 1}]}),
+        "not a record",
+    ),
+    "a commit of 10 million letters": (
+        with_record(lambda r: r["provenance"].update(commit="a" * 10**7)),
+        "not a record",
+    ),
+    **{
+        f"no {column}": (
+            (with_histogram if table == "histograms" else partial(with_table, f"{table}.parquet"))(
+                emptied(column)
+            ),
+            f"{column!r} has empty rows",
+        )
+        for table, column in EMPTIED
+    },
 }

@@ -95,3 +95,20 @@ def test_one_number_fits_with_and_without_a_dimension():
     load_weights(model, {"weight": torch.tensor(0.5)}, source="old.pt")
 
     assert model.weight.tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: {3: state.pop("0.bias"), **state},
+        lambda state: state | {"0.bias": [0.0]},
+        lambda state: state | {"0.bias": state["0.bias"].to_sparse()},
+        lambda state: state | {"0.bias": state["0.bias"].to("meta")},
+        lambda state: state | {"0.bias": state["0.bias"].to(torch.complex64)},
+    ],
+)
+def test_what_is_no_dense_tensor_under_a_name_is_refused_in_one_sentence(change):
+    model = small(1.0)
+    with pytest.raises(TtqBenchError, match=r"^file: weights do not fit .*; expected names"):
+        load_weights(model, change(dict(small(5.0).state_dict())), source="file")
+    assert equal(model, small(1.0))

@@ -7,7 +7,7 @@ import pytest
 from tests.record_builders import seal_anew, write_trial
 from ttq_bench.records.consistency import record_differences
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.schema import TABLES
+from ttq_bench.records.schema import TABLES, Alarm
 from ttq_bench.records.store import publish_record, read_record, read_table
 
 LAYERS = {"conv1": (1.2, 1.0), "conv2": (0.9, 1.1)}
@@ -143,11 +143,28 @@ def test_a_rho_that_is_not_the_ratio_of_its_scales_is_named(paths):
 
 def test_a_rho_is_undefined_where_a_scale_is_not_positive(paths):
     rewrite(paths, lambda tables: tables["scales.parquet"][3].update(positive_scale=-0.9))
-    ((file, place, what),) = found(paths)
+    file, place, what = found(paths)[0]
     assert (file, place) == (SCALES, "epoch 1, layer conv2, rho")
     assert what.endswith("the records give nan")
-    rewrite(paths, lambda tables: tables["scales.parquet"][3].update(rho=math.nan))
+    told = (Alarm(what="scale that is not positive", layer="conv2", epoch=1),)
+    rewrite(paths, lambda tables: tables["scales.parquet"][3].update(rho=math.nan), alarms=told)
     assert found(paths) == []
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.9])
+def test_a_scale_that_is_not_positive_is_named_where_no_alarm_tells_of_it(paths, scale):
+    changes = {"negative_scale": scale, "rho": math.nan}
+    rewrite(paths, lambda tables: tables["scales.parquet"][3].update(changes))
+    place = "epoch 1, layer conv2, smallest scale"
+    assert found(paths) == [(SCALES, place, stands(scale, "one above zero, or an alarm"))]
+    rewrite(paths, schema_version=1)  # records of then have no alarms
+    assert found(paths) == []
+
+
+@pytest.mark.parametrize("epochs", ["2", 10**400, [2], None])
+def test_epochs_of_a_spec_that_are_no_number_are_named(paths, epochs):
+    rewrite_json(paths, lambda record: record["spec"]["recipe"].update(epochs=epochs))
+    assert [(file, place) for file, place, _ in found(paths)] == [(RECORD, "epochs_done")]
 
 
 def test_shares_that_do_not_add_up_to_one_are_named(paths):

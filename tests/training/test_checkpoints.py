@@ -1,4 +1,7 @@
 import hashlib
+import io
+import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -134,6 +137,87 @@ def test_a_file_that_would_run_code_is_not_loaded_though_its_digest_fits(tmp_pat
 
     assert load_state(path) is None
     assert not (tmp_path / "ran").exists()
+
+
+def repacked(path: Path, change, kind: int = zipfile.ZIP_STORED, prefix: bytes = b"") -> None:
+    """Write a saved state anew, its pickle changed, with a digest that fits."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(path) as before, zipfile.ZipFile(buffer, "w", kind) as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, change(content) if name.endswith("data.pkl") else content)
+    content = prefix + buffer.getvalue()
+    path.write_bytes(content)
+    path.with_suffix(".sha256").write_text(hashlib.sha256(content).hexdigest())
+
+
+def call(module: str, name: str, argument: bytes) -> bytes:
+    return b"c" + f"{module}\n{name}\n".encode() + argument + b"\x85R"
+
+
+BILLIONS = pickle.LONG1 + b"\x05" + (8_000_000_000).to_bytes(5, "little")
+HARMFUL = {
+    "a bytearray of 8 billion": call("builtins", "bytearray", BILLIONS),
+    "one of Python 2": call("__builtin__", "bytearray", BILLIONS),
+    "a storage of 8 billion": call("torch.storage", "UntypedStorage", BILLIONS),
+    "a parameter": call("torch.nn", "Parameter", pickle.NONE),
+    "a size": call("torch", "Size", pickle.EMPTY_TUPLE),
+    "a device": call("torch", "device", b"X\x03\0\0\0cpu"),
+    "a class by INST": b"(ibuiltins\nbytearray\n",
+    "an extension": b"\x82\x01",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(HARMFUL))
+def test_a_pickle_that_calls_other_things_is_refused_before_it_is_loaded(
+    tmp_path, monkeypatch, name
+):
+    path = tmp_path / "weights.pt"
+    save_state(path, state(1))
+    repacked(path, lambda content: content[:2] + HARMFUL[name] + b"0" + content[2:])
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("loaded"))
+    assert load_state(path) is None
+
+
+def test_a_file_that_torch_would_read_another_way_is_refused(tmp_path):
+    path = tmp_path / "weights.pt"
+    same: dict[str, dict] = {
+        "prefix": {"prefix": bytes(8)},
+        "packed": {"kind": zipfile.ZIP_DEFLATED},
+    }
+    for options in same.values():
+        save_state(path, state(1))
+        repacked(path, lambda content: content, **options)
+        assert load_state(path) is None
+    save_state(path, state(1))
+    repacked(path, lambda content: content)
+    assert load_state(path) is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(()).expand(10**12),
+        torch.eye(3).to_sparse(),
+        torch.zeros(2, device="meta"),
+        torch.zeros(1, dtype=torch.complex64),
+        {1, 2},
+        torch.float32,
+        torch.nn.Parameter(torch.zeros(1)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_of_other_things_than_dense_tensors_and_plain_values_is_refused(tmp_path, value):
+    save_state(tmp_path / "weights.pt", {"a": [value]})
+    assert load_state(tmp_path / "weights.pt") is None
+
+
+def test_a_file_of_more_bytes_than_any_state_has_is_not_read(tmp_path):
+    path = tmp_path / "weights.pt"
+    save_state(path, state(1))
+    with path.open("r+b") as stream:
+        stream.truncate(1 << 40)
+    assert load_state(path) is None
 
 
 def test_what_is_no_mapping_is_not_a_state(tmp_path):

@@ -91,7 +91,7 @@ class ShownSpec(BaseModel):
     recipe: ShownRecipe
     quantization: ShownQuantization | None
     parent: Id | None
-    data_fingerprint: str
+    data_fingerprint: Words
     training_version: int
     validation_count: Annotated[int, Field(ge=0, lt=MOST)] | None = None
 

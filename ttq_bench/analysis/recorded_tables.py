@@ -4,7 +4,8 @@ Their hash says only that they are the ones that were recorded, whoever recorded
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pyarrow import parquet
 from ttq_bench.analysis.recorded import MOST, MOST_RHO, first_problem, layer_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.schema import OPTIONAL_COLUMNS, TABLES
+from ttq_bench.records.schema import OPTIONAL_COLUMNS, TABLES, TOP5_COLUMNS
 from ttq_bench.records.store import read_table
 from ttq_bench.text import one_line
 
@@ -27,7 +28,16 @@ TRIALS_AT_ONCE = 500
 NAMES = ("layer", "feeds_batch_norm")  # columns of text
 WHOLE = ("epoch", "layer_index", "weight_count", "bins", "bin", "count", "code_flips")
 LARGEST = float(np.finfo("float32").max)  # a diverging network gets there
-NEVER_EMPTY = ("epoch", "layer", "layer_index")
+MAY_BE_EMPTY = ("code_flips", "gauge_residue", "scale_path", "rho", "test_loss", "threshold")
+MOST_LAYERS = 1_000  # of the deepest network here 112
+# What tells two rows of a table apart.
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "epochs.parquet": ("epoch",),
+        "scales.parquet": ("epoch", "layer_index"),
+        "histograms.parquet": ("epoch", "layer_index", "bin"),
+    }
+)
 # Records of older versions lack these.
 ADDED_COLUMNS = frozenset({"code_flips", "gauge_residue", "scale_path"})
 Keep = Callable[[NDArray[Any]], NDArray[np.bool_]]
@@ -36,7 +46,8 @@ Keep = Callable[[NDArray[Any]], NDArray[np.bool_]]
 def checked_table(paths: TrialPaths, name: str) -> pd.DataFrame:
     """Return a table of a record; ``ResultsError`` for one of other columns or of no sane size."""
     frame = _frame(_read(paths, name))
-    if reason := _unfit_values(frame):
+    alone = np.zeros(len(frame), dtype=int)
+    if reason := _unfit_values(frame) or _unfit_rows(frame, alone, name):
         raise ResultsError(f"{paths.folder / name}: not a table of a record ({reason})")
     return frame
 
@@ -55,11 +66,11 @@ def joined_tables(
         some = trial_ids[first : first + TRIALS_AT_ONCE]
         tables = [_read(results.trial(trial_id), name) for trial_id in some]
         frame = _frame(pyarrow.concat_tables(tables, promote_options="permissive"))
-        if _unfit_values(frame):
+        codes = np.repeat(np.arange(first, first + len(some)), [len(table) for table in tables])
+        if _unfit_values(frame) or _unfit_rows(frame, codes, name):
             for trial_id in some:
                 checked_table(results.trial(trial_id), name)  # raises, and names the file
             raise ResultsError(f"{results.trials}: changed while it was read; run it again")
-        codes = np.repeat(np.arange(first, first + len(some)), [len(table) for table in tables])
         names = pd.Categorical.from_codes(codes, pd.Index(trial_ids))
         frame.insert(0, "trial_id", pd.Series(names))
         if keep is not None:
@@ -115,7 +126,8 @@ def _unfit_values(frame: pd.DataFrame) -> str:
                 layer_name(text)
     except pydantic.ValidationError as error:
         return first_problem(error)
-    if empty := [n for n in NEVER_EMPTY if n in frame and frame[n].isna().any()]:
+    needed = [n for n in frame if n not in MAY_BE_EMPTY and n not in TOP5_COLUMNS]
+    if empty := [n for n in needed if frame[n].isna().any()]:
         return f"column {empty[0]!r} has empty rows"
     numbers = frame.select_dtypes("number")
     ends = {str(name): (numbers[name].min(), numbers[name].max()) for name in numbers}
@@ -125,6 +137,40 @@ def _unfit_values(frame: pd.DataFrame) -> str:
         least, most = _span(name)
         if lowest < least or highest > most:  # NaN, of an empty column, is neither
             return f"a number in column {name!r} that is not between {least:g} and {most:g}"
+    return ""
+
+
+def _unfit_rows(frame: pd.DataFrame, trials: NDArray[np.int64], table: str) -> str:
+    """Return why the rows cannot be those of records, empty if they can.
+
+    ``trials`` numbers the trial of each row. Every layer has a name and a number of its own, and a
+    row for each epoch; a histogram has all its bins.
+    """
+    if any((frame[name] % 1 != 0).any() for name in set(WHOLE) & set(frame) - {"code_flips"}):
+        return "a number that has to be whole is not"
+    rows = frame[[name for name in KEYS[table] if name in frame]].assign(trial=trials)
+    if rows.duplicated().any():
+        return "a row stands there twice"
+    if table == "epochs.parquet" or frame.empty:
+        return ""
+    names = rows[["trial", "layer_index"]].assign(layer=frame["layer"]).drop_duplicates()
+    if (
+        names.duplicated(["trial", "layer_index"]).any()
+        or names.duplicated(["trial", "layer"]).any()
+    ):
+        return "two layers have one name or one number"
+    layers = names.groupby("trial").size()
+    if layers.max() > MOST_LAYERS:
+        return f"{layers.max():,} layers, more than {MOST_LAYERS:,}"
+    if table == "histograms.parquet":
+        bins = rows.assign(bins=frame["bins"]).groupby(["trial", "epoch", "layer_index"])["bins"]
+        found = bins.agg(["min", "max", "size"])
+        last = rows["bin"] >= frame["bins"]
+        whole = (found["min"] == found["size"]).all() and (found["max"] == found["size"]).all()
+        return "" if whole and not last.any() else "a histogram without some of its bins"
+    epochs = rows.groupby("trial")["epoch"]
+    if (epochs.nunique() * layers != epochs.size()).any():
+        return "a layer without some of its epochs"
     return ""
 
 

@@ -11,19 +11,20 @@ import torch
 from ttq_bench.execution.heartbeat import Heartbeat
 from ttq_bench.execution.history import (
     attempt_entry,
+    check_history,
     diverged_entry,
     epoch_entry,
     epoch_rows,
     start_entry,
 )
 from ttq_bench.execution.observation import Observation
-from ttq_bench.execution.outcome import Outcome
+from ttq_bench.execution.outcome import Outcome, cause_of
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.execution.start import convert_, is_scale, starting_model
 from ttq_bench.execution.teamwork import Order, move_strategy, obey, shared_state
 from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.records.attempts import attempt_numbers
-from ttq_bench.records.paths import AttemptPaths, TrialPaths
+from ttq_bench.records.paths import AttemptPaths, ResultsPaths
 from ttq_bench.records.progress import Progress
 from ttq_bench.records.schema import Start
 from ttq_bench.suite.spec import TrialSpec
@@ -63,42 +64,55 @@ def state_at_start(
 ) -> TrainingState:
     """Return the state of the last fitting checkpoint, or the one before the first step.
 
-    Those of all attempts are looked at; one that other code wrote, or that was trained on other
-    pixels, is left alone.
+    Those of all attempts are looked at; one that other code wrote, that was trained on other pixels
+    or that is damaged is left alone.
     """
-    paths = attempt.trial
-    device = torch.device(settings.device)
-    saved, has_others = _saved(paths, made_by)
-    model, weights_sha256 = starting_model(spec, classes, paths.results, device)
+    paths, has_others = attempt.trial, False
+    for saved in whole_states(paths.attempt(n).checkpoints for n in attempt_numbers(paths)):
+        if saved.get("made_by") == asdict(made_by):  # others may be of a later epoch
+            state, _ = _state_before(spec, settings, classes, paths.results)
+            if _took_over(state, saved):
+                state.history.append(attempt_entry(state, attempt.number, settings, anew=False))
+                return state
+        has_others = True
+    state, begun = _state_before(spec, settings, classes, paths.results, batches)
+    state.history.append(start_entry(state.model, begun))
+    state.history.append(attempt_entry(state, attempt.number, settings, anew=has_others))
+    return state
+
+
+def _state_before(
+    spec: TrialSpec,
+    settings: RunSettings,
+    classes: int,
+    results: ResultsPaths,
+    batches: Batches | None = None,
+) -> tuple[TrainingState, Start | None]:
+    """Return the state before the first step; with ``batches``, what its parent was there, too."""
+    model, weights_sha256 = starting_model(spec, classes, results, torch.device(settings.device))
     begun = None
-    if saved is None and weights_sha256 is not None:
+    if batches is not None and weights_sha256 is not None:
         # Measured here and not taken from the parent's record: a parent that was trained anew, say
         # on another machine, may differ from its record in the last bits.
         test = evaluate(model, batches.held_out("test", batch_size(model)), spec.recipe.precision)
         begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
     convert_(model, spec)
     fuse_(model)
-    state = start(model, spec.recipe, is_scale)
-    if saved is not None:
+    return start(model, spec.recipe, is_scale), begun
+
+
+def _took_over(state: TrainingState, saved: dict[str, Any]) -> bool:
+    """Return whether a saved state could be loaded; one that is damaged within cannot."""
+    try:
         state.load_state_dict(saved)
-    else:
-        state.history.append(start_entry(model, begun))
-    anew = has_others and saved is None
-    state.history.append(attempt_entry(state, attempt.number, settings, anew=anew))
-    return state
-
-
-def _saved(paths: TrialPaths, made_by: MadeBy) -> tuple[dict[str, Any] | None, bool]:
-    """Return the latest state that this code made from these images, and whether others were met.
-
-    Others may be of a later epoch: they do not hide it.
-    """
-    has_others = False
-    for state in whole_states(paths.attempt(n).checkpoints for n in attempt_numbers(paths)):
-        if state.get("made_by") == asdict(made_by):
-            return state, has_others
-        has_others = True
-    return None, has_others
+        check_history(state)
+        if state.within.observed:
+            Observation(state.model).load_state_dict(state.within.observed)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if cause_of(error) == "memory":
+            raise
+        return False
+    return True
 
 
 @dataclass

@@ -16,6 +16,8 @@ from ttq_bench.execution.selfchecks import gauge_check
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.provenance import collect_provenance
 from ttq_bench.records.schema import (
+    EPOCH_COLUMNS,
+    HISTOGRAM_COLUMNS,
     SCALE_COLUMNS,
     SCHEMA_VERSION,
     Alarm,
@@ -24,6 +26,7 @@ from ttq_bench.records.schema import (
     TrialRecord,
     summarise_errors,
 )
+from ttq_bench.records.store import table_bytes
 from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
@@ -96,6 +99,19 @@ def epoch_entry(
 def diverged_entry(epoch: int, reason: str) -> dict[str, Any]:
     """Return the entry of a run that ended in epoch ``epoch`` with a loss that is not finite."""
     return {"epoch": epoch, "layers": [], "diverged": reason}
+
+
+def check_history(state: TrainingState) -> None:
+    """Raise ``ValueError``, or what reading raises, unless the history gives all tables."""
+    rows, epochs = epoch_rows(state), [entry["epoch"] for entry in state.history]
+    tables = [(rows, EPOCH_COLUMNS), (scale_rows(state), SCALE_COLUMNS),
+              (histogram_rows(state), HISTOGRAM_COLUMNS)]  # fmt: skip
+    for table, columns in tables:
+        table_bytes(table, columns)
+    numbers = [*epochs, *(value for row in rows for value in row.values())]
+    if not all(isinstance(number, int | float) for number in numbers) or len(rows) != state.epoch:
+        raise ValueError("the history is not one of so many epochs")
+    alarms(state)
 
 
 def epoch_rows(state: TrainingState) -> list[dict[str, Any]]:

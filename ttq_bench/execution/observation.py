@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ttq_bench.execution.gauge import GaugeWatch
+from ttq_bench.records.consistency import NOT_POSITIVE
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import LayerStatistics, statistics_and_codes
 
@@ -71,7 +72,7 @@ def layer_alarms(layer: LayerStatistics) -> list[str]:
     if layer.threshold > 0 and layer.zero_share == 0:
         found.append("saturated layer: no weight is zero")
     if not layer.smallest_scale > 0 and layer.zero_share < 1:  # not a number, too
-        found.append("scale that is not positive")
+        found.append(NOT_POSITIVE)
     return found
 
 

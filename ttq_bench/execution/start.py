@@ -99,12 +99,14 @@ def _parent_weights(paths: TrialPaths) -> tuple[dict[str, Tensor], str, Path]:
     if is_whole(paths.network):
         return *full_precision_weights(paths.network), paths.network
     path = weights_path(paths)
-    state = load_state(path)
-    if state is None:
+    saved = load_state(path)
+    state = saved.get("model") if saved else None
+    if not isinstance(state, dict):
         raise TtqBenchError(
             f"{path}: weights of the parent are missing or damaged; run the suite again"
+            " (where they stay damaged, delete this file first)"
         )
-    return state["model"], digest_path(path).read_text(encoding="ascii").strip(), path
+    return state, digest_path(path).read_text(encoding="ascii").strip(), path
 
 
 def convert_(model: nn.Module, spec: TrialSpec) -> None:

@@ -26,6 +26,7 @@ from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 FORMAT = "ttq_bench packed network, version 1"
+MOST_HEADER_BYTES = 1 << 20  # of ResNet-110 it has 0.08 million
 PARAMETRIZED = ".parametrizations.weight."
 NO_MORE: Mapping[str, str] = MappingProxyType({})
 
@@ -103,6 +104,7 @@ def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str,
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
+        _check_header(path)
         with safetensors.safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
@@ -120,6 +122,20 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path}: damaged, its content is not what was written; export it again"
         )
     return metadata, tensors
+
+
+def _check_header(path: Path) -> None:
+    """Raise ``TtqBenchError`` for a list of tensors that is longer than that of any network here.
+
+    A list of a million tensors would take a minute and a gigabyte before it is refused.
+    """
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+    if length > MOST_HEADER_BYTES:
+        raise TtqBenchError(
+            f"{path}: not a packed network of ttq_bench (its list of tensors says to have"
+            f" {length:,} bytes, at most {MOST_HEADER_BYTES:,} are read)"
+        )
 
 
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

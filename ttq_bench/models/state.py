@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import TtqBenchError
@@ -17,12 +18,15 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) 
     Raises ``TtqBenchError`` that names the missing, foreign and misshapen keys, and then leaves
     the model as it was.
     """
+    if not all(isinstance(key, str) and _is_dense(value) for key, value in state.items()):
+        raise TtqBenchError(
+            f"{source}: weights do not fit the model; expected names with dense tensors of real"
+            " numbers"
+        )
     plain = {key.removeprefix(WRAPPER_PREFIX): value for key, value in state.items()}
     own = model.state_dict()
     counters = (key for key in own.keys() - plain.keys() if key.endswith(COUNTER))
     plain |= {key: own[key].new_zeros(()) for key in counters}
-    if any(not isinstance(value, Tensor) for value in plain.values()):
-        raise TtqBenchError(f"{source}: weights do not fit the model; not all values are tensors")
     for key, value in plain.items():  # scales had no dimensions once
         if key in own and own[key].numel() == value.numel() == 1:
             plain[key] = value.reshape(own[key].shape)
@@ -39,6 +43,12 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) 
     if problems:
         raise TtqBenchError(f"{source}: weights do not fit the model; keys {'; '.join(problems)}")
     model.load_state_dict(plain)
+
+
+def _is_dense(value: object) -> bool:
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        return False
+    return not (value.is_complex() or value.is_quantized or value.is_meta)
 
 
 def _listing(keys: Iterable[str], most: int = 5) -> str:

@@ -18,6 +18,9 @@ from ttq_bench.records.store import read_table
 # Python 3.12 sums floats with fewer rounding errors than 3.11: a mean may differ in its last bits.
 TOLERANCE = 1e-9
 
+ALARMS_SINCE = 2  # a version of the schema
+NOT_POSITIVE = "scale that is not positive"
+
 Row = Mapping[str, Any]
 Compared = tuple[str, Any, Any]  # place, what stands there, what should
 
@@ -57,7 +60,10 @@ def record_differences(
     compared = {
         "record.json": _record_values(record, epochs, scales),
         "epochs.parquet": _epoch_values(epochs),
-        "scales.parquet": _scale_values(scales, len(epochs), per_channel=per_channel),
+        "scales.parquet": [
+            *_scale_values(scales, len(epochs), per_channel=per_channel),
+            *_alarm_values(record, scales),
+        ],
     }
     return [
         unequal(f"{folder}/{name}", place, found, expected)
@@ -140,14 +146,29 @@ def _scale_values(
             yield f"{place}, rho", row["rho"], _rho(row["positive_scale"], row["negative_scale"])
 
 
+def _alarm_values(record: TrialRecord, scales: Sequence[Row]) -> Iterator[Compared]:
+    """Yield each layer with a scale that is not positive: its record has an alarm that says so."""
+    if record.schema_version < ALARMS_SINCE:
+        return
+    told = {alarm.layer for alarm in record.alarms if alarm.what == NOT_POSITIVE}
+    for row in scales:
+        smallest = min(row["positive_scale"], row["negative_scale"])
+        if not smallest > 0 and row["zero_share"] < 1 and row["layer"] not in told:
+            place = f"epoch {row['epoch']}, layer {row['layer']}, smallest scale"
+            yield place, smallest, "one above zero, or an alarm"
+
+
 def _rho(positive_scale: float, negative_scale: float) -> float:
     both = positive_scale > 0 and negative_scale > 0
     return math.log(positive_scale / negative_scale) if both else math.nan
 
 
 def _agree(found: Any, expected: Any) -> bool:
-    if found is None or expected is None:
-        return found is expected
-    if math.isnan(expected):
-        return math.isnan(found)
-    return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if not isinstance(found, int | float) or not isinstance(expected, int | float):
+        return bool(found == expected)
+    try:
+        if math.isnan(expected):
+            return math.isnan(found)
+        return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    except OverflowError:  # a whole number that no float holds
+        return found == expected

@@ -22,10 +22,10 @@ class Progress:
 
     epoch: int
     epochs: int
-    share_of_epoch: float
-    validation_error_percent: float | None
-    epoch_seconds: float | None
-    updated: float
+    share_of_epoch: pydantic.FiniteFloat
+    validation_error_percent: pydantic.FiniteFloat | None
+    epoch_seconds: pydantic.FiniteFloat | None
+    updated: pydantic.FiniteFloat
     beat: int = 0
     ended: bool = False
     saved_share: float = 0.0

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 # 2: code flips, gauge, alarms, histograms; older records lack them. 3: top-5 errors, of ImageNet.
 SCHEMA_VERSION = 3
@@ -32,6 +32,9 @@ TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "histograms.parquet": HISTOGRAM_COLUMNS,
     }
 )
+
+
+Text = Annotated[str, Field(max_length=500)]
 
 
 class Errors(BaseModel):
@@ -68,7 +71,7 @@ class Alarm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    what: str
+    what: Text
     layer: str | None
     epoch: int
 
@@ -114,9 +117,9 @@ class TrialRecord(BaseModel):
     epochs_done: int
     training_seconds: float
     run: dict[str, Any]
-    provenance: dict[str, str]
+    provenance: dict[Text, Text]
     table_sha256: dict[str, str]
-    alarms: tuple[Alarm, ...] = ()
+    alarms: Annotated[tuple[Alarm, ...], Field(max_length=5_000)] = ()
     gauge: Gauge | None = None
 
 

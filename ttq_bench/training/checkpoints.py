@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -9,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ttq_bench.files import digest_path, write_atomically
 
 KEEP = 2
+MOST_BYTES = 4 << 30  # five times what AlexNet's state under Adam takes
+# What of a pickle names something that is called; the names that our own files need.
+CALLING = ("GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")
+CALLABLE = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_tensor_v2"
+    r"|torch (Float|Double|Half|BFloat16|Long|Int|Short|Char|Byte|Bool)Storage"
+)
 NAME = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
 
 
@@ -38,21 +47,66 @@ def load_state(path: Path) -> dict[str, Any] | None:
     reading goes through: a disk that fails for a moment is no damage, and epochs would be lost.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
         content, digest = path.read_bytes(), digest_path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if hashlib.sha256(content).hexdigest().encode() != digest.strip():
         return None
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:  # torch packs nothing: no bombs
-            if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
-                return None
+        if not _is_harmless(content):
+            return None
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return state if isinstance(state, dict) and _is_plain(state) else None
     except MemoryError:
         raise
     except Exception:  # whatever reading a strange file raises
         return None
-    return state if isinstance(state, dict) else None
+
+
+def _is_harmless(content: bytes) -> bool:
+    """Return whether a file calls nothing but what makes a tensor of bytes that lie in it.
+
+    torch's loader also calls ``bytearray``, with a number of any size. The file has to begin as an
+    archive, with each name once: else torch would read another pickle than the one checked here.
+    """
+    if not content.startswith(b"PK\3\4"):
+        return False
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        members = parts.infolist()
+        names = [member.filename for member in members]
+        if len(set(names)) != len(names) or any(m.compress_type for m in members):
+            return False  # torch packs nothing: no bombs
+        pickles = [parts.read(name) for name in names if name.endswith(".pkl")]
+    called = {
+        arg if operation.name == "GLOBAL" else operation.name
+        for content in pickles
+        for operation, arg, _ in pickletools.genops(content)
+        if operation.name in CALLING
+    }
+    return all(CALLABLE.fullmatch(str(name)) for name in called)
+
+
+def _is_plain(state: object) -> bool:
+    """Return whether a state holds dense tensors, and plain values that ``save_state`` writes.
+
+    A tensor may say that it is larger than the bytes behind it: who copies it takes that memory.
+    """
+    waiting, seen = [state], set()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list | tuple):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            waiting += [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        elif isinstance(value, Tensor):
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+                return False
+        elif not isinstance(value, str | int | float | bool | None):
+            return False
+    return True
 
 
 class Checkpoints:
