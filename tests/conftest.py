@@ -39,6 +39,21 @@ def own_environment() -> Iterator[None]:
     os.environ.update(before)
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory) -> Path:
+    """A folder with the ``results`` of a small grid, their report and a README; copy to change."""
+    from tests.record_builders import write_grid
+    from ttq_bench.report.build import build_report
+    from ttq_bench.report.readme import BEGIN, END
+
+    folder: Path = tmp_path_factory.mktemp("drawn")
+    readme = folder / "README.md"
+    readme.write_text(f"before\n{BEGIN}\n{END}\nafter\n", encoding="utf-8")
+    write_grid(folder / "results")
+    build_report(folder / "results", readme)
+    return folder
+
+
 def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):  # in one process: the order of the files
         items.sort(key=lambda item: item.get_closest_marker("ray") is None)

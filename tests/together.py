@@ -1,6 +1,5 @@
 """Functions in several processes at once, which find each other as the ranks of a trial do."""
 
-import multiprocessing
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import Any
 
 from torch import distributed
 
+from tests.faults.broken_files import FORKS
+
 
 def together(folder: Path, function: Callable[..., Any], *given: Any, count: int = 2) -> list[Any]:
     """Return what ``function(rank, count, *given)`` returns, or its exception, by rank."""
-    context = multiprocessing.get_context("spawn")
-    answers = [context.Pipe(duplex=False) for _ in range(count)]
+    answers = [FORKS.Pipe(duplex=False) for _ in range(count)]
     processes = [
-        context.Process(target=_call, args=(folder, (rank, count), function, given, sender))
+        FORKS.Process(target=_call, args=(folder, (rank, count), function, given, sender))
         for rank, (_, sender) in enumerate(answers)
     ]
     for process in processes:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster.started import NEEDS_DASHBOARD, token_environment
 from tests.faults.clusters import kill_all
-from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.grid import Grid, parents, undisturbed
 from tests.faults.namespaces import DASHBOARD, hosts_with_ray
 from tests.tiny_suite import COMMAND
 from ttq_bench.records.attempts import read_lease
@@ -54,8 +54,7 @@ def test_trials_of_a_submitted_suite_run_on_the_workers_hosts_and_leave_true_rec
     assert [record.run["threads"] for record in records] == [1, 1]
     leases = [read_lease(grid.results.trial(record.trial_id).attempt(1)) for record in records]
     assert sorted(address_of[lease.node] for lease in leases) == ["10.213.0.2", "10.213.0.3"]
-    whole = Grid(tmp_path / "whole", grid.document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", grid.document)
     assert grid.records() == whole.records()
 
 

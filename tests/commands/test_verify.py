@@ -3,22 +3,7 @@
 import re
 import shutil
 
-import pytest
-
-from tests.record_builders import write_grid
 from ttq_bench.cli import main
-from ttq_bench.report.build import build_report
-from ttq_bench.report.readme import BEGIN, END
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    root = tmp_path_factory.mktemp("verify") / "results"
-    write_grid(root)
-    readme = root.parent / "README.md"
-    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
-    build_report(root, readme)
-    return root.parent
 
 
 def verify(root, *words):

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from tests.execution.same_trial import rows
-from tests.faults.grid import UNDISTURBED, Grid, processes_of
+from tests.faults.grid import UNDISTURBED, Grid, processes_of, undisturbed
 from tests.tiny_suite import settings_for, tiny_document, tiny_specs, wait_until
 from ttq_bench.cli import make_parser
 from ttq_bench.commands.plan import prepare
@@ -48,9 +48,7 @@ def other_rank(grid, trial_id):
 def test_a_trial_whose_second_rank_is_killed_goes_on_and_ends_like_one_of_a_single_process(
     tmp_path,
 ):
-    alone = Grid(tmp_path / "alone", document(), UNDISTURBED)
-    code, output = alone.finish()
-    assert code == 0, output
+    alone = undisturbed(tmp_path / "alone", document())
     (name,) = alone.records()
     grid = Grid(tmp_path / "two", document(), (*UNDISTURBED[2:], "--ranks", "2"))
     driver = grid.start()

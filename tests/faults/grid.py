@@ -12,6 +12,7 @@ import yaml
 
 from tests.execution.same_trial import exact, rows
 from tests.tiny_suite import COMMAND, tiny_document
+from ttq_bench.cli import main
 from ttq_bench.records.attempts import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
@@ -96,6 +97,13 @@ class Grid:
         """Return the last whole epoch of a trial."""
         progress = read_progress(self.results.trial(trial_id))
         return progress.epoch if progress else 0
+
+
+def undisturbed(folder: Path, document: dict) -> Grid:
+    """Return the grid of a suite that this process ran to its end."""
+    grid = Grid(folder, document, UNDISTURBED)
+    assert main(run_words(grid, "--no-report")) == 0
+    return grid
 
 
 def parents(seeds: int, epochs: int) -> dict:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.faults.clusters import Listener
-from tests.faults.grid import UNDISTURBED, Grid, injected, only_record, parents
+from tests.faults.grid import Grid, injected, only_record, parents, undisturbed
 from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.records.store import read_record
 
@@ -42,9 +42,7 @@ def test_a_grid_whose_workers_die_ends_like_an_undisturbed_one_and_names_the_cau
 ):
     seeds = range(4 * times(1, full=5))
     document = parents(seeds=len(seeds), epochs=6)
-    other = Grid(tmp_path / "whole", document, UNDISTURBED)
-    code, output = other.finish(seconds=900)
-    assert code == 0, output
+    other = undisturbed(tmp_path / "whole", document)
     trial_ids = {seed: name for name in other.records() for seed in seeds if f"-s{seed}-" in name}
     grid = Grid(tmp_path / "dying", document, env=injected("none,none,exit,segfault@1"))
     driver = grid.start()
@@ -89,7 +87,6 @@ def test_a_worker_that_dies_while_the_driver_can_write_nothing_is_replaced(
     assert said.finish() == 0, said.text()
     record = only_record(grid)
     assert record.run["earlier_attempts_ended"] == {"1": "unknown: its driver ended, too"}
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     record_property("measured", "SIGKILL while the driver may write no byte: replaced, identical")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.faults.clusters import Listener, cluster_of
-from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.grid import Grid, parents, undisturbed
 from tests.tiny_suite import wait_until
 from ttq_bench.records.attempts import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths
@@ -64,8 +64,7 @@ def test_a_grid_outlives_its_nodes(cache, tmp_path, record_property):
         joined = said.wait_for("joined: 2 cores", begun) - begun
         assert said.finish() == 0, said.text()
     assert max(killed, removed) < SECONDS
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     records = [read_record(grid.results.trial(name).record) for name in names(grid)]
     ends = [record.run["earlier_attempts_ended"] for record in records]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.clusters import Listener, cluster_of
-from tests.faults.grid import UNDISTURBED, Grid, parents, processes_of
+from tests.faults.grid import Grid, parents, processes_of, undisturbed
 from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.records.attempts import earlier_ends, newest_number
 from ttq_bench.records.store import read_record
@@ -39,8 +39,7 @@ def test_the_worker_of_a_dead_cluster_is_fenced_off(cache, tmp_path, record_prop
             wait_until(paths.attempt(1).end.exists, 60)
             assert said.finish() == 0, said.text()
     assert earlier_ends(paths.attempt(2))["1"].startswith("superseded: attempt 2 has taken over")
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     assert read_record(paths.record).run["attempts"][-1]["attempt"] == 2
     record_property(

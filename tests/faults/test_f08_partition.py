@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.faults.clusters import Listener
-from tests.faults.grid import UNDISTURBED, Grid, parents
+from tests.faults.grid import Grid, parents, undisturbed
 from tests.faults.namespaces import PORT, hosts_with_ray
 from tests.tiny_suite import wait_until
 from ttq_bench.records.attempts import newest_number
@@ -67,8 +67,7 @@ def test_a_node_that_is_cut_off_is_replaced_and_its_late_work_is_rejected(
     last = record.run["attempts"][-1]
     assert last["attempt"] == 2
     at = last["after_epoch"]
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     record_property(
         "measured",

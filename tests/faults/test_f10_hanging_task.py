@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.faults.clusters import Listener, cluster_of
-from tests.faults.grid import UNDISTURBED, Grid, parents, processes_of, worker_of
+from tests.faults.grid import Grid, parents, processes_of, undisturbed, worker_of
 from tests.tiny_suite import tiny_specs, wait_until
 from ttq_bench.execution.watchdog import START_SECONDS
 from ttq_bench.records.attempts import newest_number
@@ -55,8 +55,7 @@ def test_a_stopped_worker_is_replaced_at_the_deadline(cache, tmp_path, record_pr
         os.kill(hanging, 0)
     record = read_record(grid.results.trial(name).record)
     assert record.run["earlier_attempts_ended"] == {"1": "silence: no sign of life for 6 s"}
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     record_property(
         "measured",
@@ -89,8 +88,7 @@ def test_a_worker_that_hangs_before_its_claim_is_replaced(cache, tmp_path, recor
     limit = SILENCE + START_SECONDS
     assert f"{name}: its worker was replaced (no attempt begun for {limit:.0f} s)" in said.text()
     assert limit - 5 < replaced < limit + 30
-    whole = Grid(tmp_path / "whole", document, UNDISTURBED)
-    assert whole.finish()[0] == 0
+    whole = undisturbed(tmp_path / "whole", document)
     assert grid.records() == whole.records()
     record_property(
         "measured",

@@ -81,8 +81,7 @@ def changed_end(path, victim):
 REFUSED = {
     "a symbolic link as a member": (linked(tarfile.SYMTYPE), "is not a plain file"),
     "a hard link as a member": (linked(tarfile.LNKTYPE), "is not a plain file"),
-    "a character device": (known_member(tarfile.CHRTYPE), "is not a plain file"),
-    "a block device": (known_member(tarfile.BLKTYPE), "is not a plain file"),
+    "a device": (known_member(tarfile.CHRTYPE), "is not a plain file"),
     "a pipe": (known_member(tarfile.FIFOTYPE), "is not a plain file"),
     "a folder as a member": (known_member(tarfile.DIRTYPE), "is not a plain file"),
     "a member of 40 million bytes": (

@@ -40,8 +40,6 @@ NO_IMAGE = "cannot be decoded"
 # One such image behind many good ones, with a part of the sentence that refuses it.
 CONTENTS = {
     "a PNG of 3.6 billion pixels": (png_of(60_000, 60_000), r"is \(60000, 60000\) pixels"),
-    "a PNG of 4 billion columns": (png_of(2**32 - 1, 1), r"is \(1, 4294967295\) pixels"),
-    "a PNG without pixels": (png_of(0, 0), r"is \(0, 0\) pixels"),
     "a PNG of another shape": (png_of(32, 33), r"is \(33, 32\) pixels"),
     "a PNG whose header comes later": (png_of(60_000, 60_000, first=b"tEXt"), NO_IMAGE),
     "a PNG that ends in its header": (GOOD[:20], NO_IMAGE),
@@ -53,7 +51,6 @@ CONTENTS = {
     "a JPEG with two sizes": (jpeg_of(65_500, 65_500, SMALL_FRAME), NO_IMAGE),
     "a JPEG without pixels": (jpeg_of(32, 32), NO_IMAGE),
     "a GIF": (b"GIF89a" + struct.pack("<HH", 65_500, 65_500) + bytes(99), NO_IMAGE),
-    "a drawing with a script": (b"<svg onload='alert(1)'></svg>", NO_IMAGE),
     "a pickle": (b"cos\nsystem\n(S'touch harmed'\ntR.", NO_IMAGE),
     "a million bytes": (GOOD + bytes(1 << 20), "more than 262,144"),
 }  # fmt: skip
@@ -104,7 +101,6 @@ TABLES = {
     "a folder": (lambda path: path.mkdir(), "is not a file"),
     "other columns": (written(a=[1], b=["<script>"]), COLUMNS),
     "2,000 columns of escapes": (many_columns, COLUMNS),
-    "numbers for images": (written(img=pyarrow.array([{"bytes": 1}]), label=[1]), COLUMNS),
     "text for images": (written(img=pyarrow.array([{"bytes": "x"}]), label=[1]), COLUMNS),
     "lists of images": (written(img=pyarrow.array([[{"bytes": GOOD}]]), label=[1]), COLUMNS),
     "labels of text": (written(img=struct_of(GOOD), label=["os.system"]), COLUMNS),

@@ -30,11 +30,11 @@ def trial(room, name=TRIAL):
     return room.results / "trials" / name
 
 
-def with_record(change):
+def with_record(change, name=TRIAL):
     """Change the record by a function of its fields."""
 
     def harm(room):
-        path = trial(room) / "record.json"
+        path = trial(room, name) / "record.json"
         fields = json.loads(path.read_text())
         path.write_text(json.dumps(change(fields) or fields))
         seal_anew(path.parent)

@@ -47,11 +47,8 @@ OTHER_KIND = "is no text, number, list or mapping"
 NO_YAML = "not valid YAML"
 SUITES = {
     "a call by tag": ("name: !!python/object/apply:os.system ['touch harmed']", OTHER_KIND),
-    "a new object by tag": ("a: !!python/object/new:os.system [touch harmed]", OTHER_KIND),
-    "a module by tag": ("a: !!python/module:antigravity ''", OTHER_KIND),
     "a name by long tag": ("a: !<tag:yaml.org,2002:python/name:os.system> ''", OTHER_KIND),
     "a tag of its own": ("a: !evil {b: 1}", OTHER_KIND),
-    "bytes": ("a: !!binary aGFybQ==", OTHER_KIND),
     "a day that does not exist": ("a: 2020-99-99", OTHER_KIND),
     "billion laughs": (laughs(9), "stands for more than 20,000 values"),
     "billions of merged keys": (merges(12), "stands for more than 20,000 values"),
@@ -59,7 +56,6 @@ SUITES = {
     "a list in itself": ("a: &a [*a]", "has an alias of a value inside that value"),
     "a mapping merged into itself": ("a: &a {<<: *a}", "has an alias of a value inside that value"),
     "100,000 open lists": ("[" * 100_000, "nested deeper than 40"),
-    "100,000 open keys": ("? " * 100_000, "nested deeper than 40"),
     "lists nested by aliases": (nested_by_aliases(), "nested deeper than 40|more than 20,000"),
     "100,000 numbers": ("seeds: [" + "1, " * 100_000 + "]", "more than 20,000 values"),
     "an alias of 900,000 letters": ("*" + "a" * 900_000, NO_YAML),
@@ -101,13 +97,10 @@ SUITES = {
         "".join(f"k{n}: 1\n" for n in range(9_000)), "9,008 problems, the first 30",
     ),
     "a name that leads out": (with_fields(name="../outside/x"), "name: expected"),
-    "an absolute name": (with_fields(name="/etc/x"), "name: expected"),
     "a name of 5 dots": (with_fields(name="....."), "name: expected"),
     "a name with a line break": (with_fields(name="tiny\n"), "name: expected"),
     "a name of 300 letters": (with_fields(name="a" * 300), "name: expected"),
-    "a script as a name": (with_fields(name="<script>alert(1)</script>"), "name: expected"),
     "a script as a protocol": (with_fields(protocol="<img src=x onerror=alert(1)>"), "protocol: "),
-    "a table as a protocol": (with_fields(protocol="a | b"), "protocol: expected"),
     "a title of escapes": (with_fields(title="\x1b]0;evil\x07\x1b[2J"), "title: expected one line"),
     "a title that turns around": (with_fields(title="a\u202eb"), "title: expected one line"),
     "a title of 2 lines": (with_fields(title="a\n# b"), "title: expected one line"),
@@ -115,7 +108,6 @@ SUITES = {
     "a path as a dataset": (with_fields(datasets=["../../etc/passwd"]), "unknown dataset"),
     "escapes as a dataset": (with_fields(datasets=["\x1b[2Jdigits"]), r"\\x1b\[2Jdigits"),
     "an import path as a method": (with_fields(methods=["os:system"]), "unknown method 'os:sys"),
-    "a module as a method": (with_fields(methods=["os.system"]), "unknown method 'os.system'"),
     "an attribute as a model": (with_fields(models=["__class__"]), "unknown model '__class__'"),
     "a call as a strategy": (
         with_fields(delta_strategies=[{"__import__('os')": 1}]), "unknown delta strategy",
@@ -149,9 +141,6 @@ SUITES = {
         with_fields(profiles={"x/../../../outside/evil": {}},
                     default_profile="x/../../../outside/evil"),
         "profiles: .* is no name",
-    ),
-    "an absolute profile": (
-        with_fields(profiles={"/tmp/evil": {}}, default_profile="/tmp/evil"), "is no name",
     ),
     "a profile of escapes": (
         with_fields(profiles={"\x1b[2J": {}}, default_profile="\x1b[2J"), "is no name",

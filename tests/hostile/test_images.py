@@ -12,6 +12,7 @@ import pytest
 from tests.data import builders
 from tests.hostile.image_files import CONTENTS, GOOD, READ, ROWS, TABLES
 from tests.hostile.room import refused, told, told_bounded
+from tests.tiers import slow_but
 from tests.tiny_suite import write_suite
 from ttq_bench.data.decoding import read_split
 from ttq_bench.data.identity import identify
@@ -33,6 +34,8 @@ except DataError as error:
     sys.exit(f"refused: {error}")
 """
 
+QUICK = ("a PNG of 3.6 billion pixels", "a JPEG with two sizes", "a pickle")
+
 
 def show(room, capsys):
     return told(room, capsys, "data", "show", "cifar10", "--data-dir", room.data)
@@ -44,7 +47,7 @@ def run(room, capsys):
     return told(room, capsys, *words, "--backend", "inprocess")
 
 
-@pytest.mark.parametrize("case", sorted(CONTENTS))
+@pytest.mark.parametrize("case", slow_but(QUICK, sorted(CONTENTS)))
 def test_an_image_among_many_is_refused_by_file_and_row_before_it_is_decoded(room, capsys, case):
     content, said = CONTENTS[case]
     builders.write_parquet(room.data / "train.parquet", [GOOD] * (ROWS - 1) + [content], [1] * ROWS)
@@ -54,7 +57,7 @@ def test_an_image_among_many_is_refused_by_file_and_row_before_it_is_decoded(roo
     assert not (room.results / "work").exists()
 
 
-@pytest.mark.parametrize("case", sorted(CONTENTS))
+@pytest.mark.parametrize("case", [*QUICK, "a PNG of another shape", "a million bytes"])
 def test_an_image_of_a_class_folder_is_refused_by_its_name(room, case):
     for split in ("train", "test"):
         builders.write_class_folders(room.data / split, builders.random_images(1), [0])
@@ -72,6 +75,7 @@ def test_a_parquet_file_is_refused_at_the_first_look(room, capsys, case):
     refused(show(room, capsys), 5, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(READ))
 def test_a_parquet_file_is_refused_when_it_is_read_in_two_gigabytes(room, case):
     write, said = READ[case]
@@ -198,6 +202,7 @@ def test_prepared_images_in_the_cache_that_are_none_are_made_again(room, harm):
     assert again.pixels_sha256 == first.pixels_sha256
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_by_a_whole_run_in_little_memory(room):
     content, _ = CONTENTS["a PNG of 3.6 billion pixels"]
     builders.write_parquet(room.data / "train.parquet", [content] + [GOOD] * ROWS, [1] * (ROWS + 1))

@@ -5,32 +5,40 @@ import re
 
 import pytest
 
-from tests.hostile.results_cases import CASES
+from tests.hostile.results_cases import READ_BY_ALL, REFUSED, SHOWN
 from tests.hostile.results_folders import ESCAPES, SCRIPT, good, with_text
 from tests.hostile.room import CONTROL, SUMMARY_TAG, refused, told, told_bounded
+from tests.tiers import slow_but
 from tests.tiny_suite import write_suite
 
-REFUSED = sorted(name for name, case in CASES.items() if case.code)
-SHOWN = sorted(name for name, case in CASES.items() if not case.code)
 # What a page of ours never has, whatever the records say.
 PAGE_HARM = re.compile(r"<script>alert|<img|<iframe|javascript:|\son\w+=|<b>", re.IGNORECASE)
+QUICK = (
+    "a script as a dataset", "no JSON", "a record behind a link", "a table of other columns",
+    "a pickle as a table", "a script as the layer of a probe", "a plan of numbers",
+)  # fmt: skip
 
 
 def harmed(room, case):
     good(room)
-    CASES[case].harm(room)
+    REFUSED[case][0](room)
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", slow_but(QUICK, sorted(REFUSED)))
 def test_a_report_of_it_is_refused_in_words(room, capsys, case):
     harmed(room, case)
-    refused(told(room, capsys, "report", "--results", room.results), 2, CASES[case].said)
+    refused(told(room, capsys, "report", "--results", room.results), 2, REFUSED[case][1])
     assert not (room.results / "report.html").exists()
 
 
-@pytest.mark.parametrize("case", SHOWN)
-def test_what_is_shown_is_shown_as_text(room, capsys, case):
-    harmed(room, case)
+@pytest.fixture
+def shown(room):
+    good(room)
+    for harm in SHOWN:
+        harm(room)
+
+
+def test_what_is_shown_is_shown_as_text(room, shown, capsys):
     done = told(room, capsys, "report", "--results", room.results)
     assert done.code == 0, done.text
     summary = (room.results / "summary.md").read_text()
@@ -39,6 +47,7 @@ def test_what_is_shown_is_shown_as_text(room, capsys, case):
     for path in [*room.results.glob("tables/*.csv"), room.results / "report.html"]:
         assert not CONTROL.search(path.read_text(encoding="utf-8")), path
     page = (room.results / "report.html").read_text()
+    assert SCRIPT not in page
     words = re.sub(r"<script>.*?</script>", "", page, count=1, flags=re.DOTALL)  # our own
     drawn = re.sub(r"<svg\b.*?</svg>", "", words, flags=re.DOTALL)
     assert not PAGE_HARM.search(re.sub(r"(?<=>)[^<]*", "", drawn)), "in tags"
@@ -50,33 +59,35 @@ def test_what_is_shown_is_shown_as_text(room, capsys, case):
     assert "evil" not in page
 
 
-# Reports that are drawn to be compared take seconds: two stand for all that can be drawn.
-DRAWN = set(SHOWN) - {"words as an alarm", "words in a plan"}
-PAIRS = [
-    (command, case)
-    for command in ("status", "verify", "plan", "compare", "probe", "export")
-    for case in sorted(CASES)
-    if not (command == "verify" and case in DRAWN)
-]
-
-
-@pytest.mark.parametrize(("command", "case"), PAIRS)
-def test_every_command_that_reads_it_ends_in_words(room, capsys, case, command):
-    harmed(room, case)
-    words = {
+def commands(room):
+    return {
         "status": ["status", "--results", room.results],
         "verify": ["verify", "--results", room.results],
         "plan": ["plan", write_suite(room.data), "--results", room.results],
         "compare": ["compare", room.results, room.results],
         "probe": ["probe", "--results", room.results, "--threads", 1],
         "export": ["export", "ttq-0", "--results", room.results, "--to", room.results / "out"],
-    }[command]
-    done = told(room, capsys, *words)
-    allowed = {"verify": (0, 6)}
-    if case in REFUSED:  # a comparison does not read plans
-        allowed = {"verify": (2, 6), "compare": (0, 2) if "plan" in case else (2,)}
-    assert done.code in allowed.get(command, (0, 2)), done.text
-    assert done.err.count("ttq-bench: ") == (done.code != 0)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", READ_BY_ALL)
+def test_every_command_that_reads_it_ends_in_words(room, capsys, case):
+    harmed(room, case)
+    # A comparison does not read plans.
+    allowed = {"verify": (2, 6), "compare": (0, 2) if "plan" in case else (2,)}
+    for command, words in commands(room).items():
+        done = told(room, capsys, *words)
+        assert done.code in allowed.get(command, (0, 2)), f"{command}: {done.text}"
+        assert done.err.count("ttq-bench: ") == (done.code != 0), command
+
+
+@pytest.mark.slow
+def test_every_command_shows_it_as_text(room, shown, capsys):
+    for command, words in commands(room).items():
+        done = told(room, capsys, *words)
+        assert done.code in ((0, 6) if command == "verify" else (0, 2)), f"{command}: {done.text}"
+        assert done.err.count("ttq-bench: ") == (done.code != 0), command
 
 
 def test_the_status_shows_reasons_on_a_line_each(room, capsys):
@@ -106,11 +117,12 @@ def test_a_stranger_s_page_that_is_listed_as_ours_is_replaced(room, capsys):
     assert SCRIPT not in (room.results / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["a record behind an endless device", "10 million rows"])
 def test_a_bomb_is_refused_in_a_process_with_little_memory(room, case):
     harmed(room, case)
     done = told_bounded(room, 4 << 30, "report", "--results", room.results)
-    refused(done, 2, CASES[case].said)
+    refused(done, 2, REFUSED[case][1])
 
 
 def test_a_run_into_a_folder_of_links_writes_nothing_through_them(room, capsys):

@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.record_builders import write_grid
-from ttq_bench.report.build import build_report
 from ttq_bench.report.html_page import html_page
 
 pytestmark = pytest.mark.slow
@@ -57,10 +55,10 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    root = tmp_path_factory.mktemp("results")
-    write_grid(root)
-    text = build_report(root).read_text(encoding="utf-8") + SORTED
+def report(drawn, tmp_path_factory):
+    root = tmp_path_factory.mktemp("page") / "results"
+    shutil.copytree(drawn / "results", root)
+    text = (root / "summary.md").read_text(encoding="utf-8") + SORTED
     names = ("accuracy", "comparison", "scales", "asymmetry")
     tables = {name: pd.read_csv(root / "tables" / f"{name}.csv") for name in names}
     tables["near"] = pd.DataFrame({"name": [*"bca"], "value": [0.12341, 0.12342, -np.inf]})

@@ -18,17 +18,6 @@ from ttq_bench.report.readme import BEGIN, END
 from ttq_bench.report.verification import verify_results
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """A results folder with its report, and a README with its block."""
-    root = tmp_path_factory.mktemp("drawn") / "results"
-    write_grid(root)
-    readme = root.parent / "README.md"
-    readme.write_text(f"before\n{BEGIN}\n{END}\nafter\n", encoding="utf-8")
-    build_report(root, readme)
-    return root.parent
-
-
 @pytest.fixture
 def root(drawn, tmp_path):
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
