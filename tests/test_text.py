@@ -34,7 +34,7 @@ def test_time_spans_are_read(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "0", "-3m", "nan", "inf", "1e999h", "2d", "1h30m", "two hours"]
+    "text", ["", "s", "0", "-3m", "nan", "inf", "1e999h", "2d", "1h30m", "two hours", "1_0s"]
 )
 def test_what_is_no_time_span_is_refused_with_examples(text):
     with pytest.raises(

@@ -71,7 +71,7 @@ def seconds_in(text: str) -> float:
     factors = {"s": 1.0, "m": 60.0, "h": 3600.0}
     number, unit = (text[:-1], text[-1]) if text[-1:] in factors else (text, "s")
     try:
-        seconds = float(number) * factors[unit]
+        seconds = -1.0 if "_" in number else float(number) * factors[unit]
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < float("inf"):

@@ -1,4 +1,4 @@
-"""A whole run, report included, where people start one: through uv, in a notebook, in a container."""
+"""A whole run, report included, through uv, from a notebook's shell, without a home."""
 
 import os
 import subprocess
