@@ -1,4 +1,4 @@
-"""A whole run, report included, through uv, from a notebook's shell, without a home."""
+"""A whole run with its report where people start one: uv, a notebook, a container."""
 
 import os
 import subprocess

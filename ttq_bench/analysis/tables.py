@@ -89,9 +89,15 @@ class Tables:
             return self.trials
         return self.trials[self.trials["outcome"] == "finished"]
 
+    @cached_property
+    def recorded(self) -> pd.DataFrame:
+        """All trials that have a record, repeats too."""
+        both = [rows for rows in (self.trials, self.repeats) if len(rows)]
+        return pd.concat(both, ignore_index=True) if both else self.trials
+
     def trial_ids(self) -> set[str]:
         """Return the ids of all trials that have a record."""
-        return set() if self.trials.empty else set(self.trials["trial_id"])
+        return set() if self.recorded.empty else set(self.recorded["trial_id"])
 
     def final_scales(self) -> pd.DataFrame:
         """Return the scales at the last epoch of each trial, see ``of_finished``; found once."""

@@ -121,7 +121,7 @@ def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:
     """Return the tables by the names of their files."""
     return {
         "claims": evidence_table(contents.evidence, contents.ledger),
-        "accuracy": contents.tables.trials,
+        "accuracy": contents.tables.recorded,
         "comparison": comparison_table(contents.results),
         "scales": contents.tables.final_scales(),
         "asymmetry": asymmetry_table(contents.asymmetries),

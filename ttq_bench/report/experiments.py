@@ -23,6 +23,7 @@ from ttq_bench.report.experiment_tables import (
     symmetrised_tables,
 )
 from ttq_bench.report.findings import rho_table
+from ttq_bench.report.fine_tunes import fine_tune_spread
 from ttq_bench.report.provenance_section import how_it_was_run
 from ttq_bench.report.style import SavedFigure
 
@@ -68,6 +69,7 @@ def does_it_matter(contents: Contents) -> Iterator[str]:
     """Yield TTQ against its variants, and the cost of equal scales after training."""
     yield from against_ttq(contents)
     yield from symmetrised_tables(contents)
+    yield from fine_tune_spread(contents.tables)
 
 
 PAIRS = ("ttq", "ttq-as-printed", "ttq-mean-grad", "ttq-ste")

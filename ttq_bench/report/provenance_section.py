@@ -38,7 +38,7 @@ def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterato
 
 def what_was_run(contents: Contents) -> Iterator[str]:
     """Yield what the records hold, setting by setting, and what nobody has run here."""
-    trials = contents.tables.trials
+    trials = contents.tables.recorded
     yield "## What was run, and what was not"
     yield ""
     rows = [

@@ -54,12 +54,12 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
         if is_usual(network.arm) and network.arm.arm not in PINNED:
             lines += _layer_table(tables, network)
     lines += records_behind(contents.ledger)
-    lines += provenance(tables.trials)
+    lines += provenance(tables.recorded)
     return "\n".join(lines)
 
 
 def _counts(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
-    trials = tables.trials
+    trials = tables.recorded
     diverged = int((trials["outcome"] == "diverged").sum())
     missing = len(_missing(tables, planned))
     return [
@@ -89,12 +89,12 @@ def _problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
             str(trial["trial_id"]),
             "; alarm: ".join(filter(None, (trial["outcome"], trial["alarms"]))),
         )
-        for trial in tables.trials.to_dict("records")
+        for trial in tables.recorded.to_dict("records")
         if trial["outcome"] == "diverged" or trial["alarms"]
     ]
     rows += [
         (str(trial["trial_id"]), f"stands apart: its parent {trial['parent']} has no record here")
-        for trial in tables.trials.to_dict("records")
+        for trial in tables.recorded.to_dict("records")
         if trial["budget_epochs"].startswith("?")
     ]
     rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
