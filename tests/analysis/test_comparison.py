@@ -77,6 +77,22 @@ def test_a_child_of_a_retrained_parent_is_compared_with_the_weights_it_started_f
     assert ttq.to_continued is None
 
 
+def test_codes_flipped_an_epoch_are_weighted_by_weights_worked_by_hand(tmp_path):
+    """Two layers of 10 and 30 weights, two epochs: (10 * 0.1 + 30 * 0.3 + 10 * 0.3) / 80."""
+    flips = {(1, "a"): 0.1, (1, "b"): 0.3, (2, "a"): 0.3, (2, "b"): 0.0}
+    for seed in range(2):
+        write_trial(
+            tmp_path, f"ttq-{seed}", seed=seed, errors=(9.0, 8.0),
+            scales={"a": (1.0, 1.0), "b": (1.0, 1.0)},
+            changes=lambda epoch, layer: {
+                "weight_count": 10 if layer == "a" else 30,
+                "code_flips": flips.get((epoch, layer)),
+            },
+        )  # fmt: skip
+    (result,) = compare_arms(load_tables(ResultsPaths(tmp_path)))
+    assert (result.flips.mean, result.flips.n) == (pytest.approx(13 / 80), 2)
+
+
 def test_trials_of_other_pixels_are_never_averaged(tmp_path):
     write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,), pixels="a")
     write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="b")

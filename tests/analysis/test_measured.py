@@ -1,5 +1,6 @@
 """What may be compared: the same weights, the same budget, one recipe, one value a seed."""
 
+import pandas as pd
 import pytest
 
 from tests.record_builders import SHORT, tables_of, write_arm, write_parents, write_trial
@@ -8,10 +9,12 @@ from ttq_bench.analysis.measured import (
     Network,
     finished,
     networks,
+    of_most_seeds,
     one_recipe,
     paired_errors,
     pairs,
 )
+from ttq_bench.analysis.statistics import estimate
 
 ON, TTQ, TWN = ("full_precision_continued", ""), ("ttq", "max_fraction(0.05)"), ("twn", "")
 LAST_TOO = {"keep_last": False}
@@ -172,6 +175,38 @@ def test_values_of_seeds_have_an_interval_and_counted_ones_are_exact():
     assert seeds.high == pytest.approx(2 + 12.7062, abs=1e-4)
     counted = Measured((15.5,), ("a",), counted=True).estimate
     assert (counted.mean, counted.low, counted.high, counted.deviation) == (15.5, 15.5, 15.5, 0.0)
+
+
+def points(**by_seed):
+    rows = [(int(name[1:]), point) for name, own in by_seed.items() for point in own]
+    return pd.DataFrame(rows, columns=["seed", "point"])
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds", "answer"),
+    [
+        ({"s0": "ab", "s1": "ab"}, [0, 1], "ab"),
+        ({"s0": "ab", "s1": "a"}, [0, 1], "a"),  # two seeds have a, one has both
+        ({"s0": "ab", "s1": "cde", "s2": "cde"}, [1, 2], "cde"),
+        ({"s0": "ab", "s1": "cde"}, [1], "cde"),  # as many seeds: the larger set
+        ({"s0": "cd", "s1": "ab"}, [1], "ab"),  # as many points too: the first
+        ({"s0": "abc", "s1": "ab", "s2": "bc"}, [0, 1], "ab"),
+    ],
+)
+def test_the_set_of_points_that_most_seeds_have_answers(given, seeds, answer):
+    found = of_most_seeds(points(**given), "point")
+    assert sorted(set(found["seed"])) == seeds
+    for _, own in found.groupby("seed"):
+        assert "".join(sorted(own["point"])) == answer
+
+
+def test_no_points_are_no_points():
+    assert of_most_seeds(points(), "point").empty
+
+
+def test_an_interval_of_its_own_stands_for_that_of_the_values():
+    own = estimate([5.0, 6.0])
+    assert Measured((1.0, 2.0), ("a", "b"), interval=own).estimate == own
 
 
 def test_a_network_says_what_it_is():

@@ -113,12 +113,11 @@ def test_only_shares_that_every_seed_has_are_compared(root):
 
 
 def test_of_seeds_with_other_shares_those_that_most_have_answer(root):
-    for seed in (0, 1):
-        write_points(root, {0.0: 99.0, 0.5: 9.0, 0.9: 99.0}, seed=seed)
-    for seed in (2, 3, 4):
+    write_points(root, {0.0: 99.0, 0.5: 9.0, 0.9: 99.0}, seed=0)
+    for seed in (1, 2):
         write_points(root, {0.0: 12.0, 0.4: 9.0, 0.91: 10.0}, seed=seed)
-    assert measured(root, fall) == pytest.approx((3.0, 3.0, 3.0))
-    assert measured(root, rise) == pytest.approx((1.0, 1.0, 1.0))
+    assert measured(root, fall) == pytest.approx((3.0, 3.0))
+    assert measured(root, rise) == pytest.approx((1.0, 1.0))
     assert fall(tables_of(root), SHORT).note == "30-50 % is 40 % here"
 
 

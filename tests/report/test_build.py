@@ -36,7 +36,7 @@ def report(tmp_path_factory):
 
 def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
     page, _ = report
-    first_screen = page[: page.index("| claim |")]
+    first_screen = page[: page.index("| measured on | claim |")]
     assert "**Read with this in mind.** cifar10-jpeg: " in first_screen
     assert "not the published bytes" in first_screen
     assert "Protocol short is not the paper's: 2 + 2 epochs." in first_screen
@@ -45,17 +45,19 @@ def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
 def test_the_page_begins_with_question_answer_and_claims(report):
     page, _ = report
     question, claims, rest = (
-        page.index(s) for s in ("W_p and W_n", "| claim |", "## What was run")
+        page.index(s) for s in ("W_p and W_n", "| measured on | claim |", "## What was run")
     )
-    assert question < page.index("1. **Training makes them differ") < claims < rest
+    assert question < page.index("1. **Do they become different?**") < claims < rest
 
 
 def test_the_page_states_cost_and_asymmetry_with_interval_and_n(report):
     page, _ = report
-    assert re.search(
-        r"\+2\.10 \[\+1\.85, \+2\.35\] points\*\* .* n = 3: quantized is \*worse\*", page
-    )
-    assert re.search(r"\*\*supported\*\*.*Mean size of ρ.*n = 3", page)
+    row = "| cifar10-jpeg: resnet20, TTQ max_fraction(0.05) | 2 + 2 | 3 |"
+    (errors,) = [line for line in page.splitlines() if line.startswith(row)]
+    assert "| +2.10 [+1.85, +2.35] | 25.0 | 1.0 |" in errors  # cost, zeros, codes flipped
+    (scales,) = [x for x in page.splitlines() if x.startswith("| resnet20, TTQ max_fraction")]
+    assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 | 25.0 | 0.095 [")
+    assert scales.endswith("| supported |")
 
 
 def test_failed_diverged_and_missing_trials_are_shown(report):
@@ -80,7 +82,9 @@ def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
     page, root = report
     pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", page)
     kinds = {Path(link).stem.split("_")[0] for _, link in pictures}
-    assert kinds >= {"claims", "scales", "asymmetry", "error-curves", "error-sparsity"}
+    assert kinds >= {
+        "claims", "scales", "asymmetry", "direction", "error-curves", "error-sparsity",
+    }  # fmt: skip
     drawn = {path.stem for path in (root / "figures").iterdir()}
     assert {Path(link).stem for _, link in pictures} == drawn  # none is left out of the page
     for words, link in pictures:
@@ -118,9 +122,8 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     )
     page = build_report(tmp_path).read_text(encoding="utf-8")
     assert "| ttq-9 | diverged" in page
-    assert re.search(
-        r"Mean size of ρ.*n = 3: one scale is 10\.1 % larger than the other, at most 22\.0 %", page
-    )
+    (scales,) = [x for x in page.splitlines() if x.startswith("| resnet20, TTQ max_fraction")]
+    assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 (+1 diverged) | ")
 
 
 def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
@@ -157,9 +160,10 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
     assert "\nold\n" not in text
-    row = next(line for line in text.splitlines() if line.startswith("| A1 different "))
-    assert "| 0.096 [0.086, 0.106] |ρ| | 3 |".replace("|ρ|", "\\|ρ\\|") in row
-    assert row.endswith("| **not run**; stand-in: *supported* |")
+    row = next(line for line in text.splitlines() if "| A1 different |" in line)
+    assert row.startswith("| resnet20, cifar10-jpeg, protocol short | A1 different |")
+    assert "| 0.095 [" in row
+    assert "| **not run**; proxy evidence: *supported*" in row
 
 
 def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path):

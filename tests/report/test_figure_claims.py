@@ -31,12 +31,12 @@ def drawn(tmp_path, monkeypatch):
 def test_claims_of_one_unit_share_a_panel(drawn):
     names = [[label.get_text() for label in axis.get_yticklabels()] for axis in drawn.axes]
     assert [len(panel) for panel in names] == [3, 1]
-    assert names[0][0].startswith("A2, n = 3: ")
+    assert names[0][0].startswith("A2, paper, n = 3: ")
 
 
 def test_each_row_says_what_its_interval_says(drawn):
     assert [text.get_text() for text in drawn.axes[0].texts] == [
-        "undecided", "stand-in: undecided", "not run",
+        "undecided", "proxy evidence: undecided by rule", "not run",
     ]  # fmt: skip
 
 

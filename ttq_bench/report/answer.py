@@ -8,7 +8,9 @@ from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network, delta_strategy
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
+from ttq_bench.report.direction_section import directions, turning_shares
 from ttq_bench.report.markdown import table, with_interval
 from ttq_bench.report.verdicts import NOT_AFTER, PROXY, brief
 
@@ -28,7 +30,7 @@ def answer(contents: Contents) -> list[str]:
     """Return the question, its answer in sentences, and the table of settings they count."""
     settings = _settings(contents.evidence)
     sentences = [
-        *_differ(settings),
+        *_differ(settings, contents.tables),
         *_matter(settings),
         *_both(settings, contents.asymmetries),
         _stands(contents.ledger),
@@ -53,25 +55,30 @@ def _share(rows: list[LedgerRow], verdict: str) -> str:
     """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
     found = [row for row in rows if row.says == verdict]
     alone = sum(not row.holds for row in found)
-    settings = f"{len(rows)} settings" if len(rows) > 1 else "one setting"
-    words = f"in {len(found) or 'none'} of {settings}"
+    words = f"in {len(found) or 'none'} of {len(rows)} setting{'s' * (len(rows) > 1)}"
     return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
 
 
-def _differ(settings: Settings) -> list[str]:
+def _differ(settings: Settings, tables: Tables) -> list[str]:
     different, close = _of(settings, "A1 different"), _of(settings, "B1 close")
     direction = _of(settings, "A1 direction")
     if not different:
         return []
     log = direction[0].log if direction else None
-    authors = f"; in the authors' log it is W_n ({log.words})" if log else ""
+    authors = f"; in the authors' log it is W_n: {log.words}" if log else ""
+    turns = "".join(
+        f" It turns with the share of zeros ({where}): W_p is larger up to {shares[0]:.0f} % of"
+        f" zeros, W_n from {shares[1]:.0f} % on."
+        for where in settings
+        if (shares := turning_shares(directions(tables, where)))
+    )
     return [
         f"**Do they become different?** Training makes them differ by more than {MARGIN:.0%},"
         f" noise taken off, {_share(different, 'supported')}; less is shown"
         f" {_share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
-        f" included, {_share(close, 'supported')}, and do not {_share(close, 'contradicted')}.",
+        f" included, {_share(close, 'supported')}; more is shown {_share(close, 'contradicted')}.",
         f"**Which is larger?** On average W_p {_share(direction, 'contradicted')}, W_n"
-        f" {_share(direction, 'supported')}{authors}.",
+        f" {_share(direction, 'supported')}{authors}.{turns}",
     ]
 
 
@@ -87,9 +94,9 @@ def _matter(settings: Settings) -> list[str]:
         )
     if tuned:
         parts.append(
-            f"Equal scales forced on a trained network cost accuracy {_share(tuned, 'supported')}:"
-            " it is tuned to its scales. What another change of the same size would cost was not"
-            " measured."
+            "That a trained network is tuned to its scales is shown"
+            f" {_share(tuned, 'supported')}: equal scales, forced on it, cost accuracy. What"
+            " another change of the same size would cost was not measured."
         )
     return [f"**Does it matter?** {' '.join(parts)}"] if parts else []
 

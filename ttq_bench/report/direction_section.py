@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ttq_bench.analysis.authors_log import logged
-from ttq_bench.analysis.measured import Measured, Network, finished, networks
+from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.measured import (
+    Measured,
+    Network,
+    delta_strategy,
+    finished,
+    networks,
+)
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
     least_squares_rho,
@@ -89,25 +96,35 @@ def _of(measured: Measured | None) -> Estimate | None:
     return measured.estimate if measured else None
 
 
+def turning_shares(found: list[Direction]) -> tuple[float, float] | None:
+    """Return up to which share of zeros TTQ's rho is above zero, and from which it is below.
+
+    In percent; None where its sign is not shown to change as the zeros become more.
+    """
+    ttq = [one for one in found if one.arm == ARMS[0] and one.rho.estimate.excludes_zero]
+    above = [one.zeros for one in ttq if one.rho.estimate.mean > 0]
+    below = [one.zeros for one in ttq if one.rho.estimate.mean < 0]
+    if not above or not below or max(above) >= min(below):
+        return None
+    return max(above), min(below)
+
+
 def _turns(found: list[Direction]) -> Iterator[str]:
     """Yield whether the sign of rho changes with the share of zeros, and that of the counts too."""
-    above = [one for one in found if one.rho.estimate.excludes_zero and one.rho.estimate.mean > 0]
-    below = [one for one in found if one.rho.estimate.excludes_zero and one.rho.estimate.mean < 0]
-    if not above or not below:
+    shares = turning_shares(found)
+    if shares is None:
         return
-    most, least = max(one.zeros for one in above), min(one.zeros for one in below)
-    usual = next((one for one in found if one.strategy == "max_fraction(0.05)"), None)
-    here = (
-        f" At t = 0.05 it is {usual.rho.estimate.mean:+.3f}, with {usual.zeros:.0f} % zeros."
-        if usual
-        else ""
-    )
     yield "**The direction turns with the share of zeros:** the mean of ρ is above zero up"
-    yield f"to {most:.0f} % of zeros and below zero from {least:.0f} % on.{here}"
-    counts = [one.counts.estimate for one in (*above, *below) if one.counts]
+    yield f"to {shares[0]:.0f} % of zeros and below zero from {shares[1]:.0f} % on."
+    usual = next((one for one in found if delta_strategy(one.strategy) == TTQ[1]), None)
+    if usual:
+        mean = usual.rho.estimate.mean
+        yield f"At t = 0.05 it is {mean:+.3f}, with {usual.zeros:.0f} % of zeros."
+    shown = [one for one in found if one.rho.estimate.excludes_zero]
+    counts = [one.counts.estimate for one in shown if one.counts]
     if counts and all(value.high < 0 for value in counts):
         yield "The counts do not explain it: ln(n₊/n₋) is below zero at all of these shares."
-    squares = [one.least_squares.estimate for one in below if one.least_squares]
-    if squares and all(value.mean > 0 for value in squares):
+    below = [one for one in shown if one.rho.estimate.mean < 0 and one.least_squares]
+    if below and all(one.least_squares.estimate.mean > 0 for one in below if one.least_squares):
         yield "Nor does least squares: where ρ is below zero it would choose one above zero."
     yield ""
