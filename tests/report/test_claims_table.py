@@ -55,7 +55,7 @@ def cells(row, tables):
 
 def test_exact_evidence_gives_the_verdict_in_bold(tables):
     found = cells(held("A2", (0.5, 0.6, 0.55), PAPER), tables)
-    assert found["p"] == "0.010"
+    assert found["p"] == "0.003"
     assert found["verdict"] == "**supported**"
     assert found["ours [95 %]"] == "+0.55 [+0.43, +0.67] points"
     assert found["n"] == "3"

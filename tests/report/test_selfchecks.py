@@ -50,7 +50,9 @@ def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
 
     page = build_report(tmp_path).read_text(encoding="utf-8")
 
-    assert "- resnet20, TWN mean_fraction(0.7), 2 + 2 epochs: **+6.00" in page
+    row = "| cifar10-jpeg: resnet20, TWN mean_fraction(0.7) |"
+    (cost,) = [line for line in page.splitlines() if line.startswith(row)]
+    assert "| +6.00 [" in cost
     layers = page.split("## Scales by layer")[1]
     assert "### resnet20, TTQ" in layers
     assert "### resnet20, TWN" not in layers

@@ -51,7 +51,8 @@ def do_they_differ(contents: Contents) -> Iterator[str]:
         contents.asymmetries, key=lambda n: (n.arm.dataset, n.arm.protocol)
     ):
         networks = list(group)
-        yield f"**{dataset}, protocol {protocol}** (verdicts: systematic size against {MARGIN:g})"
+        yield f"**{dataset}, protocol {protocol}** (verdicts: systematic size against {MARGIN:g},"
+        yield "each arm by itself)"
         yield ""
         yield from rho_table(networks, contents.tables)
         arms = {network.arm.arm for network in networks}
