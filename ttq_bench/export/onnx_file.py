@@ -14,6 +14,7 @@ from torch import nn
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.files import write_atomically
+from ttq_bench.ternary.freezing import freeze_
 
 TOLERANCE = 1e-4
 TRIED_IMAGES = 16
@@ -32,7 +33,7 @@ def save_onnx(path: Path, model: nn.Module, image_shape: tuple[int, int, int]) -
     in single precision on the CPU, in units of the largest logit where that is above one. Raises
     ``TtqBenchError``, and writes nothing, if one differs by more than 1e-4.
     """
-    model = copy.deepcopy(model).eval().cpu().float()
+    model = freeze_(copy.deepcopy(model)).eval().cpu().float()  # thresholds have no form there
     images = torch.randn(TRIED_IMAGES, *image_shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "model.onnx"

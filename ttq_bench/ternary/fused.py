@@ -40,6 +40,17 @@ def fuse_(model: nn.Module) -> nn.Module:
     return model
 
 
+def unfuse_(model: nn.Module) -> nn.Module:
+    """Let each layer of ``model`` compute its own weights again, and return the model."""
+    for module in model.modules():
+        for hooks in (module._forward_pre_hooks, module._forward_hooks):
+            for number, hook in list(hooks.items()):
+                if isinstance(getattr(hook, "__self__", None), FusedLayers):
+                    del hooks[number]
+                    module._forward_hooks_always_called.pop(number, None)
+    return model
+
+
 def _follow_one_rule(quantizers: Sequence[Quantizer]) -> bool:
     rules = {(q.method, q.strategy, q.normalise_latent, bool(q.shared)) for q in quantizers}
     return len(rules) == 1 and quantizers[0].normalise_latent != "tanh"
