@@ -82,7 +82,6 @@ REFUSED = {
         "is the record of",
     ),
     "a record under another name": (renamed("other"), "is the record of"),
-    "a folder of escapes": (renamed("a\x1b[2J"), "is the record of|is not a trial id"),
     "a record behind a link": (
         with_link(f"trials/{TRIAL}/record.json", "outside/secret.txt"),
         LEADS_OUT,
@@ -92,6 +91,10 @@ REFUSED = {
     "a figure behind a link": (
         with_link("figures/claims.png", "outside/pictures/holiday.png"),
         LEADS_OUT,
+    ),
+    "a figure behind a link inside": (
+        with_link("figures/claims.png", f"results/trials/{TRIAL}/record.json"),
+        "was not written by ttq-bench",
     ),
     "the summary behind a link": (with_link("summary.md", "outside/secret.txt"), LEADS_OUT),
     "a record behind an endless device": (
@@ -191,7 +194,6 @@ SHOWN = (
     with_text("failures/c/failure.json", SCRIPT),
     with_text(f"failures/{SCRIPT.replace('/', '')}{ESCAPES}/failure.json", '{"reason": "x"}'),
     with_text("figures/evil.svg", f"<svg>{SCRIPT}</svg>"),
-    with_link("figures/claims.png", f"results/trials/{TRIAL}/record.json"),
     # The largest that a number of a network can be.
     with_table("scales.parquet", set_column("positive_scale", 3e38)),
     with_record(lambda r: r | {"spec": {}}, "on-0"),  # of an older version: left out
@@ -214,7 +216,6 @@ READ_BY_ALL = (
     "no JSON",
     "100,000 open lists",
     "a trial id that leads out",
-    "a folder of escapes",
     "a record behind a link",
     "all trials behind a link",
     "a pipe as a record",

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,10 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.mirror import Folder, kept_in
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.strangers import strangers
+from ttq_bench.text import one_line
+
+SHOWN = 5
 
 
 def in_step(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
@@ -21,6 +26,7 @@ def in_step(command: Callable[[argparse.Namespace], int], options: argparse.Name
     """
     if isinstance(options.results, Path):
         options.url = ""
+        _tell_of_strangers(options.results)
         return command(options)
     options.url = options.results
     options.results = mirror_folder(options.url)
@@ -42,12 +48,22 @@ def in_folder(place: Path | str) -> Iterator[Path]:
     For commands that know two such places.
     """
     if isinstance(place, Path):
+        _tell_of_strangers(place)
         yield place
         return
     folder = mirror_folder(place)
     with _named(folder, place):
         bring(folder, place)
         yield folder
+
+
+def _tell_of_strangers(results: Path) -> None:
+    """Name once what lies among the results and every reader passes over."""
+    if found := strangers(ResultsPaths(results)):
+        names = ", ".join(one_line(name, 120) for name in found[:SHOWN])
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        told = f"note: {one_line(str(results))}: passed over, for ttq-bench did not write it: "
+        print(f"{told}{names}{more}", file=sys.stderr)
 
 
 def bring(folder: Path, url: str) -> None:

@@ -13,6 +13,7 @@ from ttq_bench.execution.lock import driver_is_gone
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_failures, record_files
+from ttq_bench.records.strangers import is_own_name
 from ttq_bench.records.training_version import (
     count_left_out,
     left_out_sentences,
@@ -94,5 +95,5 @@ def _unrecorded(results: ResultsPaths) -> list[str]:
     if not work.is_dir():
         return []
     with os.scandir(work) as entries:
-        begun = {entry.name for entry in entries if entry.is_dir()}
+        begun = {e.name for e in entries if e.is_dir() and is_own_name(e.name)}
     return sorted(begun - {path.parent.name for path in record_files(results)})

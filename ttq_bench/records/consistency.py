@@ -14,6 +14,7 @@ from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord, summarise_errors
 from ttq_bench.records.seal import SEAL
 from ttq_bench.records.store import read_table
+from ttq_bench.records.strangers import is_own_name
 
 # Python 3.12 sums floats with fewer rounding errors than 3.11: a mean may differ in its last bits.
 TOLERANCE = 1e-9
@@ -86,7 +87,7 @@ def _read_tables(
             what = str(error).removeprefix(f"{paths.folder / name}: ")
             changed.append(Difference(f"{folder}/{name}", "", what))
     for path in sorted(paths.folder.iterdir()):
-        if path.name not in (SEAL, "record.json", *names):
+        if path.name not in (SEAL, "record.json", *names) and is_own_name(path.name):
             changed.append(Difference(f"{folder}/{path.name}", "", "should not be there"))
     return contents, changed
 

@@ -9,6 +9,7 @@ import pydantic
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.strangers import json_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def write_planned(results: ResultsPaths, planned: PlannedSuite) -> Path:
 def read_planned(results: ResultsPaths) -> list[PlannedSuite]:
     """Return the noted plans, ordered by name."""
     plans = []
-    for path in sorted((results.root / "plans").glob("*.json")):
+    for path in json_files(results.root / "plans"):
         try:
             plans.append(_PLANNED.validate_json(path.read_bytes()))
         except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.strangers import json_files
 
 # 2: moves of the scales of the same size as making them equal, and healing; older ones lack them.
 PROBE_VERSION = 2
@@ -122,7 +123,7 @@ def probe_seal(fields: dict[str, Any]) -> str:
 def read_probes(results: ResultsPaths) -> list[Probe]:
     """Return every probe of a folder, ordered by trial id; ``ResultsError`` names a bad one."""
     probes = []
-    for path in sorted(results.probes.glob("*.json")):
+    for path in json_files(results.probes):
         try:
             fields = _FIELDS.validate_json(path.read_bytes())
             seal = fields.pop("sha256", None)

@@ -28,6 +28,7 @@ from ttq_bench.records.seal import (
     seal_bytes,
     sha256,
 )
+from ttq_bench.records.strangers import is_own_name, trial_names
 
 DOOMED = ".doomed-"
 HIDDEN = re.compile(rf"\.{SAFE_ID.pattern}\.[a-z0-9_]{{8}}|{re.escape(DOOMED)}[0-9a-f]{{16}}")
@@ -178,14 +179,9 @@ def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 
 
 def record_files(results: ResultsPaths) -> list[Path]:
-    """Return every ``record.json``, ordered by trial id, but for what a killed writer left."""
+    """Return every ``record.json``, ordered by trial id, but for what is no record of ours."""
     folder = str(results.trials)
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    found = (f"{folder}/{name}/record.json" for name in names if not name.startswith("."))
+    found = (f"{folder}/{name}/record.json" for name in trial_names(results.trials))
     return [Path(path) for path in found if os.path.exists(path)]  # noqa: PTH110 - ten times faster
 
 
@@ -206,6 +202,8 @@ def read_failures(results: ResultsPaths) -> list[dict[str, str]]:
     failures = []
     for path in sorted((results.root / "failures").glob("*/failure.json")):
         name = path.parent.name
+        if not is_own_name(name):
+            continue
         if (results.trials / name / "record.json").exists():
             continue  # finished since, elsewhere, and its folder was copied in
         try:

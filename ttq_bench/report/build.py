@@ -48,10 +48,10 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
+    contents = read_contents(ResultsPaths(root))  # first: it refuses links that lead out
     check_results_folder(root)
     check_replaceable(into or root)
     around = read_text(readme) if readme is not None else ""
-    contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
     try:
         _write(contents, out)

@@ -1,0 +1,97 @@
+"""Files among results that no writer here made: copies of programs that sync, and the like.
+
+They are passed over by every reader, and named once by each command (``strangers``). A name is
+ours if ``SAFE_ID`` allows it; a copy whose name is allowed too bears the trial id of another file.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from ttq_bench.files import TEMPORARY
+from ttq_bench.foreign_folders import MOST_BYTES
+from ttq_bench.records.paths import SAFE_ID, ResultsPaths
+from ttq_bench.records.schema import TABLES
+from ttq_bench.records.seal import SEAL
+
+CONFLICT = re.compile(r"\.sync-conflict-|[._]conflict", re.IGNORECASE)
+# Of version control, of systems and of programs that sync; and what our own writers are at.
+SILENT = re.compile(
+    r"\.(git.*|DS_Store|st(folder|ignore|versions)|dropbox.*|nfs.*|Trash.*|directory|localized)"
+    rf"|\.{SAFE_ID.pattern}\.[a-z0-9_]{{8}}|\.doomed-[0-9a-f]{{16}}|{TEMPORARY.pattern}"
+)
+OF_A_RECORD = (*TABLES, "record.json", SEAL)
+OF_WORK = ("driver.lock", "stop")
+_FIELDS = pydantic.TypeAdapter(dict[str, Any])
+
+
+def is_own_name(name: str) -> bool:
+    """Return whether a writer here may have given a trial, a probe or a plan this name."""
+    return bool(SAFE_ID.fullmatch(name)) and not CONFLICT.search(name)
+
+
+def trial_names(folder: Path) -> list[str]:
+    """Return the names of the trials in ``folder``, sorted, but for copies of others of them."""
+    names = [name for name in _names(folder) if is_own_name(name)]
+    copied = copies(names, lambda name: _trial_id(folder / name / "record.json"))
+    return sorted(set(names) - copied)
+
+
+def json_files(folder: Path) -> list[Path]:
+    """Return the JSON files of ``folder`` that bear names of ours, sorted, without copies."""
+    files = {Path(name).stem: folder / name for name in _names(folder) if name.endswith(".json")}
+    own = {stem: path for stem, path in files.items() if is_own_name(stem)}
+    copied = copies(own, lambda stem: _trial_id(own[stem]))
+    return [own[stem] for stem in sorted(own.keys() - copied)]
+
+
+def copies(names: Collection[str], trial_id_of: Callable[[str], str | None]) -> set[str]:
+    """Return those of ``names`` that go on after another one and hold the trial of that one."""
+    there, found = set(names), set()
+    for name in names:
+        begins = (name[:at] for at, letter in enumerate(name) if not letter.isalnum())
+        if (longest := max((b for b in begins if b in there), key=len, default=None)) is None:
+            continue
+        if trial_id_of(name) == longest:
+            found.add(name)
+    return found
+
+
+def strangers(results: ResultsPaths) -> list[str]:
+    """Return what lies among the results and is passed over, relative to their folder."""
+    return sorted(name for name in _found(results) if not SILENT.fullmatch(name.split("/")[-1]))
+
+
+def _found(results: ResultsPaths) -> Iterator[str]:
+    own = trial_names(results.trials)
+    yield from (f"trials/{name}" for name in set(_names(results.trials)) - set(own))
+    for name in own:
+        others = set(_names(results.trials / name)).difference(OF_A_RECORD)
+        yield from (f"trials/{name}/{other}" for other in others)
+    for place in ("probes", "plans"):
+        known = {path.name for path in json_files(results.root / place)}
+        yield from (f"{place}/{name}" for name in set(_names(results.root / place)) - known)
+    for place, known in (("failures", set()), ("work", set(OF_WORK))):
+        others = {name for name in _names(results.root / place) if not is_own_name(name)}
+        yield from (f"{place}/{name}" for name in others - known)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - paths of 10,000 trials cost a second
+    except OSError:
+        return []  # who reads what is in it says why it cannot
+
+
+def _trial_id(path: Path) -> str | None:
+    """Return the trial id in a file that nobody looked over yet; None for a link or no such file."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+        return None
+    try:
+        return str(_FIELDS.validate_json(path.read_bytes()).get("trial_id"))
+    except (OSError, ValueError):
+        return None
