@@ -11,6 +11,7 @@ import pytest
 import ttq_bench
 from tests.tiny_suite import command_line, write_suite
 from ttq_bench.cli import main, make_parser
+from ttq_bench.data.identity import cache_folder
 
 HEAVY = ("torch", "torchvision", "ray", "pandas", "scipy", "seaborn", "matplotlib", "sklearn")
 IMPORTED = """
@@ -215,3 +216,34 @@ def test_a_person_is_told_what_takes_a_minute_and_a_script_is_not(
     assert main(["verify", "--results", str(tmp_path / "none")]) == 2
 
     assert ("up to a minute" in capsys.readouterr().err) == told
+
+
+TILDES = (
+    ["plan", "~/x", "--results", "~/x", "--data-dir", "~/x"],
+    ["submit", "~/x", "--address", "http://h:1", "--results", "~/x", "--data-dir", "~/x",
+     "--dataset", "folder:~/x"],
+    ["report", "--results", "~/x", "--readme", "~/x"],
+    ["verify", "--results", "~/x", "--readme", "~/x"],
+    ["compare", "~/x", "~/x"],
+    ["export", "a", "--to", "~/x", "--results", "~/x"],
+    ["probe", "--results", "~/x", "--data-dir", "~/x"],
+    ["doctor", "--results", "~/x", "--data-dir", "~/x"],
+    ["speed", "--results", "~/x"],
+    ["status", "--results", "~/x"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TILDES, ids=lambda words: words[0])
+def test_a_tilde_in_any_path_is_the_home_of_the_user(words, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", "/home/of/me")
+    told = vars(make_parser().parse_args(words)).values()
+    assert sum(str(value).endswith("/home/of/me/x") for value in told) == "".join(words).count("~")
+    with pytest.raises(SystemExit):
+        make_parser().parse_args([word.replace("~/x", "~no-such-user/x") for word in words])
+    assert "~no-such-user/x: whose home that is cannot be found" in capsys.readouterr().err
+
+
+def test_a_tilde_in_the_place_of_the_cache_is_the_home_of_the_user(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/of/me")
+    monkeypatch.setenv("TTQ_BENCH_CACHE", "~/cache")
+    assert cache_folder() == Path("/home/of/me/cache")

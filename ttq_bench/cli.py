@@ -3,11 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from ttq_bench import __version__
-from ttq_bench.commands.option_values import results_place, with_signs
+from ttq_bench.commands.option_values import local_path, results_place, with_signs
 from ttq_bench.commands.options import (
     add_data_option,
     add_doctor_options,
@@ -123,12 +122,16 @@ def _add_readers(commands: Commands) -> None:
 
     report = commands.add_parser("report", help="draw tables, figures and summary from the records")
     add_results_option(report, results_place)
-    report.add_argument("--readme", type=Path, help="also refresh the generated block in this file")
+    report.add_argument(
+        "--readme", type=local_path, help="also refresh the generated block in this file"
+    )
     report.set_defaults(command=_report)
 
     verify = commands.add_parser("verify", help="compute the report anew and compare every cell")
     add_results_option(verify, results_place)
-    verify.add_argument("--readme", type=Path, help="also compare the generated block in this file")
+    verify.add_argument(
+        "--readme", type=local_path, help="also compare the generated block in this file"
+    )
     verify.set_defaults(command=_verify)
 
     compare = commands.add_parser("compare", help="say where two results folders differ")
@@ -147,7 +150,9 @@ def _add_readers(commands: Commands) -> None:
 
     export = commands.add_parser("export", help="write a trained network as packed codes and ONNX")
     export.add_argument("trial", help="id of a trial, or a part that only its id has")
-    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
+    export.add_argument(
+        "--to", type=local_path, required=True, metavar="DIR", help="folder to write to"
+    )
     add_results_option(export, results_place)
     export.set_defaults(command=_export)
 

@@ -139,3 +139,12 @@ def test_published_files_of_other_bytes_are_refused_before_they_are_opened(tmp_p
         (folder / file.file_name).write_bytes(b"other bytes")
     assert main(["data", "show", "fashion_mnist", "--data-dir", str(tmp_path)]) == 5
     assert "train-images-idx3-ubyte.gz: md5 is" in capsys.readouterr().err
+
+
+def test_a_tilde_in_the_place_of_a_folder_is_the_home_of_the_user(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    image_folder(tmp_path / "birds")
+    assert main(["data", "show", "folder:~/birds"]) == 0
+    assert capsys.readouterr().out.startswith("folder-birds: ")
+    assert main(["data", "show", "folder:~nobody-of-this-name/x"]) == 2
+    assert "~nobody-of-this-name/x: whose home that is cannot" in capsys.readouterr().err

@@ -36,7 +36,23 @@ def dashboard(text: str) -> str:
 
 def results_place(text: str) -> Path | str:
     """Return where results are: the path of a folder, or a URL of object storage as text."""
-    return _read(checked_url, text) if is_url(text) else Path(text)
+    return _read(checked_url, text) if is_url(text) else local_path(text)
+
+
+def local_path(text: str) -> Path:
+    """Return the path of a file or folder; a tilde is somebody's home, as in a shell."""
+    return _read(in_home, text)
+
+
+def in_home(text: str) -> Path:
+    """Return the path with its tilde replaced; ``TtqBenchError`` where that user has no home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise TtqBenchError(
+            f"{text}: whose home that is cannot be found; write the path out, or ./{text} for a"
+            " folder of this name"
+        ) from error
 
 
 def folder(text: str) -> Path:
@@ -66,10 +82,8 @@ def shared_path(text: str) -> Path:
 
 def shared_images(text: str) -> str:
     """Return what ``--dataset`` says, where it names a folder one that all nodes see."""
-    _, _, place = text.partition(":")
-    if place:
-        shared_path(place)
-    return text
+    name, colon, place = text.partition(":")
+    return f"{name}{colon}{shared_path(place)}" if place else text
 
 
 def time_span(text: str) -> float:
@@ -95,7 +109,7 @@ def _no_url(text: str, expected: str, why: str) -> Path:
     if is_url(text):
         given = without_credentials(text)
         raise argparse.ArgumentTypeError(f"expected {expected}, got the URL {given!r}; {why}")
-    return Path(text)
+    return local_path(text)
 
 
 def _read(read: Callable[[str], T], text: str) -> T:

@@ -8,6 +8,8 @@ from ttq_bench.commands.option_values import (
     address,
     dashboard,
     folder,
+    in_home,
+    local_path,
     positive,
     results_place,
     shared_images,
@@ -59,7 +61,7 @@ def add_submit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_suite(parser: argparse.ArgumentParser, images: Callable[[str], str] = str) -> None:
-    parser.add_argument("suite", type=Path, help="suite file, for example suites/cifar.yaml")
+    parser.add_argument("suite", type=local_path, help="suite file, for example suites/cifar.yaml")
     parser.add_argument(
         "--profile", default="auto", help="profile of the suite (auto: by whether there is a GPU)"
     )
@@ -161,7 +163,9 @@ def add_results_option(
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
     """Add: the folder of the images."""
-    parser.add_argument("--data-dir", type=Path, default=DATA_DIR, help="where the images are")
+    parser.add_argument(
+        "--data-dir", type=local_path, default=DATA_DIR, help="where the images are"
+    )
 
 
 def chosen_images(asked: str, data_dir: Path) -> tuple[str, Path]:
@@ -177,6 +181,7 @@ def chosen_images(asked: str, data_dir: Path) -> tuple[str, Path]:
             f"{asked!r} is no dataset; write the name of one, or {FOLDER}:PATH for a folder of"
             " images"
         )
-    if data_dir not in (DATA_DIR, Path(place)):
+    folder = in_home(place)
+    if data_dir not in (DATA_DIR, folder):
         raise TtqBenchError(f"--data-dir {data_dir}: {asked} names its place itself; leave it out")
-    return name, Path(place)
+    return name, folder

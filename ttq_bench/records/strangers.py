@@ -88,7 +88,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _trial_id(path: Path) -> str | None:
-    """Return the trial id in a file that nobody looked over yet; None for a link or no such file."""
+    """Return the trial id in a file that nobody looked over yet; None for a link or no file."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
         return None
     try:
