@@ -8,6 +8,7 @@ from tests.data.photographs import CLASSES, photograph, write_imagenet
 from ttq_bench.data import identity, imagenet
 from ttq_bench.data.catalog import DATASETS, describe_dataset
 from ttq_bench.data.identity import identify
+from ttq_bench.data.imagenet import imagenet_folders
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError
 
@@ -126,3 +127,12 @@ def test_more_images_than_imagenet_has_are_other_images(tmp_path, monkeypatch):
     monkeypatch.setattr(imagenet, "DATASETS", {"imagenet": fewer})
     with pytest.raises(DataError, match="12 training and 6 test images were found, it has 11 and"):
         identity_of(write_imagenet(tmp_path / "images"), tmp_path)
+
+
+def test_hidden_folders_are_no_classes_and_the_second_split_may_be_called_valid(tmp_path):
+    for split in ("train", "valid"):
+        for name in ("n01440764", "n01443537", ".ipynb_checkpoints", "__MACOSX"):
+            (tmp_path / split / name).mkdir(parents=True)
+    train, test = imagenet_folders(tmp_path)
+    assert [path.name for path in train] == ["n01440764", "n01443537"]
+    assert {path.parent.name for path in test} == {"valid"}

@@ -123,6 +123,27 @@ def test_splits_are_known_by_all_their_usual_names(tmp_path, cache, train, test)
     assert identify(source, cache).train_count == 10
 
 
+@pytest.mark.parametrize("place", ["CIFAR10", "cifar10/cifar10", "me/cifar-10/images"])
+def test_class_folders_are_found_below_the_dataset_s_name(tmp_path, cache, place):
+    write_classes(tmp_path / place, "train", "test")
+    assert identify(find_source("cifar10", tmp_path), cache).name == "cifar10-png-subset"
+
+
+def test_an_unpacked_imagenet_without_its_validation_classes_says_what_to_do(tmp_path):
+    place = tmp_path / "ILSVRC/Data/CLS-LOC"
+    (place / "train/n01440764").mkdir(parents=True)
+    (place / "val").mkdir()
+    (place / "val/ILSVRC2012_val_00000001.JPEG").touch()
+    with pytest.raises(DataError, match="without their classes, which are in the devkit"):
+        find_source("imagenet", tmp_path)
+
+
+def test_a_file_as_the_data_folder_is_told(tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz").touch()
+    with pytest.raises(DataError, match="is a file; name with --data-dir the folder that holds it"):
+        find_source("cifar10", tmp_path / "cifar-10-python.tar.gz")
+
+
 def test_a_test_folder_without_classes_is_passed_over_for_the_labelled_one(tmp_path, cache):
     write_classes(tmp_path, "train", "valid")
     (tmp_path / "test/unknown").mkdir(parents=True)

@@ -173,8 +173,9 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
         source = prepared.sources[name]
         where = "bundled" if source.kind == "bundled" else _place(source)
         missing = "" if source.is_present else ", to be downloaded"
-        if not prepared_folder(identity, cache_folder()).exists() and not is_streamed(name):
-            missing = missing or ", pixels not decoded yet"
+        looked_at = source.kind in ("parquet", "folders") and not is_streamed(name)
+        if looked_at and not prepared_folder(identity, cache_folder()).exists():
+            missing = ", pixels not decoded yet"
         yield (
             f"images: {identity.name}, {identity.train_count:,} training and"
             f" {identity.test_count:,} test ({where}{missing})"

@@ -15,6 +15,8 @@ SHOWN = 4
 
 def beside(source: Source) -> list[str]:
     """Return sentences on what lies beside the images of ``source`` and is not read with them."""
+    if not source.train:  # images that are assumed for a plan
+        return []
     if source.kind == "parquet":
         return _other_splits(source.train + source.test)
     if source.kind != "folders":

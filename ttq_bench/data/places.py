@@ -23,7 +23,7 @@ NAMES = {
 }
 PLAIN = re.compile(
     r"data|default|plain_text|parquet|cropped_digits|raw|snapshots|hub|datasets|huggingface"
-    r"|cifar-10-batches-py|cifar-100-python|[0-9a-f]{40}"
+    r"|cls-loc|cifar-10-batches-py|cifar-100-python|[0-9a-f]{40}"
 )
 MOST_LEVELS, MOST_FOLDERS = 7, 500
 

@@ -100,13 +100,15 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
         return Source(dataset, "folders", *image_folder(data_dir))
     if is_bundled(dataset):
         return Source(dataset, "bundled", (), ())
+    if data_dir.exists() and not data_dir.is_dir():
+        raise DataError(f"{data_dir}: is a file; name with --data-dir the folder that holds it")
     folders = [data_dir, *_folders_of(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
         found = [source for folder in folders if (source := find(dataset, folder))]
         if found:
             return _only(found, data_dir)
     places = list(places_of(dataset, data_dir))
-    for look in (_find_lying, _find_archive, _parquet_in):
+    for look in (_find_lying, _find_archive, _parquet_in, _find_class_folders):
         if found := [source for place in places if (source := look(dataset, place))]:
             return _only(found, data_dir)
     return None
