@@ -18,7 +18,7 @@ def _without_user_settings() -> Iterator[None]:
     spec = find_spec("matplotlib")
     assert spec is not None, "a requirement of this package"
     assert spec.origin is not None
-    backend, here = os.environ.pop("MPLBACKEND", None), os.open(".", os.O_RDONLY)
+    backend, here = os.environ.pop("MPLBACKEND", None), os.open(".", os.O_PATH)
     os.chdir(Path(spec.origin).parent / "mpl-data")
     try:
         yield
