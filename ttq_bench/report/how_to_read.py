@@ -12,8 +12,8 @@ HOW_TO_READ = f"""\
   evidence*: its verdict is shown and does not count for the claim, which is *not run*.
 - A verdict is read off the interval: *supported* when the whole 95 % interval lies where the claim
   says, *contradicted* when it lies wholly elsewhere, else *undecided*. Each errs to one side in
-  2.5 % of cases{FEW_LAYERS}. *p* is that of the two-sided t test against the nearest end of the claim's
-  bound, adjusted for all judged rows of its table (Holm): at 5 % and above a verdict stands
+  2.5 % of cases{FEW_LAYERS}. *p* is that of the two-sided t test against the nearest end of the
+  claim's bound, adjusted for all judged rows of its table (Holm): at 5 % and above a verdict stands
   *alone*, and not after correction for the number of claims.
 - Undecided *by rule* is a claim whose runs lack what it needs (each method at its own best
   learning rate; a constant rate), and one whose verdict changes with another reading of the same
