@@ -25,9 +25,12 @@ WITH_README = $$([ $(OUT) -ef results ] && echo --readme README.md)
 
 .PHONY: help
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(call quoted,$(strip $(MAKEFILE_LIST)))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(call quoted,$(strip $(MAKEFILE_LIST)))
 	@printf '\nSettings: PROFILE=auto|paper|quick (reproduce-mnist has none; reproduce-cifar and plan'
-	@printf ' also quick5|methods|released|modern|modern-methods)\n'
+	@printf ' also quick5|methods|released|modern|modern-methods; reproduce-sparsity also matched;'
+	@printf ' reproduce-experiments repeats|rates|rates-normalised|rates-plain|modern-pairs|modern-methods'
+	@printf '|pairs|constant-rate|long-parents|short-parents|short-nesterov|modern-without-nesterov'
+	@printf '|preact|depth)\n'
 	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' $(DATA) $(OUT)
 	@printf '          submit: SUITE=suites/cifar.yaml ADDRESS=http://head:8265 RESULTS=/shared/results\n'
 
@@ -63,6 +66,11 @@ reproduce-asymmetry: $(READY) ## Do the scales diverge, does it matter: training
 .PHONY: reproduce-sparsity
 reproduce-sparsity: $(READY) ## Error against sparsity under both delta strategies
 	$(RUN)
+
+.PHONY: reproduce-experiments
+reproduce-experiments: $(READY) ## One experiment that the answer needs, by PROFILE: training, then probes
+	$(RUN)
+	$(MAKE) probe
 
 .PHONY: reproduce-mnist
 reproduce-mnist: $(READY) ## Every method on MNIST with ten seeds: training, then probes
@@ -147,5 +155,6 @@ clean: ## Delete results/demo and caches of this checkout (never records, whatev
 $(READY): | environment-of-this-checkout
 .PHONY: environment-of-this-checkout
 environment-of-this-checkout:
-	@[ ! -e $(BIN)/../.ready ] || [ "$$(head -qn 1 $(BIN)/../lib/python3*/site-packages/*ttq_bench.pth)" -ef . ] || \
+	@[ ! -e $(BIN)/../.ready ] || \
+	  { place=$$(head -qn 1 $(BIN)/../lib/python3*/site-packages/*ttq_bench.pth); [ "$$place" -ef . ]; } || \
 	  { echo "$(VENV) was copied or moved here, and runs the code of another place; delete it, then make sets up a new one" >&2; exit 2; }

@@ -14,7 +14,7 @@ from tests.tiny_suite import write_suite
 CHECKOUT = Path(__file__).parents[1]
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 SETTINGS = ("RESULTS", "DATA_DIR", "ADDRESS", "SUITE", "PROFILE", "VENV")
-TESTS = {"test", "test-full", "faults"}  # their targets have a file of settings of their own
+TESTS = {"test", "test-slow", "test-full", "faults"}  # their targets have a file of settings of their own
 TARGETS = sorted(set(re.findall(r"^([a-z-]+):.*\$\(READY\)", MAKEFILE, re.MULTILINE)) - TESTS)
 
 
@@ -28,6 +28,9 @@ def checkout(tmp_path):
     command = folder / ".venv/bin/ttq-bench"
     command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ttq_bench.cli "$@"\n')
     command.chmod(0o755)
+    packages = folder / ".venv/lib/python3/site-packages"
+    packages.mkdir(parents=True)
+    (packages / "_editable_impl_ttq_bench.pth").write_text(str(folder))
     (folder / ".venv/.ready").touch()
     return folder
 

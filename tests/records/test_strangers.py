@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from tests.written_records import write_grid, write_trial
 
+from tests.record_builders import write_grid, write_trial
 from tests.records.test_probes import make_probe
 from ttq_bench.cli import main
 from ttq_bench.records.paths import ResultsPaths
