@@ -22,7 +22,7 @@ from ttq_bench.report.experiment_tables import (
     sparsity_table,
     symmetrised_tables,
 )
-from ttq_bench.report.findings import rho_table
+from ttq_bench.report.findings import is_pinned, rho_table
 from ttq_bench.report.fine_tunes import fine_tune_spread
 from ttq_bench.report.provenance_section import how_it_was_run
 from ttq_bench.report.style import SavedFigure
@@ -55,7 +55,7 @@ def do_they_differ(contents: Contents) -> Iterator[str]:
         yield "each arm by itself)"
         yield ""
         yield from rho_table(networks, contents.tables)
-        arms = {network.arm.arm for network in networks}
+        arms = {network.arm.arm for network in networks if is_pinned(network)}
         if "ttq-as-printed" in arms:
             yield "*Control:* with Eq. 7 as printed both scales get the same gradient where batch"
             yield "normalisation follows, so ρ stays where it began by construction: no null."

@@ -6,6 +6,7 @@ from ttq_bench.analysis.asymmetry import NetworkAsymmetry, RhoOverLayers
 from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.paper import printed_errors
+from ttq_bench.analysis.systematic import SharedSigns
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.markdown import table, with_interval
 from ttq_bench.report.naming import arm_label, seeds_of
@@ -20,6 +21,17 @@ HEADER = (
     "arm", "n", "zeros %", "systematic size of ρ", "raw size", "noise alone", "mean ρ",
     "one sign in all seeds", f"layers above / below {MARGIN:g} / undecided", "different",
 )  # fmt: skip
+
+
+def is_pinned(network: NetworkAsymmetry) -> bool:
+    """Whether the training of the scales holds rho where it began.
+
+    The printed sign does so only where layers feed batch normalisation.
+    """
+    method = METHODS.get(network.arm.arm)
+    fed = any(layer.feeds_batch_norm == "yes" for layer in network.layers)
+    printed = method is not None and method.scale_gradient == "as_printed"
+    return network.arm.arm in PINNED and (fed or not printed)
 
 
 def rho_table(networks: list[NetworkAsymmetry], tables: Tables) -> list[str]:
@@ -44,7 +56,7 @@ def _rho_row(
     zeros = tables.trials_of(arm)["sparsity"].astype(float)
     start = f"; {network.start:.3f} at the start" if network.start > 0 else ""
     alarm = f"; {network.undefined} scales not positive" if network.undefined else ""
-    verdict = "control" if arm.arm in PINNED else network.verdict if part is network.fed else "–"
+    own = network.verdict if part is network.fed else "–"
     return [
         f"{arm.model}, {arm_label(arm.arm, arm.strategy)}{kind}{start}{alarm}",
         seeds_of(part.size.n, arm),
@@ -53,10 +65,14 @@ def _rho_row(
         with_interval(part.changed, digits=3),
         "–" if math.isnan(part.noise) else f"{part.noise:.3f}",
         with_interval(part.mean, signed=True, digits=3),
-        f"{part.signs.shared} of {part.signs.layers} ({part.signs.by_chance:.1f} by chance)",
+        _signs(part.signs) if part.size.n else "–",
         f"{above} / {below} / {len(layers) - above - below}",
-        verdict,
+        "control" if is_pinned(network) else own,
     ]
+
+
+def _signs(signs: SharedSigns) -> str:
+    return f"{signs.shared} of {signs.layers} ({signs.by_chance:.1f} by chance)"
 
 
 def error_table(results: list[ArmResult]) -> list[str]:
