@@ -14,7 +14,7 @@ from tests.tiny_suite import write_suite
 CHECKOUT = Path(__file__).parents[1]
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
 SETTINGS = ("RESULTS", "DATA_DIR", "ADDRESS", "SUITE", "PROFILE", "VENV")
-TESTS = {"test", "test-slow", "test-full", "faults"}  # their targets have a file of settings of their own
+TESTS = {"test", "test-slow", "test-full", "faults"}  # their settings lie in files of their own
 TARGETS = sorted(set(re.findall(r"^([a-z-]+):.*\$\(READY\)", MAKEFILE, re.MULTILINE)) - TESTS)
 
 

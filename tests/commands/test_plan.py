@@ -14,7 +14,7 @@ def test_a_plan_as_json_has_the_documented_fields(tmp_path, cache, capsys):
     plan = json.loads(capsys.readouterr().out)
     assert plan.keys() == {
         "suite", "profile", "protocol", "device", "slots", "threads",
-        "estimated_seconds", "estimate_from_records", "trials",
+        "estimated_seconds", "estimate_from_records", "warnings", "trials",
     }  # fmt: skip
     assert (plan["suite"], plan["protocol"], plan["estimate_from_records"]) == (
         "tiny",
@@ -103,3 +103,19 @@ def test_a_plan_of_imagenet_tells_gpu_hours_for_the_whole_set_where_it_is_not_he
     assert len(rows) == 6 + 2
     assert main(["run", *words]) == main(["plan", *words, "--json"]) == 5
     assert "no imagenet found" in capsys.readouterr().err
+
+
+def test_a_plan_warns_of_layers_that_get_too_large_and_names_them(tmp_path, capsys):
+    suite = write_suite(tmp_path, methods=("full_precision", "ttq", "twn"), conversion={})
+
+    assert main(["plan", str(suite), "--results", str(tmp_path / "results")]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("warning")]
+    assert line.startswith("warning: lenet5, ttq: no normalisation stands between the output and")
+    assert all(name in line for name in ("conv2 (", "fc1 (", "fc2 (", "least_squares", "Adam"))
+    assert main(["plan", str(suite), "--results", str(tmp_path / "results"), "--json"]) == 0
+    assert [line] == json.loads(capsys.readouterr().out)["warnings"]
+
+
+def test_a_plan_with_scales_that_fit_has_no_warning(tmp_path, capsys):
+    assert main(["plan", str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]) == 0
+    assert "warning" not in capsys.readouterr().out

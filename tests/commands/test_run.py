@@ -114,3 +114,14 @@ def test_a_suite_goes_the_whole_way_through_ray_to_its_report(tmp_path, cache):
     assert {record.run["backend"] for record in records} == {"ray"}
     assert records[0].trial_id in results.summary.read_text()
     assert (results.root / "report.html").exists()
+
+
+def test_a_trial_that_ended_at_chance_level_is_told_at_the_end_of_each_run(tmp_path, capsys):
+    suite = write_suite(tmp_path, methods=("full_precision",), learning_rate=1e-12)
+    words = ["run", str(suite), "--results", str(tmp_path / "results"), "--no-report"]
+    for _ in range(2):  # made now, and found
+        assert main([*words, "--backend", "inprocess", "--threads", "1"]) == 0
+        *_, last = capsys.readouterr().out.splitlines()
+
+        assert last.startswith("alarm: digits-lenet5-full_precision-s0-")
+        assert "ended at chance level: a test error of" in last

@@ -36,7 +36,7 @@ def test_the_status_as_json_counts_and_names(results, cache, capsys):
         "finished": 1, "diverged": 0, "stale": 0, "newer": 0,
         "running": 1, "started": 1, "failed": 1,
     }  # fmt: skip
-    assert status.keys() == {"counts", "left_out", "unfinished", "failures"}
+    assert status.keys() == {"counts", "left_out", "unfinished", "alarms", "failures"}
     assert status["counts"] == counts
     assert status["unfinished"] == [
         {"trial_id": "a-running", "state": "running", "epoch": 3, "epochs": 9,
@@ -91,3 +91,17 @@ def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path, capsys):
 def test_an_empty_folder_holds_nothing(tmp_path, capsys):
     assert main(["status", "--results", str(tmp_path)]) == 0
     assert "0 finished" in capsys.readouterr().out
+
+
+def test_a_trial_that_ended_at_chance_level_is_an_alarm(tmp_path, capsys):
+    write_trial(tmp_path, "learned", seed=0, errors=(50.0, 9.0))
+    write_trial(tmp_path, "guessing", seed=1, errors=(50.0, 90.0))
+
+    assert main(["status", "--results", str(tmp_path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert main(["status", "--results", str(tmp_path), "--json"]) == 0
+
+    sentence = "ended at chance level: a test error of 90.00 %, guessing has 90.00 %"
+    assert told[1:] == [f"  alarm   guessing: {sentence}"]
+    rows = json.loads(capsys.readouterr().out)["alarms"]
+    assert rows == [{"trial_id": "guessing", "alarms": [sentence]}]

@@ -179,6 +179,27 @@ def test_divergence_is_a_result_with_a_record_and_without_errors(cache, tmp_path
     assert not paths.failure.exists()
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_one_weight_that_is_no_number_ends_a_quantized_trial_as_diverged(
+    whole, cache, tmp_path, value
+):
+    child = tiny_specs(cache, epochs=3)[1]
+    bring_parent(child, whole, tmp_path)
+    weights = weights_path(ResultsPaths(tmp_path).trial(child.parent))
+    state = load_state(weights)
+    state["model"]["fc1.weight"][3, 5] = value
+    save_state(weights, state)
+
+    assert run_trial(child, settings_for(tmp_path, cache), lambda: False) == "diverged"
+
+    (alarm,) = [
+        one
+        for one in read_record(ResultsPaths(tmp_path).trial(child.trial_id).record).alarms
+        if one.layer is None
+    ]
+    assert alarm.what == "non-finite loss: mean training loss nan"
+
+
 def test_a_child_records_the_weights_it_started_from_and_their_error(whole, cache):
     parent, child, _ = tiny_specs(cache, epochs=3)
     paths = ResultsPaths(whole)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ttq_bench.records.schema import Alarm, TrialRecord
+from ttq_bench.analysis.chance import alarms_of, in_words
+from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 
@@ -65,7 +66,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         **({"final_top5_error_percent": top5} if top5 is not None else {}),
         "sparsity": record.sparsity,
         "parameter_count": record.parameter_count,
-        "alarms": "; ".join(map(_alarm_in_words, record.alarms)),
+        "alarms": "; ".join(map(in_words, alarms_of(record))),
         **{column: getattr(record.gauge, name, None) for column, name in GAUGE.items()},
         "training_seconds": record.training_seconds,
         "started": _started(record),
@@ -87,11 +88,6 @@ def _started(record: TrialRecord) -> str | None:
         return datetime.fromisoformat(str(text)).astimezone(UTC).isoformat(timespec="seconds")
     except ValueError:
         return None
-
-
-def _alarm_in_words(alarm: Alarm) -> str:
-    layer = f" in {alarm.layer}" if alarm.layer else ""
-    return f"{alarm.what}{layer} from epoch {alarm.epoch} on"
 
 
 def _arm(spec: dict[str, Any]) -> str:

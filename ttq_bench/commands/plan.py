@@ -1,4 +1,4 @@
-"""``ttq-bench plan``: what a run would do. Answers without torch, Ray or pandas."""
+"""``ttq-bench plan``: what a run would do. Answers without Ray, pandas and, mostly, torch."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.options import chosen_images
+from ttq_bench.commands.unnormalised import size_warnings
 from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_folder
@@ -193,6 +194,7 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
     total, pending = len(plan.trials), len(plan.pending)
     yield f"{total} trials: {total - pending} done, {pending} to run; results in {results}"
     yield resources_line(prepared)
+    yield from size_warnings(suite)
 
 
 def _arm_in_words(spec: TrialSpec, *, with_rate: bool) -> Iterable[str]:
@@ -256,5 +258,6 @@ def _as_json(prepared: Prepared) -> dict[str, object]:
         "threads": prepared.shares.threads,
         "estimated_seconds": round(prepared.plan.seconds(prepared.shares.workers)),
         "estimate_from_records": prepared.plan.rates.is_measured,
+        "warnings": list(size_warnings(prepared.suite)),
         "trials": prepared.plan.as_json(),
     }

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemai
 from ttq_bench.commands import report
 from ttq_bench.commands.on_cluster import shared_out
 from ttq_bench.commands.plan import Prepared, describe, prepare
+from ttq_bench.commands.status import alarm_rows
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
@@ -30,7 +31,7 @@ from ttq_bench.execution.surroundings import notes
 from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
-from ttq_bench.records.store import record_files
+from ttq_bench.records.store import read_records, record_files
 from ttq_bench.text import counted
 
 EXIT_STOPPED = 4
@@ -53,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     _decode_once(prepared)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
+    _tell_alarms(prepared, options, console)
     if tally.left:
         if record_files(ResultsPaths(options.results)):
             place = shlex.quote(str(options.url or options.results))
@@ -130,6 +132,16 @@ def _shared_gpus(
                 trials_per_gpu=None,
             )  # fmt: skip
         yield shares
+
+
+def _tell_alarms(prepared: Prepared, options: argparse.Namespace, console: Console) -> None:
+    """Print the alarms of the plan's trials that have a record, those made before included."""
+    results = ResultsPaths(options.results)
+    planned = {trial.spec.trial_id for trial in prepared.plan.trials}
+    rows = alarm_rows(r for r in read_records(results) if r.trial_id in planned)
+    for row in rows:
+        line = f"alarm: {row['trial_id']}: {'; '.join(row['alarms'])}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:

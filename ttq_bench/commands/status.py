@@ -5,13 +5,16 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
+from ttq_bench.analysis.chance import alarms_of, in_words
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.lock import driver_is_gone
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.progress import read_progress
+from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.records.strangers import is_own_name
 from ttq_bench.records.training_version import (
@@ -44,6 +47,8 @@ def show(options: argparse.Namespace) -> int:
         if row["share_of_epoch"]:
             epochs += f", {100 * row['share_of_epoch']:.0f} % of the next"
         print(f"  {row['state']:8}{one_line(row['trial_id'])}: {one_line(epochs)}")
+    for row in status["alarms"]:
+        print(f"  alarm   {one_line(row['trial_id'])}: {one_line('; '.join(row['alarms']))}")
     for row in status["failures"]:
         print(f"  failed  {one_line(row['trial_id'])}: {one_line(row['reason'])}")
     return 0
@@ -85,8 +90,18 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
         "counts": counts,
         "left_out": list(left_out_sentences(left_out)),
         "unfinished": unfinished,
+        "alarms": alarm_rows(current),
         "failures": failures,
     }
+
+
+def alarm_rows(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    """Return the finished trials with alarms, each with all of its alarms in words."""
+    return [
+        {"trial_id": record.trial_id, "alarms": [in_words(alarm) for alarm in alarms]}
+        for record in records
+        if (alarms := alarms_of(record))
+    ]
 
 
 def _unrecorded(results: ResultsPaths) -> list[str]:

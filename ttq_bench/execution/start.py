@@ -1,5 +1,6 @@
 """What a trial starts from: its images, and its network before the first epoch."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet, kept_images, load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.data.streaming import StreamedBatches, StreamedImages, list_images
-from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.errors import DataError, QuantizationWarning, TtqBenchError
 from ttq_bench.execution.settings import RunSettings
 from ttq_bench.export.published import full_precision_weights
 from ttq_bench.files import digest_path
@@ -111,7 +112,10 @@ def _parent_weights(paths: TrialPaths) -> tuple[dict[str, Tensor], str, Path]:
 
 def convert_(model: nn.Module, spec: TrialSpec) -> None:
     """Convert the network in place as the trial says; full precision stays as it is."""
-    if spec.quantization is not None:
+    if spec.quantization is None:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QuantizationWarning)  # the plan said so
         quantize_(
             model,
             spec.quantization.method,

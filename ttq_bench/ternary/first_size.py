@@ -42,6 +42,6 @@ def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return (
         "no normalisation stands between the output and these layers, whose weights become larger"
-        f" than they were: {', '.join(found[:SHOWN])}{more}; training may begin with a loss of"
-        f" hundreds and stay at chance level; {cure}"
+        f" than they were: {', '.join(found[:SHOWN])}{more}; training may begin with a huge loss"
+        f" and stay at chance level; {cure}"
     )

@@ -1,0 +1,54 @@
+"""Whether a finished trial learned anything: an alarm read off its errors, stored in no record."""
+
+from ttq_bench.data.catalog import DATASETS, catalog_name
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.records.schema import Alarm, TrialRecord
+
+# Accuracy up to so much above one in so many classes is chance: a network that always gives the
+# same answer is right on 11.35 % of MNIST's test images, where 10 % would be guessing.
+SHARE = 0.2
+CHANCE = "ended at chance level"
+MOST_POINTS = 2.0
+SAME = 1e-9  # percent
+
+
+def alarms_of(record: TrialRecord) -> tuple[Alarm, ...]:
+    """Return the alarms of a record, and that it ended at chance level if it did."""
+    return (*record.alarms, *chance_alarm(record))
+
+
+def chance_alarm(record: TrialRecord) -> tuple[Alarm, ...]:
+    """Return the alarm of a trial that guesses, or that gave one answer all along; else none.
+
+    The test error is near that of guessing, or it is the same after each of the last epochs, and
+    nearer to guessing than to none. Nothing is said of images whose number of classes is unknown.
+    """
+    classes = _classes(record)
+    if record.errors is None or classes is None:
+        return ()
+    error, guessing = record.errors.final_percent, 100 - 100 / classes
+    spread = min(SHARE * 100 / classes, MOST_POINTS)
+    epochs = (record.errors.minimum_over_test_percent, record.errors.moving_average_percent)
+    is_stuck = record.epochs_done > 1 and all(abs(error - one) < SAME for one in epochs)
+    if error < guessing - spread and not (is_stuck and error > guessing / 2):
+        return ()
+    what = f"{CHANCE}: a test error of {error:.2f} %, guessing has {guessing:.2f} %"
+    return (Alarm(what=what, layer=None, epoch=record.epochs_done),)
+
+
+def _classes(record: TrialRecord) -> int | None:
+    images = record.spec.get("images")
+    if isinstance(images, dict) and isinstance(images.get("classes"), int):
+        return int(images["classes"]) or None
+    try:
+        return DATASETS[catalog_name(str(record.spec["dataset"]))].classes
+    except TtqBenchError:
+        return None
+
+
+def in_words(alarm: Alarm) -> str:
+    """Return an alarm with its layer and its first epoch."""
+    if alarm.what.startswith(CHANCE):
+        return alarm.what
+    layer = f" in {alarm.layer}" if alarm.layer else ""
+    return f"{alarm.what}{layer} from epoch {alarm.epoch} on"
