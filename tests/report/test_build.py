@@ -126,6 +126,16 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 (+1 diverged) | ")
 
 
+def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
+    write_trial(tmp_path, "guessing", seed=0, errors=(50.0, 90.0))
+    write_trial(tmp_path, "learning", seed=1, errors=(50.0, 9.0))
+    page = build_report(tmp_path).read_text(encoding="utf-8")
+
+    first_screen = page[: page.index("| claim |")]
+    assert "**Alarm.** 1 of 2 trials ended at chance level (resnet20 ttq)" in first_screen
+    assert "| guessing | finished; alarm: ended at chance level: a test error of 90.00 %" in page
+
+
 def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
     write_grid(tmp_path)
     write_trial(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ttq_bench.analysis.asymmetry import NetworkAsymmetry
+from ttq_bench.analysis.chance import CHANCE
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.training_version import left_out_sentences, origin, state_of
@@ -36,6 +37,7 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
         lines += ["There are no finished trials here yet.", "", *_left_out(tables)]
         return "\n".join([*lines, *_problems(tables, planned)])
     lines += answer(contents)
+    lines += _at_chance(tables)
     lines += [f"**Read with this in mind.** {' '.join(caveats(tables.trials))}", ""]
     lines += _left_out(tables)
     lines += claims_table(contents.ledger, tables)
@@ -56,6 +58,19 @@ def summary_page(path: Path, contents: Contents, figures: list[SavedFigure]) -> 
     lines += records_behind(contents.ledger)
     lines += provenance(tables.recorded)
     return "\n".join(lines)
+
+
+def _at_chance(tables: Tables) -> list[str]:
+    """Return a line on trials that learned nothing: their numbers say nothing of their methods."""
+    found = tables.trials[tables.trials["alarms"].str.contains(CHANCE, regex=False)]
+    if found.empty:
+        return []
+    arms = ", ".join(sorted({f"{row.model} {row.arm}" for row in found.itertuples()}))
+    return [
+        f"**Alarm.** {len(found)} of {len(tables.trials)} trials ended at chance level"
+        f" ({plain(arms)}); they are listed under *Trials that need a look*.",
+        "",
+    ]
 
 
 def _counts(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
