@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tests.execution.same_trial import assert_same_trial, bring_parent, rows
+from tests.rule_numbers import number_of
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.history import alarms
 from ttq_bench.execution.trial import run_trial
@@ -30,7 +31,7 @@ def run_all(specs, results, cache):
 
 
 def test_every_strategy_becomes_a_record_with_zeros(cache, tmp_path):
-    strategies = [{name: 0.5} for name in sorted(THRESHOLDS)]
+    strategies = [{name: number_of(name, 0.05)} for name in sorted(THRESHOLDS)]
     specs = tiny_specs(cache, epochs=1, delta_strategies=strategies)
     run_all(specs, tmp_path, cache)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.execution.same_trial import assert_same_trial
+from tests.rule_numbers import number_of
 from tests.tiny_suite import settings_for, tiny_document, tiny_specs
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
@@ -13,7 +14,7 @@ from ttq_bench.ternary.thresholds import THRESHOLDS
 pytestmark = pytest.mark.slow
 
 EPOCHS = 3
-STRATEGIES = tuple({name: 0.4} for name in sorted(THRESHOLDS))
+STRATEGIES = tuple({name: number_of(name, 0.05)} for name in sorted(THRESHOLDS))
 CALM = 1e-6  # learning rate: at 1e-4 averaged or missing scales may diverge, by the processor
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.rule_numbers import number_of
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.ternary.choice import layers_to_quantize
 from ttq_bench.ternary.conversion import (
@@ -29,7 +30,7 @@ def network() -> nn.Sequential:
 
 @pytest.mark.parametrize("strategy", sorted(THRESHOLDS))
 def test_the_weight_of_a_converted_layer_is_ternary(strategy):
-    model = quantize_(network(), "ttq", DeltaStrategy(strategy, 0.3))
+    model = quantize_(network(), "ttq", DeltaStrategy(strategy, number_of(strategy, 0.05)))
     with torch.no_grad():
         quantizer_of(model[1]).positive_scale.fill_(0.5)
         quantizer_of(model[1]).negative_scale.fill_(0.25)

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rule_numbers import number_of
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.quantizers import Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -37,7 +38,7 @@ def test_weights_follow_the_scales():
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_codes_and_threshold_are_those_of_the_forward_pass(strategy):
-    quantizer = trained(strategy, 0.3)
+    quantizer = trained(strategy, number_of(strategy, 0.05))
     latent = torch.randn(40, generator=torch.Generator().manual_seed(0))
 
     codes = quantizer.codes(latent)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.rule_numbers import number_of
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.ternary.gradients import ternary_sets
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -20,7 +21,7 @@ from ttq_bench.ternary.thresholds import (
 
 ALL = sorted(THRESHOLDS)
 LATENTS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=40)
-SHARES = st.floats(0, 0.99)
+SHARES = st.floats(0, 0.99)  # of the way through a rule's range; for constant_sparsity of zeros
 
 
 def ternary_codes(latent: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
@@ -49,10 +50,11 @@ def test_no_sparsity_asked_for_makes_only_exact_zeros_zero():
     assert zeros(latent, constant_sparsity(latent, 0.0)) == 1
 
 
-@given(values=LATENTS, number=SHARES)
+@given(values=LATENTS, share=SHARES)
 @pytest.mark.parametrize("name", ALL)
-def test_every_rule_agrees_with_its_slow_twin(name, values, number):
+def test_every_rule_agrees_with_its_slow_twin(name, values, share):
     assert name in reference.THRESHOLDS, "write its slow twin in tests/reference.py"
+    number = number_of(name, share)
     expected = reference.THRESHOLDS[name](values, number)
 
     given_ = THRESHOLDS[name].threshold(torch.tensor(values, dtype=torch.float64), number)
@@ -65,7 +67,7 @@ def test_every_rule_agrees_with_its_slow_twin(name, values, number):
 def test_every_rule_returns_a_detached_scalar_of_at_least_single_precision(name, dtype, device):
     latent = torch.randn(3, 2, 3, 3, dtype=dtype, device=device, requires_grad=True)
 
-    threshold = THRESHOLDS[name].threshold(latent, 0.3)
+    threshold = THRESHOLDS[name].threshold(latent, number_of(name, 0.3))
 
     assert threshold.shape == ()
     assert not threshold.requires_grad
@@ -80,10 +82,12 @@ def test_by_channel_every_rule_is_itself_on_each_channel(name, shape):
     latent = torch.randn(shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     rule = THRESHOLDS[name].threshold
 
-    found = rule(latent, 0.4, tuple(range(1, latent.ndim)))
+    number = number_of(name, 0.4)
+
+    found = rule(latent, number, tuple(range(1, latent.ndim)))
 
     assert found.shape == (5, *(1 for _ in shape[1:]))
-    assert found.flatten().tolist() == pytest.approx([rule(c, 0.4).item() for c in latent])
+    assert found.flatten().tolist() == pytest.approx([rule(c, number).item() for c in latent])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -91,7 +95,7 @@ def test_every_rule_leaves_the_latent_weights_as_they_are(name):
     latent = torch.randn(50, generator=torch.Generator().manual_seed(1))
     before = latent.clone()
 
-    THRESHOLDS[name].threshold(latent, 0.4)
+    THRESHOLDS[name].threshold(latent, number_of(name, 0.4))
 
     assert torch.equal(latent, before)
 
@@ -99,18 +103,19 @@ def test_every_rule_leaves_the_latent_weights_as_they_are(name):
 @pytest.mark.parametrize("name", ALL)
 def test_every_rule_ignores_shape_and_strides(name):
     latent = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(2))
-    rule = THRESHOLDS[name].threshold
+    rule, number = THRESHOLDS[name].threshold, number_of(name, 0.3)
 
-    expected = rule(latent.flatten(), 0.3)
+    expected = rule(latent.flatten(), number)
 
-    assert torch.equal(rule(latent.to(memory_format=torch.channels_last), 0.3), expected)
-    assert torch.equal(rule(latent.transpose(0, 1), 0.3), expected)
-    assert torch.equal(rule(latent.repeat_interleave(2, dim=3)[..., ::2], 0.3), expected)
+    assert torch.equal(rule(latent.to(memory_format=torch.channels_last), number), expected)
+    assert torch.equal(rule(latent.transpose(0, 1), number), expected)
+    assert torch.equal(rule(latent.repeat_interleave(2, dim=3)[..., ::2], number), expected)
 
 
-@given(values=LATENTS, number=SHARES, power=st.integers(-20, 20))
+@given(values=LATENTS, share=SHARES, power=st.integers(-20, 20))
 @pytest.mark.parametrize("name", ALL)
-def test_a_common_positive_factor_does_not_change_the_codes(name, values, number, power):
+def test_a_common_positive_factor_does_not_change_the_codes(name, values, share, power):
+    number = number_of(name, share)
     # Powers of two, so that no product is rounded; doubles, so that none underflows.
     latent = torch.tensor(values, dtype=torch.float64)
     rule = THRESHOLDS[name].threshold
@@ -122,11 +127,11 @@ def test_a_common_positive_factor_does_not_change_the_codes(name, values, number
     assert torch.equal(codes, scaled)
 
 
-@given(values=LATENTS, numbers=st.tuples(SHARES, SHARES))
+@given(values=LATENTS, shares=st.tuples(SHARES, SHARES))
 @pytest.mark.parametrize("name", ALL)
-def test_a_larger_number_never_lowers_the_sparsity(name, values, numbers):
-    latent = torch.tensor(values, dtype=torch.float64)
-    few, many = (zeros(latent, THRESHOLDS[name].threshold(latent, n)) for n in sorted(numbers))
+def test_a_larger_number_never_lowers_the_sparsity(name, values, shares):
+    latent, rule = torch.tensor(values, dtype=torch.float64), THRESHOLDS[name].threshold
+    few, many = (zeros(latent, rule(latent, number_of(name, s))) for s in sorted(shares))
 
     assert few <= many
 
@@ -209,7 +214,7 @@ def test_torch_without_numpy_finds_the_same():
 def test_a_layer_of_zeros_stays_zero(name):
     latent = torch.zeros(4, 3)
 
-    assert zeros(latent, THRESHOLDS[name].threshold(latent, 0.3)) == 12
+    assert zeros(latent, THRESHOLDS[name].threshold(latent, number_of(name, 0.3))) == 12
 
 
 @pytest.mark.parametrize("value", [0.7, -0.7])
@@ -221,10 +226,18 @@ def test_constant_weights_survive_a_fraction_of_their_maximum_and_no_tie_at_it(v
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_one_weight_is_kept_when_little_sparsity_is_asked_for(name):
-    latent = torch.tensor([-0.3])
+def test_one_weight_is_kept_at_the_lower_end_of_the_range(name):
+    latent, rule = torch.tensor([-0.3]), THRESHOLDS[name]
 
-    assert ternary_codes(latent, THRESHOLDS[name].threshold(latent, 0.2)).tolist() == [-1]
+    assert ternary_codes(latent, rule.threshold(latent, rule.low)).tolist() == [-1]
+
+
+@given(values=LATENTS, share=SHARES)
+@pytest.mark.parametrize("name", ALL)
+def test_every_threshold_is_a_number_that_is_not_negative(name, values, share):
+    latent = torch.tensor(values, dtype=torch.float64)
+
+    assert 0 <= THRESHOLDS[name].threshold(latent, number_of(name, share)).item() < math.inf
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.rule_numbers import number_of
 from ttq_bench.ternary.conversion import quantize_, quantizer_of
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -51,7 +52,7 @@ def test_a_full_precision_network_has_no_statistics_and_no_sparsity():
 def test_shares_agree_with_the_weights_that_the_layer_uses(strategy):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 7), nn.Linear(7, 9), nn.Linear(9, 2))
-    quantize_(model, "ttq", DeltaStrategy(strategy, 0.4))
+    quantize_(model, "ttq", DeltaStrategy(strategy, number_of(strategy, 0.05)))
     weight = model[1].weight
 
     (found,) = layer_statistics(model)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
+from tests.rule_numbers import number_of
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
@@ -21,7 +22,7 @@ RECIPES = {
     ),
 }  # fmt: skip
 CONVERSIONS = {"full_precision": {}} | {
-    name: {"strategy": DeltaStrategy(name, 0.3)} for name in sorted(THRESHOLDS)
+    name: {"strategy": DeltaStrategy(name, number_of(name, 0.05))} for name in sorted(THRESHOLDS)
 }
 # Tables by name, so that a failing test says which.
 conversion_names = pytest.mark.parametrize("conversion", CONVERSIONS)

@@ -4,7 +4,16 @@ Every rule takes latent weights of any shape, one number, and the dimensions tha
 (None: the whole layer). It returns a detached tensor in at least single precision: a scalar, or one
 threshold an output channel with the shared dimensions kept as ones, so that it broadcasts.
 Weights with ``|w~| <= threshold`` become zero (Eq. 6).
-To add a strategy: write the rule, add a line to ``THRESHOLDS``.
+
+To add a strategy: write the rule, its slow twin in ``tests/reference.py``, and a line in
+``THRESHOLDS``. Contract tests (tests/ternary/test_thresholds.py) draw numbers from the range that
+the line gives, ``low <= number < high``, and hold every rule to this:
+
+- a larger number never makes fewer zeros (a ramp goes from few zeros to many by its number);
+- the threshold is at least zero and finite for finite weights, and leaves these as they are;
+- a positive factor on all weights changes no code; neither do shape and strides;
+- by channel it is itself on each channel; a layer of zeros stays zero;
+- at ``low`` a single weight that is not zero is kept.
 """
 
 from __future__ import annotations
