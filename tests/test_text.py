@@ -1,11 +1,21 @@
 import contextlib
+import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.text import counted, duration, one_line, printable, seconds_in, without_credentials
+from ttq_bench.text import (
+    counted,
+    duration,
+    json_text,
+    one_line,
+    printable,
+    seconds_in,
+    without_credentials,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +86,9 @@ def test_any_text_is_one_line_of_a_bounded_length(text, most):
     line = one_line(text, most)
     assert line.isprintable()
     assert len(line) <= most + 3
+
+
+def test_json_stays_json_where_a_number_is_not_finite():
+    document = {"a": [1.5, math.nan, (math.inf, None)], "b": {"c": -math.inf}}
+    read = json.loads(json_text(document), parse_constant=pytest.fail)
+    assert read == {"a": [1.5, None, [None, None]], "b": {"c": None}}

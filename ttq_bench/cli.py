@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from ttq_bench import __version__
+from ttq_bench.commands.environment import blamed, settle
 from ttq_bench.commands.option_values import local_path, results_place, with_signs
 from ttq_bench.commands.options import (
     add_data_option,
@@ -50,7 +51,8 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
     try:
         if is_process:
             check_environment()
-        return int(options.command(options)), None
+        settle()
+        return _called(options), None
     except TtqBenchError as error:
         # Messages quote what suites, data and records of strangers say.
         print(f"ttq-bench: {without_credentials(str(error))}", file=sys.stderr)
@@ -66,6 +68,15 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
     except KeyboardInterrupt:
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
         return 130, None
+
+
+def _called(options: argparse.Namespace) -> int:
+    try:
+        return int(options.command(options))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if sentence := blamed(error):
+            raise sentence from error
+        raise
 
 
 class Parser(argparse.ArgumentParser):

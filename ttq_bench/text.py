@@ -1,6 +1,9 @@
 """Numbers as people read them, the same in the terminal and in the summary."""
 
+import json
+import math
 import re
+from collections.abc import Mapping
 
 from ttq_bench.errors import TtqBenchError
 
@@ -59,6 +62,22 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60} h {minutes % 60:02d} min"
     days = minutes / (24 * 60)
     return f"{days:.1f} days" if days < 100 else f"{days:,.0f} days"  # noqa: PLR2004
+
+
+def json_text(document: object) -> str:
+    """Return ``document`` as indented JSON; numbers that JSON lacks are null."""
+    try:
+        return json.dumps(document, indent=2, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(document), indent=2, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def counted(number: int, noun: str) -> str:

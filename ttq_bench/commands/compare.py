@@ -1,7 +1,6 @@
 """``ttq-bench compare A B``: where the records of two results folders differ, with intervals."""
 
 import argparse
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.report.markdown import with_interval
 from ttq_bench.report.naming import heading
+from ttq_bench.text import json_text
 
 HEADER = ("arm", "n A", "n B", "error A", "error B", "B - A", "pairing", "verdict")
 SHOWN = 20
@@ -30,7 +30,7 @@ def compare(options: argparse.Namespace) -> int:
     """Print the comparison and return 0, whatever it finds."""
     found = compare_folders(_tables(options.first), _tables(options.second))
     if options.json:
-        print(json.dumps(as_json(found), indent=2))
+        print(json_text(as_json(found)))
     else:
         print("\n".join(describe(found, options.first, options.second)))
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ from ttq_bench.errors import TtqBenchError, no_ray, unwritable
 from ttq_bench.execution import ray_security
 from ttq_bench.execution.resources import detect_machine
 from ttq_bench.execution.settings import ClusterOptions
-from ttq_bench.text import duration, one_line, without_credentials
+from ttq_bench.text import duration, json_text, one_line, without_credentials
 
 HEADINGS = ("node", "host", "cores", "GPUs", "step ms", "clock s", "memory GB", "disk GB", "code",
             "results", "images")  # fmt: skip
@@ -40,7 +39,7 @@ def examine_all(options: argparse.Namespace) -> int:
             print(f"\nasking each node, for {duration(options.timeout)} at most", flush=True)
     seen, of_cluster = _cluster(options, results, data_dir) if wants_cluster else ([], [])
     if options.json:
-        print(json.dumps(_document(found, seen, of_cluster), indent=2))
+        print(json_text(_document(found, seen, of_cluster)))
     elif wants_cluster:
         if seen:
             _print_columns([HEADINGS, *map(_cells, seen)])

@@ -1,6 +1,7 @@
 """What options are given: numbers, times, addresses, places, or one sentence that refuses them."""
 
 import argparse
+import errno
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,8 +41,24 @@ def results_place(text: str) -> Path | str:
 
 
 def local_path(text: str) -> Path:
-    """Return the path of a file or folder; a tilde is somebody's home, as in a shell."""
-    return _read(in_home, text)
+    """Return the path of a file or folder; a tilde is somebody's home, as in a shell.
+
+    Its name has to be UTF-8, and no ring of links: reports, records and Ray keep names as UTF-8, so
+    that some would fail halfway and others write elsewhere.
+    """
+    given = _read(in_home, text)
+    try:
+        str(given.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError(
+            f"the path {text!r} is not UTF-8 as a whole; give the folder another name"
+        ) from error
+    try:
+        given.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise argparse.ArgumentTypeError(f"the path {text!r} is a ring of links") from error
+    return given
 
 
 def in_home(text: str) -> Path:
@@ -71,13 +88,13 @@ def shared_place(text: str) -> Path | str:
 
 def shared_path(text: str) -> Path:
     """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
-    path = _no_url(text, "an absolute path", "images cannot be read from object storage")
-    if not path.is_absolute():
+    given = _no_url(text, "an absolute path", "images cannot be read from object storage")
+    if not given.is_absolute():
         raise argparse.ArgumentTypeError(
             f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
             " relative one would lie in the job's own folder, which is deleted with it"
         )
-    return path
+    return given
 
 
 def shared_images(text: str) -> str:

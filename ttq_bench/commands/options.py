@@ -157,7 +157,7 @@ def add_results_option(
     """Add: the results folder; ``read`` is ``results_place`` where they may be below a URL."""
     also = ", or s3://BUCKET/PREFIX (gs://...)" if read else ""
     parser.add_argument(
-        "--results", type=read or folder, default=Path("results"), help=f"results folder{also}"
+        "--results", type=read or folder, default="results", help=f"results folder{also}"
     )
 
 
@@ -184,4 +184,7 @@ def chosen_images(asked: str, data_dir: Path) -> tuple[str, Path]:
     folder = in_home(place)
     if data_dir not in (DATA_DIR, folder):
         raise TtqBenchError(f"--data-dir {data_dir}: {asked} names its place itself; leave it out")
-    return name, folder
+    try:
+        return name, local_path(place)
+    except argparse.ArgumentTypeError as error:
+        raise TtqBenchError(f"--dataset: {error}") from error

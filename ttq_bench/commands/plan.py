@@ -1,7 +1,6 @@
 """``ttq-bench plan``: what a run would do. Answers without Ray, pandas and, mostly, torch."""
 
 import argparse
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
 from ttq_bench.suite.spec import TrialSpec
-from ttq_bench.text import duration
+from ttq_bench.text import duration, json_text
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -159,7 +158,7 @@ def show(options: argparse.Namespace) -> int:
     """Print the plan and return 0."""
     prepared = prepare(options, may_lack_images=not options.json)
     if options.json:
-        print(json.dumps(_as_json(prepared), indent=2))
+        print(json_text(_as_json(prepared)))
     else:
         print("\n".join(describe(prepared, options.url or options.results)))
     return 0

@@ -1,7 +1,6 @@
 """``ttq-bench status``: what a results folder holds, without knowing any suite."""
 
 import argparse
-import json
 import os
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ from ttq_bench.records.training_version import (
     left_out_sentences,
     split_by_version,
 )
-from ttq_bench.text import one_line
+from ttq_bench.text import json_text, one_line
 
 RUNNING_SECONDS = 15.0
 
@@ -34,7 +33,7 @@ def show(options: argparse.Namespace) -> int:
         raise ResultsError(f"{results.root}: no such folder; name one with --results")
     status = collect(results)
     if options.json:
-        print(json.dumps(status, indent=2))
+        print(json_text(status))
         return 0
     print(
         f"{options.url or results.root}: "

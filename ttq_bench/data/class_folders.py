@@ -8,7 +8,7 @@ of them: class folders come from strangers, and a link there could name any file
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ttq_bench.errors import DataError
@@ -100,6 +100,7 @@ def class_folder_files(folder: Path) -> list[Path]:
     _stay_inside(folder, split)
     with os.scandir(folder) as entries:
         found = [e for e in entries if is_image_name(e.name)]
+    _check_names(folder, found)
     for entry in found:
         if entry.is_symlink():
             _stay_inside(Path(entry.path), split)
@@ -111,6 +112,15 @@ def class_folder_files(folder: Path) -> list[Path]:
 def is_image_name(name: str) -> bool:
     """Return whether a file of this name is read: not ``._1.png``, which macOS leaves."""
     return Path(name).suffix.lower() in IMAGE_ENDINGS and not is_of_system(name)
+
+
+def _check_names(folder: Path, files: Iterable[os.DirEntry[str]]) -> None:
+    """Raise ``DataError`` for a name that is not UTF-8: fingerprints are made of names."""
+    for name in (folder.name, *(file.name for file in files)):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{folder}: the name {name!r} is not UTF-8; rename it") from error
 
 
 def _stay_inside(path: Path, split: Path) -> None:

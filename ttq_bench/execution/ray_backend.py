@@ -21,8 +21,16 @@ from ttq_bench.execution.backends import Task
 from ttq_bench.execution.nodes import NodeWatch
 from ttq_bench.execution.outcome import Cause, Ended
 from ttq_bench.execution.ray_images import Parcel, Sender, received
+from ttq_bench.execution.ray_processes import ENDED
 from ttq_bench.execution.ray_ranks import Group, cause_of_ray, near_driver, release, train_together
-from ttq_bench.execution.ray_start import connect, disconnect, first_line, list_nodes
+from ttq_bench.execution.ray_start import (
+    asking_ray,
+    check_servers,
+    connect,
+    disconnect,
+    first_line,
+    list_nodes,
+)
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.execution.unseen import Unseen
@@ -70,7 +78,12 @@ class RayBackend:
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.unseen = Unseen()
         self.sender = Sender()
-        self.nodes = NodeWatch(list_nodes)
+        try:
+            with asking_ray():
+                self.nodes = NodeWatch(list_nodes)
+        except ClusterError:
+            disconnect()
+            raise
         self.running: dict[ray.ObjectRef[Ended], str] = {}
         self.waits_for_nodes = False
         self.needs = Shares(1, 1, 0.0)  # of the trial submitted last
@@ -88,13 +101,15 @@ class RayBackend:
             group = Group(
                 task.spec, task.settings, name, parcel, labels, self.options.silence_seconds
             )
-            waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
-            self.running[waiting.remote(group)] = trial_id
+            with asking_ray():
+                waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
+                self.running[waiting.remote(group)] = trial_id
             return
         worker = self.body.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
-        self.running[worker.remote(task.spec, task.settings, name, parcel)] = trial_id
+        with asking_ray():
+            self.running[worker.remote(task.spec, task.settings, name, parcel)] = trial_id
 
     def slots(self, shares: Shares) -> int:
         """Return how many trials may be submitted at once, at least one: Ray lets it wait."""
@@ -118,16 +133,18 @@ class RayBackend:
 
     def wait(self, seconds: float) -> list[Ended]:
         """Return the tasks that ended or were given up. ``ClusterError`` when the head is gone."""
+        check_servers()
         if self.nodes.head_is_lost():
             raise ClusterError("Ray's head does not answer any more; run the same command again")
         if self.options.address is None and not self.nodes.living():
-            raise ClusterError("Ray here has ended (killed?); run the same command again")
+            raise ClusterError(ENDED)
         ended = self.unseen.settled(self.results)
         seconds = 0.0 if ended else seconds
         if not self.running:
             time.sleep(seconds)
             return ended
-        ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
+        with asking_ray():
+            ready, _ = ray.wait(list(self.running), num_returns=1, timeout=seconds)
         for reference in ready:
             ended += self._ended(reference)
         return ended + self._lost()
@@ -195,7 +212,8 @@ def _end_process(worker: Lease | Sign | None, trial_id: str) -> None:
     """Kill a silent worker where it is, so that it holds its cores no longer."""
     if worker is not None:
         where = NodeAffinitySchedulingStrategy(worker.node, soft=False)
-        _kill.options(scheduling_strategy=where).remote(worker.process, trial_id)
+        with asking_ray():
+            _kill.options(scheduling_strategy=where).remote(worker.process, trial_id)
 
 
 def _cancel(reference: "ray.ObjectRef[Ended]") -> None:

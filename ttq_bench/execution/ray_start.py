@@ -19,6 +19,7 @@ from ray.job_config import JobConfig
 from ttq_bench.errors import ClusterError, TtqBenchError
 from ttq_bench.execution.nodes import Node
 from ttq_bench.execution.ray_address import knock, resolved
+from ttq_bench.execution.ray_processes import OwnProcesses
 from ttq_bench.execution.ray_security import dashboard_host
 from ttq_bench.execution.ray_session import session_folder
 from ttq_bench.execution.settings import ClusterOptions
@@ -27,6 +28,7 @@ from ttq_bench.text import without_credentials
 
 SHUTDOWN_SECONDS = 5.0
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")  # as Ray tells that two do not fit
+_servers: OwnProcesses | None = None
 
 
 def connect(options: ClusterOptions) -> None:
@@ -34,8 +36,38 @@ def connect(options: ClusterOptions) -> None:
 
     Signals stay the driver's own.
     """
-    with _own_signals():
-        _start(options)
+    global _servers  # noqa: PLW0603 - Ray, too, is one a process
+    _servers = OwnProcesses() if options.address is None else None
+    try:
+        with _own_signals():
+            _start(options)
+    except BaseException:
+        _leave_servers()
+        raise
+
+
+def check_servers() -> None:
+    """Raise ``ClusterError`` where a server of our own Ray has ended."""
+    if _servers is not None:
+        _servers.check()
+
+
+def _leave_servers() -> None:
+    if _servers is not None:
+        _servers.close()
+
+
+@contextlib.contextmanager
+def asking_ray() -> Iterator[None]:
+    """Raise ``ClusterError`` for whatever Ray raises meanwhile: then it cannot be reached."""
+    try:
+        yield
+    except TtqBenchError:
+        raise
+    except Exception as error:  # Ray raises bare ones, too
+        raise ClusterError(
+            f"Ray cannot be reached any more ({first_line(error)}); run the same command again"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -187,6 +219,7 @@ def _listed(table: Iterable[Mapping[str, Any]]) -> list[Node]:
 
 def disconnect() -> None:
     """End our cluster, or leave the other one."""
+    _leave_servers()
     ending = threading.Thread(target=ray.shutdown, daemon=True)
     ending.start()
     ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone

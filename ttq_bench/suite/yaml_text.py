@@ -35,9 +35,10 @@ def load_yaml(text: str) -> Any:
         return loader.get_single_data()
     except RecursionError as error:  # pragma: no cover - the bounds below come first
         raise yaml.YAMLError("nested too deeply") from error
-    except (ValueError, OverflowError, TypeError) as error:
-        # A number of 5,000 digits, or a list as a key; values of other kinds do not get here.
-        raise yaml.YAMLError(f"has a value that cannot be read: {error}") from error
+    except (ValueError, OverflowError, TypeError, LookupError) as error:
+        # A number of 5,000 digits, a list as a key, or `!!bool maybe` and `!!int ''`.
+        reason = one_line(f"{type(error).__name__}: {error}", 200)
+        raise yaml.YAMLError(f"has a value that cannot be read ({reason})") from error
     finally:
         loader.dispose()
 

@@ -1,0 +1,93 @@
+"""Variables, paths and names that are odd: right at once, or one sentence that names them."""
+
+import os
+import subprocess
+
+import pytest
+from tests.written_records import write_grid
+
+from tests.data import builders
+from tests.tiny_suite import COMMAND, write_suite
+from ttq_bench.cli import main
+
+NO_UTF8 = os.fsdecode(b"a\xffb")
+
+
+def said_once(words, capsys):
+    """Return exit code and the one sentence of a command that is refused."""
+    try:
+        code = main([str(word) for word in words])
+    except SystemExit as ended:
+        code = ended.code
+    told = capsys.readouterr().err
+    assert told.startswith("ttq-bench: ")
+    assert told.count("\n") == 1
+    return code, told
+
+
+@pytest.mark.parametrize("date", ["abc", "-1", "", "1.5", "9" * 30])
+def test_a_date_that_is_no_number_of_seconds_is_named(tmp_path, capsys, monkeypatch, date):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", date)
+    code, told = said_once(["status", "--results", tmp_path], capsys)
+    assert code == 2
+    assert "SOURCE_DATE_EPOCH: expected seconds since 1970" in told
+
+
+def test_a_report_uses_its_own_backend_and_obeys_no_filter_of_warnings(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    env = os.environ | {
+        "MPLBACKEND": "nosuch", "PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2",
+        "SOURCE_DATE_EPOCH": "1000000000",
+    }  # fmt: skip
+    words = [*COMMAND, "report", "--results", str(tmp_path)]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=240)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_variable_that_keeps_a_package_from_its_import_is_named(tmp_path):
+    env = os.environ | {"TORCH_LOGS": "nonsense"}
+    words = ["run", str(write_suite(tmp_path, epochs=1)), "--results", str(tmp_path / "r")]
+    words = [*COMMAND, *words, "--backend", "inprocess"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode in (2, 3), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "TORCH_LOGS" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--results", "--data-dir"])
+@pytest.mark.parametrize("kind", ["no UTF-8", "a ring"])
+def test_a_path_that_cannot_be_used_is_refused_before_anything_is_done(
+    tmp_path, capsys, option, kind
+):
+    place = tmp_path / (NO_UTF8 if kind == "no UTF-8" else "ring")
+    if kind == "a ring":
+        place.symlink_to(tmp_path / "other")
+        (tmp_path / "other").symlink_to(place)
+    code, told = said_once(["run", write_suite(tmp_path), option, place / "x"], capsys)
+    assert code == 2
+    assert ("not UTF-8" if kind == "no UTF-8" else "ring of links") in told
+
+
+def test_results_below_a_working_directory_that_is_no_utf8_are_refused(
+    tmp_path, capsys, monkeypatch
+):
+    suite = write_suite(tmp_path)
+    (tmp_path / NO_UTF8).mkdir()
+    monkeypatch.chdir(tmp_path / NO_UTF8)
+    code, told = said_once(["run", suite], capsys)
+    assert (code, "not UTF-8" in told) == (2, True)
+    assert not list((tmp_path / NO_UTF8).iterdir())
+
+
+@pytest.mark.parametrize("name", ["image", "class", "folder"])
+def test_names_of_images_that_are_no_utf8_are_named(tmp_path, cache, capsys, name):
+    folder = tmp_path / (NO_UTF8 if name == "folder" else "f")
+    for split in ("train", "test"):
+        builders.write_class_folders(folder / split, builders.random_images(20), [0, 1] * 10, 2)
+        if name == "image":
+            (folder / split / "0" / "00000.png").rename(folder / split / "0" / f"{NO_UTF8}.png")
+        if name == "class":
+            (folder / split / "0").rename(folder / split / NO_UTF8)
+    code, told = said_once(["data", "show", f"folder:{folder}"], capsys)
+    assert code == (2 if name == "folder" else 5)
+    assert "not UTF-8" in told
