@@ -4,12 +4,14 @@ import hashlib
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from tests.data import builders
 from ttq_bench.cli import main
 from ttq_bench.data import published
+from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import load_images
 from ttq_bench.data.published import Archive, PublishedFile
@@ -65,6 +67,17 @@ def test_the_hub_s_cache_of_links_is_read(tmp_path, cache):
 def test_images_below_the_name_of_another_dataset_are_not_taken(tmp_path, place):
     write_hub(tmp_path / place)
     assert look_for("cifar10", tmp_path) is None
+
+
+def test_as_many_images_as_another_dataset_has_are_not_taken_for_a_part_of_this_one(
+    tmp_path, monkeypatch
+):
+    write_hub(tmp_path / "plain_text")
+    cards = DATASETS | {"cifar10": replace(DATASETS["cifar10"], train_count=10, test_count=10)}
+    monkeypatch.setattr("ttq_bench.data.sources.DATASETS", cards)
+    assert look_for("cifar10", tmp_path) is not None
+    for name in ("svhn", "imagenet"):
+        assert look_for(name, tmp_path) is None
 
 
 def test_of_two_configurations_the_one_with_labels_is_taken(tmp_path):

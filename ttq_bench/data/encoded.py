@@ -10,7 +10,7 @@ from pyarrow import compute
 
 from ttq_bench.data.class_folders import class_folder_files
 from ttq_bench.data.headers import has_colours, read_header
-from ttq_bench.data.parquet_files import image_columns, open_parquet, unreadable
+from ttq_bench.data.parquet_files import image_columns, open_parquet, row_count, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
@@ -55,10 +55,7 @@ def encoding_of(source: Source, size: tuple[int, int]) -> str:
 def split_sizes(source: Source) -> tuple[int, int]:
     """Return the numbers of training and test images, without decoding any."""
     if source.kind == "parquet":
-        train, test = (
-            sum(open_parquet(path).metadata.num_rows for path in paths)
-            for paths in (source.train, source.test)
-        )
+        train, test = row_count(source.train), row_count(source.test)
     else:
         train, test = (
             sum(len(class_folder_files(path)) for path in paths)

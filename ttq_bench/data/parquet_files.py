@@ -3,6 +3,7 @@
 Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow
@@ -57,6 +58,11 @@ def _holds_bytes(kind: pyarrow.DataType) -> bool:
         return False
     place = kind.get_field_index("bytes")
     return place >= 0 and bool(pyarrow.types.is_binary(kind.field(place).type))
+
+
+def row_count(paths: Sequence[Path]) -> int:
+    """Return the number of images in Parquet files, as they tell it."""
+    return sum(open_parquet(path).metadata.num_rows for path in paths)
 
 
 def read_labels(path: Path, opened: parquet.ParquetFile) -> pyarrow.ChunkedArray:

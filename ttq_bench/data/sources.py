@@ -8,22 +8,20 @@ links (caches of the hub are made of them). What lies inside ``train/`` and ``te
 out of them (``class_folders.py``).
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
-from ttq_bench.data.class_folders import TEST_NAMES, find_class_folders, image_folder
+from ttq_bench.data.class_folders import find_class_folders, image_folder
 from ttq_bench.data.imagenet import LAYOUT, imagenet_folders
-from ttq_bench.data.places import places_of
+from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import LYING, Archive
+from ttq_bench.data.shards import check_shards, second_split
 from ttq_bench.data.unread import unread_sentence
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
 
-# As the hub names the parts of a split.
-SHARD = re.compile(r"[a-z]+(-[0-9a-f]+)?-\d+(-of-\d+)?(-[0-9a-f]+)?\.parquet")
 Kind = Literal["bundled", "archive", "parquet", "folders"]
 
 
@@ -108,7 +106,7 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
         if found:
             return _only(found, data_dir)
     places = list(places_of(dataset, data_dir))
-    for look in (_find_lying, _find_archive, _parquet_in, _find_class_folders):
+    for look in (_find_lying, _find_archive, _parquet_by_counts, _find_class_folders):
         if found := [source for place in places if (source := look(dataset, place))]:
             return _only(found, data_dir)
     return None
@@ -192,35 +190,31 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
 
 def _parquet_in(dataset: str, place: Path) -> Source | None:
     train = tuple(sorted(place.glob("train*.parquet")))
-    test = _second_split(place)
+    test = second_split(place)
     if bool(train) != bool(test):
         missing = "test" if train else "train"
         raise DataError(f"{place}: {missing}*.parquet is missing beside the other split")
     for files in (train, test):
-        _check_shards(files)
+        check_shards(files)
     return Source(dataset, "parquet", train, test) if train else None
 
 
-def _second_split(place: Path) -> tuple[Path, ...]:
-    """Return the files of the second split: of several, the first one whose images have labels."""
-    splits = [tuple(sorted(place.glob(f"{name}*.parquet"))) for name in TEST_NAMES]
-    found = list(dict.fromkeys(filter(None, splits)))
-    if len(found) < 2:  # noqa: PLR2004
-        return next(iter(found), ())
-    from ttq_bench.data.parquet_files import has_labels  # pyarrow: only where there is a choice
+def _parquet_by_counts(dataset: str, place: Path) -> Source | None:
+    """Return the Parquet files in a place whose name may say nothing of what it holds.
 
-    return next((files for files in found if has_labels(files[0])), found[0])
+    Those with as many images as another dataset of the table has, and not this one, are not taken.
+    """
+    source = _parquet_in(dataset, place)
+    if source is None or named_after(place.name) == dataset:
+        return source
+    from ttq_bench.data.parquet_files import row_count  # pyarrow: only where names do not tell
 
-
-def _check_shards(files: tuple[Path, ...]) -> None:
-    """Raise ``DataError`` for a file beside shards that is none of them, such as a copy of one."""
-    others = [path for path in files if not SHARD.fullmatch(path.name)]
-    plain = any(path.stem == "train" for path in files)
-    if len(files) > 1 and (plain or 0 < len(others) < len(files)):
-        raise DataError(
-            f"{others[0]}: lies beside {next(p.name for p in files if p != others[0])}; keep one of"
-            " the two"
-        )
+    try:
+        counts = row_count(source.train), row_count(source.test)
+    except DataError:
+        return source  # it is refused by name when it is read
+    owners = {name for name, c in DATASETS.items() if (c.train_count, c.test_count) == counts}
+    return None if owners and dataset not in owners else source
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:
