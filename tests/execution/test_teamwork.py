@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.execution.same_trial import rows
+from tests.tiers import slow_but
 from tests.tiny_suite import settings_for, tiny_document
 from tests.together import together
 from ttq_bench.data.identity import identify
@@ -60,7 +61,9 @@ def alone(tmp_path_factory, cache):
     return results
 
 
-@pytest.mark.parametrize("looks", [0, 31])  # never stopped; within epochs and their evaluations
+@pytest.mark.parametrize(
+    "looks", slow_but([0], [0, 31])
+)  # never stopped; within epochs and their evaluations
 def test_two_ranks_that_are_stopped_again_and_again_end_like_one(alone, cache, tmp_path, looks):
     attempts = together(tmp_path, trained, tmp_path / "results", cache, looks)
     assert attempts[0] == attempts[1]
