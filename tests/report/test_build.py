@@ -132,7 +132,9 @@ def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
     page = build_report(tmp_path).read_text(encoding="utf-8")
 
     first_screen = page[: page.index("| claim |")]
-    assert "**Alarm.** 1 of 2 trials ended at chance level (resnet20 ttq)" in first_screen
+    assert (
+        "**Alarm.** 1 of 2 trials ended at chance level (resnet20 full_precision)" in first_screen
+    )
     assert "| guessing | finished; alarm: ended at chance level: a test error of 90.00 %" in page
 
 
