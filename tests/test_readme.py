@@ -5,11 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+from tests.export.conftest import network
 from tests.suite.test_reading import SHIPPED
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
+from ttq_bench.export.image_facts import ImageFacts
+from ttq_bench.export.packed_file import save_packed
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.suite.reading import parse_suite, read_document, read_suite
@@ -26,13 +30,35 @@ def test_the_readme_names_every_entry_of_the_tables(name):
     assert f"`{name}`" in README
 
 
-def test_the_python_example_converts_a_network():
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def python_examples():
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_library_example_converts_trains_freezes_and_saves_a_network(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
 
-    exec(example, names)
+    exec(python_examples()[0], names)
 
     assert len(quantized_layers(names["model"])) == 18
+    assert quantized_layers(names["plain"]) == []
+    saved = torch.load("ternary.pt", weights_only=False)
+    images = torch.zeros(1, 3, 32, 32)
+    assert torch.equal(saved(images), names["plain"](images))
+
+
+def test_the_export_example_classifies_an_image(tmp_path, capsys):
+    model, spec = network()
+    spec = spec.model_copy(update={"dataset": "mnist"})
+    path = tmp_path / "network.safetensors"
+    facts = ImageFacts((33.0,), (78.0,), tuple("0123456789"))
+    save_packed(path, model, spec, classes=10, facts=facts)
+
+    exec(python_examples()[1], {"path": path})
+
+    trial_id, label = capsys.readouterr().out.split()
+    assert trial_id == spec.trial_id
+    assert label in facts.class_names
 
 
 def test_the_export_example_names_one_trial_of_the_demo():

@@ -1,13 +1,16 @@
 import re
 
+import onnx
 import pytest
 
 from tests.record_builders import seal_anew
 from tests.tiny_suite import command_line, settings_for, tiny_specs
 from ttq_bench.cli import main
 from ttq_bench.execution.trial import run_trial
-from ttq_bench.export.packed_file import load_packed
+from ttq_bench.export.image_facts import ImageFacts
+from ttq_bench.export.packed_file import image_facts, load_packed
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the ONNX exporter warns of its own calls
@@ -43,11 +46,17 @@ def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsy
     model, spec = load_packed(tmp_path / "out" / f"{name}.safetensors")
     assert spec == specs[index]
     assert len(model.conv2.weight.unique()) <= 3
+    facts = image_facts(tmp_path / "out" / f"{name}.safetensors")
+    run = read_record(ResultsPaths(results).trial(name).record).run
+    assert facts == ImageFacts(
+        tuple(run["pixel_mean"]), tuple(run["pixel_deviation"]), tuple("0123456789")
+    )
+    props = onnx.load(tmp_path / "out" / f"{name}.onnx").metadata_props
+    assert {p.key: p.value for p in props} == {"trial_id": name, **facts.as_metadata()}
 
 
 def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, tmp_path):
     from ttq_bench.execution.start import batches_of, images_of
-    from ttq_bench.records.store import read_record
     from ttq_bench.training.evaluation import evaluate
 
     results, specs = trained

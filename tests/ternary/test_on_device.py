@@ -251,7 +251,28 @@ def test_what_is_no_number_shows_as_layer_by_layer(method, name):
     for part, layer, owner in zip(
         computed(layers, Rule.of(owners), scales), layers, owners, strict=True
     ):
-        torch.testing.assert_close(part, owner(layer), equal_nan=True)
+        expected = owner(layer)
+        if method == "ttq" and layer.isnan().any():  # there in all weights of the layer
+            assert part.isnan().any()
+            assert expected.isnan().all()
+        else:
+            torch.testing.assert_close(part, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("method", ["ttq", "twn", "dorefa-w1"])
+def test_one_weight_that_is_no_finite_number_makes_weights_nan(method, value, name):
+    (layer,) = [layer.to(DEVICE) for layer in latents((3000,), False)]
+    layer[7] = value
+    strategy = METHODS[method].strategy or DeltaStrategy(name, 0.5)
+    owner = quantizer(layer, method=method, strategy=strategy)
+    ones = torch.ones(1, device=DEVICE)
+
+    (part,) = computed([layer], Rule.of([owner]), (ones, ones) if method == "ttq" else None)
+
+    assert part.isnan().any()
+    assert owner(layer).isnan().any()
 
 
 @pytest.mark.usefixtures("kernels_everywhere")

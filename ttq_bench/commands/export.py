@@ -11,6 +11,7 @@ from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.execution.trained import recorded_spec, trained_model
+from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.onnx_file import missing_packages, save_onnx
 from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
@@ -27,13 +28,13 @@ def export(options: argparse.Namespace) -> int:
     """Check the files against the trained network, write them, print the sizes; return 0."""
     look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
-    spec = exportable_spec(paths)
+    spec, facts = exportable_spec(paths), ImageFacts.of_record(read_record(paths.record))
     folder_of(options).bring_states(paths, weights_alone=True)
     card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
     try:
-        file_bytes, restored = _pack_checked(packed, model, spec, card)
+        file_bytes, restored = _pack_checked(packed, model, spec, card, facts)
         print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
         sizes = network_sizes(model)
         write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
@@ -42,7 +43,8 @@ def export(options: argparse.Namespace) -> int:
             print(f"no ONNX file: {', '.join(missing)} missing (pip install 'ttq-bench[onnx]')")
             return 0
         onnx = packed.with_suffix(".onnx")
-        difference = save_onnx(onnx, restored, card.image_shape)
+        metadata = {"trial_id": spec.trial_id, **(facts.as_metadata() if facts else {})}
+        difference = save_onnx(onnx, restored, card.image_shape, metadata)
         print(f"{onnx}: logits of onnxruntime differ by at most {difference:.1e}")
     except OSError as error:
         raise ResultsError(f"{options.to}: cannot be written to ({error.strerror})") from error
@@ -76,7 +78,11 @@ def find_trial(results: ResultsPaths, asked: str) -> TrialPaths:
 
 
 def _pack_checked(
-    path: Path, model: nn.Module, spec: TrialSpec, card: DatasetCard
+    path: Path,
+    model: nn.Module,
+    spec: TrialSpec,
+    card: DatasetCard,
+    facts: ImageFacts | None,
 ) -> tuple[int, nn.Module]:
     """Write the packed network once its restored twin gives the same logits; return size and twin.
 
@@ -86,7 +92,7 @@ def _pack_checked(
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
-        file_bytes = save_packed(trial, model, spec, classes=card.classes)
+        file_bytes = save_packed(trial, model, spec, classes=card.classes, facts=facts)
         restored, _ = load_packed(trial)
         with torch.no_grad():
             if not torch.equal(model(images), restored(images)):

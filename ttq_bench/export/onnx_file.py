@@ -7,7 +7,9 @@ import copy
 import importlib.util
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -26,8 +28,15 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def save_onnx(path: Path, model: nn.Module, image_shape: tuple[int, int, int]) -> float:
+def save_onnx(
+    path: Path,
+    model: nn.Module,
+    image_shape: tuple[int, int, int],
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> float:
     """Write ``model`` to ``path`` for batches of any size; return the largest difference of logits.
+
+    ``metadata`` becomes the file's ``metadata_props``.
 
     The logits of onnxruntime for random standardised images are compared with those of ``model``
     in single precision on the CPU, in units of the largest logit where that is above one. Raises
@@ -50,6 +59,7 @@ def save_onnx(path: Path, model: nn.Module, image_shape: tuple[int, int, int]) -
                 external_data=False,
                 verbose=False,
             )
+        _add_metadata(temporary, metadata)
         difference = _difference(temporary, model, images)
         if not difference <= TOLERANCE:
             raise TtqBenchError(
@@ -58,6 +68,14 @@ def save_onnx(path: Path, model: nn.Module, image_shape: tuple[int, int, int]) -
             )
         write_atomically(path, temporary.read_bytes())
     return difference
+
+
+def _add_metadata(path: Path, metadata: Mapping[str, str]) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.save(model, path)
 
 
 @torch.no_grad()

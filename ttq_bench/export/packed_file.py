@@ -1,8 +1,9 @@
 """A trained network as a safetensors file: two bits a quantized weight, the rest as it is.
 
 Tensors of a quantized layer: ``NAME.weight.codes`` (uint8), ``.positive_scale``,
-``.negative_scale``; all others under their own names. The metadata hold the trial's spec and a
-digest of all else: a flipped bit inside a tensor would load silently otherwise.
+``.negative_scale``; all others under their own names. The metadata hold the trial's id and spec,
+the facts of its images, and a digest of all else: a flipped bit inside a tensor would load silently
+otherwise.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import TtqBenchError
+from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.files import write_atomically
 from ttq_bench.models.build import build_model
@@ -46,9 +48,17 @@ def packed_tensors(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.cpu().contiguous() for name, value in tensors.items()}
 
 
-def save_packed(path: Path, model: nn.Module, spec: TrialSpec, *, classes: int) -> int:
+def save_packed(
+    path: Path,
+    model: nn.Module,
+    spec: TrialSpec,
+    *,
+    classes: int,
+    facts: ImageFacts | None = None,
+) -> int:
     """Write the network to ``path``, whole or not at all; return the file's size in bytes."""
-    content = packed_bytes(model, spec, classes=classes)
+    more = facts.as_metadata() if facts else NO_MORE
+    content = packed_bytes(model, spec, classes=classes, more=more)
     write_atomically(path, content)
     return len(content)
 
@@ -70,7 +80,7 @@ def packed_bytes(
     return content
 
 
-def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:
+def load_packed(path: Path | str) -> tuple[nn.Module, TrialSpec]:
     """Return the network, in evaluation mode and with plain weights, and its trial's spec.
 
     Its logits are those of the trained network, bit for bit on one kind of CPU and memory format.
@@ -91,6 +101,14 @@ def load_packed(path: Path) -> tuple[nn.Module, TrialSpec]:
     return model.eval(), spec
 
 
+def image_facts(path: Path | str) -> ImageFacts:
+    """Return how the images of a packed network were standardised, and its classes' names.
+
+    Raises ``TtqBenchError`` as ``load_packed`` does, and for files of older versions.
+    """
+    return ImageFacts.from_metadata(_read(path)[0], str(path))
+
+
 def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weights = dict(tensors)
     for key in [key for key in tensors if key.endswith(".codes")]:
@@ -102,9 +120,9 @@ def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str,
     return weights
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        _check_header(path)
+        _check_header(Path(path))
         with safetensors.safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
