@@ -259,6 +259,7 @@ def test_what_is_no_number_shows_as_layer_by_layer(method, name):
             torch.testing.assert_close(part, expected, equal_nan=True)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # of NumPy, which interprets
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 @pytest.mark.parametrize("method", ["ttq", "twn", "dorefa-w1"])
