@@ -3,11 +3,13 @@
 import os
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.tiny_suite import write_suite
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray_session import MOST_BYTES, session_folder
 
@@ -90,3 +92,25 @@ def test_a_place_that_is_not_there_is_named(above, monkeypatch):
     monkeypatch.setenv("RAY_TMPDIR", str(above / "no"))
     with pytest.raises(TtqBenchError, match=r"RAY_TMPDIR: .* cannot be written"):
         session_folder()
+
+
+HARM = "raise SystemExit('of the working directory')"
+
+
+@pytest.mark.ray
+def test_a_run_keeps_its_session_there_and_its_workers_import_what_is_installed_alone(
+    above, cache, tmp_path
+):
+    suite = write_suite(tmp_path, epochs=1, methods=("full_precision",))
+    (tmp_path / "here" / "ttq_bench").mkdir(parents=True)
+    for name in ("random.py", "yaml.py", "ttq_bench/__init__.py"):
+        (tmp_path / "here" / name).write_text(HARM)
+    program = Path(sys.executable).with_name("ttq-bench")
+    words = [program, "run", suite, "--results", tmp_path / "r", "--no-report", "--threads", "1"]
+    done = subprocess.run(
+        words, cwd=tmp_path / "here", capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = above / f"ttq-{os.getuid()}"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(folder.glob("session_*/sockets"))

@@ -16,7 +16,7 @@ from ttq_bench.errors import ClusterError
 
 NAMES = ("gcs_server", "raylet")
 LOOK_SECONDS = 0.5
-GRACE_SECONDS = 10.0  # for the driver to end by itself, with all that it has to close
+GRACE_SECONDS = 5.0  # for the driver to end by itself, with all that it has to close
 ENDED = "Ray here has ended (killed?); run the same command again"
 
 
