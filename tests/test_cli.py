@@ -190,7 +190,7 @@ def test_a_reader_that_leaves_a_pipe_early_sees_no_traceback(suite):
 
 def test_the_help_names_the_exit_codes_of_all_errors():
     text = " ".join(make_parser().format_help().split())
-    for code in (0, 2, 3, 4, 5, 6, 69, 74, 75, 129, 130, 143):
+    for code in (0, 2, 3, 4, 5, 6, 69, 74, 75, 129, 130, 141, 143):
         assert re.search(rf"\b{code} [a-zA-Z]", text), code
     assert "2 bad input, or a results folder that cannot be written" in text
 

@@ -99,8 +99,8 @@ def make_parser() -> Parser:
         epilog="Exit codes: 0 done; 2 bad input, or a results folder that cannot be written; 3 some"
         " trials failed; 4 stopped by --time-limit; 5 bad data; 6 verify found a difference; 69 no"
         " Ray cluster, or it is gone; 74 a file, or the output, cannot be read or written; 75"
-        " another run holds the results folder; 129 SIGHUP; 130 Ctrl-C; 141 nobody reads the output;"
-        " 143 SIGTERM.",
+        " another run holds the results folder; 129 SIGHUP; 130 Ctrl-C; 141 nobody reads the"
+        " output; 143 SIGTERM.",
     )
     parser.add_argument("--version", action="version", version=f"ttq-bench {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
