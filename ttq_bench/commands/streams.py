@@ -62,7 +62,7 @@ class Escaped(Stream):
 
     def write(self, text: str) -> int:
         """Write the text, escaped."""
-        return self.terminal.write(printable(text))
+        return self.terminal.write(printable(text.expandtabs()))
 
 
 @contextmanager

@@ -33,6 +33,7 @@ def prepare(address: str | None, dashboard: str | None) -> None:
     if address is None:  # a hook is of a cluster; here it would change each worker, or not be found
         os.environ.pop("RAY_RUNTIME_ENV_HOOK", None)
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # how a task ended is told in words of ours
     if address is None:  # the resources of a cluster of our own are told when it starts
         os.environ.pop("RAY_OVERRIDE_RESOURCES", None)
     unset = "disabled" if address == AUTO else "token"  # a cluster with tokens tells its jobs so

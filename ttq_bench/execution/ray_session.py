@@ -14,13 +14,14 @@ from pathlib import Path
 from ttq_bench.errors import TtqBenchError
 
 # A path of a socket has at most 107 bytes; Ray adds session_DATE_TIME_PROCESS/sockets/plasma_store.
-MOST_BYTES = 40
+MOST_BYTES = 38
 PLAIN = re.compile(r"[A-Za-z0-9/._+@:,-]+")  # Ray builds command lines out of it
 
 
 def session_folder() -> Path:
-    """Return the folder for sessions, made with mode 0700 below TMPDIR (``RAY_TMPDIR`` wins).
+    """Return the folder around sessions, made with mode 0700 below TMPDIR (``RAY_TMPDIR`` wins).
 
+    Ray gets a folder in it: it opens the one it is given to everybody.
     Raises ``TtqBenchError`` that names the variable where Ray could not work below it.
     """
     name = next((one for one in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(one)), "TMPDIR")

@@ -111,7 +111,7 @@ def _start(options: ClusterOptions) -> None:
             dashboard_host=dashboard_host(options.dashboard),
             object_store_memory=OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
-            _temp_dir=str(session_folder()),
+            _temp_dir=str(session_folder() / "r"),
         )
     except TtqBenchError:
         raise
