@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from ttq_bench.ternary.methods import Method
 
@@ -77,15 +78,14 @@ def quantized(
     layout = layout or _OneLayer(scales[0].shape)
     is_clipped = method.latent_gradient == "clipped_sign"
     inside = latent.detach().abs() <= 1 if is_clipped else None
-    weights: Tensor = _Quantized.apply(latent, *sets, *scales, inside, method, layout)
+    # torch.compile takes no function with a forward mode of its own.
+    is_transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    function = _Transformable if is_transformed else _Quantized
+    weights: Tensor = function.apply(latent, *sets, *scales, inside, method, layout)
     return weights
 
 
 class _Quantized(torch.autograd.Function):
-    """In the form that ``torch.func`` transforms take; ``jvp`` is the transpose of ``backward``."""
-
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(latent: Tensor, *rest: Any) -> Tensor:
         positive, negative, *scales, _, _, layout = rest
@@ -100,7 +100,6 @@ class _Quantized(torch.autograd.Function):
         del output
         _, *tensors, ctx.method, ctx.layout = inputs
         ctx.save_for_backward(*tensors)
-        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -126,6 +125,17 @@ class _Quantized(torch.autograd.Function):
                 inside * positive_scale + positive_scale.numel() / wide.numel()
             )
         return latent_gradient.to(gradient.dtype), None, None, *scale_gradients, None, None, None
+
+
+class _Transformable(_Quantized):
+    """The same for ``torch.func`` and forward mode: ``jvp`` is the transpose of ``backward``."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _Quantized.setup_context(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[1:6])
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
