@@ -88,6 +88,7 @@ def test_a_folder_of_another_size_is_refused_before_anything_is_trained(words, t
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_goes_the_whole_way(words, tmp_path, capsys):
     folder, results = image_folder(tmp_path / "birds"), str(tmp_path / "results")
     chosen = ["--dataset", f"folder:{folder}"]

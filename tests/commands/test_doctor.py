@@ -95,6 +95,7 @@ def test_results_that_are_there_stay_as_they_are(doctor, tmp_path):
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["summary.md"]
 
 
+@pytest.mark.slow
 def test_results_on_a_disk_mounted_read_only_are_a_problem(tmp_path):
     root = tmp_path / "results"
     root.mkdir()
@@ -104,6 +105,7 @@ def test_results_on_a_disk_mounted_read_only_are_a_problem(tmp_path):
     assert "(Read-only file system)" in rows["results"]["found"]
 
 
+@pytest.mark.slow
 def test_a_small_disk_and_a_small_shared_memory_are_told_with_what_to_do(tmp_path):
     root = tmp_path / "results"
     root.mkdir()
@@ -214,6 +216,7 @@ def test_a_gpu_that_the_driver_lists_and_torch_does_not_see_is_a_problem(
     assert row["advice"].endswith("or pass `--device cpu`")
 
 
+@pytest.mark.slow
 def test_a_clock_before_the_code_was_made_is_a_warning(tmp_path):
     (tmp_path / "injected").mkdir()
     (tmp_path / "injected" / "sitecustomize.py").write_text("import time\ntime.time = lambda: 1e9")
@@ -222,6 +225,7 @@ def test_a_clock_before_the_code_was_made_is_a_warning(tmp_path):
     assert rows["clock"]["found"].startswith("2001-09-09 01:46 UTC, but the code is from 20")
 
 
+@pytest.mark.slow
 def test_a_quota_of_one_core_and_a_limit_of_memory_are_seen(tmp_path):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("a quota is told where there are more cores")

@@ -3,6 +3,8 @@
 import re
 import shutil
 
+import pytest
+
 from ttq_bench.cli import main
 
 
@@ -21,6 +23,7 @@ def test_what_agrees_is_counted(drawn, capsys):
     )
 
 
+@pytest.mark.slow
 def test_differences_are_listed_to_the_twentieth_and_counted(drawn, tmp_path, capsys):
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     table = tmp_path / "results/tables/epochs.csv"

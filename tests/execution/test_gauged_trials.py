@@ -18,7 +18,7 @@ from ttq_bench.suite.reading import parse_suite
 METHODS = ("full_precision", "ttq", "ttq-as-printed")
 
 
-@pytest.fixture(scope="module", params=["sgd", "adam"])
+@pytest.fixture(scope="module", params=["sgd", pytest.param("adam", marks=pytest.mark.slow)])
 def gauged(request, tmp_path_factory, cache):
     """Two epochs of a ResNet on a few random images, under each optimiser; trials by arm."""
     root = tmp_path_factory.mktemp("gauged")

@@ -98,6 +98,7 @@ def test_the_probe_of_a_network_without_batch_normalisation(lenet):
     assert probe.seconds > 0
 
 
+@pytest.mark.slow
 def test_the_probe_of_a_network_with_batch_normalisation(resnet):
     trial, images, settings = resnet
     probe = probe_trial(trial, images, settings)
@@ -148,6 +149,7 @@ def test_statistics_of_every_normalisation_are_estimated_anew(resnet, resnet_mod
         assert not torch.equal(norm.running_var, variance)
 
 
+@pytest.mark.slow
 def test_a_network_is_the_same_to_the_bit_after_it_was_measured(resnet, resnet_model):
     _, images, _ = resnet
     before = {name: value.clone() for name, value in resnet_model.state_dict().items()}

@@ -256,6 +256,7 @@ def test_how_attempts_ended_is_recorded_without_paths(cache, tmp_path):
     assert read_record(paths.record).run["earlier_attempts_ended"] == {"1": "system: File exists"}
 
 
+@pytest.mark.slow
 def test_the_process_of_a_trial_imports_neither_torch_s_compiler_nor_torchvision(cache, tmp_path):
     """Images are decoded by then; the two take 3 s and 200 MB."""
     (spec,) = tiny_specs(cache, epochs=1)[:1]

@@ -78,12 +78,12 @@ class Ended:
     err: str
 
 
-def forked(notes: Path, fault: Fault | None, action: Callable[..., int], *arguments: Any) -> Ended:
+def forked(notes: Path, fault: Fault, action: Callable[..., int], *arguments: Any) -> Ended:
     """Run ``action`` in a child with ``fault``; ``notes`` is a folder outside of ``fault.root``."""
     notes.mkdir(parents=True, exist_ok=True)
     process = FORKS.Process(target=_child, args=(notes, fault, action, arguments))
     process.start()
-    process.join(300)
+    process.join(120)
     if process.exitcode is None:
         process.kill()
         process.join()
@@ -94,13 +94,12 @@ def forked(notes: Path, fault: Fault | None, action: Callable[..., int], *argume
     return Ended(process.exitcode, [line for line in lines if line != "fired"], fired, *told)
 
 
-def _child(notes: Path, fault: Fault | None, action: Callable[..., int], arguments: Any) -> None:
+def _child(notes: Path, fault: Fault, action: Callable[..., int], arguments: Any) -> None:
     for number, name in ((1, "out"), (2, "err")):
         handle = os.open(notes / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(handle, number)
     log = os.open(notes / "operations", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    if fault is not None:
-        _Injector(fault, log).install()
+    _Injector(fault, log).install()
     try:
         code = action(*arguments)
     except BrokenError:

@@ -33,15 +33,6 @@ def command(words: list[str], cache: Path) -> int:
     return main(words)
 
 
-def command_elsewhere(words: list[str], environment: dict[str, str], folder: str = "/") -> int:
-    """Run ``ttq-bench`` in this process, with variables of its own, in ``folder``."""
-    from ttq_bench.cli import main
-
-    os.environ.update(environment)
-    os.chdir(folder)
-    return main(words)
-
-
 def command_on_full_disk(words: list[str], cache: Path, results: Path, free: int) -> int:
     """Run a command on a file system with ``free`` bytes left, then with room enough.
 

@@ -1,7 +1,6 @@
 """Imported once by the process that all children of ``broken_files.py`` are forked from."""
 
 import pyarrow.parquet  # noqa: F401
-import s3fs  # noqa: F401
 import torch  # noqa: F401
 import torchvision  # noqa: F401
 

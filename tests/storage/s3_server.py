@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.broken_files import forked
-from tests.faults.children import command_elsewhere
 from tests.tiny_suite import COMMAND, wait_until
 from ttq_bench.commands.at_url import mirror_folder
 from ttq_bench.records.paths import ResultsPaths
@@ -67,27 +65,19 @@ class Machine:
     server: S3Server
     url: str
 
-    @property
-    def environment(self) -> dict[str, str]:
-        named = {"TTQ_BENCH_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
-        return self.server.environment | named
-
     def start(self, *words: object, **environment: str) -> subprocess.Popen[str]:
+        named = {"TTQ_BENCH_CACHE": str(self.cache), "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [*COMMAND, *map(str, words), "--results", self.url],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | self.environment | environment,
+            env=os.environ | self.server.environment | named | environment,
         )  # fmt: skip
 
-    def ask(self, *words: object) -> tuple[int, str]:
-        """Run a command to its end; return its exit code and all that it says.
-
-        In a process forked from one that has imported torch, which takes seconds.
-        """
-        notes = self.cache.with_name(f"{self.cache.name}-notes")
-        said = [*map(str, words), "--results", self.url]
-        ended = forked(notes, None, command_elsewhere, said, self.environment)
-        return ended.code, ended.out + ended.err
+    def ask(self, *words: object, **environment: str) -> tuple[int, str]:
+        """Run a command to its end; return its exit code and all that it says."""
+        process = self.start(*words, **environment)
+        said, _ = process.communicate(timeout=240)
+        return process.returncode, said
 
     def results(self, monkeypatch) -> ResultsPaths:
         """Return the folder of this machine that follows the URL."""

@@ -13,13 +13,12 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.records.objects import Objects, checked_url
 
 RIVAL = """
-import sys
+import sys, time
 from ttq_bench.records.objects import Objects
 
 objects = Objects(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-print(objects.create("one", sys.argv[2].encode()))
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+print(objects.create("one", sys.argv[3].encode()))
 """
 
 
@@ -46,17 +45,16 @@ def test_the_server_itself_keeps_the_condition_of_a_put(reached):
 
 
 def test_of_several_processes_that_create_a_name_at_once_one_has_it(objects, url):
+    import time
+
+    moment = str(time.time() + 6.0)  # all are ready by then
     rivals = [
         subprocess.Popen(
-            [sys.executable, "-c", RIVAL, url, f"rival {number}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", RIVAL, url, moment, f"rival {number}"],
+            stdout=subprocess.PIPE, text=True,
         )
         for number in range(4)
     ]  # fmt: skip
-    assert {rival.stdout.readline() for rival in rivals} == {"ready\n"}
-    for rival in rivals:
-        rival.stdin.write("go\n")
-        rival.stdin.flush()
     won = [rival.communicate(timeout=60)[0].strip() for rival in rivals]
     assert sorted(won) == ["False", "False", "False", "True"]
     assert objects.read("one") == f"rival {won.index('True')}".encode()
