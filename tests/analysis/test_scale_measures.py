@@ -78,7 +78,7 @@ def test_the_claim_and_the_table_of_asymmetry_tell_the_same_size(tmp_path):
     assert mean_size(tables, SHORT, TTQ).estimate == network.fed.size
     assert mean_rho(tables, SHORT, TTQ).estimate == network.fed.mean
     assert systematic(tables, SHORT, TTQ).estimate == network.fed.systematic
-    assert network.size.mean == pytest.approx((0.15 + 0.175 + 0.15) / 3)
+    assert network.fed.size.mean == pytest.approx((0.15 + 0.175 + 0.15) / 3)
 
 
 def test_a_trial_with_a_layer_without_rho_has_no_value(tmp_path):

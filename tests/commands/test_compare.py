@@ -98,6 +98,7 @@ def test_the_json_has_everything_and_no_number_that_json_lacks(folders, capsys):
     assert found["only_b"] == ["bwn-0"]
     assert found["changed"][0] == {
         "trial_id": "ttq-3", "error_a": 1.0, "error_b": None, "difference": None,
+        "surroundings": {},
     }  # fmt: skip
     full, ttq = (arm for arm in found["arms"] if arm["arm"]["epochs"] == "2")
     assert full["verdict"] == "equal to the bit"

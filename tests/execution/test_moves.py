@@ -7,7 +7,7 @@ import torch
 
 from ttq_bench.execution.moves import DRAWS, moves, rms_change
 
-RHOS = [torch.tensor(value, dtype=torch.float64) for value in (0.1, -0.2, 0.3, 0.0)]
+RHOS = [torch.tensor([value], dtype=torch.float64) for value in (0.1, -0.2, 0.3, 0.0)]
 
 
 def values(rhos):

@@ -19,8 +19,8 @@ Move = tuple[Kind, int, list[Tensor]]
 def moves(rhos: Sequence[Tensor]) -> Iterator[Move]:
     """Yield kind, number of the draw and new rho of each layer, for all moves of a probe.
 
-    ``rhos`` are the trained ones: scalars, or one value a channel, which are not permuted and have
-    no common value.
+    ``rhos`` are the trained ones: one number a layer; or one a channel, and then they are not
+    permuted and have no common value.
     """
     generator = torch.Generator().manual_seed(SEED)
     yield "doubled", 0, [2 * rho for rho in rhos]
@@ -31,7 +31,7 @@ def moves(rhos: Sequence[Tensor]) -> Iterator[Move]:
             draw,
             [2 * int(keep) * rho for keep, rho in zip(kept, rhos, strict=True)],
         )
-    if any(rho.ndim for rho in rhos) or len(rhos) == 1:
+    if any(rho.numel() > 1 for rho in rhos) or len(rhos) == 1:
         return
     for draw in range(DRAWS):
         order = torch.randperm(len(rhos), generator=generator).tolist()
