@@ -181,6 +181,7 @@ def table(part: str) -> dict[str, Any]:
     # These choose kernels by processor, and no variable of the environment switches them off.
     torch.backends.mkldnn.set_flags(False)
     torch.backends.nnpack.set_flags(False)
+    torch.set_num_threads(1)  # the table's; a trial sets it for itself
     trials: Trials = {}
     with tempfile.TemporaryDirectory() as folder:
         if part != "residual":
