@@ -1,5 +1,6 @@
 """What is watched while a converted network is trained; nothing here can move a number of it."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -77,11 +78,16 @@ def layer_alarms(layer: LayerStatistics) -> list[str]:
 
 
 def histograms(model: nn.Module) -> list[dict[str, Any]]:
-    """Return by layer the largest magnitude, and counts of latent weights between -it and +it."""
+    """Return by layer the largest magnitude, and counts of latent weights between -it and +it.
+
+    A layer with a weight that is not finite has none: its trial is about to end as diverged.
+    """
     found = []
     for name, layer in quantized_layers(model):
         values = latent_of(layer).detach().float().cpu().flatten()
         reach = float(values.abs().max()) or 1.0
+        if not math.isfinite(reach):
+            continue
         counts = torch.histogram(values, HISTOGRAM_BINS, range=(-reach, reach)).hist
         found.append({"layer": name, "reach": reach, "counts": counts.int().tolist()})
     return found
