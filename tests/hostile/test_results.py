@@ -56,7 +56,7 @@ def test_what_is_shown_is_shown_as_text(room, shown, capsys):
         rows = csv.reader(table.read_text().splitlines())
         cells = [cell for row in rows for cell in row if not re.fullmatch(r"-(inf|[\d.e-]+)", cell)]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
-    assert "evil" not in page
+    assert "evil.svg" not in page
 
 
 def commands(room):

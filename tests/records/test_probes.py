@@ -71,7 +71,8 @@ def test_a_probe_cut_short_is_told(results):
 
 def test_a_probe_of_a_newer_version_is_told(results):
     publish_probe(results, make_probe("a", probe_version=PROBE_VERSION + 1))
-    assert "written by a newer version (probe 2, known up to 1); update ttq_bench" in told(results)
+    versions = f"probe {PROBE_VERSION + 1}, known up to {PROBE_VERSION}"
+    assert f"written by a newer version ({versions}); update ttq_bench" in told(results)
 
 
 def test_a_probe_under_the_name_of_another_trial_is_told(results):

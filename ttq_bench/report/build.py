@@ -15,6 +15,7 @@ from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import write_atomically
+from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.ownership import (
     PAGES,
     check_replaceable,
@@ -48,10 +49,11 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
-    contents = read_contents(ResultsPaths(root))  # first: it refuses links that lead out
+    look_over(root)
     check_results_folder(root)
     check_replaceable(into or root)
     around = read_text(readme) if readme is not None else ""
+    contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
     try:
         _write(contents, out)
