@@ -1,8 +1,8 @@
 """The alarm of a trial that learned nothing, read off errors and the number of classes."""
 
 import pytest
-from tests.written_records import write_trial
 
+from tests.record_builders import write_trial
 from ttq_bench.analysis.chance import alarms_of, chance_alarm, in_words
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import Alarm

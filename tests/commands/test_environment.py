@@ -4,9 +4,9 @@ import os
 import subprocess
 
 import pytest
-from tests.written_records import write_grid
 
 from tests.data import builders
+from tests.record_builders import write_grid
 from tests.tiny_suite import COMMAND, write_suite
 from ttq_bench.cli import main
 

@@ -1,8 +1,8 @@
 """What exported files say of the images: read back as written, and refused where it cannot be."""
 
 import pytest
-from tests.written_records import write_trial
 
+from tests.record_builders import write_trial
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.export.image_facts import CLASS_NAMES, ImageFacts

@@ -50,8 +50,8 @@ def held(name, values, network):
 
 def cells(row, tables):
     lines = claims_table([row], tables)
-    rows = [lines[i].strip("| ").split(" | ") for i in (0, 2)]
-    return dict(zip(*[[cell.strip() for cell in row] for row in rows], strict=True))
+    rows = ([cell.strip() for cell in lines[i].strip("| ").split(" | ")] for i in (0, 2))
+    return dict(zip(*rows, strict=True))
 
 
 def test_exact_evidence_gives_the_verdict_in_bold(tables):
