@@ -123,7 +123,7 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     page = build_report(tmp_path).read_text(encoding="utf-8")
     assert "| ttq-9 | diverged" in page
     (scales,) = [x for x in page.splitlines() if x.startswith("| resnet20, TTQ max_fraction")]
-    assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 (+1 diverged) | ")
+    assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 | ")
 
 
 def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
