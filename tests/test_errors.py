@@ -7,6 +7,7 @@ FAMILY = [
     kind
     for kind in vars(errors).values()
     if isinstance(kind, type) and kind.__module__ == errors.__name__
+    if not issubclass(kind, Warning)
 ]
 
 

@@ -57,6 +57,8 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
         for file in archive.files
     }
     for place in places_of(dataset, data_dir):
+        if (place / "record.json").exists():  # tables of a record, where results lie there too
+            continue
         for path in _entries(place):
             name = path.relative_to(data_dir).as_posix()
             if named_after(path.name) not in (None, dataset):

@@ -83,7 +83,13 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
 
 
 def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Difference]:
-    paths = results.trial(record.trial_id)
+    found = list(_of_own_files(results.trial(record.trial_id), record))
+    yield from found
+    if not found and _can_name(record):
+        yield from network_differences(results.trial(record.trial_id), record)
+
+
+def _of_own_files(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
     if _can_name(record):
         file = f"trials/{record.trial_id}/record.json"
         try:
@@ -96,8 +102,6 @@ def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Differenc
                 yield unequal(file, "trial_id", record.trial_id, own_id)
     unfit = list(_unfit_tables(paths, record))
     yield from unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
-    if not unfit:
-        yield from network_differences(paths, record)
 
 
 def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
