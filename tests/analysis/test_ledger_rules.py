@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paired_records import SHORT
 
 from tests.analysis.test_ledger import FAR, PAPER, TWN, TWO, read, row_of, write
+from tests.record_builders import SHORT
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import OWN_RATES, Measured
