@@ -65,6 +65,7 @@ def test_a_parent_whose_weights_are_gone_is_made_again_for_a_new_child(words, tm
     parent = results.trial(spec.trial_id)
     record = parent.record.read_bytes()
     weights_path(parent).unlink()
+    parent.network.unlink()
     assert main(words) == 0
     assert weights_path(parent).exists()
     assert parent.record.read_bytes() == record
