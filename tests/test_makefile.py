@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_suite import write_suite
+from tests.tiny_suite import without_make, write_suite
 
 CHECKOUT = Path(__file__).parents[1]
 MAKEFILE = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
@@ -37,7 +37,9 @@ def checkout(tmp_path):
 
 def make(folder, *words, code=0):
     command = ["make", "--no-print-directory", *map(str, words)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=without_make()
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_suite import without_make
+
 REPOSITORY = Path(__file__).parents[1]
 SCRIPT = f"#!{sys.executable}\nimport sys\nfrom ttq_bench.cli import main\nsys.exit(main())\n"
 
@@ -30,7 +32,9 @@ def copy(tmp_path):
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, check=False, env=without_make()
+    )
 
 
 def test_make_tells_of_an_environment_that_runs_another_checkout(copy):

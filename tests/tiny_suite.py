@@ -1,5 +1,6 @@
 """A suite small enough for tests, on images that ship with scikit-learn, and ways to run it."""
 
+import os
 import subprocess
 import sys
 import time
@@ -75,6 +76,12 @@ def write_suite(folder: Path, **changes: Any) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny_document(**changes)), encoding="utf-8")
     return path
+
+
+def without_make() -> dict[str, str]:
+    """Return the environment without what a `make test` that runs these tests has set for it."""
+    own = ("VENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "ARGS")
+    return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def command_line(*arguments: object) -> subprocess.CompletedProcess[str]:
