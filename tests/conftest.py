@@ -15,11 +15,20 @@ import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
+from ttq_bench.execution import ray_security
+
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a script with `&`: runs heed it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_before = dict(os.environ)
+ray_security.prepare(None, None)  # Ray keeps what it finds when it is imported, whoever does it
+import ray  # noqa: E402, F401
+
+os.environ.clear()
+os.environ.update(_before)
 
 
 @pytest.fixture(autouse=True)
