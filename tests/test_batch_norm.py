@@ -258,6 +258,7 @@ def test_weights_that_are_used_a_second_time_are_unknown():
     assert batch_norm_feeding(Twice()) == {"layer": "unknown"}
 
 
+@pytest.mark.slow
 def test_a_very_deep_network_without_normalisation_ends_in_an_answer():
     layers = [module for _ in range(500) for module in (nn.Conv2d(1, 1, 1, bias=False), nn.ReLU())]
 

@@ -35,6 +35,7 @@ def suite(tmp_path):
     return write_suite(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["--version"], ["run", "--help"], ["plan", "SUITE"], ["plan", "SUITE", "--json"],

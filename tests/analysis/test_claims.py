@@ -135,6 +135,7 @@ def test_records_can_make_a_claim(evidence, label, verdict):
     assert row.verdict == verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", slow_but(QUICK, CLAIMS))
 def test_the_ledger_finds_the_evidence_and_calls_it_exact(evidence, label):
     tables, _ = evidence(label, values_for(CLAIMS[label], "supported"))

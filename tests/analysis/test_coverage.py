@@ -203,6 +203,7 @@ def test_layers_without_holm_would_be_noticed():
     assert false > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("judged", "effects"), [(13, 0), (13, 4)])
 def test_holm_adjusted_claims_are_false_in_at_most_5_percent_of_tables(judged, effects):
     """A table of claims, each at its boundary but the first ``effects``, with noise of its own."""

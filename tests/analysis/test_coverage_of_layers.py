@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.test_coverage import LAYERS, SEEDS, coverage, limit
+from tests.tiers import slow_but
 from ttq_bench.analysis.scale_measures import slope_through_origin
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.systematic import (
@@ -71,7 +72,7 @@ def judged_sizes(case, n):
     )
 
 
-@pytest.mark.parametrize("n", SEEDS)
+@pytest.mark.parametrize("n", slow_but([5], SEEDS))
 @pytest.mark.parametrize("case", SIZES)
 def test_the_systematic_size_is_rarely_shown_to_be_larger_or_smaller_than_it_is(case, n):
     """2.5 % to each side with many layers; its docstring says more of few, and of hidden signs."""
@@ -83,6 +84,7 @@ def test_the_systematic_size_is_rarely_shown_to_be_larger_or_smaller_than_it_is(
     assert contradicted <= limit(0.025, NETWORKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", SEEDS)
 def test_noise_that_all_layers_share_is_shown_to_be_systematic_in_at_most_5_percent(n):
     mu = one_layer_of(0.05)

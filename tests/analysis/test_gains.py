@@ -89,6 +89,7 @@ def test_a_seed_without_one_depth_has_no_slope_and_none_of_its_trials_counts(tmp
     assert all(name.endswith("-0") for name in measured.trials)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", DEPTHS)
 def test_without_one_of_the_depths_there_is_no_slope(tmp_path, missing):
     write_depths(tmp_path, {depth: {0: 1.0} for depth in DEPTHS if depth != missing})

@@ -46,6 +46,7 @@ def test_without_records_each_claim_stands_there_as_not_run(tmp_path):
         assert (row.verdict, row.says, row.seeds) == ("not run", "not run", None)
 
 
+@pytest.mark.slow
 def test_exact_evidence_wins_over_proxy_evidence_that_says_otherwise(tmp_path):
     write(tmp_path, "TWN", "supported", SHORT)
     write(tmp_path, "TWN", "contradicted", PAPER)
@@ -56,6 +57,7 @@ def test_exact_evidence_wins_over_proxy_evidence_that_says_otherwise(tmp_path):
     assert (row.network, row.exact, row.verdict) == (PAPER, True, "contradicted")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", ["supported", "contradicted", "undecided"])
 def test_proxy_evidence_never_decides_the_claim_its_own_verdict_stands_beside(tmp_path, says):
     write(tmp_path, "A1 capacity", says, SHORT)
@@ -64,6 +66,7 @@ def test_proxy_evidence_never_decides_the_claim_its_own_verdict_stands_beside(tm
     assert (row.verdict, row.says) == ("not run", says)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -164,6 +167,7 @@ def test_the_noise_of_a_row_is_the_deviation_between_its_seeds(tmp_path):
     assert row.noise == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_claim_without_evidence_takes_the_noise_of_its_kind_on_the_same_data(tmp_path):
     write(tmp_path, "T1 ResNet-20", "undecided", PAPER)  # deviation 0.5
     write(tmp_path, "T1 ResNet-20", "supported", replace(PAPER, protocol="short"))

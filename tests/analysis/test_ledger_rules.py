@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def test_a_claim_is_decided_exactly_where_its_p_is_below_5_percent(label, values
     assert (row.p < 0.05) == (row.says != "undecided")
 
 
+@pytest.mark.slow
 def test_p_are_adjusted_over_the_first_evidence_of_each_claim_and_over_the_others(tmp_path):
     write(tmp_path, "A1 capacity", "supported", PAPER)
     write(tmp_path, "A1 capacity", "undecided", SHORT)

@@ -229,6 +229,7 @@ def test_holm_rejects_step_by_step_and_stops_at_the_first_failure():
     assert holm([0.03, 0.01, 0.04, 0.015]) == [False, True, False, True]
 
 
+@pytest.mark.slow
 @settings(max_examples=25)  # statsmodels takes 50 ms for each
 @given(st.lists(st.floats(0, 0.2), min_size=1, max_size=20), st.sampled_from([0.01, 0.05, 0.1]))
 def test_holm_equals_statsmodels(p_values, level):

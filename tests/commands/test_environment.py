@@ -33,6 +33,7 @@ def test_a_date_that_is_no_number_of_seconds_is_named(tmp_path, capsys, monkeypa
     assert "SOURCE_DATE_EPOCH: expected seconds since 1970" in told
 
 
+@pytest.mark.slow
 def test_a_report_uses_its_own_backend_and_obeys_no_filter_of_warnings(tmp_path):
     write_grid(tmp_path, seeds=1)
     env = os.environ | {
@@ -44,6 +45,7 @@ def test_a_report_uses_its_own_backend_and_obeys_no_filter_of_warnings(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_variable_that_keeps_a_package_from_its_import_is_named(tmp_path):
     env = os.environ | {"TORCH_LOGS": "nonsense"}
     words = ["run", str(write_suite(tmp_path, epochs=1)), "--results", str(tmp_path / "r")]

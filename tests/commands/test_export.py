@@ -55,6 +55,7 @@ def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsy
     assert {p.key: p.value for p in props} == {"trial_id": name, **facts.as_metadata()}
 
 
+@pytest.mark.slow
 def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, tmp_path):
     from ttq_bench.execution.start import batches_of, images_of
     from ttq_bench.training.evaluation import evaluate
@@ -69,6 +70,7 @@ def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, t
         assert evaluate(model, test, "fp32").error_percent == record.errors.final_percent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -85,6 +87,7 @@ def test_a_trial_that_cannot_be_meant_is_told_in_one_sentence(trained, asked, me
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(trained, tmp_path):
     results, specs = trained
     (tmp_path / "file").write_text("in the way")
@@ -114,6 +117,7 @@ def test_a_diverged_trial_has_no_network_to_export(trained, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_left_behind_is_no_trial(trained, tmp_path, capsys):
     results, specs = trained
     hidden = ResultsPaths(results).trials / f".{specs[1].trial_id}.left"

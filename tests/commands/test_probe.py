@@ -117,6 +117,7 @@ def test_a_diverged_trial_is_no_candidate(results, names, capsys):
     assert [found.trial_id for found in read_probes(results)] == [names[1]]
 
 
+@pytest.mark.slow
 def test_a_trial_of_another_training_version_is_no_candidate_and_said_to_be_one(results, names):
     path = results.trial(names[0]).record
     path.write_text(path.read_text().replace('"training_version": 1', '"training_version": 0'))
@@ -126,6 +127,7 @@ def test_a_trial_of_another_training_version_is_no_candidate_and_said_to_be_one(
     assert [found.trial_id for found in read_probes(results)] == [names[1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["resnet", "full_precision", "ttq-tied"])
 def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(results, part):
     told = refused(results, "max_fraction", part)
@@ -134,6 +136,7 @@ def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(results
     assert not results.probes.exists()
 
 
+@pytest.mark.slow
 def test_weights_that_are_damaged_are_told(results, names):
     weights = weights_path(results.trial(names[0]))
     weights.write_bytes(weights.read_bytes()[:-1])
@@ -142,6 +145,7 @@ def test_weights_that_are_damaged_are_told(results, names):
     assert f"{weights} is missing or damaged, too" in told
 
 
+@pytest.mark.slow
 def test_a_published_network_that_is_damaged_is_told(results, names):
     network = results.trial(names[0]).network
     shutil.rmtree(results.trial(names[0]).work)
@@ -149,6 +153,7 @@ def test_a_published_network_that_is_damaged_is_told(results, names):
     assert f"{network}: not a published network" in refused(results)
 
 
+@pytest.mark.slow
 def test_networks_are_probed_without_what_training_left(results, names):
     assert probe(results) == 0
     before = read_probes(results)
@@ -162,6 +167,7 @@ def test_networks_are_probed_without_what_training_left(results, names):
         assert first.model_dump(exclude=apart) == second.model_dump(exclude=apart)
 
 
+@pytest.mark.slow
 def test_a_probe_of_an_older_version_is_made_anew_where_the_network_is(results, names, capsys):
     assert probe(results) == 0
     for found in read_probes(results):
@@ -174,6 +180,7 @@ def test_a_probe_of_an_older_version_is_made_anew_where_the_network_is(results, 
     assert all(len(found.moved) == 12 for found in read_probes(results))
 
 
+@pytest.mark.slow
 def test_healing_trains_one_more_epoch_from_the_latent_weights(results, names, capsys):
     assert probe(results) == 0
     assert all(found.healing is None for found in read_probes(results))
@@ -189,6 +196,7 @@ def test_healing_trains_one_more_epoch_from_the_latent_weights(results, names, c
     assert "0 probed, 2 were there already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_told(results, names):
     parent = next(path for path in results.trials.iterdir() if "full_precision-s0" in path.name)
     shutil.rmtree(results.trial(names[0]).work)
@@ -196,21 +204,25 @@ def test_weights_of_another_network_are_told(results, names):
     assert "weights do not fit the model" in refused(results, names[0])
 
 
+@pytest.mark.slow
 def test_a_damaged_probe_is_told(results, names):
     results.probes.mkdir()
     results.trial(names[0]).probe.write_text("{")
     assert f"{names[0]}.json: not a probe" in refused(results)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_told(results, tmp_path):
     assert "nowhere: no such folder" in refused(ResultsPaths(tmp_path / "nowhere"))
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(results):
     results.probes.write_text("in the way")
     assert "results cannot be written there" in refused(results)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told(results):
     assert "probe: --device cuda: no GPU is found" in refused(results, "--device", "cuda")
@@ -222,6 +234,7 @@ def test_more_threads_than_cores_are_told(results, capsys):
     assert re.search(r"--threads: expected at most \d+, got 4096", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_other_images_than_those_of_the_record_are_refused(tmp_path, cache):
     for folder, seed in (("data", 1), ("other", 2)):
         for split, count in (("train", 80), ("test", 20)):

@@ -32,6 +32,7 @@ def test_a_run_makes_what_is_missing_and_a_second_one_finds_nothing_to_do(
     assert [path.stat().st_mtime_ns for path in records] == made
 
 
+@pytest.mark.slow
 def test_failed_trials_give_exit_code_3_and_the_next_run_tries_them_again(
     words, tmp_path, cache, capsys
 ):

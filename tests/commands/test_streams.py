@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import slow_but
 from tests.tiny_suite import COMMAND, write_suite
 from ttq_bench.records.paths import ResultsPaths
 
@@ -33,6 +34,7 @@ def records(words):
     return list(ResultsPaths(words[3]).trials.glob("*/record.json"))
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_fills_the_disk_goes_on_and_says_that_output_was_lost(words):
     with Path("/dev/full").open("wb") as full:
         code, said = ended(words, stdout=full)
@@ -58,6 +60,7 @@ def test_who_reads_no_more_ends_a_command_quietly(tmp_path):
         os.close(write)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [1, 2])
 def test_a_stream_that_is_closed_from_the_start_lets_a_run_go_on(words, closed):
     done = subprocess.run(
@@ -68,6 +71,7 @@ def test_a_stream_that_is_closed_from_the_start_lets_a_run_go_on(words, closed):
     assert done.returncode == (74 if closed == 1 else 0)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_gone_does_not_end_a_run_that_ignores_its_end(words):
     terminal, stream = pty.openpty()
     run = subprocess.Popen([*COMMAND, *map(str, words)], stdout=stream, stderr=stream)
@@ -78,7 +82,7 @@ def test_a_terminal_that_is_gone_does_not_end_a_run_that_ignores_its_end(words):
     assert len(records(words)) == 1
 
 
-@pytest.mark.parametrize("command", ["run", *READERS])
+@pytest.mark.parametrize("command", slow_but(["status"], ["run", *READERS]))
 def test_a_path_cannot_order_the_terminal_about(tmp_path, words, capsys, command):
     results = tmp_path / HOSTILE
     words[3] = results

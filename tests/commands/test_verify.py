@@ -12,6 +12,7 @@ def verify(root, *words):
     return main(["verify", "--results", str(root), *map(str, words)])
 
 
+@pytest.mark.slow
 def test_what_agrees_is_counted(drawn, capsys):
     assert verify(drawn / "results", "--readme", drawn / "README.md") == 0
     told = capsys.readouterr()

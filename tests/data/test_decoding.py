@@ -54,6 +54,7 @@ def test_shards_are_joined_in_the_order_of_their_numbers(tmp_path):
     assert read_split(source, "test")[1].tolist() == [7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [100, 500, 1000, 1024, 2500])
 def test_row_groups_of_any_size_are_read_whole_and_in_order(tmp_path, group):
     contents = [builders.png(image) for image in builders.random_images(2_500, (32, 32, 3))]

@@ -89,6 +89,7 @@ def test_all_published_archives_and_a_missing_one_share_one_fingerprint(tmp_path
     assert found.pop().fingerprint == f"md5:{CARD.archives[-1].files[0].md5}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("content", "encoding"), [(PNG, "png"), (JPEG, "jpeg")])
 def test_all_images_in_another_encoding_are_named_by_it(tmp_path, cache, content, encoding):
     source = parquet_source(tmp_path, content, CARD.train_count, CARD.test_count)

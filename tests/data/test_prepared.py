@@ -128,6 +128,7 @@ def _prepare(source, cache, start, answers):
         answers.put(repr(error))
 
 
+@pytest.mark.slow
 def test_two_processes_that_prepare_at_once_both_succeed(source, cache):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ttq_bench.data.prepared", "pyarrow.parquet"])

@@ -1,9 +1,12 @@
 import time
 
+import pytest
+
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.backends import InProcessBackend, Task
 
 
+@pytest.mark.slow
 def test_tasks_run_one_a_wait_in_the_order_of_their_arrival(tmp_path, cache):
     backend = InProcessBackend(bool)
     specs = tiny_specs(cache, epochs=1)

@@ -76,6 +76,7 @@ def test_one_driver_holds_a_results_folder_until_it_dies(run):
     assert third.returncode == 4, third.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_was_ignored_from_the_start_does_not_end_a_run(run, number):
     before = signal.signal(number, signal.SIG_IGN)  # a child inherits it, as from `nohup` and `&`
@@ -91,6 +92,7 @@ def test_a_signal_that_was_ignored_from_the_start_does_not_end_a_run(run, number
     assert held.process.wait(60) == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_of_many_drivers_after_the_lock_was_deleted_one_goes_on(run):
     first = run(epochs=LONG)
     first.paths.results.lock.unlink()
@@ -141,6 +143,7 @@ def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number,
     assert [row["epoch_seconds"] for row in table][: len(before)] == before
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_a_run_in_time_and_the_next_run_goes_on(tmp_path, cache, capsys):
     suite = write_suite(tmp_path, epochs=LONG, methods=PARENT)
     common = [str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.execution.same_trial import assert_same_trial
 from tests.tiny_suite import tiny_specs
 from ttq_bench.records.paths import ResultsPaths
@@ -46,6 +48,7 @@ for text in sys.argv[3:]:
 """
 
 
+@pytest.mark.slow
 def test_trials_killed_at_several_moments_end_as_if_they_had_not_been(whole, cache, tmp_path):
     specs = tiny_specs(cache, epochs=3)[:2]
     words = [sys.executable, "-c", KILLER, tmp_path, cache, *(s.model_dump_json() for s in specs)]

@@ -140,6 +140,7 @@ def test_a_dead_layer_has_no_residue():
     assert observation.end_epoch()[0]["gauge_residue"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("granularity", ["layer", "channel"])
 def test_steps_at_right_angles_explain_how_the_size_grows(granularity, momentum):

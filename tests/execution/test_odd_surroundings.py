@@ -17,6 +17,7 @@ UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 THROUGH_UV = (ENVIRONMENT / "bin/uv", "run", "--no-project", "--active", "--offline", "--no-cache")
 
 
+@pytest.mark.slow
 def test_a_run_through_uv_without_a_home_and_with_the_backend_of_a_notebook(cache, tmp_path):
     tried = subprocess.run([*UNKNOWN_USER, "true"], capture_output=True, check=False)
     if tried.returncode or not THROUGH_UV[0].exists():

@@ -120,6 +120,7 @@ def test_a_probe_repeated_gives_the_same_numbers(resnet):
     assert first == second
 
 
+@pytest.mark.slow
 def test_images_to_estimate_from_are_training_images_in_batches_of_one_size(lenet, resnet):
     sizes = [{len(batch) for batch in images.training} for _, images, _ in (lenet, resnet)]
     assert sizes == [{128}, {64}]  # whole batches of 1,197 images, and all of 64
@@ -160,6 +161,7 @@ def test_a_network_is_the_same_to_the_bit_after_it_was_measured(resnet, resnet_m
     assert {norm.momentum for norm in batch_norms(resnet_model)} == {0.1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["lenet", "resnet"])
 def test_equal_scales_give_the_errors_of_the_control(case, request):
     _, images, _ = request.getfixturevalue(case)

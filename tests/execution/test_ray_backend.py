@@ -51,6 +51,7 @@ def schedule(plan, backend, results, cache):
     return Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run(), told
 
 
+@pytest.mark.slow
 def test_the_grid_on_ray_gives_the_records_of_a_run_without_it(backend, whole, cache, tmp_path):
     plan = tiny_plan(tmp_path, cache, epochs=3)
     tally, told = schedule(plan, backend, tmp_path, cache)
@@ -60,6 +61,7 @@ def test_the_grid_on_ray_gives_the_records_of_a_run_without_it(backend, whole, c
         assert_same_trial(paths, expected)
 
 
+@pytest.mark.slow
 def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, tmp_path):
     plan = tiny_plan(tmp_path, cache, epochs=6, methods=("full_precision",))
     name = plan.trials[0].spec.trial_id
@@ -82,6 +84,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_in_another_one(backend, cache, t
     assert read_record(paths.record).epochs_done == 6
 
 
+@pytest.mark.slow
 def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
     shared, late = tmp_path / "shared", tmp_path / "late"
     plan = tiny_plan(shared, cache, epochs=1, methods=("full_precision",))

@@ -97,6 +97,7 @@ def test_a_place_that_is_not_there_is_named(above, monkeypatch):
 HARM = "raise SystemExit('of the working directory')"
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_run_keeps_its_session_there_and_its_workers_import_what_is_installed_alone(
     above, cache, tmp_path

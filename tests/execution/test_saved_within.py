@@ -43,6 +43,7 @@ def test_no_step_is_trained_twice(whole, cache, tmp_path, monkeypatch, index):
     assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
 
 
+@pytest.mark.slow
 def test_a_long_epoch_is_saved_on_its_way(whole, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(epochs, "LOOK_SECONDS", 0.0)
     spec, seen = tiny_specs(cache, epochs=3)[0], set()

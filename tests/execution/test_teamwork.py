@@ -61,6 +61,7 @@ def alone(tmp_path_factory, cache):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "looks", slow_but([0], [0, 31])
 )  # never stopped; within epochs and their evaluations

@@ -58,6 +58,7 @@ def test_a_record_says_what_its_tables_and_weights_say(whole, cache, index):
     )
 
 
+@pytest.mark.slow
 @TRIALS
 def test_a_trial_stopped_after_each_epoch_equals_an_undisturbed_one(whole, cache, tmp_path, index):
     spec = tiny_specs(cache, epochs=3)[index]
@@ -106,6 +107,7 @@ def no_optimizer(state):
     return {name: value for name, value in state.items() if name != "optimizer"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm", [letters_for_keys, a_word_for_history, a_row_of_words, rows_twice, no_optimizer]
 )
@@ -222,6 +224,7 @@ def test_every_process_that_took_a_trial_up_is_named_in_its_record(cache, tmp_pa
     assert all(attempt["torch"] == torch.__version__.partition("+")[0] for attempt in attempts)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_code_hides_no_earlier_one_of_this_code(cache, tmp_path):
     spec, settings = tiny_specs(cache, epochs=3)[0], settings_for(tmp_path, cache)
     paths = ResultsPaths(tmp_path).trial(spec.trial_id)

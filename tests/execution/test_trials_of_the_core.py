@@ -52,6 +52,7 @@ def methods(tmp_path_factory, cache):
     return {spec.arm: ResultsPaths(results).trial(spec.trial_id) for spec in specs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_every_method_becomes_a_record_with_its_scales(methods, name):
     record, table = read_record(methods[name].record), rows(methods[name], "scales.parquet")
@@ -96,6 +97,7 @@ def moving(request, tmp_path_factory, cache):
     return request.param, specs[1], results
 
 
+@pytest.mark.slow
 def test_the_number_moves_as_the_strategy_says(moving):
     name, spec, results = moving
     table = rows(ResultsPaths(results).trial(spec.trial_id), "scales.parquet")
@@ -118,6 +120,7 @@ def test_a_threshold_held_for_an_epoch_is_that_of_its_beginning(moving):
         assert thresholds[0] == thresholds[1] != thresholds[2] != thresholds[3]
 
 
+@pytest.mark.slow
 def test_a_resumed_trial_with_a_moving_threshold_equals_an_undisturbed_one(moving, cache, tmp_path):
     _, spec, results = moving
     bring_parent(spec, results, tmp_path)
@@ -135,6 +138,7 @@ def test_a_resumed_trial_with_a_moving_threshold_equals_an_undisturbed_one(movin
     )
 
 
+@pytest.mark.slow
 def test_histogram_epochs_of_a_suite_are_kept_too(cache, tmp_path):
     from dataclasses import replace
 

@@ -83,6 +83,7 @@ def test_a_worker_that_falls_silent_is_told_after_the_deadline_not_before(paths,
     assert watch(2) == {"one": "no sign of life for 30 s"}
 
 
+@pytest.mark.slow
 def test_beats_keep_a_worker_alive_whatever_its_clock_says(paths, watch):
     attempt, beat = claimed_progress(paths, BEGUN), [1]
 

@@ -21,6 +21,7 @@ from tests.faults.children import (
     train,
 )
 from tests.record_builders import write_trial
+from tests.tiers import slow_but
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.execution.trial import run_trial
 from ttq_bench.files import digest_path, is_intact
@@ -180,7 +181,7 @@ def test_a_report_broken_at_any_operation_leaves_each_file_old_or_new(
 
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("note", [note_plan, note_failure, note_probe])
+@pytest.mark.parametrize("note", slow_but([note_failure], [note_plan, note_failure, note_probe]))
 def test_a_note_broken_at_any_operation_is_the_old_or_the_new_one(
     note, kind, cache, tmp_path, record_property
 ):

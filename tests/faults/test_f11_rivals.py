@@ -112,6 +112,7 @@ def rivals(action, root, rounds):
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 def test_of_eight_that_publish_one_trial_exactly_one_does_and_its_record_is_whole(
     tmp_path, times, record_property
@@ -137,6 +138,7 @@ def test_of_eight_that_publish_one_trial_exactly_one_does_and_its_record_is_whol
     )
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 def test_of_eight_that_claim_at_once_each_gets_numbers_of_its_own(tmp_path, record_property):
     told = rivals(_claim, tmp_path, CLAIMS)

@@ -38,6 +38,7 @@ def shown(room):
         harm(room)
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_shown_as_text(room, shown, capsys):
     done = told(room, capsys, "report", "--results", room.results)
     assert done.code == 0, done.text
@@ -112,6 +113,7 @@ def test_a_stranger_s_page_is_not_taken_for_ours(room, capsys):
     refused(done, 2, "report.html: lies where the report is to go and was not written by ttq-bench")
 
 
+@pytest.mark.slow
 def test_a_stranger_s_page_that_is_listed_as_ours_is_replaced(room, capsys):
     good(room)
     with_text("report.html", SCRIPT)(room)

@@ -102,6 +102,7 @@ MINE = ("figures/my-plot.png", "figures/claims_mine.svg", "figures/sub/a.png", "
         "notes.md", "figures/.claims.png.abcdefgh.txt", ".summary.md.swp")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_user_s_own_files_in_a_results_folder_survive_reports_and_do_not_hinder_verify(tmp_path):
     one_trial(tmp_path)
     write_files(tmp_path, *MINE)
@@ -112,6 +113,7 @@ def test_a_user_s_own_files_in_a_results_folder_survive_reports_and_do_not_hinde
     assert main(["verify", "--results", str(tmp_path)]) == 0
 
 
+@pytest.mark.slow
 def test_files_that_no_record_stands_behind_any_more_are_removed_unless_they_were_changed(tmp_path):
     one_trial(tmp_path)
     build_report(tmp_path)
@@ -138,6 +140,7 @@ def test_the_list_names_every_file_of_the_report_as_sha256sum_reads_it(tmp_path)
     assert os.system(f"cd {tmp_path} && sha256sum --quiet --strict -c {LIST}") == 0
 
 
+@pytest.mark.slow
 def test_a_report_of_a_version_that_left_no_list_is_drawn_anew(tmp_path):
     one_trial(tmp_path)
     build_report(tmp_path)
@@ -154,6 +157,7 @@ def test_what_versions_without_a_list_left_in_this_repository_is_known_as_ours()
     assert len(names) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["figures", "summary.md"])
 def test_a_report_that_was_killed_anywhere_is_drawn_anew(tmp_path, monkeypatch, at):
     one_trial(tmp_path)

@@ -272,6 +272,7 @@ def keep_publishing(results, begun, count):
         begun.set()
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_still_at_work_while_leftovers_are_deleted_publishes_whole_or_not(results):
     begun = multiprocessing.Event()
     writer = multiprocessing.Process(target=keep_publishing, args=(results, begun, 300))

@@ -89,6 +89,7 @@ def test_a_record_that_was_renamed_is_no_copy_and_is_refused(results, capsys):
     assert "is the record of fp-0, not of its folder's name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_command_names_them_once_and_goes_on(tmp_path, capsys):
     write_grid(tmp_path)
     results = ResultsPaths(tmp_path)

@@ -56,6 +56,7 @@ def test_scales_that_differ_and_matter(tmp_path):
     assert "to be worse in 1 of 1 setting" in matter
 
 
+@pytest.mark.slow
 def test_settings_are_counted_and_each_has_a_row_of_its_own(tmp_path):
     errors = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)
     write_networks(tmp_path, CLOSE, *errors)
@@ -68,6 +69,7 @@ def test_settings_are_counted_and_each_has_a_row_of_its_own(tmp_path):
     assert all(row.count("*as good*") == 1 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_verdict_that_does_not_hold_after_correction_is_counted_as_such(tmp_path):
     """One scale costs 0.5 points at p = 0.03; over some ten claims that is no evidence."""
     write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.35, 20.7, 21.05))
@@ -77,6 +79,7 @@ def test_a_verdict_that_does_not_hold_after_correction_is_counted_as_such(tmp_pa
     assert "+0.50 [+0.13, +0.87]" in row
 
 
+@pytest.mark.slow
 def test_how_both_can_be_is_told_in_one_setting_where_records_carry_it(tmp_path):
     same = {"layer1.conv1": (1.1, 1.0), "layer1.conv2": (1.2, 1.0), "layer1.conv3": (1.1, 1.0)}
     write_networks(tmp_path, same, (20.0, 20.2, 20.4), (20.1, 20.2, 20.3))
@@ -112,6 +115,7 @@ def test_the_answer_needs_no_row_of_the_ledger_that_has_no_evidence(tmp_path):
     assert answer(replace(contents, ledger=kept))[0] == answer(contents)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_few_seeds_are_undecided(tmp_path, seeds):
     write_grid(tmp_path, seeds=seeds)

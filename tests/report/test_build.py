@@ -114,6 +114,7 @@ def test_the_same_records_give_the_same_files(report, tmp_path):
     assert {p: p.read_bytes() for p in before} == before
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     write_grid(tmp_path)
     layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}
@@ -138,6 +139,7 @@ def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
     assert "| guessing | finished; alarm: ended at chance level: a test error of 90.00 %" in page
 
 
+@pytest.mark.slow
 def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
     write_grid(tmp_path)
     write_trial(
@@ -163,6 +165,7 @@ def test_a_missing_folder_is_one_clear_sentence(tmp_path):
         build_report(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     write_grid(tmp_path)
     readme = tmp_path / "README.md"
@@ -178,6 +181,7 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     assert "| **not run**; proxy evidence: *supported*" in row
 
 
+@pytest.mark.slow
 def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path):
     write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
     for number in range(12):
@@ -192,6 +196,7 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
     assert len(labels) == len(set(labels)) == 14
 
 
+@pytest.mark.slow
 def test_a_readme_without_marks_is_refused(tmp_path):
     write_grid(tmp_path)
     readme = tmp_path / "README.md"
@@ -209,6 +214,7 @@ def test_a_readme_that_is_not_utf_8_is_refused_before_anything_is_written(tmp_pa
     assert not (tmp_path / "summary.md").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_takes_no_report_is_named_with_what_to_do(tmp_path):
     write_grid(tmp_path, seeds=1)
     (tmp_path / "tables").write_text("in the way")
@@ -220,6 +226,7 @@ def test_a_folder_that_takes_no_report_is_named_with_what_to_do(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_takes_no_report(tmp_path):
     results = tmp_path / "results"
     write_grid(results, seeds=1)
@@ -233,6 +240,7 @@ def test_a_read_only_folder_takes_no_report(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_report_needs_neither_torch_nor_ray(tmp_path):
     write_grid(tmp_path)
     program = (

@@ -58,6 +58,7 @@ def test_without_a_finished_trial_there_is_no_figure(tmp_path):
     assert saved(error_curves, tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_files_are_the_same_twice(tmp_path):
     write_parents(tmp_path, 2)
     write_arm(tmp_path, "ttq", (21.0, 23.0))

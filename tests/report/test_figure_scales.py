@@ -58,6 +58,7 @@ def test_the_authors_curve_of_the_same_layer_is_stretched_to_our_last_epoch(tmp_
     assert "authors' 400" in panels[-1][0].get_xlabel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "model", "rows"),
     [("ttq", "resnet32", 3), ("ttq-ste", "resnet20", 3), ("ttq-tied", "resnet20", 2)],
@@ -71,6 +72,7 @@ def test_without_a_log_or_a_ratio_their_panels_are_not_there(
     assert panels[-1][0].get_xlabel() == "epoch of fine-tuning"
 
 
+@pytest.mark.slow
 def test_one_seed_is_called_one_seed(tmp_path):
     write(tmp_path, seeds=1)
     (figure,) = saved(scales_over_epochs, tmp_path)
@@ -86,6 +88,7 @@ def test_arms_without_learned_scales_and_diverged_ones_have_no_figure(tmp_path):
     assert saved(scales_over_epochs, tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_files_are_the_same_twice(tmp_path):
     write(tmp_path)
     assert_same_files_twice(scales_over_epochs, tmp_path)

@@ -52,6 +52,7 @@ def drawn(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_every_number_is_that_of_the_folder_without_them(reports):
     alone, mixed = reports
     assert drawn(mixed) == drawn(alone)
@@ -100,6 +101,7 @@ def test_a_planned_trial_with_a_stale_record_is_stale_not_missing(tmp_path):
     assert "| fp-1 | missing" in page
 
 
+@pytest.mark.slow
 def test_a_folder_with_records_of_other_versions_is_verified_like_any(reports, tmp_path):
     mixed = tmp_path / "results"
     shutil.copytree(reports[1], mixed)

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.record_builders import write_grid, write_trial
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
@@ -31,6 +33,7 @@ def test_records_without_self_checks_have_no_such_section(tmp_path):
     assert list(self_checks(load_tables(ResultsPaths(tmp_path)))) == []
 
 
+@pytest.mark.slow
 def test_alarms_stand_among_the_trials_that_need_a_look(tmp_path):
     alarm = Alarm(what="negative scale", layer="layer2.conv1", epoch=3)
     write_trial(tmp_path, "t-0", seed=0, errors=(9.0,), scales=EQUAL, alarms=(alarm,))
@@ -40,6 +43,7 @@ def test_alarms_stand_among_the_trials_that_need_a_look(tmp_path):
     assert "| t-0 | finished; alarm: negative scale in layer2.conv1 from epoch 3 on |" in page
 
 
+@pytest.mark.slow
 def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
     write_grid(tmp_path)
     for seed in range(3):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import pytest
 
 from ttq_bench.report.style import figure_style
 
@@ -43,6 +44,7 @@ def drawn(folder: Path, content: bytes | None = None, **variables: str) -> bytes
 INLINE = "module://matplotlib_inline.backend_inline"  # what a notebook's shell has
 
 
+@pytest.mark.slow
 def test_no_backend_and_no_matplotlibrc_of_a_user_changes_a_byte_of_a_figure(tmp_path):
     elsewhere = tmp_path / "matplotlibrc"
     elsewhere.write_bytes(UGLY)

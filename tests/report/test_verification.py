@@ -63,6 +63,7 @@ def test_a_report_as_it_was_drawn_agrees_and_is_left_as_it_is(root, readme):
     assert contents(root.parent) == before
 
 
+@pytest.mark.slow
 def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     error = change_cell(
         root / "tables/accuracy.csv", ["ttq-1"], "final_error_percent", lambda e: e + "1"
@@ -113,6 +114,7 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     assert f"'{label}x' stands there, the records give '{label}'" in cell
 
 
+@pytest.mark.slow
 def test_a_changed_page_for_the_browser_is_named_and_a_missing_one_is_no_fault(root):
     page = root / "report.html"
     text = page.read_text(encoding="utf-8")
@@ -147,12 +149,14 @@ def test_wrong_records_are_named_and_the_report_is_not_blamed(root):
     assert found.differences[2].what == f"1.0 stands there, the records give {right}"
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_gone_is_missing_from_the_report_that_the_records_give(root):
     shutil.rmtree(root / "trials/ttq-2")
     files = {difference.file for difference in verify_results(root).differences}
     assert {"tables/accuracy.csv", "tables/comparison.csv", "summary.md"} <= files
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_report_lacks_its_files(tmp_path):
     write_grid(tmp_path, seeds=1)
     whats = {str(difference) for difference in verify_results(tmp_path).differences}
@@ -202,6 +206,7 @@ def test_a_spec_that_is_none_of_its_version_is_named(trained):
     assert "is not one of its version" in difference.what
 
 
+@pytest.mark.slow
 def test_an_older_spec_keeps_its_id_and_is_counted(trained):
     build_report(trained[0])
     assert (verify_results(trained[0]).older, verify_results(trained[0]).differences) == (0, ())

@@ -12,6 +12,7 @@ def test_small_images_are_as_many_as_ever(model):
     assert images.classes == 10
 
 
+@pytest.mark.slow
 def test_large_images_are_fewer_and_labelled_with_all_classes_of_the_card():
     images = random_images("resnet18")
 

@@ -1,5 +1,6 @@
 """P5 on a small data set: its pictures are real JPEGs, its trials real processes."""
 
+import pytest
 import torch
 
 from ttq_bench.data.identity import identify
@@ -24,6 +25,7 @@ def test_the_pictures_are_a_data_set_of_jpegs_that_the_suite_reads(tmp_path):
     assert found.train_images.float().std() > 30  # not all of one colour
 
 
+@pytest.mark.slow
 def test_it_tells_the_wait_and_what_a_further_trial_takes_for_itself():
     work = Work("lenet5", RECIPE, torch.device("cpu"))
     figures = {figure.quantity: figure for figure in images.measure(work, train=60, test=20)}
@@ -37,6 +39,7 @@ def test_it_tells_the_wait_and_what_a_further_trial_takes_for_itself():
     assert 100 < own.value < resident.value
 
 
+@pytest.mark.slow
 def test_a_further_trial_has_no_copy_of_the_images(tmp_path):
     """Its own memory grows by less than half of 4,940 images more, which are 15.2 MB."""
     own = []

@@ -30,6 +30,7 @@ def files(tmp_path):
     return model, *paths
 
 
+@pytest.mark.slow
 def test_ternary_layers_get_nearly_sixteen_times_smaller(measured):
     layers = measured[0]["ternary layers: dense over packed bytes"]
     # LeNet-5's second convolution and two linear layers: two bits for 32, and two scales each.

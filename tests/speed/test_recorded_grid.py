@@ -14,6 +14,7 @@ def grid(tmp_path_factory):
     return write_grid(tmp_path_factory.mktemp("grid") / "large", seeds=3, variants=2)
 
 
+@pytest.mark.slow
 def test_the_plan_finds_every_trial_done(grid, monkeypatch, capsys):
     monkeypatch.setenv("TTQ_BENCH_CACHE", str(grid.results.parent))
     where = ["--results", str(grid.results), "--data-dir", str(grid.results.parent)]
@@ -23,6 +24,7 @@ def test_the_plan_finds_every_trial_done(grid, monkeypatch, capsys):
     assert f"{len(grid.specs)} trials: {len(grid.specs)} done, 0 to run" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_records_agree_with_their_tables_and_with_a_report_of_them(grid, capsys):
     assert main(["report", "--results", str(grid.results)]) == 0
     assert main(["verify", "--results", str(grid.results)]) == 0

@@ -22,6 +22,7 @@ print(objects.create("one", sys.argv[3].encode()))
 """
 
 
+@pytest.mark.slow
 def test_objects_come_back_under_names_relative_to_the_url(objects):
     assert objects.names() == {}
     objects.write("a/b.json", b"1")
@@ -66,6 +67,7 @@ def test_a_name_taken_by_the_same_bytes_is_the_writers_whose_answer_was_lost(obj
     assert not objects.create("lease", b"another's")
 
 
+@pytest.mark.slow
 def test_a_store_that_overwrites_in_spite_of_the_condition_is_refused(monkeypatch, url):
     careless = S3Server(IGNORES_CONDITIONS="1")
     try:
@@ -84,6 +86,7 @@ def test_a_store_that_keeps_it_passes_and_holds_nothing_afterwards(objects):
     assert objects.names() == {}
 
 
+@pytest.mark.slow
 def test_a_missing_bucket_and_a_silent_server_are_named(reached, url):
     with pytest.raises(ResultsError, match="s3://other/x: there is no such bucket"):
         Objects("s3://other/x").write("a", b"")
@@ -95,6 +98,7 @@ def test_a_missing_bucket_and_a_silent_server_are_named(reached, url):
     assert objects.names() == {}
 
 
+@pytest.mark.slow
 def test_refused_credentials_are_said_without_showing_them(monkeypatch, url):
     strict = S3Server(INITIAL_NO_AUTH_ACTION_COUNT="1")
     try:

@@ -48,6 +48,7 @@ def test_the_claim_of_a_process_of_this_machine_that_is_no_more_counts_nothing(f
     assert told == []
 
 
+@pytest.mark.slow
 def test_a_claim_from_elsewhere_without_beats_is_taken_over_after_the_watch(folder):
     folder.objects.write("drivers/000001.claim", b"process 1 on elsewhere x")
     folder.objects.write("drivers/000001.beat", b"5")

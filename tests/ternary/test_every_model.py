@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.tiers import slow_but
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.choice import layers_to_quantize
@@ -31,13 +32,15 @@ def methods_for(name):
     return QUANTIZED if name in SMALLEST.values() else ["ttq"]
 
 
+CASES = [(name, method) for name in MODELS for method in methods_for(name)]
+QUICK = [case for case in CASES if MODELS[case[0]].parameters < 500_000]
+
+
 def test_every_family_has_a_network():
     assert set(SMALLEST) == set(FAMILIES)
 
 
-@pytest.mark.parametrize(
-    ("name", "method"), [(name, method) for name in MODELS for method in methods_for(name)]
-)
+@pytest.mark.parametrize(("name", "method"), slow_but(QUICK, CASES))
 def test_a_step_moves_every_network_under_every_method(name, method):
     plain = build_model(name, classes=3, seed=0)
     names, kept = layers_to_quantize(plain), set(dict(plain.named_parameters()))

@@ -20,6 +20,7 @@ def test_another_name_is_told_as_python_does():
         from ttq_bench.ternary import quantise_  # noqa: F401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "needs"),
     [("METHODS, THRESHOLDS, DeltaStrategy, QuantizationWarning", False), ("quantize_", True)],

@@ -49,6 +49,7 @@ def test_scales_of_the_size_of_the_weights_are_not(options):
     assert told(plain(), **options) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_the_table_says_which_networks_are_normalised(name):
     sentences = told(build_model(name, classes=10, seed=0))

@@ -72,6 +72,7 @@ def test_a_frozen_network_is_pickled_and_its_state_loads_into_a_plain_one():
     torch.testing.assert_close(plain.eval()(IMAGES), frozen(IMAGES))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the exporters warn of their own calls
 @pytest.mark.parametrize("strategy", [SPARSE, DeltaStrategy("max_fraction", 0.1)])
 def test_networks_of_ones_own_are_exported(strategy, tmp_path):

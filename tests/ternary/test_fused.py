@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
+from tests.tiers import slow_but
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.conversion import (
@@ -97,13 +98,16 @@ def test_every_method_trains_to_the_same_bits_as_layer_by_layer(name):
     assert_same_training(network, name != "bwn", method=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_every_kind_of_strategy_trains_to_the_same_bits(strategy):
     assert_same_training(network, True, method="ttq", strategy=STRATEGIES[strategy])
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
-@pytest.mark.parametrize("architecture", ["lenet5", "preact_resnet20", "resnet18", "vgg_small"])
+@pytest.mark.parametrize(
+    "architecture", slow_but(["lenet5"], ["lenet5", "preact_resnet20", "resnet18", "vgg_small"])
+)
 def test_other_networks_and_memory_formats_train_to_the_same_bits(architecture, channels_last):
     # LeNet's layers do not fill whole rows; all but the first convolution and the last are linear.
     assert_same_training(
@@ -112,6 +116,7 @@ def test_other_networks_and_memory_formats_train_to_the_same_bits(architecture, 
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_latent_weights_over_their_largest_train_to_the_same_bits(strategy):
     assert_same_training(
@@ -191,6 +196,7 @@ def test_layers_in_groups_train_to_the_same_bits():
     assert_same_training(lambda: (copy.deepcopy(model), images), True, method="ttq")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -347,6 +353,7 @@ def called_with_tensors_saved_elsewhere(model, numbers):
         return model(numbers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", [True, False])
 @pytest.mark.parametrize(
     "call", [called, called_within_a_checkpoint, called_with_tensors_saved_elsewhere]
@@ -393,6 +400,7 @@ def inferred(model, images):
         model(images)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("look", [exported, faked, traced, mapped, inferred])
 @pytest.mark.parametrize("options", [{}, {"normalise_latent": "max"}])

@@ -59,6 +59,7 @@ print(len(found), len(fused))
 """
 
 
+@pytest.mark.slow
 def test_every_kernel_compiles_and_rounds_each_product_and_sum(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment |= {"TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}

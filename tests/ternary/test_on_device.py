@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.ternary.test_fused import QUANTIZED, STRATEGIES, kinds_of_weights
+from tests.tiers import slow_but
 from ttq_bench.execution.gauge import GaugeWatch
 from ttq_bench.ternary import fused, on_device
 from ttq_bench.ternary.conversion import (
@@ -81,12 +82,13 @@ def assert_same_training(**options):
 
 
 @pytest.mark.parametrize("granularity", ["layer", "channel"])
-@pytest.mark.parametrize("name", WITH_KERNELS)
+@pytest.mark.parametrize("name", slow_but(["ttq"], WITH_KERNELS))
 @pytest.mark.usefixtures("kernels_everywhere")
 def test_every_method_trains_as_layer_by_layer(name, granularity):
     assert_same_training(method=name, granularity=granularity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalised", [False, "max"])
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 @pytest.mark.usefixtures("kernels_everywhere")
@@ -108,8 +110,8 @@ def latents(sizes, ties):
     return [(some * 4).round() / 4 if ties else some for some in found]
 
 
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("number", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("ties", slow_but([True], [False, True]))
+@pytest.mark.parametrize("number", slow_but([0.3], [0.0, 0.3, 0.99]))
 @pytest.mark.parametrize("normalised", [False, "max"])
 @pytest.mark.parametrize("name", RULES)
 def test_weights_are_those_of_each_layer_alone(name, normalised, number, ties):

@@ -44,6 +44,7 @@ def one_of_two(rank, place, methods):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_two_processes_that_share_a_network_train_it_as_one_would(tmp_path):
     methods = ["ttq", "ttq-tied", "twn"]

@@ -194,6 +194,7 @@ def test_weights_that_share_their_memory_stay_as_they_are():
     assert latent[0].tolist() == [3.0, -1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_torch_without_numpy_finds_the_same():
     program = (
         "import sys; sys.modules['numpy'] = None\n"

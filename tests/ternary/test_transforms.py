@@ -73,6 +73,7 @@ def test_gradients_by_example_add_up_to_the_gradient_of_the_batch(case, fused):
         torch.testing.assert_close(by_example[name].sum(0), value, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_forward_mode_gives_the_product_with_the_gradient(case, fused):
     loss, parameters = loss_of(network(case, fused))
@@ -86,6 +87,7 @@ def test_forward_mode_gives_the_product_with_the_gradient(case, fused):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_networks_side_by_side_answer_as_one_by_one(case, fused):
     model = network(case, fused)

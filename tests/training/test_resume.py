@@ -105,6 +105,7 @@ def test_a_run_killed_within_an_epoch_repeats_that_epoch_exactly(
 PARTS = RECIPES | {"parts": RECIPES["step"].model_copy(update={"micro_batches": 2})}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [1, 2, 4, 5, 9])  # of three steps, two of evaluation an epoch
 @pytest.mark.parametrize("recipe", PARTS)
 def test_a_run_saved_within_an_epoch_goes_on_there_bit_for_bit(
