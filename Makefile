@@ -117,7 +117,7 @@ TESTS = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-lo
 	  --durations=10
 
 .PHONY: test
-test: $(READY) ## Run the quick tests, 10 to 20 minutes on two cores; ARGS=-n0 in one process
+test: $(READY) ## Run the quick tests, five minutes on two cores; ARGS=-n0 in one process
 	$(TESTS) $(ARGS)
 
 .PHONY: test-slow

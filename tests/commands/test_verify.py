@@ -45,6 +45,7 @@ def test_differences_are_listed_to_the_twentieth_and_counted(drawn, tmp_path, ca
     )
 
 
+@pytest.mark.slow
 def test_a_changed_record_is_one_difference(drawn, tmp_path, capsys):
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     table = tmp_path / "results/trials/ttq-1/scales.parquet"

@@ -15,6 +15,8 @@ from ttq_bench.records.store import read_record
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("full_precision", "ttq", "ttq-as-printed")
 
 
@@ -48,7 +50,6 @@ def record_of(gauged, arm):
     return read_record(ResultsPaths(results).trial(specs[arm].trial_id).record)
 
 
-@pytest.mark.slow
 def test_the_record_of_a_trial_holds_the_gauge_of_every_fed_layer(gauged):
     gauge = record_of(gauged, "ttq").gauge
 
@@ -76,7 +77,6 @@ def test_the_table_has_a_residue_for_each_epoch_but_the_start(gauged):
     assert all(row["scale_path"] > 0 for row in table if row["epoch"])
 
 
-@pytest.mark.slow
 def test_a_resumed_trial_has_the_same_gauge(gauged, cache, tmp_path):
     _, specs, results = gauged
     spec, root = specs["ttq"], tmp_path / "again"

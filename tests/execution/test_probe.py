@@ -131,6 +131,7 @@ def test_images_to_estimate_from_are_training_images_in_batches_of_one_size(lene
     assert pixels.isdisjoint(held_out)
 
 
+@pytest.mark.slow
 def test_images_are_augmented_as_in_training(resnet):
     _, images, _ = resnet
     assert images.batches.augment is not None
@@ -139,6 +140,7 @@ def test_images_are_augmented_as_in_training(resnet):
     assert torch.equal(batch, first)
 
 
+@pytest.mark.slow
 def test_statistics_of_every_normalisation_are_estimated_anew(resnet, resnet_model):
     _, images, _ = resnet
     before = [(norm.running_mean.clone(), norm.running_var.clone()) for norm in

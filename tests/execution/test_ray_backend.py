@@ -103,6 +103,7 @@ def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
     assert (tally.finished, tally.failed, told) == ({name}, {}, [])
 
 
+@pytest.mark.slow
 def test_time_passes_where_nothing_runs(backend):
     begun = time.monotonic()
     assert backend.wait(0.3) == []
@@ -140,6 +141,7 @@ def test_a_cluster_that_is_not_there_is_refused_in_a_sentence(cache, tmp_path, m
     assert f"--address {address}: nobody answers there" in told
 
 
+@pytest.mark.slow
 def test_nothing_of_ray_listens_beyond_this_machine(backend):
     listening = [address for process in our_processes() for address in listens_at(process)]
     assert len(listening) >= 3  # the control store, the node, its object manager

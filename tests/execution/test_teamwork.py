@@ -117,6 +117,7 @@ def shared_with_other_codes(rank):
     return teamwork.shared_state(model)
 
 
+@pytest.mark.slow
 def test_ranks_with_other_pixels_or_codes_all_say_so(tmp_path):
     first, second = together(tmp_path, differing)
     assert first == [

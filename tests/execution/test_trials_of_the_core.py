@@ -66,6 +66,7 @@ def test_every_method_becomes_a_record_with_its_scales(methods, name):
     assert (record.sparsity == 0) == (METHODS[name].levels == "two")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_the_strategy_of_a_record_is_the_one_in_use(methods, name):
     quantization = read_record(methods[name].record).spec["quantization"]
@@ -111,6 +112,7 @@ def test_the_number_moves_as_the_strategy_says(moving):
         assert shares == pytest.approx([0.2, 0.2, 0.4, 0.6], abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_threshold_held_for_an_epoch_is_that_of_its_beginning(moving):
     name, spec, results = moving
     table = rows(ResultsPaths(results).trial(spec.trial_id), "scales.parquet")

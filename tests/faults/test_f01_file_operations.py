@@ -180,7 +180,7 @@ def test_a_report_broken_at_any_operation_leaves_each_file_old_or_new(
 
 
 @pytest.mark.fault("F1")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but(["SIGKILL"], KINDS))
 @pytest.mark.parametrize("note", slow_but([note_failure], [note_plan, note_failure, note_probe]))
 def test_a_note_broken_at_any_operation_is_the_old_or_the_new_one(
     note, kind, cache, tmp_path, record_property

@@ -80,6 +80,7 @@ def _publish(paths, number, start, answers):
     answers.put((won, number))
 
 
+@pytest.mark.slow
 def test_of_eight_processes_that_publish_one_trial_exactly_one_wins_and_its_record_is_whole(paths):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ttq_bench.records.store", "pyarrow.parquet"])

@@ -13,6 +13,8 @@ from ttq_bench.report.build import build_report
 from ttq_bench.report.readme import BEGIN, END
 from ttq_bench.report.verification import verify_results
 
+pytestmark = pytest.mark.slow
+
 OLDER, NEWER = TRAINING_VERSION - 1, TRAINING_VERSION + 1
 OTHERS = {"ttq-old": OLDER, "fp-old": OLDER, "ttq-new": NEWER}
 TOLD = re.compile(r"\*\*Left out\.\*\* .*\n\n|\| (ttq|fp)-(old|new) \| (stale|newer): .*\n")
@@ -52,7 +54,6 @@ def drawn(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
-@pytest.mark.slow
 def test_every_number_is_that_of_the_folder_without_them(reports):
     alone, mixed = reports
     assert drawn(mixed) == drawn(alone)
@@ -101,7 +102,6 @@ def test_a_planned_trial_with_a_stale_record_is_stale_not_missing(tmp_path):
     assert "| fp-1 | missing" in page
 
 
-@pytest.mark.slow
 def test_a_folder_with_records_of_other_versions_is_verified_like_any(reports, tmp_path):
     mixed = tmp_path / "results"
     shutil.copytree(reports[1], mixed)

@@ -80,6 +80,7 @@ def of_two_ranks(tmp_path_factory):
     return together(tmp_path_factory.mktemp("ranks"), trained_with_each, tuple(METHODS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_ranks_train_what_one_trains(of_two_ranks, method):
     """All bits are equal between ranks; to one process only the order of sums differs."""
