@@ -1,9 +1,9 @@
 """Attempts for tests: claimed as a worker does it."""
 
 from ttq_bench.provenance import arithmetic
-from ttq_bench.records.attempts import Lease, claim
+from ttq_bench.records.attempts.lease import Lease, claim
+from ttq_bench.records.attempts.progress import Progress, write_progress
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
-from ttq_bench.records.progress import Progress, write_progress
 
 LEASE = Lease("here", 1, "node", arithmetic(), "2026-01-01T00:00:00+00:00")
 

@@ -5,17 +5,18 @@ to one of them, first: it takes the longest, and beside a second cluster on two 
 waited in vain.
 """
 
+import functools
 import os
 import signal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from xdist.scheduler import LoadScopeScheduling
 
-from ttq_bench.execution import ray_security
+from tests.shared_cache import cache  # noqa: F401 - a fixture of every folder
+from ttq_bench.execution.ray import security
 
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -24,7 +25,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a script wit
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _before = dict(os.environ)
-ray_security.prepare(None, None)  # Ray keeps what it finds when it is imported, whoever does it
+security.prepare(None, None)  # Ray keeps what it finds when it is imported, whoever does it
 import ray  # noqa: E402, F401
 
 os.environ.clear()
@@ -49,11 +50,23 @@ def own_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def whole(tmp_path_factory, cache) -> Path:  # noqa: F811
+    """Results of the tiny grid, 3 epochs, each trial run to its end without a break."""
+    from tests.tiny_suite import settings_for, tiny_specs
+    from ttq_bench.trial.run import run_trial
+
+    results: Path = tmp_path_factory.mktemp("whole") / "results"
+    for spec in tiny_specs(cache, epochs=3):
+        assert run_trial(spec, settings_for(results, cache), lambda: False) == "finished"
+    return results
+
+
+@pytest.fixture(scope="session")
 def drawn(tmp_path_factory) -> Path:
     """A folder with the ``results`` of a small grid, their report and a README; copy to change."""
     from tests.record_builders import write_grid
     from ttq_bench.report.build import build_report
-    from ttq_bench.report.readme import BEGIN, END
+    from ttq_bench.report.sections.readme import BEGIN, END
 
     folder: Path = tmp_path_factory.mktemp("drawn")
     readme = folder / "README.md"
@@ -79,7 +92,7 @@ class RayInOneProcess(LoadScopeScheduling):
         return "ray" if _starts_ray(self.config.rootpath / file) else file
 
 
-@cache
+@functools.cache
 def _starts_ray(file: Path) -> bool:
     return "pytest.mark.ray" in file.read_text(encoding="utf-8")
 

@@ -24,19 +24,19 @@ from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.data.identity import Identity
 from ttq_bench.data.prepared import ImageSet
-from ttq_bench.execution.start import is_scale
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.records.weights import weights_path
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.training_version import TRAINING_VERSION
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS as METHOD_CATALOG
 from ttq_bench.training.checkpoints import load_state
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.trial.inputs import is_scale
+from ttq_bench.trial.run import run_trial
 
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("golden_losses.json")

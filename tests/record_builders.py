@@ -36,7 +36,7 @@ from ttq_bench.records.schema import (
 )
 from ttq_bench.records.seal import SEAL, seal_bytes, sha256
 from ttq_bench.records.store import publish_record, read_records
-from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.spec.training_version import TRAINING_VERSION
 
 Values = Sequence[float]
 Write = Callable[[Path, Values, dict[str, str]], None]

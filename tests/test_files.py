@@ -15,7 +15,7 @@ NO_HOME = """
 import os
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.ray_security import token_path
+from ttq_bench.execution.ray.security import token_path
 from ttq_bench.files import home_folder
 try:
     home_folder("X")

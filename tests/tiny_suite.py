@@ -12,12 +12,12 @@ import yaml
 
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
-from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import parse_suite
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.trial.settings import RunSettings
 
 STRATEGIES = ({"max_fraction": 0.05}, {"constant_sparsity": 0.5})
 COMMAND = (sys.executable, "-m", "ttq_bench.cli")

@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from ttq_bench.errors import TtqBenchError
+from ttq_bench.errors import ResultsError, TtqBenchError
 
 CHUNK_BYTES = 1 << 20
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp")  # as ``write_temporary`` names them
@@ -105,6 +105,18 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; ``ResultsError`` where it cannot be read, or is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ResultsError(
+            f"{path}: is not text in UTF-8 (byte {error.start:,}); save it as such"
+        ) from error
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def digest_path(path: Path) -> Path:

@@ -17,12 +17,10 @@ from ttq_bench.errors import TtqBenchError
 COMMIT_FILE = "COMMIT"
 # The files whose code can move a number of a trial; the others only carry it about.
 ARITHMETIC = (
-    "batch_norm.py", "traced.py", "ranks.py", "seeding.py", "ternary/*.py", "models/*.py",
-    "training/*.py",
-    "data/augmentation.py", "data/batches.py", "data/crops.py", "data/decoding.py",
-    "data/image_files.py", "data/png.py", "data/prepared.py", "data/streaming.py",
-    "execution/start.py", "execution/epochs.py", "execution/gauge.py",
-    "execution/observation.py", "execution/teamwork.py",
+    "batch_norm.py", "traced.py", "ranks.py", "seeding.py", "ternary/**/*.py", "models/*.py",
+    "training/*.py", "trial/*.py",
+    "data/augmentation.py", "data/batches.py", "data/decoding.py", "data/prepared.py",
+    "data/formats/png.py", "data/streaming/*.py",
 )  # fmt: skip
 PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
 
@@ -67,7 +65,7 @@ def _version(package: str) -> str:
 def source_commit() -> str:
     """Return the commit of the checkout this package runs from, ``+dirty`` when code differs.
 
-    A copy that was sent to a cluster has it in a file instead (``execution/ray_jobs.py``).
+    A copy that was sent to a cluster has it in a file instead (``execution/ray/jobs.py``).
     """
     package = Path(__file__).parent
     with contextlib.suppress(OSError):

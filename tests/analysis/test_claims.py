@@ -21,7 +21,7 @@ from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.margins import CLOSE, MARGIN, MATTERS, ONE_SCALE, SETTLES
 from ttq_bench.analysis.measured import CONSTANT_RATE, OWN_RATES
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.report.figure_claims import UNITS as DRAWN_UNITS
+from ttq_bench.report.figures.claims import UNITS as DRAWN_UNITS
 
 # What the paper and its critique claim in numbers or words; K1 is a picture, and judged by eye.
 PUBLISHED = {"T1", "T1b", "F2", "TWN", "T2", "T3", "A1", "A2", "S1", "S2", "Z1", "O1", "B1"}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ttq_bench.analysis.reference import authors_errors, authors_scales, peer_scales
-from ttq_bench.execution.selfchecks import gauge_check
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.trial.selfchecks import gauge_check
 
 STEPS_PER_EPOCH = 390  # of the released code, which logs the count of steps
 MOMENTUM, DECAY = 0.9, 2e-4

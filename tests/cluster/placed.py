@@ -12,22 +12,22 @@ from tests.faults.grid import parents
 from tests.tiny_suite import settings_for
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
-from ttq_bench.execution import ray_security
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
-from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import make_plan
 from ttq_bench.suite.reading import parse_suite
+from ttq_bench.trial.settings import ClusterOptions
 
 EPOCHS = 15
 
 
 def train(address: str, results: Path, cache: Path, gpus: float, trials: int) -> int:
     """Return 0 when every trial has its record."""
-    ray_security.prepare(address, None)
-    from ttq_bench.execution.ray_backend import RayBackend
+    security.prepare(address, None)
+    from ttq_bench.execution.ray.backend import RayBackend
 
     images = {"digits": identify(find_source("digits", Path("data")), cache)}
     specs = expand(parse_suite(parents(trials, EPOCHS), "", "tiny"), images, "tiny")

@@ -18,7 +18,7 @@ from tests.faults.clusters import kill_all
 from tests.faults.grid import Grid, parents, undisturbed
 from tests.faults.namespaces import DASHBOARD, hosts_with_ray
 from tests.tiny_suite import COMMAND
-from ttq_bench.records.attempts import read_lease
+from ttq_bench.records.attempts.lease import read_lease
 from ttq_bench.records.store import read_record, record_files
 
 pytestmark = [

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from tests.data.builders import random_images, write_class_folders
-from tests.execution.same_trial import assert_same_trial
 from tests.faults.clusters import Join, cluster_of
 from tests.faults.test_f15_surroundings import in_namespace
 from tests.tiny_suite import COMMAND, tiny_document
-from ttq_bench.records.attempts import read_lease
+from tests.trial.same_trial import assert_same_trial
+from ttq_bench.records.attempts.lease import read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import record_files
 

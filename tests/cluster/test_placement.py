@@ -11,7 +11,7 @@ from datetime import datetime
 import pytest
 
 from tests.faults.clusters import cluster_of
-from ttq_bench.records.attempts import read_lease
+from ttq_bench.records.attempts.lease import read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record, record_files
 

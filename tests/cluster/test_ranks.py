@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.execution.test_ray_ranks import document
+from tests.execution.ray.test_ranks import document
 from tests.faults.clusters import Listener, cluster_of
 from tests.faults.grid import Grid
 from tests.tiny_suite import wait_until
-from ttq_bench.records.attempts import read_lease
+from ttq_bench.records.attempts.lease import read_lease
 from ttq_bench.records.store import read_record, record_files
 
 pytestmark = pytest.mark.ray

@@ -77,10 +77,10 @@ def test_a_suite_leaves_its_records_and_says_that_it_succeeded(cluster, cache, t
 SOON = """
 import sys
 from ttq_bench.cli import main
-from ttq_bench.execution import ray_security
-ray_security.prepare("elsewhere", None)
-from ttq_bench.execution import ray_jobs
-ray_jobs.AGENT_SECONDS = 1.0
+from ttq_bench.execution.ray import security
+security.prepare("elsewhere", None)
+from ttq_bench.execution.ray import jobs
+jobs.AGENT_SECONDS = 1.0
 sys.exit(main())
 """
 

@@ -12,7 +12,7 @@ from tests.faults.test_f15_surroundings import in_namespace
 from tests.tiny_suite import COMMAND, write_suite
 from ttq_bench.cli import main
 from ttq_bench.data.catalog import CIFAR10_BINARY, DATASETS
-from ttq_bench.execution.ray_security import prepare
+from ttq_bench.execution.ray.security import prepare
 from ttq_bench.provenance import arithmetic
 
 ROWS = [

@@ -6,12 +6,12 @@ import pytest
 from tests.record_builders import seal_anew
 from tests.tiny_suite import command_line, settings_for, tiny_specs
 from ttq_bench.cli import main
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.packed_file import image_facts, load_packed
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
+from ttq_bench.trial.run import run_trial
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the ONNX exporter warns of its own calls
 
@@ -57,8 +57,8 @@ def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsy
 
 @pytest.mark.slow
 def test_the_exported_network_has_the_test_error_of_the_record(trained, cache, tmp_path):
-    from ttq_bench.execution.start import batches_of, images_of
     from ttq_bench.training.evaluation import evaluate
+    from ttq_bench.trial.inputs import batches_of, images_of
 
     results, specs = trained
     for spec in specs[1:]:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.tiny_suite import settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
-from ttq_bench.execution.attempt import attempt
+from ttq_bench.trial.attempt import attempt
 
 
 def test_a_plan_as_json_has_the_documented_fields(tmp_path, cache, capsys):

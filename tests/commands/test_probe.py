@@ -12,12 +12,12 @@ from ttq_bench.cli import main
 from ttq_bench.commands.probe import describe
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import publish_probe, read_probes
 from ttq_bench.records.weights import weights_path
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
+from ttq_bench.trial.run import run_trial
 
 
 @pytest.fixture(scope="module")

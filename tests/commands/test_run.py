@@ -3,10 +3,10 @@ import pytest
 from tests.record_builders import write_trial
 from tests.tiny_suite import command_line, settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
+from ttq_bench.trial.run import run_trial
 
 
 @pytest.fixture

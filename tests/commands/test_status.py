@@ -9,10 +9,10 @@ from tests.claimed import claimed_progress
 from tests.record_builders import write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.cli import main
-from ttq_bench.execution.attempt import attempt
-from ttq_bench.records.attempts import this_host
+from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.attempts.progress import Progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress
+from ttq_bench.trial.attempt import attempt
 
 
 @pytest.fixture

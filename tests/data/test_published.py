@@ -5,8 +5,8 @@ import re
 import pytest
 from torchvision import datasets
 
-from ttq_bench.data.archives import READERS
 from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.formats.archives import READERS
 from ttq_bench.data.published import (
     CIFAR10_PICKLES,
     CIFAR100_PICKLES,

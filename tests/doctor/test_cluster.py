@@ -6,8 +6,8 @@ import pytest
 
 from ttq_bench.doctor.cluster import Driver, Visit, judged, visits
 from ttq_bench.doctor.images import Seen
-from ttq_bench.doctor.sight import Sight
-from ttq_bench.execution.nodes import Answer, Node
+from ttq_bench.doctor.node_report import Sight
+from ttq_bench.execution.ray.nodes import Answer, Node
 
 CODE = {
     "python": "3.11.7", "torch": "2.15.0", "torchvision": "0.29", "ray": "2.60.0", "numpy": "2.4",

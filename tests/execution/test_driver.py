@@ -11,8 +11,8 @@ from pyarrow import parquet
 from tests.tiny_suite import COMMAND, command_line, tiny_specs, wait_until, write_suite
 from ttq_bench.cli import main
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop
+from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
 from ttq_bench.training.checkpoints import whole_states
 
 LONG = 400  # epochs that no test waits for

@@ -8,7 +8,7 @@ import pytest
 
 from ttq_bench.errors import BusyError
 from ttq_bench.execution.lock import driver_is_gone, locked
-from ttq_bench.records.attempts import this_host
+from ttq_bench.records.attempts.holder import this_host
 from ttq_bench.records.paths import ResultsPaths
 
 HOLD = """

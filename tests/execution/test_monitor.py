@@ -8,8 +8,8 @@ from tests.claimed import claimed_progress
 from tests.tiny_suite import tiny_plan
 from ttq_bench.execution import monitor as monitor_module
 from ttq_bench.execution.monitor import Monitor
+from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.suite.costs import Rates
 from ttq_bench.suite.plan import Plan, PlannedTrial
 

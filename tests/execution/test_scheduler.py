@@ -9,10 +9,10 @@ import pytest
 from tests.tiny_suite import settings_for, tiny_plan
 from ttq_bench.execution import scheduler
 from ttq_bench.execution.backends import InProcessBackend
-from ttq_bench.execution.outcome import MOST_ATTEMPTS, Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.trial.outcome import MOST_ATTEMPTS, Ended
 
 
 class Told:

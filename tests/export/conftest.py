@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from tests.suite.test_spec import SPEC
+from tests.spec.test_trial import SPEC
 from ttq_bench.models.build import build_model
-from ttq_bench.suite.spec import Conversion, Quantization, TrialSpec
+from ttq_bench.spec.trial import Conversion, Quantization, TrialSpec
 from ttq_bench.ternary.conversion import quantize_
 from ttq_bench.ternary.strategies import DeltaStrategy
 

@@ -6,7 +6,7 @@ import safetensors.torch
 import torch
 
 from tests.export.conftest import network
-from tests.suite.test_spec import SPEC
+from tests.spec.test_trial import SPEC
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.export.packed_file import _digest, load_packed, save_packed
 from ttq_bench.ternary.methods import METHODS

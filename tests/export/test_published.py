@@ -6,20 +6,20 @@ import pytest
 import torch
 
 from tests.export.conftest import network
-from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
+from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.errors import ResultsError, TtqBenchError
-from ttq_bench.execution.start import convert_
-from ttq_bench.execution.trained import trained_model
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.export.published import load_converted_, publish_network
 from ttq_bench.files import publish_once
 from ttq_bench.models.build import build_model
+from ttq_bench.probing.trained_network import trained_model
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import has_weights, weights_digest
 from ttq_bench.ternary.conversion import quantized_layers
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.trial.inputs import convert_
+from ttq_bench.trial.run import run_trial
 
 QUANTIZED = sorted(name for name, method in METHODS.items() if method.is_quantized)
 
@@ -67,7 +67,7 @@ def test_a_network_of_another_kind_is_refused(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, cache):  # noqa: F811
+def trained(tmp_path_factory, cache):
     """Results of a parent and a ttq trial, and their specs."""
     results = tmp_path_factory.mktemp("trained") / "results"
     parent, child, _ = tiny_specs(cache, epochs=1)
@@ -95,7 +95,7 @@ def test_the_network_of_a_trial_gives_the_logits_of_its_weights(trained, tmp_pat
     assert weights_digest(here) == weights_digest(there)
 
 
-def test_a_parent_that_is_published_is_not_trained_again(trained, cache, tmp_path):  # noqa: F811
+def test_a_parent_that_is_published_is_not_trained_again(trained, cache, tmp_path):
     results, parent, child = trained
     there = without_work(results, tmp_path)
     shutil.rmtree(there.trial(child.trial_id).folder)

@@ -14,8 +14,8 @@ NO_MOUNTS = 98  # exit code of a child that may not mount
 def train(spec: str, results: Path, cache: Path) -> int:
     """Run one trial in this process."""
     from tests.tiny_suite import settings_for
-    from ttq_bench.execution.trial import run_trial
-    from ttq_bench.suite.spec import TrialSpec
+    from ttq_bench.spec.trial import TrialSpec
+    from ttq_bench.trial.run import run_trial
 
     outcome = run_trial(
         TrialSpec.model_validate_json(spec), settings_for(results, cache), lambda: False

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
-from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
+from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiers import FULL
 
 TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from tests.execution.same_trial import exact, rows
 from tests.tiny_suite import COMMAND, tiny_document
+from tests.trial.same_trial import exact, rows
 from ttq_bench.cli import main
-from ttq_bench.records.attempts import newest_number, read_lease
+from ttq_bench.records.attempts.lease import newest_number, read_lease
+from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 

@@ -5,10 +5,6 @@ import torch  # noqa: F401
 import torchvision  # noqa: F401
 
 import tests.record_builders  # noqa: F401
-import ttq_bench.cli
-import ttq_bench.commands.run
-import ttq_bench.execution.trial
-import ttq_bench.report.build  # noqa: F401
 from ttq_bench.provenance import processor_name, source_commit
 
 source_commit()  # asks git: once, not in every child

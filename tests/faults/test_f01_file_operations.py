@@ -9,7 +9,6 @@ from itertools import count
 import pytest
 import torch
 
-from tests.execution.same_trial import assert_same_trial, bring_parent
 from tests.faults.broken_files import BROKEN, Fault, forked
 from tests.faults.children import (
     command,
@@ -23,14 +22,15 @@ from tests.faults.children import (
 from tests.record_builders import write_trial
 from tests.tiers import slow_but
 from tests.tiny_suite import settings_for, tiny_specs
-from ttq_bench.execution.trial import run_trial
+from tests.trial.same_trial import assert_same_trial, bring_parent
 from ttq_bench.files import digest_path, is_intact
-from ttq_bench.records.attempts import attempt_numbers, earlier_ends, read_lease
+from ttq_bench.records.attempts.lease import attempt_numbers, earlier_ends, read_lease
+from ttq_bench.records.attempts.progress import progress_of
 from ttq_bench.records.ownership import in_list
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import progress_of
 from ttq_bench.records.store import read_records, read_table, remove_leftovers
-from ttq_bench.report.readme import BEGIN, END
+from ttq_bench.report.sections.readme import BEGIN, END
+from ttq_bench.trial.run import run_trial
 
 KINDS = {"exception": BROKEN, "SIGKILL": -9}  # and the exit code of a child that met it
 EPOCHS = 3  # the third drops the first checkpoint

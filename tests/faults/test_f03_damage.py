@@ -5,20 +5,20 @@ import shutil
 
 import pytest
 
-from tests.execution.same_trial import assert_same_trial, bring_parent
 from tests.faults.test_f01_file_operations import quick_training
 from tests.tiny_suite import settings_for, tiny_specs
+from tests.trial.same_trial import assert_same_trial, bring_parent
 from ttq_bench.cli import main
 from ttq_bench.errors import ResultsError
-from ttq_bench.execution.outcome import SupersededError
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.files import is_intact
-from ttq_bench.records.attempts import read_lease, why_over
+from ttq_bench.records.attempts.lease import read_lease, why_over
+from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_record, read_table
 from ttq_bench.records.weights import weights_path
 from ttq_bench.training.checkpoints import load_state, whole_states
+from ttq_bench.trial.outcome import SupersededError
+from ttq_bench.trial.run import run_trial
 
 pytestmark = pytest.mark.slow
 

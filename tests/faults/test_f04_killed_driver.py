@@ -13,7 +13,7 @@ import pytest
 from tests.faults.grid import Grid, processes_of, undisturbed
 from tests.tiers import FULL
 from tests.tiny_suite import tiny_document, wait_until
-from ttq_bench.records.attempts import newest_number
+from ttq_bench.records.attempts.lease import newest_number
 from ttq_bench.records.store import read_record
 
 pytestmark = pytest.mark.slow

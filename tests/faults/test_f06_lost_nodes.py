@@ -7,7 +7,7 @@ import pytest
 from tests.faults.clusters import Listener, cluster_of
 from tests.faults.grid import Grid, parents, undisturbed
 from tests.tiny_suite import wait_until
-from ttq_bench.records.attempts import newest_number, read_lease
+from ttq_bench.records.attempts.lease import newest_number, read_lease
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 

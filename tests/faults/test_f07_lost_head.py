@@ -9,7 +9,7 @@ import pytest
 from tests.faults.clusters import Listener, cluster_of
 from tests.faults.grid import Grid, parents, processes_of, undisturbed
 from tests.tiny_suite import tiny_specs, wait_until
-from ttq_bench.records.attempts import earlier_ends, newest_number
+from ttq_bench.records.attempts.lease import earlier_ends, newest_number
 from ttq_bench.records.store import read_record
 
 EPOCHS = 300

@@ -14,7 +14,7 @@ from tests.faults.clusters import Listener
 from tests.faults.grid import Grid, parents, undisturbed
 from tests.faults.namespaces import PORT, hosts_with_ray
 from tests.tiny_suite import wait_until
-from ttq_bench.records.attempts import newest_number
+from ttq_bench.records.attempts.lease import newest_number
 from ttq_bench.records.store import read_record
 from ttq_bench.training.checkpoints import KEEP
 

@@ -13,8 +13,8 @@ import pytest
 from tests.faults.clusters import Listener, cluster_of
 from tests.faults.grid import Grid, parents, processes_of, undisturbed, worker_of
 from tests.tiny_suite import tiny_specs, wait_until
-from ttq_bench.execution.watchdog import START_SECONDS
-from ttq_bench.records.attempts import newest_number
+from ttq_bench.execution.ray.watchdog import START_SECONDS
+from ttq_bench.records.attempts.lease import newest_number
 from ttq_bench.records.store import read_record
 
 pytestmark = pytest.mark.slow
@@ -25,9 +25,9 @@ SILENCE = 6.0
 ATTEMPT = """
 import sys
 from pathlib import Path
-from ttq_bench.execution.attempt import attempt
-from ttq_bench.execution.settings import RunSettings
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.trial.attempt import attempt
+from ttq_bench.trial.settings import RunSettings
+from ttq_bench.spec.trial import TrialSpec
 results, cache = Path(sys.argv[1]), Path(sys.argv[2])
 spec = TrialSpec.model_validate_json(sys.argv[3])
 print(attempt(spec, RunSettings(results, results / "data", cache, "cpu"), lambda: False))

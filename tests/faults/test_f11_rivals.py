@@ -11,7 +11,7 @@ from tests.faults.broken_files import FORKS
 from tests.faults.grid import Grid, parents
 from tests.records.conftest import make_epochs, make_record
 from tests.tiny_suite import wait_until
-from ttq_bench.records.attempts import attempt_numbers, claim, why_over
+from ttq_bench.records.attempts.lease import attempt_numbers, claim, why_over
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import EPOCH_COLUMNS
 from ttq_bench.records.store import (

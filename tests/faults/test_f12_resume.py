@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.execution.same_trial import assert_same_trial
 from tests.rule_numbers import number_of
 from tests.tiny_suite import settings_for, tiny_document, tiny_specs
-from ttq_bench.execution.trial import run_trial
+from tests.trial.same_trial import assert_same_trial
+from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.thresholds import THRESHOLDS
+from ttq_bench.trial.run import run_trial
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from tests.faults.test_f01_file_operations import quick_training
 from tests.tiny_suite import tiny_document, wait_until
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record, record_files
-from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.spec.training_version import TRAINING_VERSION
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ def test_an_unfinished_trial_is_begun_anew_by_other_code_and_carried_on_by_the_s
     carried = Grid(tmp_path / "carried", document)
     shutil.copytree(grid.results.root, carried.results.root)
 
-    copy.append("report/style.py")
+    copy.append("report/figures/style.py")
     assert copy.run(carried)[0] == 0
     first, last = only_record(carried).run["attempts"]
     assert (first["anew"], last["anew"]) == (False, False)
@@ -164,7 +164,7 @@ def test_a_record_of_an_older_training_version_is_shown_as_stale_and_in_no_table
     old = only_record(grid).trial_id
     copy = Copy(tmp_path / "code")
     version = f"TRAINING_VERSION = {TRAINING_VERSION}"
-    copy.replace("records/training_version.py", version, f"{version} + 1")
+    copy.replace("spec/training_version.py", version, f"{version} + 1")
     code, output = copy.finish(*run_words(grid))
     assert code == 0, output
     assert f"has a stale record (training version {TRAINING_VERSION})" in output

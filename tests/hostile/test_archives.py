@@ -13,14 +13,14 @@ import pytest
 from tests.hostile.archive_files import IMAGES, PASSED_OVER, REFUSED
 from tests.hostile.room import refused, told
 from tests.tiers import slow_but
-from ttq_bench.data.archives import READERS
+from ttq_bench.data.formats.archives import READERS
 from ttq_bench.errors import DataError
 
 MOST_BYTES = 1 << 30
 READ = """
 import resource, sys
 from pathlib import Path
-from ttq_bench.data.archives import READERS
+from ttq_bench.data.formats.archives import READERS
 from ttq_bench.errors import DataError
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))

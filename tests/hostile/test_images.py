@@ -23,7 +23,7 @@ from ttq_bench.errors import DataError
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from ttq_bench.data.encoded import encoded_images
+from ttq_bench.data.formats.encoded import encoded_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30,) * 2)

@@ -5,12 +5,12 @@ import sys
 
 from tests.data import builders
 from tests.hostile.pickle_files import GOOD, PICKLES, batch_of
-from ttq_bench.data.archives import READERS
+from ttq_bench.data.formats.archives import READERS
 
 LOAD = """
 import resource, sys
 from pathlib import Path
-from ttq_bench.data.archives import READERS
+from ttq_bench.data.formats.archives import READERS
 from ttq_bench.errors import DataError
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))

@@ -4,18 +4,18 @@ import pytest
 import safetensors.torch
 import torch
 
-from tests.shared_cache import cache, own_cache  # noqa: F401 - fixtures
+from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiny_suite import settings_for, tiny_specs
-from ttq_bench.execution.trial import run_trial
 from ttq_bench.export import packed_file
 from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
+from ttq_bench.trial.run import run_trial
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory, cache):  # noqa: F811
+def trial(tmp_path_factory, cache):
     """The paths and record of a trained ttq trial."""
     results = tmp_path_factory.mktemp("checked") / "results"
     parent, child, _ = tiny_specs(cache, epochs=1)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.style import SavedFigure, figure_style
+from ttq_bench.report.figures.style import SavedFigure, figure_style
 
 Draw = Callable[[Tables, Path], list[SavedFigure]]
 

@@ -17,8 +17,8 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.store import write_failure
 from ttq_bench.report.build import build_report
-from ttq_bench.report.markdown import anchor
-from ttq_bench.report.readme import BEGIN, END
+from ttq_bench.report.sections.markdown import anchor
+from ttq_bench.report.sections.readme import BEGIN, END
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 from tests.record_builders import write_grid, write_probe, write_trial
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
-from ttq_bench.records.training_version import TRAINING_VERSION
 from ttq_bench.report.build import build_report
-from ttq_bench.report.readme import BEGIN, END
-from ttq_bench.report.verification import verify_results
+from ttq_bench.report.sections.readme import BEGIN, END
+from ttq_bench.spec.training_version import TRAINING_VERSION
+from ttq_bench.verify.verification import verify_results
 
 pytestmark = pytest.mark.slow
 

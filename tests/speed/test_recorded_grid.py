@@ -3,8 +3,8 @@
 import pytest
 
 from ttq_bench.cli import main
+from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
 from ttq_bench.records.store import read_records
 from ttq_bench.speed.recorded_grid import EPOCHS, TRIALS_PER_SEED, write_grid
 

@@ -4,8 +4,8 @@ import pytest
 from tests.storage.s3_server import Machine, S3Server
 from tests.tiny_suite import write_suite
 from ttq_bench.cli import main
-from ttq_bench.records.objects import Objects
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.objects import Objects
 
 BUCKET = "bench"
 RUN = ("--backend", "inprocess", "--threads", "1", "--device", "cpu")

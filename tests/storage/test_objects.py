@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 from tests.storage.conftest import BUCKET, made_bucket
 from tests.storage.s3_server import S3Server
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.objects import Objects, checked_url
+from ttq_bench.records.remote.objects import Objects, checked_url
 
 RIVAL = """
 import sys, time
-from ttq_bench.records.objects import Objects
+from ttq_bench.records.remote.objects import Objects
 
 objects = Objects(sys.argv[1])
 time.sleep(max(0.0, float(sys.argv[2]) - time.time()))

@@ -18,9 +18,9 @@ from tests.faults.test_f15_surroundings import in_namespace
 from tests.storage.s3_server import Machine
 from tests.storage.test_runs import assert_same_grid, has_checkpoint, wait_until
 from tests.tiny_suite import write_suite
-from ttq_bench.records.archives import packed
-from ttq_bench.records.attempts import read_lease
-from ttq_bench.records.mirror import Mirror
+from ttq_bench.records.attempts.lease import read_lease
+from ttq_bench.records.remote.archives import packed
+from ttq_bench.records.remote.store import Mirror
 from ttq_bench.records.store import read_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]

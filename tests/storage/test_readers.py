@@ -9,7 +9,7 @@ from tests.storage.conftest import BUCKET, RUN
 from tests.storage.s3_server import Machine
 from tests.tiny_suite import write_suite
 from ttq_bench.cli import main
-from ttq_bench.records.objects import Objects
+from ttq_bench.records.remote.objects import Objects
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from tests.execution.same_trial import assert_same_trial, exact, rows
 from tests.storage.conftest import RUN
 from tests.tiny_suite import write_suite
+from tests.trial.same_trial import assert_same_trial, exact, rows
 from ttq_bench.records.store import read_record
 
 pytestmark = pytest.mark.slow

@@ -3,18 +3,18 @@ import threading
 import pytest
 
 from ttq_bench.errors import BusyError
-from ttq_bench.execution import url_lock
-from ttq_bench.execution.url_lock import held_at_url
-from ttq_bench.records.attempts import this_host
-from ttq_bench.records.mirror import Folder, Mirror
+from ttq_bench.records.attempts.holder import this_host
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote import lock
+from ttq_bench.records.remote.lock import held_at_url
+from ttq_bench.records.remote.store import Folder, Mirror
 
 
 @pytest.fixture
 def folder(reached, url, tmp_path, monkeypatch):
-    monkeypatch.setattr(url_lock, "BEAT_SECONDS", 0.3)
-    monkeypatch.setattr(url_lock, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(url_lock, "WATCH_SECONDS", 2.0)
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.3)
+    monkeypatch.setattr(lock, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(lock, "WATCH_SECONDS", 2.0)
     return Mirror(url, ResultsPaths(tmp_path))
 
 

@@ -1,13 +1,13 @@
 import pytest
 
 from tests.records.conftest import make_record
+from tests.spec.test_trial import SPEC
 from tests.suite.conftest import trials_of
-from tests.suite.test_spec import SPEC
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import INSTRUCTIONS
+from ttq_bench.spec.trial import FolderImages, TrialSpec
 from ttq_bench.suite.costs import Rates, epoch_core_seconds, measured_rates, trial_core_seconds
-from ttq_bench.suite.spec import FolderImages, TrialSpec
 from ttq_bench.training.recipe import Recipe
 
 FITTING = [

@@ -1,7 +1,7 @@
 """Every entry of ``MODELS``: converted, trained for a step, its weights looked at.
 
 The smallest network of each family meets all methods, the deeper ones TTQ. Those that take seconds
-to build meet two methods, whose weights are computed in different ways (``ternary/fused.py``).
+to build meet two methods, whose weights are computed in different ways (``ternary/fused/rows.py``).
 """
 
 import pytest
@@ -18,7 +18,7 @@ from ttq_bench.ternary.conversion import (
     quantized_layers,
     quantizer_of,
 )
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)

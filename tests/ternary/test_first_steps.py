@@ -9,7 +9,7 @@ from torch import nn
 
 from ttq_bench.errors import QuantizationWarning
 from ttq_bench.ternary.conversion import quantize_, set_epoch_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.strategies import DeltaStrategy
 
 MOVING = DeltaStrategy("constant_sparsity", 0.5, start=0.0, ramp_epochs=2.0)

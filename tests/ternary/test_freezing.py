@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations
 from ttq_bench.export.onnx_file import save_onnx
 from ttq_bench.ternary.conversion import latent_of, quantize_, quantized_layers
 from ttq_bench.ternary.freezing import freeze_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 

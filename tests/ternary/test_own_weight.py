@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.ternary.conversion import latent_of, quantize_, quantizer_of
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 
 
 def network():

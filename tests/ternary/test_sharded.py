@@ -8,7 +8,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from ttq_bench.ternary.conversion import quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 
 INPUTS = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
 

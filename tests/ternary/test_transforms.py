@@ -8,7 +8,7 @@ from torch import nn
 from torch.func import functional_call, grad, jvp, vmap
 
 from ttq_bench.ternary.conversion import quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 

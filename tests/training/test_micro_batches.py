@@ -10,7 +10,7 @@ from tests.training.test_resume import assert_identical
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.ternary.conversion import quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.micro_batches import AccumulatedStep

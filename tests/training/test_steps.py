@@ -12,11 +12,10 @@ import torch
 
 from tests.training.conftest import small_network
 from ttq_bench.data.batches import TrialBatches
-from ttq_bench.execution.observation import Observation
 from ttq_bench.models.build import build_model
 from ttq_bench.speed.epochs import random_images
 from ttq_bench.ternary.conversion import quantize_, quantized_layers, quantizer_of, set_epoch_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.loop import start
 from ttq_bench.training.optimizer import (
@@ -26,6 +25,7 @@ from ttq_bench.training.optimizer import (
 )
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.steps import WARMUP_STEPS, EagerStep, GraphedStep, own_stream, train_step
+from ttq_bench.trial.observation import Observation
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 CUDA = torch.device("cuda")

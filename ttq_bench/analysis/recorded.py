@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.foreign_folders import look_over
+from ttq_bench.records.other_versions import is_current
 from ttq_bench.records.paths import SAFE_ID, ResultsPaths
 from ttq_bench.records.probes import LARGEST_DIFFERENCE_PERCENT, Probe
 from ttq_bench.records.schema import TABLES, TrialRecord
 from ttq_bench.records.store import read_records
-from ttq_bench.records.training_version import is_current
 from ttq_bench.text import one_line
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$", max_length=64)]

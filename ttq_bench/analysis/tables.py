@@ -16,11 +16,11 @@ from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
 from ttq_bench.analysis.recorded_tables import Keep, joined_tables
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
+from ttq_bench.records.other_versions import LeftOut, split_by_version
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures
-from ttq_bench.records.training_version import LeftOut, split_by_version
 from ttq_bench.ternary.methods import METHODS
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.foreign_folders import look_over
-from ttq_bench.records.mirror import Folder, kept_in
+from ttq_bench.records.foreign_files import strangers
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.strangers import strangers
+from ttq_bench.records.remote.store import Folder, kept_in
 from ttq_bench.text import one_line
 
 SHOWN = 5

@@ -17,9 +17,9 @@ from ttq_bench.analysis.tables import Arm, Tables, load_tables
 from ttq_bench.commands.at_url import in_folder
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.training_version import TRAINING_VERSION
-from ttq_bench.report.markdown import with_interval
 from ttq_bench.report.naming import heading
+from ttq_bench.report.sections.markdown import with_interval
+from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.text import json_text
 
 HEADER = ("arm", "n A", "n B", "error A", "error B", "B - A", "pairing", "verdict")

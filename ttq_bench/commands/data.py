@@ -4,9 +4,9 @@ import argparse
 
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.run import fetch
-from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
+from ttq_bench.data.passed_over import beside
 from ttq_bench.data.sources import find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
 from ttq_bench.execution.monitor import console_here

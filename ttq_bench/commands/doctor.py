@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ttq_bench.data.identity import cache_folder
-from ttq_bench.doctor import cluster, sight
+from ttq_bench.doctor import cluster, node_report
 from ttq_bench.doctor.cluster import Visit
 from ttq_bench.doctor.finding import Finding, exit_code, refused
 from ttq_bench.doctor.images import look as look_at_images
@@ -17,10 +17,10 @@ from ttq_bench.doctor.machine import GB
 from ttq_bench.doctor.results_folder import token_in
 from ttq_bench.doctor.results_url import token_at
 from ttq_bench.errors import TtqBenchError, no_ray, unwritable
-from ttq_bench.execution import ray_security
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import detect_machine
-from ttq_bench.execution.settings import ClusterOptions
 from ttq_bench.text import duration, json_text, one_line, without_credentials
+from ttq_bench.trial.settings import ClusterOptions
 
 HEADINGS = ("node", "host", "cores", "GPUs", "step ms", "clock s", "memory GB", "disk GB", "code",
             "results", "images")  # fmt: skip
@@ -52,7 +52,7 @@ def _cluster(
 ) -> tuple[list[Visit], list[Finding]]:
     """Return the nodes and what is wrong with them; a cluster that cannot be asked is a problem."""
     try:
-        ray_security.prepare(options.address, None)
+        security.prepare(options.address, None)
         return _visited(options, results, data_dir)
     except TtqBenchError as error:
         return [], [refused("cluster", error)]
@@ -62,7 +62,7 @@ def _visited(
     options: argparse.Namespace, results: Path | str, data_dir: Path
 ) -> tuple[list[Visit], list[Finding]]:
     try:
-        from ttq_bench.execution.ray_doctor import ask_nodes  # 1 s, once its environment is set
+        from ttq_bench.execution.ray.doctor import ask_nodes  # 1 s, once its environment is set
     except ImportError as error:
         raise no_ray(error) from error
     machine = detect_machine()
@@ -71,11 +71,11 @@ def _visited(
     try:
         with _token_for_nodes(results) as (path, token):
             given = {"data_dir": str(data_dir), "token_path": str(path), "token": token}
-            answers = ask_nodes(where, sight.look, given, options.timeout)
+            answers = ask_nodes(where, node_report.look, given, options.timeout)
     except OSError as error:
         raise unwritable(results, error) from error
     seen = cluster.visits(answers)
-    driver = cluster.Driver(sight.code(), images, str(results), str(data_dir))
+    driver = cluster.Driver(node_report.code(), images, str(results), str(data_dir))
     return seen, cluster.judged(seen, driver)
 
 

@@ -10,16 +10,16 @@ from torch import nn
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
-from ttq_bench.execution.trained import recorded_spec, trained_model
 from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.onnx_file import missing_packages, save_onnx
 from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
 from ttq_bench.files import write_atomically
 from ttq_bench.foreign_folders import look_over
+from ttq_bench.probing.trained_network import recorded_spec, trained_model
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.store import read_record, record_files
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.trial import TrialSpec
 
 TRIED_IMAGES = 64
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.errors import ResultsError, unwritable
-from ttq_bench.execution.trained import recorded_spec, trained_model
 from ttq_bench.export.published import publish_network
 from ttq_bench.files import is_intact
-from ttq_bench.records.mirror import Folder
+from ttq_bench.probing.trained_network import recorded_spec, trained_model
+from ttq_bench.records.other_versions import split_by_version
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.training_version import split_by_version
 from ttq_bench.records.weights import weights_digest, weights_path
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from ttq_bench.commands.plan import Prepared
 from ttq_bench.errors import TtqBenchError, no_ray
-from ttq_bench.execution import ray_security
-from ttq_bench.execution.node_shares import share_nodes
+from ttq_bench.execution.ray import security
+from ttq_bench.execution.ray.node_shares import share_nodes
 
 # A worker's sign of life comes by the URL: put every 10 s there, looked for every 5 s here.
 LEAST_SILENCE_SECONDS = 30.0
@@ -25,9 +25,9 @@ def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
             f"--silence: expected at least {LEAST_SILENCE_SECONDS:.0f}s with results at a URL on a"
             f" cluster, got {options.silence:g}s; signs of life take up to 20 s on their way there"
         )
-    ray_security.prepare(options.address, options.dashboard)
+    security.prepare(options.address, options.dashboard)
     try:
-        from ttq_bench.execution.ray_start import nodes_at  # 1 s, once its environment is set
+        from ttq_bench.execution.ray.start import nodes_at  # 1 s, once its environment is set
     except ImportError as error:
         raise no_ray(error) from error
     nodes = [node for node in nodes_at(options.address) if node.alive]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.ray_address import dashboard_url, host_and_port, resolved
-from ttq_bench.records.objects import checked_url, is_url
+from ttq_bench.execution.ray.address import dashboard_url, host_and_port, resolved
+from ttq_bench.records.remote.objects import checked_url, is_url
 from ttq_bench.text import seconds_in, without_credentials
 
 TIMES = ("--time-limit", "--silence", "--timeout", "--checkpoint-every")

@@ -9,20 +9,20 @@ from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.unnormalised import size_warnings
-from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_folder
+from ttq_bench.data.passed_over import beside
 from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
 from ttq_bench.records.ownership import check_replaceable
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
-from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.text import duration, json_text
 
 SECONDS_PER_HOUR = 3600.0

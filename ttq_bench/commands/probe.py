@@ -11,15 +11,16 @@ from ttq_bench.commands.at_url import folder_of
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.cgroups import usable_cores
-from ttq_bench.execution.probe import ProbeImages, probe_trial
-from ttq_bench.execution.settings import RunSettings
-from ttq_bench.execution.trained import RecordedTrial, recorded_spec
 from ttq_bench.files import is_intact
+from ttq_bench.probing.probe import ProbeImages, probe_trial
+from ttq_bench.probing.trained_network import RecordedTrial, recorded_spec
+from ttq_bench.records.other_versions import split_by_version
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.probes import PROBE_VERSION, Probe, publish_probe, read_probes
-from ttq_bench.records.training_version import TRAINING_VERSION, split_by_version
 from ttq_bench.records.weights import weights_path
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.training_version import TRAINING_VERSION
+from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.trial.settings import RunSettings
 
 
 def probe(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.files import remove_temporaries
-from ttq_bench.records.layout import REPORT
+from ttq_bench.records.remote.names import REPORT
 
 
 def write(options: argparse.Namespace) -> int:

@@ -24,15 +24,15 @@ from ttq_bench.errors import BusyError, TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.monitor import console_here, say
+from ttq_bench.execution.ray.startup_notes import notes
 from ttq_bench.execution.resources import Shares, share
 from ttq_bench.execution.scheduler import Tally
-from ttq_bench.execution.settings import ClusterOptions, RunSettings
-from ttq_bench.execution.surroundings import notes
 from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.records.store import read_records, record_files
 from ttq_bench.text import counted
+from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 EXIT_STOPPED = 4
 

@@ -13,8 +13,8 @@ from ttq_bench.files import write_atomically
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import source_commit
 from ttq_bench.records.ownership import check_results_folder
-from ttq_bench.report.figure_roofline import roofline
-from ttq_bench.report.speed_page import (
+from ttq_bench.report.figures.roofline import roofline
+from ttq_bench.report.sections.speed import (
     FIRST_LINE,
     Row,
     compared,

@@ -11,16 +11,16 @@ from ttq_bench.analysis.chance import alarms_of, in_words
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.lock import driver_is_gone
-from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import read_progress
-from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.store import read_failures, record_files
-from ttq_bench.records.strangers import is_own_name
-from ttq_bench.records.training_version import (
+from ttq_bench.records.attempts.progress import read_progress
+from ttq_bench.records.foreign_files import is_own_name
+from ttq_bench.records.other_versions import (
     count_left_out,
     left_out_sentences,
     split_by_version,
 )
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.text import json_text, one_line
 
 RUNNING_SECONDS = 15.0

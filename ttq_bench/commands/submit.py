@@ -7,7 +7,7 @@ import sys
 
 from ttq_bench.data.sources import is_bundled
 from ttq_bench.errors import ResultsError, TtqBenchError
-from ttq_bench.execution import ray_security
+from ttq_bench.execution.ray import security
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.text import printable
 
@@ -21,9 +21,9 @@ PASSED_ON = (
 def submit(options: argparse.Namespace) -> int:
     """Send the suite to the cluster, show what its run says, return the exit code of that run."""
     _check(options)
-    ray_security.prepare(options.address, None)
+    security.prepare(options.address, None)
     try:
-        from ttq_bench.execution.ray_jobs import Job  # imports Ray: 1 s
+        from ttq_bench.execution.ray.jobs import Job  # imports Ray: 1 s
     except ImportError as error:
         raise ResultsError(f"Ray cannot be imported ({error}); run `make install`") from error
     job = Job(options.address, entrypoint(options), options.suite)

@@ -4,8 +4,8 @@ import argparse
 
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.errors import VerificationError
-from ttq_bench.report.verification import Verification, verify_results
 from ttq_bench.text import one_line
+from ttq_bench.verify.verification import Verification, verify_results
 
 SHOWN = 20
 

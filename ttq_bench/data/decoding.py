@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
-from ttq_bench.data.archives import READERS, Arrays
 from ttq_bench.data.catalog import DATASETS, DatasetCard
-from ttq_bench.data.digits import read_digits
-from ttq_bench.data.encoded import EncodedImage, encoded_images
-from ttq_bench.data.headers import PNG_SIGNATURE, read_header
-from ttq_bench.data.png import BrokenPngError, png_pixels, turns_grey
+from ttq_bench.data.formats.archives import READERS, Arrays
+from ttq_bench.data.formats.digits import read_digits
+from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
+from ttq_bench.data.formats.headers import PNG_SIGNATURE, read_header
+from ttq_bench.data.formats.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 

@@ -25,10 +25,10 @@ from ttq_bench.data.catalog import (
     folder_card,
     is_streamed,
 )
-from ttq_bench.data.class_folders import class_folder_files
-from ttq_bench.data.imagenet import class_names, list_folders, list_shards
+from ttq_bench.data.formats.class_folders import class_folder_files
 from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
+from ttq_bench.data.streaming.imagenet import class_names, list_folders, list_shards
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
@@ -109,8 +109,12 @@ def _bundled_digits() -> str:
 
 
 def _read_identity(source: Source) -> Identity:
-    from ttq_bench.data.encoded import check_sizes, encoding_of, split_sizes  # pyarrow: once
-    from ttq_bench.data.parquet_files import check_labels, class_count
+    from ttq_bench.data.formats.encoded import (  # pyarrow: once
+        check_sizes,
+        encoding_of,
+        split_sizes,
+    )
+    from ttq_bench.data.formats.parquet_files import check_labels, class_count
 
     card = DATASETS[source.dataset]
     train_count, test_count = split_sizes(source)
@@ -136,7 +140,7 @@ def _read_identity(source: Source) -> Identity:
 
 
 def _folder_identity(source: Source) -> Identity:
-    from ttq_bench.data.encoded import look_at_folder, split_sizes  # pyarrow: as above
+    from ttq_bench.data.formats.encoded import look_at_folder, split_sizes  # pyarrow: as above
 
     image_shape, lines = look_at_folder(source)
     counts = split_sizes(source)
@@ -154,9 +158,9 @@ def _streamed_identity(source: Source) -> Identity:
     if source.kind == "folders":
         found = list_folders(source.train, source.test)
     else:
-        from ttq_bench.data.encoded import split_sizes  # pyarrow: as above
-        from ttq_bench.data.image_files import ShardFiles
-        from ttq_bench.data.parquet_files import check_labels, open_parquet
+        from ttq_bench.data.formats.encoded import split_sizes  # pyarrow: as above
+        from ttq_bench.data.formats.parquet_files import check_labels, open_parquet
+        from ttq_bench.data.streaming.image_files import ShardFiles
 
         split_sizes(source)  # an error where one of them has no row
         train, test = (ShardFiles(paths).labels.tolist() for paths in (source.train, source.test))

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttq_bench.data.archives import Arrays
+from ttq_bench.data.formats.archives import Arrays
 from ttq_bench.data.identity import Identity, prepared_folder
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
-from ttq_bench.data.class_folders import find_class_folders, image_folder
-from ttq_bench.data.imagenet import LAYOUT, imagenet_folders
+from ttq_bench.data.formats.class_folders import find_class_folders, image_folder
+from ttq_bench.data.formats.parquet_splits import check_shards, second_split
 from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import LYING, Archive
-from ttq_bench.data.shards import check_shards, second_split
+from ttq_bench.data.streaming.imagenet import LAYOUT, imagenet_folders
 from ttq_bench.data.unread import unread_sentence
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
@@ -155,7 +155,9 @@ def _has_columns(source: Source) -> bool:
     """Return whether Parquet files hold images with labels: SVHN's whole numbers do not."""
     if source.kind != "parquet":
         return True
-    from ttq_bench.data.parquet_files import has_labels  # pyarrow: only where there is a choice
+    from ttq_bench.data.formats.parquet_files import (
+        has_labels,  # pyarrow: only where there is a choice
+    )
 
     try:
         return has_labels(source.train[0])
@@ -207,7 +209,9 @@ def _parquet_by_counts(dataset: str, place: Path) -> Source | None:
     source = _parquet_in(dataset, place)
     if source is None or named_after(place.name) == dataset:
         return source
-    from ttq_bench.data.parquet_files import row_count  # pyarrow: only where names do not tell
+    from ttq_bench.data.formats.parquet_files import (
+        row_count,  # pyarrow: only where names do not tell
+    )
 
     try:
         counts = row_count(source.train), row_count(source.test)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS
-from ttq_bench.data.class_folders import (
+from ttq_bench.data.formats.class_folders import (
     IMAGE_ENDINGS,
     TEST_NAMES,
     TRAIN_NAMES,

@@ -11,10 +11,10 @@ from ttq_bench.doctor.clock import SKEW_SECONDS
 from ttq_bench.doctor.finding import Finding, State
 from ttq_bench.doctor.images import Seen
 from ttq_bench.doctor.machine import RAY_BYTES, TRIAL_BYTES, judged_disk
-from ttq_bench.doctor.sight import SIGHT, VERSIONS, Sight
+from ttq_bench.doctor.node_report import SIGHT, VERSIONS, Sight
 from ttq_bench.errors import ClusterError
-from ttq_bench.execution.nodes import Answer, Node
-from ttq_bench.records.objects import is_url
+from ttq_bench.execution.ray.nodes import Answer, Node
+from ttq_bench.records.remote.objects import is_url
 
 CODE = ClusterError.exit_code
 SLOW = 2.0  # times the median step: one machine's nodes differ by half under load

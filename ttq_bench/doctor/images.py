@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ttq_bench.data.beside import beside
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify
+from ttq_bench.data.passed_over import beside
 from ttq_bench.data.sources import Source, look_for, published_source
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import DataError

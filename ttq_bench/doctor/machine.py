@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.execution.cgroups import core_quota, memory_left, usable_cores
+from ttq_bench.execution.ray.startup_notes import OBJECT_STORE_BYTES, free_shared_memory
 from ttq_bench.execution.resources import detect_machine, share
-from ttq_bench.execution.surroundings import OBJECT_STORE_BYTES, free_shared_memory
 from ttq_bench.provenance import processor_name
 
 GB = 1e9

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.objects import Objects
+from ttq_bench.records.remote.objects import Objects
 
 
 def check(url: str) -> list[Finding]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
-from ttq_bench.execution.ray_security import token_path
+from ttq_bench.execution.ray.security import token_path
 
 NAME = "ray token"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import ttq_bench
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.provenance import arithmetic, source_commit, why_no_commit
-from ttq_bench.records.training_version import TRAINING_VERSION
+from ttq_bench.spec.training_version import TRAINING_VERSION
 
 NAME = "ttq-bench"
 LOCK = Path(ttq_bench.__file__).parents[1] / "requirements.lock"

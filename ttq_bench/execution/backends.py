@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ttq_bench.execution.attempt import attempt
-from ttq_bench.execution.outcome import Ended
 from ttq_bench.execution.resources import Shares
-from ttq_bench.execution.settings import RunSettings
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.trial.attempt import attempt
+from ttq_bench.trial.outcome import Ended
+from ttq_bench.trial.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,20 @@ from types import FrameType
 from rich.console import Console
 
 from ttq_bench.errors import TtqBenchError, no_ray
-from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
 from ttq_bench.execution.lock import Lock, locked
 from ttq_bench.execution.monitor import Monitor, say
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
-from ttq_bench.execution.settings import ClusterOptions, RunSettings
-from ttq_bench.execution.url_lock import held_at_url
-from ttq_bench.records.mirror import Folder, kept_in
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
+from ttq_bench.records.remote.lock import held_at_url
+from ttq_bench.records.remote.store import Folder, kept_in
 from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 from ttq_bench.text import duration
+from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 CLOCK_SECONDS = 60.0  # machines that share a folder differ by less
 # For the workers to see the stop, at most FAREWELL_SECONDS of the scheduler, and for Ray to end.
@@ -107,9 +107,9 @@ def backend_maker(
     def make() -> Backend:
         if name == "inprocess":
             return InProcessBackend(stop.requested)
-        ray_security.prepare(options.address, options.dashboard)
+        security.prepare(options.address, options.dashboard)
         try:
-            from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
+            from ttq_bench.execution.ray.backend import RayBackend  # 1 s to import
         except ImportError as error:
             raise no_ray(error) from error
         return RayBackend(options, results, kept_in(results, url))

@@ -2,19 +2,16 @@
 
 import fcntl
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from ttq_bench.errors import BusyError, ResultsError, TtqBenchError, unwritable
-from ttq_bench.records.attempts import this_host
+from ttq_bench.records.attempts.holder import has_ended_here, this_process
 from ttq_bench.records.paths import ResultsPaths
 
 NAME_SECONDS, NAME_LOOKS = 1.0, 20
-HOLDER = re.compile(r"process (\d{1,9}) on (.+)")
 
 
 class Lock:
@@ -50,7 +47,7 @@ class Lock:
 
     def _sign(self) -> None:
         self.stream.truncate(0)
-        self.stream.write(f"process {os.getpid()} on {this_host()}")
+        self.stream.write(this_process())
         self.stream.flush()
 
 
@@ -123,9 +120,6 @@ def driver_is_gone(results: ResultsPaths) -> bool:
     Read off the name in the file: taking the lock, if only to try, could turn a new driver away.
     """
     try:
-        named = HOLDER.fullmatch(results.lock.read_text(encoding="utf-8"))
+        return has_ended_here(results.lock.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if named is None or named[2] != this_host():
-        return False
-    return not Path(f"/proc/{named[1]}").exists()

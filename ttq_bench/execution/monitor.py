@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.progress import Progress, read_progress
 from ttq_bench.records.weights import has_weights
 from ttq_bench.suite.plan import Plan, PlannedTrial
 from ttq_bench.text import duration, printable

@@ -9,13 +9,13 @@ from types import MappingProxyType
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.backends import Backend, Task
-from ttq_bench.execution.outcome import MOST_ATTEMPTS, Cause, Ended
 from ttq_bench.execution.resources import Shares
-from ttq_bench.execution.settings import RunSettings
-from ttq_bench.records.mirror import Folder
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
+from ttq_bench.trial.outcome import MOST_ATTEMPTS, Cause, Ended
+from ttq_bench.trial.settings import RunSettings
 
 POLL_SECONDS = 0.5
 FAREWELL_SECONDS = 5.0

@@ -24,7 +24,7 @@ from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.files import write_atomically
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 FORMAT = "ttq_bench packed network, version 1"

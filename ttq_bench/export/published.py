@@ -12,7 +12,7 @@ from ttq_bench.export.packing import unpack_codes
 from ttq_bench.models.state import load_weights
 from ttq_bench.records.networks import LARGEST_BYTES, StoredNetwork, read_network
 from ttq_bench.records.paths import TrialPaths
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 Create = Callable[[Path, bytes], bool]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttq_bench.errors import ResultsError
+from ttq_bench.records.foreign_files import is_own_name
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord, summarise_errors
 from ttq_bench.records.seal import SEAL
 from ttq_bench.records.store import read_table
-from ttq_bench.records.strangers import is_own_name
 
 # Python 3.12 sums floats with fewer rounding errors than 3.11: a mean may differ in its last bits.
 TOLERANCE = 1e-9

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import file_digest, write_atomically
-from ttq_bench.records.layout import REPORT
+from ttq_bench.records.remote.names import REPORT
 from ttq_bench.records.seal import seal_bytes, sha256
 from ttq_bench.text import one_line
 

@@ -8,8 +8,8 @@ import pydantic
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
+from ttq_bench.records.foreign_files import json_files
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.strangers import json_files
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_atomically
+from ttq_bench.records.foreign_files import json_files
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.strangers import json_files
 
 # 2: moves of the scales of the same size as making them equal, and healing; older ones lack them.
 PROBE_VERSION = 2

@@ -17,8 +17,9 @@ import pydantic
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import TEMPORARY, remove_temporaries, sync_folder, write_atomically
-from ttq_bench.records.layout import WRITTEN
+from ttq_bench.records.foreign_files import is_own_name, trial_names
 from ttq_bench.records.paths import SAFE_ID, ResultsPaths, TrialPaths
+from ttq_bench.records.remote.names import WRITTEN
 from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord, columns_of
 from ttq_bench.records.seal import (
     SEAL,
@@ -28,7 +29,6 @@ from ttq_bench.records.seal import (
     seal_bytes,
     sha256,
 )
-from ttq_bench.records.strangers import is_own_name, trial_names
 
 DOOMED = ".doomed-"
 HIDDEN = re.compile(rf"\.{SAFE_ID.pattern}\.[a-z0-9_]{{8}}|{re.escape(DOOMED)}[0-9a-f]{{16}}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import digest_path, is_intact
-from ttq_bench.records.attempts import attempt_numbers
+from ttq_bench.records.attempts.lease import attempt_numbers
 from ttq_bench.records.networks import is_whole, read_network
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.store import read_record

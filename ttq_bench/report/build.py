@@ -14,7 +14,7 @@ import pandas as pd
 from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
 from ttq_bench.errors import ResultsError, unwritable
-from ttq_bench.files import write_atomically
+from ttq_bench.files import read_text, write_atomically
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.ownership import (
     PAGES,
@@ -26,14 +26,13 @@ from ttq_bench.records.ownership import (
     write_list,
 )
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.cells import read_text
-from ttq_bench.report.claims_table import evidence_table
 from ttq_bench.report.contents import Contents, read_contents
-from ttq_bench.report.figures import draw_figures
-from ttq_bench.report.html_page import html_page
-from ttq_bench.report.readme import findings_block, replace_block
-from ttq_bench.report.style import SavedFigure
-from ttq_bench.report.summary import summary_page
+from ttq_bench.report.figures.catalog import draw_figures
+from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.page.html_page import html_page
+from ttq_bench.report.sections.claims_table import evidence_table
+from ttq_bench.report.sections.readme import findings_block, replace_block
+from ttq_bench.report.sections.summary import summary_page
 from ttq_bench.text import printable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -5,18 +5,17 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from ttq_bench.execution.allocator import keep_freed_memory
 from ttq_bench.execution.cgroups import usable_cores
 from ttq_bench.provenance import processor_name
-from ttq_bench.report.speed_page import MEANINGS
+from ttq_bench.report.sections.speed import MEANINGS
 from ttq_bench.speed import (
+    concurrent_trials,
     empty_trials,
     epochs,
     gpu,
     housekeeping,
     images,
     large_grids,
-    neighbours,
     packed,
     peak,
     ray_overhead,
@@ -28,6 +27,7 @@ from ttq_bench.speed.peak import Peak
 from ttq_bench.speed.roofline import Place
 from ttq_bench.speed.steps import Work
 from ttq_bench.training.steps import own_stream
+from ttq_bench.trial.allocator import keep_freed_memory
 
 DEEPER = "resnet56"
 
@@ -94,7 +94,7 @@ def _peak(found: Benchmark, seconds: float) -> None:
 
 
 def _neighbours(found: Benchmark, seconds: float) -> None:
-    found.figures += neighbours.measure(found.work, seconds)
+    found.figures += concurrent_trials.measure(found.work, seconds)
 
 
 def _images(found: Benchmark, seconds: float) -> None:

@@ -13,14 +13,14 @@ from rich.console import Console
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.backends import Task
 from ttq_bench.execution.monitor import Monitor
-from ttq_bench.execution.outcome import Ended
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
-from ttq_bench.execution.settings import RunSettings
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.recorded_grid import Grid
 from ttq_bench.suite.plan import make_plan
+from ttq_bench.trial.outcome import Ended
+from ttq_bench.trial.settings import RunSettings
 
 SIDE_BY_SIDE = 2
 

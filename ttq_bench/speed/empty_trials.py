@@ -15,17 +15,17 @@ from contextlib import closing
 from pathlib import Path
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution import ray_security
-from ttq_bench.execution.outcome import Ended
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
-from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.processes import peak_resident_bytes
 from ttq_bench.suite.plan import make_plan
-from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.trial.outcome import Ended
+from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 SIDE_BY_SIDE = 2
 FEW, SECONDS_EACH = 20, 60.0
@@ -50,10 +50,10 @@ def measure(trials: int = FEW) -> list[Figure]:
 
 def run(trials: int) -> dict[str, float]:
     """Return the seconds that so many take, the driver's own among them, and its most bytes."""
-    ray_security.prepare(None, None)
+    security.prepare(None, None)
     import ray
 
-    from ttq_bench.execution.ray_backend import RayBackend
+    from ttq_bench.execution.ray.backend import RayBackend
 
     @ray.remote(max_calls=1, max_retries=0)
     def nothing(spec: TrialSpec, *_: object) -> Ended:

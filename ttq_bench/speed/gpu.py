@@ -8,22 +8,22 @@ import torch
 
 from ttq_bench.data.batches import TrialBatches
 from ttq_bench.execution import mps
-from ttq_bench.execution.observation import Observation
 from ttq_bench.execution.resources import detect_machine, trials_on_a_gpu
-from ttq_bench.execution.start import is_scale
 from ttq_bench.models.build import build_model
+from ttq_bench.speed.concurrent_trials import MANY, rate, trainers
 from ttq_bench.speed.epochs import random_images
 from ttq_bench.speed.figures import Bound, Figure
-from ttq_bench.speed.neighbours import MANY, rate, trainers
 from ttq_bench.speed.pairing import TRIES, fastest
 from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.text import counted
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.steps import WARMUP_STEPS, own_stream
+from ttq_bench.trial.inputs import is_scale
+from ttq_bench.trial.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)

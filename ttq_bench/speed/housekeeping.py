@@ -4,8 +4,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ttq_bench.execution.observation import Observation, histograms
-from ttq_bench.execution.start import is_scale
 from ttq_bench.speed.epochs import HELD_OUT, batches_of, random_images
 from ttq_bench.speed.figures import Bound, Figure
 from ttq_bench.speed.pairing import fastest
@@ -14,6 +12,8 @@ from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.training.checkpoints import Checkpoints
 from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import start
+from ttq_bench.trial.inputs import is_scale
+from ttq_bench.trial.observation import Observation, histograms
 
 # CIFAR-10: 5,000 images for validation, 10,000 tests; these alone on a GPU, fewer on a CPU.
 TRAINED_IMAGES, EVALUATED_IMAGES, TESTED_IMAGES = 45_000, 15_000, 10_000

@@ -20,15 +20,15 @@ from ttq_bench.data.identity import Identity, identify, prepared_folder
 from ttq_bench.data.prepared import load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.settings import RunSettings
+from ttq_bench.spec.trial import Conversion, Quantization, TrialSpec
 from ttq_bench.speed.figures import Bound, Figure
-from ttq_bench.speed.further_trial import train_and_tell
+from ttq_bench.speed.memory_of_a_trial import train_and_tell
 from ttq_bench.speed.pairing import fastest
 from ttq_bench.speed.processes import Memory, memory_of
 from ttq_bench.speed.steps import Work
-from ttq_bench.suite.spec import Conversion, Quantization, TrialSpec
 from ttq_bench.ternary.conversion import PAPER_STRATEGY
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.trial.settings import RunSettings
 
 CARD = DATASETS["cifar10"]
 NETWORK = "resnet20"

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.symmetrise import reestimate_batch_norm_
 from ttq_bench.export.packed_file import load_packed, save_packed
 from ttq_bench.export.sizes import network_sizes
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.probing.symmetrise import reestimate_batch_norm_
+from ttq_bench.spec.trial import Conversion, Quantization, TrialSpec
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
 from ttq_bench.speed.pairing import one_thread, take_turns
 from ttq_bench.speed.runtimes import Runtime, other_runtimes
 from ttq_bench.speed.steps import Work
-from ttq_bench.suite.spec import Conversion, Quantization, TrialSpec
 from ttq_bench.ternary.conversion import PAPER_STRATEGY, latent_of, quantized_layers, quantizer_of
 
 SMALLER = Bound("at least", 15.5)

@@ -18,17 +18,17 @@ from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution import ray_security
 from ttq_bench.execution.backends import Backend, InProcessBackend
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
-from ttq_bench.execution.settings import ClusterOptions, RunSettings
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
 from ttq_bench.speed.pairing import FEWEST_ROUNDS, one_thread, ratio_of
 from ttq_bench.suite.plan import make_plan
-from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.recipe import Recipe
+from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 RECIPE = Recipe(epochs=4, batch_size=32, augmentation="none", precision="fp32")
 ADDED_SECONDS = Bound("at most", 3.0)
@@ -71,8 +71,8 @@ def measure(seconds: float) -> list[Figure]:
         folder = Path(name)
         make_spec = _specs(folder)
         started = time.perf_counter()
-        ray_security.prepare(None, None)
-        from ttq_bench.execution.ray_backend import RayBackend  # 1 s to import
+        security.prepare(None, None)
+        from ttq_bench.execution.ray.backend import RayBackend  # 1 s to import
 
         results = folder / "ray"
         with closing(RayBackend(ClusterOptions(1, 0), ResultsPaths(results))) as ray:

@@ -19,21 +19,22 @@ import yaml
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.data.sources import find_source
-from ttq_bench.execution import history
-from ttq_bench.execution.settings import RunSettings
-from ttq_bench.execution.start import convert_, is_scale
 from ttq_bench.models.build import build_model
 from ttq_bench.provenance import arithmetic
-from ttq_bench.records.attempts import Lease, claim, this_host
+from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.attempts.lease import Lease, claim
+from ttq_bench.records.attempts.progress import Progress, write_progress
 from ttq_bench.records.paths import AttemptPaths, ResultsPaths, TrialPaths
-from ttq_bench.records.progress import Progress, write_progress
 from ttq_bench.records.schema import TABLES, Start, TrialRecord, summarise_errors
 from ttq_bench.records.store import Rows, sealed_files, table_bytes
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.speed.epochs import random_images
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite
-from ttq_bench.suite.spec import TrialSpec
 from ttq_bench.training.loop import start
+from ttq_bench.trial import history
+from ttq_bench.trial.inputs import convert_, is_scale
+from ttq_bench.trial.settings import RunSettings
 
 EPOCHS, STEPS_PER_EPOCH = 20, 351
 TRIALS_PER_SEED = 10  # of two models: the parent, its control, and the parent under three methods

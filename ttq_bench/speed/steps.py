@@ -11,19 +11,19 @@ from itertools import repeat
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.execution.observation import Observation
-from ttq_bench.execution.start import is_scale
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
 from ttq_bench.speed.pairing import Times, take_turns
 from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
-from ttq_bench.ternary.fused import fuse_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.loop import start
 from ttq_bench.training.recipe import Recipe
 from ttq_bench.training.steps import Draw, EagerStep, MakeBatch, train_step
+from ttq_bench.trial.inputs import is_scale
+from ttq_bench.trial.observation import Observation
 
 BASELINE = "full_precision"
 GPU_STEPS = 20

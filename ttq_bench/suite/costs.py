@@ -16,7 +16,7 @@ from ttq_bench.data.catalog import is_streamed
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.suite.spec import TrialSpec
+from ttq_bench.spec.trial import TrialSpec
 
 TRAINING_PASSES = 3  # forward, gradient of the activations, gradient of the weights
 STARTUP_SECONDS = 5.0  # a fresh worker, torch, the images

@@ -7,8 +7,8 @@ from itertools import product
 from ttq_bench.data.identity import Identity
 from ttq_bench.errors import SuiteError
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.spec.trial import FolderImages, Quantization, TrialSpec
 from ttq_bench.suite.schema import Selection, Suite
-from ttq_bench.suite.spec import FolderImages, Quantization, TrialSpec
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 

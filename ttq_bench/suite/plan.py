@@ -5,25 +5,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ttq_bench.provenance import arithmetic, instruction_level, processor_name
-from ttq_bench.records.attempts import newest_number, read_lease
-from ttq_bench.records.paths import ResultsPaths, TrialPaths
-from ttq_bench.records.progress import read_progress
-from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.store import read_records
-from ttq_bench.records.training_version import (
+from ttq_bench.records.attempts.lease import newest_number, read_lease
+from ttq_bench.records.attempts.progress import read_progress
+from ttq_bench.records.other_versions import (
     is_current,
     spec_apart_from_version,
     state_of,
     training_version,
 )
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.store import read_records
 from ttq_bench.records.weights import has_weights
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import (
     STARTUP_SECONDS,
     Rates,
     measured_rates,
     trial_core_seconds,
 )
-from ttq_bench.suite.spec import TrialSpec
 
 State = Literal["done", "diverged", "failed", "started", "new", "again"]
 

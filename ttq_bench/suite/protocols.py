@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ttq_bench.suite.spec import Conversion
+from ttq_bench.spec.trial import Conversion
 from ttq_bench.training.recipe import Recipe
 
 

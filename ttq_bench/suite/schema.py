@@ -18,8 +18,8 @@ from pydantic import (
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
 from ttq_bench.errors import did_you_mean
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.spec.trial import Conversion
 from ttq_bench.suite.protocols import PROTOCOLS, deviations
-from ttq_bench.suite.spec import Conversion
 from ttq_bench.suite.strategy_entry import read_strategy
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy

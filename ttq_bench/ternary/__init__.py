@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         set_epoch_,
     )
     from ttq_bench.ternary.freezing import freeze_
-    from ttq_bench.ternary.fused import fuse_
+    from ttq_bench.ternary.fused.rows import fuse_
 
 __all__ = [
     "METHODS", "THRESHOLDS", "DeltaStrategy", "QuantizationWarning", "freeze_", "fuse_",
@@ -33,7 +33,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = {"fuse_": "fused", "freeze_": "freezing"}.get(name, "conversion")
+    module = {"fuse_": "fused.rows", "freeze_": "freezing"}.get(name, "conversion")
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

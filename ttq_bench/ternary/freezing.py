@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
-from ttq_bench.ternary.fused import unfuse_
+from ttq_bench.ternary.fused.rows import unfuse_
 from ttq_bench.ternary.own_weight import WEIGHT
 
 

@@ -69,7 +69,7 @@ class Within:
     """What is behind a run in an epoch that is not whole: a loss for each step, seconds.
 
     ``random`` are the states of torch's streams of random numbers, ``observed`` is what was seen
-    (``execution/observation.py``); both are set where a state was loaded.
+    (``trial/observation.py``); both are set where a state was loaded.
     """
 
     losses: list[Tensor] = field(default_factory=list)

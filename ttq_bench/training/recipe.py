@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LARGEST_BATCH = 65_536
-# For images of many sizes, which are read from files batch by batch (``data/crops.py``).
+# For images of many sizes, which are read from files batch by batch (``data/streaming/crops.py``).
 STREAMED_AUGMENTATIONS = ("resized_crop_flip", "scaled_crop_flip")
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, lt=1)]
@@ -22,9 +22,10 @@ class Recipe(BaseModel):
     ``warmup_epochs`` raise it linearly from zero first. ``decay_on: weights`` spares biases
     and batch normalisation, ``dense`` all but the weights of dense layers; ``decay_scales`` says
     whether weight decay acts on W_p and W_n. ``crop_flip`` is that of ``data/augmentation.py``; the
-    others are for images of many sizes, see ``data/crops.py``. A batch is computed in as many equal
-    parts as there are ``micro_batches``, each with batch statistics of its own: so many GPUs, or
-    fewer one part after the other, compute the same step (``training/micro_batches.py``).
+    others are for images of many sizes, see ``data/streaming/crops.py``. A batch is computed in as
+    many equal parts as there are ``micro_batches``, each with batch statistics of its own: so many
+    GPUs, or fewer one part after the other, compute the same step
+    (``training/micro_batches.py``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -9,7 +9,7 @@ import importlib.abc
 import os
 import sys
 
-TARGET = "ttq_bench.execution.epochs"
+TARGET = "ttq_bench.trial.epochs"
 
 
 def _exit():

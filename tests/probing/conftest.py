@@ -1,0 +1,1 @@
+from tests.shared_cache import own_cache  # noqa: F401 - fixture

@@ -1,0 +1,61 @@
+"""The figure of all claims: one place a claim, in the panel of its unit."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from tests.report.sections.test_claims_table import PAPER, SHORT, row_of
+from ttq_bench.report.figures import claims
+from ttq_bench.report.figures.claims import claims_at_a_glance
+from ttq_bench.report.figures.style import figure_style
+
+ROWS = [
+    row_of("A2", (0.1, 0.2, 0.3), PAPER),
+    row_of("TWN", (-0.1, -0.2), SHORT),
+    row_of("T3 top-1"),
+    row_of("A1 different", (0.04, 0.05), SHORT),
+    row_of("A1 capacity"),  # nothing printed, logged or measured: nothing to draw
+]
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """Return the figure before it is closed."""
+    kept = []
+    monkeypatch.setattr(claims, "save", lambda figure, *_: kept.append(figure))
+    with figure_style():
+        claims_at_a_glance(ROWS, tmp_path)
+    yield kept[0]
+    plt.close(kept[0])
+
+
+def test_claims_of_one_unit_share_a_panel(drawn):
+    names = [[label.get_text() for label in axis.get_yticklabels()] for axis in drawn.axes]
+    assert [len(panel) for panel in names] == [3, 1]
+    assert names[0][0].startswith("A2, paper, n = 3: ")
+
+
+def test_each_row_says_what_its_interval_says(drawn):
+    assert [text.get_text() for text in drawn.axes[0].texts] == [
+        "undecided", "proxy evidence: undecided by rule", "not run",
+    ]  # fmt: skip
+
+
+def test_the_interval_drawn_is_the_interval_of_the_row(drawn):
+    bar = drawn.axes[0].containers[0]
+    segment = bar[2][0].get_segments()[0]
+    value = ROWS[0].value
+    assert segment[:, 0] == pytest.approx([value.low, value.high])
+
+
+def test_nothing_measured_gives_no_figure(tmp_path):
+    with figure_style():
+        assert claims_at_a_glance([row_of("T3 top-1")], tmp_path) == []
+
+
+def test_the_files_are_the_same_twice(tmp_path):
+    with figure_style():
+        (first,) = claims_at_a_glance(ROWS, tmp_path / "a")
+        (second,) = claims_at_a_glance(ROWS, tmp_path / "b")
+    for suffix in (".png", ".svg"):
+        files = [figure.path.with_suffix(suffix).read_bytes() for figure in (first, second)]
+        assert files[0] == files[1]

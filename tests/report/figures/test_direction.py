@@ -1,0 +1,90 @@
+"""Which scale is larger against the share of zeros: the figure and the table beside it."""
+
+import math
+
+import pytest
+
+from tests.record_builders import SHORT, tables_of, write_arm, write_parents
+from tests.report.drawn import assert_same_files_twice, bars, opened, saved
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.figures import direction as figure_direction
+from ttq_bench.report.figures.direction import direction_against_zeros
+from ttq_bench.report.sections.direction import direction, directions
+
+RHOS = {0.0: 0.04, 0.5: 0.03, 0.9: -0.05}
+
+
+def write_sweep(root, *, counts=-0.1, rhos=RHOS):
+    """Publish three seeds of each share of zeros, with this rho and ln(n+/n-) in its one layer."""
+    write_parents(root, 3)
+    for zeros, rho in rhos.items():
+        for seed in range(3):
+            negative = 0.3
+            shares = {"positive_share": negative * math.exp(counts), "negative_share": negative}
+            write_arm(
+                root, "ttq", {seed: 20.0}, tag=f"-{zeros}", sparsity=zeros,
+                strategy=("constant_sparsity", zeros),
+                scales={"a": (math.exp(rho + 0.001 * seed), 1.0)},
+                changes=lambda *_, found=shares: found,
+            )  # fmt: skip
+
+
+def test_both_panels_show_means_with_intervals_by_rising_zeros(tmp_path, monkeypatch):
+    write_sweep(tmp_path)
+    (figure,) = opened(monkeypatch, figure_direction, direction_against_zeros, tmp_path)
+    rho, counts = (bars(axis)["TTQ constant_sparsity"] for axis in figure.axes)
+    assert [mark[0] for mark in rho] == [mark[0] for mark in counts] == [0, 50, 90]
+    assert [mark[1] for mark in rho] == pytest.approx([0.041, 0.031, -0.049])
+    assert [mark[1] for mark in counts] == pytest.approx([-0.1] * 3)
+    (log,) = [line for line in figure.axes[0].get_lines() if "authors" in line.get_label()]
+    assert log.get_ydata()[0] == pytest.approx(-0.0741, abs=1e-4)
+
+
+def test_every_seed_is_a_dot_at_its_own_share_of_zeros(tmp_path, monkeypatch):
+    write_sweep(tmp_path)
+    (figure,) = opened(monkeypatch, figure_direction, direction_against_zeros, tmp_path)
+    dots = [tuple(dot) for group in figure.axes[0].collections[:3] for dot in group.get_offsets()]
+    assert len(dots) >= 3
+
+
+def test_a_setting_without_ttq_has_no_figure(tmp_path):
+    write_parents(tmp_path, 2)
+    assert saved(direction_against_zeros, tmp_path) == []
+
+
+def test_the_files_are_the_same_twice(tmp_path):
+    write_sweep(tmp_path)
+    assert_same_files_twice(direction_against_zeros, tmp_path)
+
+
+def test_arms_are_ordered_by_their_zeros(tmp_path):
+    write_sweep(tmp_path)
+    found = directions(tables_of(tmp_path), SHORT)
+    assert [one.zeros for one in found] == [0, 50, 90]
+    assert [one.least_squares for one in found] == [None] * 3  # no histograms
+
+
+def words(root):
+    return " ".join(direction(read_contents(ResultsPaths(root))))
+
+
+def test_a_direction_that_turns_is_told_and_that_counts_do_not_explain_it(tmp_path):
+    write_sweep(tmp_path)
+    text = words(tmp_path)
+    assert "above zero up to 50 % of zeros and below zero from 90 % on" in text
+    assert "The counts do not explain it" in text
+    assert "Nor does least squares" not in text
+    assert "It holds no share of zeros" in text
+
+
+def test_a_direction_that_does_not_turn_is_not_said_to(tmp_path):
+    write_sweep(tmp_path, rhos={0.0: 0.04, 0.9: 0.03})
+    assert "The direction turns" not in words(tmp_path)
+
+
+def test_counts_above_zero_are_not_said_not_to_explain_it(tmp_path):
+    write_sweep(tmp_path, counts=0.1)
+    text = words(tmp_path)
+    assert "The direction turns" in text
+    assert "The counts do not explain it" not in text

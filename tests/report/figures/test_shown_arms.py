@@ -1,0 +1,55 @@
+"""Which arms stand for the others."""
+
+from tests.record_builders import tables_of, write_trial
+from ttq_bench.report.figures.shown_arms import by_family, look_numbers, main_ttq_arm, one_strength
+
+
+def arms(root, *strategies, method="ttq"):
+    for number, strategy in enumerate(strategies):
+        write_trial(
+            root, f"{method}-{number}", seed=0, errors=(20.0,), scales={"a": (1.0, 1.0)},
+            strategy=strategy, method=method,
+        )  # fmt: skip
+    return tables_of(root).arms()
+
+
+def strategies(found):
+    return [arm.strategy for arm in found]
+
+
+def test_the_papers_threshold_stands_for_ttq(tmp_path):
+    found = arms(
+        tmp_path, ("constant_sparsity", 0.5), ("max_fraction", 0.02), ("max_fraction", 0.05)
+    )
+    assert main_ttq_arm(found).strategy == "max_fraction(0.05)"
+
+
+def test_without_the_papers_threshold_the_first_arm_of_ttq_does(tmp_path):
+    found = arms(tmp_path, ("constant_sparsity", 0.3), ("max_fraction", 0.02))
+    assert main_ttq_arm(found).strategy == "constant_sparsity(0.3)"
+
+
+def test_other_methods_do_not_stand_for_ttq(tmp_path):
+    assert main_ttq_arm(arms(tmp_path, ("max_fraction", 0.05), method="ttq-ste")) is None
+
+
+def test_one_strength_of_each_strategy_is_shown_the_usual_one_where_it_is_there(tmp_path):
+    found = arms(
+        tmp_path, ("constant_sparsity", 0.1), ("constant_sparsity", 0.5), ("max_fraction", 0.1),
+        ("max_fraction", 0.2),
+    )  # fmt: skip
+    assert strategies(one_strength(found)) == ["constant_sparsity(0.5)", "max_fraction(0.1)"]
+
+
+def test_methods_are_never_taken_together(tmp_path):
+    arms(tmp_path, ("max_fraction", 0.1))
+    found = arms(tmp_path, ("max_fraction", 0.2), method="ttq-ste")
+    assert len(by_family(found)) == 2
+    assert one_strength(found) == found
+
+
+def test_strengths_of_one_strategy_share_a_look_and_other_arms_have_another(tmp_path):
+    found = arms(
+        tmp_path, ("constant_sparsity", 0.1), ("constant_sparsity", 0.5), ("max_fraction", 0.1)
+    )
+    assert list(look_numbers(found).values()) == [0, 0, 1]

@@ -1,0 +1,203 @@
+"""The page as text: whole, harmless, and complete without its script."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.report.page.html_page import html_page
+
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+VOID = {"meta", "wbr", "br", "hr", "img", "link", "input"}
+TEXT = """# What *is* found
+
+See [the rest](#what-is-found-1) and **this**.
+
+## What is found
+
+| arm | error % | note | log |
+| --- | ---: | ---: | ---: |
+| a \\| b | 19.53 [19.1, 19.9] | slow | 9 % at the end, and so much less in the middle |
+| **c** | – | 3 times | 1 |
+
+## What is found
+
+![W_p over the epochs](figures/one.png)
+
+W_p over the epochs. ([SVG](figures/one.svg))
+
+![Again](figures/two.png)
+
+Not its caption.
+
+![elsewhere](https://example.org/x.png)
+"""
+
+
+class Outline(HTMLParser):
+    """What a page is made of; fails on a tag that closes what is not open."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.ids, self.links, self.tags, self.text = [], [], [], [], ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.open += [] if tag in VOID else [tag]
+        self.handle_startendtag(tag, attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.links += [value for name, value in attrs if name == "href" and tag in ("a", "use")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in ("one", "two"):
+        figure = Figure()
+        axes = figure.subplots()
+        axes.plot(np.sin(np.arange(50.0)))  # leaves its frame unless clipped: clip-path by id
+        axes.set_title(ATTACK)
+        figure.savefig(tmp_path / "figures" / f"{name}.svg")
+    (tmp_path / "trials" / "t 1").mkdir(parents=True)
+    (tmp_path / "trials" / "t 1" / "record.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture
+def page(folder):
+    frame = pd.DataFrame(
+        {
+            "trial_id": ["t 1", ATTACK, "gone"],
+            "parent": [None, "t 1", ""],
+            "error_percent": [19.123456, 123456.7, float("nan")],
+            "seed": [1, 2, 3],
+            "model": ["resnet20"] * 3,
+            ATTACK: ["x", "y", "z"],
+        }
+    )
+    return html_page(f"{TEXT}\n{ATTACK}\n", folder, {"accuracy": frame})
+
+
+def test_every_tag_is_closed_and_every_id_is_used_once(page):
+    outline = Outline(page)
+    assert outline.open == []
+    assert len(outline.ids) > 20
+    assert len(set(outline.ids)) == len(outline.ids)
+
+
+def test_every_reference_within_the_page_has_its_target(page):
+    outline = Outline(page)
+    named = re.findall(r"url\(#([^)]+)\)", page)
+    assert named
+    assert any(name.startswith("svg2.") for name in named)
+    inside = [link[1:] for link in outline.links if link.startswith("#")]
+    assert [name for name in named + inside if name not in outline.ids] == []
+
+
+def test_no_element_loads_anything_and_the_policy_forbids_it(page):
+    tags = Outline(page).tags
+    assert [t for t, a in tags if t in ("link", "img", "image", "iframe", "base")] == []
+    assert [(t, a) for t, a in tags if "src" in a or "xlink:href" in a] == []
+    policy = next(a["content"] for t, a in tags if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+
+
+def test_text_of_others_is_shown_never_run(page):
+    outline = Outline(page)
+    assert [t for t, _ in outline.tags].count("script") == 1
+    assert [a for _, a in outline.tags if any(name.startswith("on") for name in a)] == []
+    assert outline.text.count(ATTACK) == 3  # a paragraph, a trial's id, the name of a column
+
+
+def test_headings_have_ids_as_on_github_and_those_of_level_two_are_listed(page):
+    nav = page[page.index("<nav") : page.index("</nav>")]
+    assert re.findall(r'href="([^"]+)"', nav) == [
+        "#what-is-found-1",
+        "#what-is-found-2",
+        "#all-trials",
+    ]
+    assert '<h1 id="what-is-found">' in page
+
+
+def test_a_column_is_right_aligned_when_it_holds_numbers(page):
+    assert '<td class="number">19.53 [19.1, 19.9]</td>' in page
+    assert "<td>a | b</td>" in page
+    assert "<td>slow</td>" in page
+    assert '<td class="long">9 % at the end' in page
+
+
+def test_a_figure_is_drawn_in_place_with_its_caption_once(page):
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    assert len(figures) == 2
+    assert 'role="img" aria-label="W_p over the epochs"' in figures[0]
+    caption = 'W_p over the epochs. (<a href="figures/one.svg">SVG</a>)'
+    assert figures[0].endswith(f"<figcaption>{caption}</figcaption></figure>")
+    assert page.count("W_p over the epochs.") == 1
+    assert figures[1].endswith("<figcaption>Again</figcaption></figure>")
+    assert "<p>Not its caption.</p>" in page
+    assert '<a href="https://example.org/x.png">elsewhere</a>' in page
+
+
+def test_a_figure_loses_its_metadata_and_digits_that_nobody_sees(page):
+    assert "rdf" not in page
+    paths = re.findall(r' d="([^"]+)"', page)
+    assert paths
+    assert [path for path in paths if re.search(r"\.\d{3}", path)] == []
+
+
+def test_cells_show_four_digits_and_keep_all_of_them(page):
+    assert '<td class="number" title="19.123456">19.12</td>' in page
+    assert '<td class="number" title="123456.7">123457</td>' in page
+    assert '<td class="number">–</td>' in page
+    assert '<td class="number">3</td>' in page
+
+
+def test_trials_are_linked_where_they_have_a_record(page):
+    assert page.count('<a href="trials/t%201/record.json">t 1</a>') == 2
+    assert "<td>gone</td>" in page
+
+
+def test_what_every_row_says_is_said_once(page):
+    assert "The same in every row: model = resnet20." in page
+    assert page.count("resnet20") == 1
+
+
+def test_a_table_too_long_for_a_page_is_a_link(folder):
+    page = html_page("# x", folder, {"epochs": pd.DataFrame({"epoch": range(2001)})})
+    assert "2,001 rows" in page
+    assert 'href="tables/epochs.csv"' in page
+    assert "<td" not in page
+
+
+def test_tables_without_rows_and_pages_without_tables_are_pages(folder):
+    page = html_page("", folder, {"scales": pd.DataFrame()})
+    assert "No rows" in page
+    assert Outline(html_page("", folder, {})).open == []
+
+
+def test_the_same_input_gives_the_same_bytes(folder):
+    frame = pd.DataFrame({"a": [0.1, 2.0]})
+    assert html_page(TEXT, folder, {"x": frame}) == html_page(TEXT, folder, {"x": frame.copy()})
+
+
+def test_a_figure_that_is_missing_or_broken_is_named(folder):
+    (folder / "figures" / "two.svg").write_text("<svg")
+    with pytest.raises(ResultsError, match=r"two\.svg: no readable figure"):
+        html_page(TEXT, folder, {})
+    (folder / "figures" / "two.svg").unlink()
+    with pytest.raises(ResultsError, match=r"two\.svg: no readable figure \(No such file"):
+        html_page(TEXT, folder, {})

@@ -1,0 +1,122 @@
+"""The answer follows from the verdicts, setting by setting."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.record_builders import write_grid, write_probe, write_trial
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.answer import answer
+
+CLOSE = {"layer1.conv1": (1.01, 1.0), "layer1.conv2": (1.0, 1.02)}
+FAR = {"layer1.conv1": (1.3, 1.0), "layer1.conv2": (1.0, 1.25)}
+
+
+def lines_of(root):
+    return answer(read_contents(ResultsPaths(root)))
+
+
+def sentences(root):
+    return [line for line in lines_of(root) if line[:1].isdigit()]
+
+
+def write_networks(root, scales, ttq, tied, **more):
+    """Publish parents, TTQ and the variant with one scale, with these errors by seed."""
+    tag = "".join(more.values())
+    for seed, (two, one) in enumerate(zip(ttq, tied, strict=True)):
+        moved = {name: (p + 0.001 * seed, n) for name, (p, n) in scales.items()}
+        parent = f"fp{tag}-{seed}"
+        write_trial(root, parent, seed=seed, errors=(20.0,), **more)
+        kept = {"seed": seed, "parent": parent, "scales": moved, **more}
+        write_trial(root, f"ttq{tag}-{seed}", errors=(20.0, two), **kept)
+        write_trial(root, f"tied{tag}-{seed}", errors=(20.0, one), method="ttq-tied", **kept)
+
+
+def test_scales_that_stay_close_and_do_not_matter(tmp_path):
+    write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.01, 20.19, 20.41))
+    differ, larger, matter, stands = sentences(tmp_path)
+    assert differ.startswith("1. **Do they become different?** ")
+    assert "by more than 5%, noise taken off, in none of 1 setting" in differ
+    assert "less is shown in 1 of 1 setting" in differ
+    assert "within 10% of each other, noise included, in 1 of 1 setting" in differ
+    assert "in the authors' log it is W_n: -0.074" in larger
+    assert "as good, within 0.125 points of test error, in 1 of 1 setting" in matter
+    assert "to be worse in none of 1 setting" in matter
+    assert "Of 18 parts of its claims 2 contradicted by counting bytes" in stands
+    assert stands.endswith("Of the critique's 2 parts 2 supported on proxy evidence.")
+
+
+def test_scales_that_differ_and_matter(tmp_path):
+    write_networks(tmp_path, FAR, (20.0, 20.2, 20.4), (21.0, 21.3, 21.35))
+    differ, _, matter, _ = sentences(tmp_path)
+    assert "by more than 5%, noise taken off, in 1 of 1 setting" in differ
+    assert "more is shown in 1 of 1 setting" in differ
+    assert "to be worse in 1 of 1 setting" in matter
+
+
+@pytest.mark.slow
+def test_settings_are_counted_and_each_has_a_row_of_its_own(tmp_path):
+    errors = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)
+    write_networks(tmp_path, CLOSE, *errors)
+    write_networks(tmp_path, FAR, *errors, protocol="modern")
+    assert "by more than 5%, noise taken off, in 1 of 2 settings" in sentences(tmp_path)[0]
+    rows = [line for line in lines_of(tmp_path) if line.startswith("| resnet20")]
+    assert ["modern" in row for row in rows] == [True, False]
+    assert "*above 0.05*" in rows[0]
+    assert "*below 0.05*" in rows[1]
+    assert all(row.count("*as good*") == 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_a_verdict_that_does_not_hold_after_correction_is_counted_as_such(tmp_path):
+    """One scale costs 0.5 points at p = 0.03; over some ten claims that is no evidence."""
+    write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.35, 20.7, 21.05))
+    matter = sentences(tmp_path)[2]
+    assert "to be worse in 1 of 1 setting (1 of these not after correction" in matter
+    (row,) = [line for line in lines_of(tmp_path) if line.startswith("| resnet20")]
+    assert "+0.50 [+0.13, +0.87]" in row
+
+
+@pytest.mark.slow
+def test_how_both_can_be_is_told_in_one_setting_where_records_carry_it(tmp_path):
+    same = {"layer1.conv1": (1.1, 1.0), "layer1.conv2": (1.2, 1.0), "layer1.conv3": (1.1, 1.0)}
+    write_networks(tmp_path, same, (20.0, 20.2, 20.4), (20.1, 20.2, 20.3))
+    assert len(sentences(tmp_path)) == 4  # no probe
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    both = sentences(tmp_path)[3]
+    assert both.startswith("4. **How both can be** (resnet20, cifar10-jpeg, protocol short): ")
+    assert "all 3 seeds agree in 3 of 3, by chance in 0.8" in both
+    assert re.search(r"as good within 0\.25 points", both)
+    assert "hurt (+1.10 [+0.85, +1.35] points" in both
+
+
+def test_nothing_is_answered_that_was_not_measured(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    (stands,) = sentences(tmp_path)
+    assert "0 supported" not in stands
+    assert "on its own data and schedule 18 not run" in stands
+
+
+def test_proxy_evidence_is_not_counted_for_the_paper(tmp_path):
+    write_grid(tmp_path)
+    *_, stands = sentences(tmp_path)
+    own, proxies = stands.split("; on proxy evidence")
+    assert "16 not run" in own  # all but the two that are settled by counting
+    assert "contradicted" in proxies
+
+
+def test_the_answer_needs_no_row_of_the_ledger_that_has_no_evidence(tmp_path):
+    write_grid(tmp_path)
+    contents = read_contents(ResultsPaths(tmp_path))
+    kept = [row for row in contents.ledger if row.measured]
+    assert answer(replace(contents, ledger=kept))[0] == answer(contents)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_are_undecided(tmp_path, seeds):
+    write_grid(tmp_path, seeds=seeds)
+    assert "in none of 1 setting; less is shown in none of 1 setting" in sentences(tmp_path)[0]

@@ -1,0 +1,1 @@
+"""One format of image files a module."""

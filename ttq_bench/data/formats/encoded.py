@@ -1,0 +1,162 @@
+"""Encoded images (PNG, JPEG) from Parquet files in the usual hub layout or from class folders."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow
+from pyarrow import compute
+
+from ttq_bench.data.formats.class_folders import class_folder_files
+from ttq_bench.data.formats.headers import has_colours, read_header
+from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, row_count, unreadable
+from ttq_bench.data.sources import Source
+from ttq_bench.errors import DataError
+
+# Decoded, an image of the table has 3,072 bytes at most; a file with many words in it, more.
+MOST_IMAGE_BYTES = 256 << 10
+BATCH_ROWS = 1024  # so that a batch has at most 0.27 billion bytes of images
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """Bytes of one image with its label; ``where`` is its file, and its row in a Parquet file."""
+
+    content: bytes
+    label: int
+    where: str
+
+
+def encoding_of(source: Source, size: tuple[int, int]) -> str:
+    """Return ``jpeg`` or ``png``, read off the first image's bytes.
+
+    Raises ``DataError`` for other encodings, and for images that are not ``size`` (height, width):
+    these belong to another dataset.
+    """
+    for path in source.train:
+        first = next(_encoded_images(source, path, 0), None)
+        if first is None:
+            continue
+        header = read_header(first.content)
+        if header is None:
+            raise DataError(f"{path}: images are neither JPEG nor PNG")
+        encoding, *given = header
+        if tuple(given) != size:
+            raise DataError(
+                f"{first.where} has {given[0]}x{given[1]} pixels,"
+                f" {source.dataset} has {size[0]}x{size[1]}: these are other images;"
+                " name the right folder with --data-dir"
+            )
+        return encoding
+    raise DataError(f"{source.train[0].parent}: no images found")
+
+
+def split_sizes(source: Source) -> tuple[int, int]:
+    """Return the numbers of training and test images, without decoding any."""
+    if source.kind == "parquet":
+        train, test = row_count(source.train), row_count(source.test)
+    else:
+        train, test = (
+            sum(len(class_folder_files(path)) for path in paths)
+            for paths in (source.train, source.test)
+        )
+    if not train or not test:
+        raise DataError(
+            f"{source.train[0].parent}: no {'training' if not train else 'test'} images"
+        )
+    return train, test
+
+
+def check_sizes(source: Source, size: tuple[int, int]) -> None:
+    """Raise ``DataError`` for the first image that is not ``size`` by its header, or has none.
+
+    Nothing is decoded: an image that is damaged behind its header is met by the first run.
+    """
+    for split in ("train", "test"):
+        for image in encoded_images(source, split):
+            header = read_header(image.content)
+            if header is None:
+                raise DataError(f"{image.where} cannot be decoded (neither JPEG nor PNG)")
+            if header[1:] != size:
+                raise DataError(f"{image.where} is {header[1:]} pixels, expected {size}")
+
+
+def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
+    """Return the shape that all images of a folder share, and a line with the hash of each.
+
+    The shape has one channel where no image has colours. Raises ``DataError`` that names the first
+    image of another size, or of another format than PNG and JPEG.
+    """
+    first: tuple[int, ...] = ()
+    coloured, lines = False, []
+    for split in ("train", "test"):
+        for image in encoded_images(source, split):
+            header = read_header(image.content)
+            if header is None:
+                raise DataError(f"{image.where}: is neither JPEG nor PNG")
+            first = first or header[1:]
+            if header[1:] != first:
+                raise DataError(
+                    f"{image.where}: has {header[1]}x{header[2]} pixels, the first image of the"
+                    f" folder {first[0]}x{first[1]}; bring all images to the size that the model"
+                    " takes"
+                )
+            coloured = coloured or has_colours(image.content)
+            path = Path(image.where)
+            digest = hashlib.sha256(image.content).hexdigest()
+            lines.append(f"{path.parent.name}/{path.name} {digest}")
+    return (3 if coloured else 1, *first), lines  # type: ignore[return-value]
+
+
+def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
+    """Yield each image of ``train`` or ``test``, in file order."""
+    for number, path in enumerate(source.train if split == "train" else source.test):
+        yield from _encoded_images(source, path, number)
+
+
+def _encoded_images(source: Source, path: Path, number: int) -> Iterator[EncodedImage]:
+    if source.kind == "folders":
+        for file in class_folder_files(path):
+            yield EncodedImage(_file_bytes(file), number, str(file))
+        return
+    row = 0
+    opened = open_parquet(path)
+    image, label = image_columns(path, opened.schema_arrow)
+    opened = open_parquet(path, f"{image}.bytes")
+    try:
+        for group in range(opened.num_row_groups):  # a batch must not span two dictionaries
+            for batch in opened.iter_batches(
+                BATCH_ROWS, [group], [f"{image}.bytes", label], use_threads=False
+            ):
+                for content, own_label in _rows(batch, image, label, path):
+                    yield EncodedImage(content, own_label, f"{path}: row {row}")
+                    row += 1
+    except (pyarrow.ArrowException, OSError) as error:
+        raise unreadable(path, error) from error
+
+
+def _file_bytes(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        content = stream.read(MOST_IMAGE_BYTES + 1)
+    if len(content) > MOST_IMAGE_BYTES:
+        raise DataError(f"{file}: has more than {MOST_IMAGE_BYTES:,} bytes; no image of a set")
+    return content
+
+
+def _rows(
+    batch: pyarrow.RecordBatch, image: str, label: str, path: Path
+) -> Iterator[tuple[bytes, int]]:
+    contents = batch.column(image).field("bytes")
+    # Still a dictionary: a large value that stands in many rows is there once until it is measured.
+    longest = compute.max(compute.binary_length(contents.dictionary)).as_py() or 0
+    if longest > MOST_IMAGE_BYTES:
+        raise DataError(
+            f"{path}: an image has {longest:,} bytes, more than {MOST_IMAGE_BYTES:,}; no image of"
+            " a set"
+        )
+    labels = batch.column(label).cast(pyarrow.int64())
+    if contents.null_count or labels.null_count:
+        raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
+    for content, own_label in zip(contents, labels, strict=True):
+        yield content.as_py(), own_label.as_py()

@@ -1,0 +1,81 @@
+"""What lies beside the images that are read and is passed over: told, so that nobody misses it."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttq_bench.data.formats.class_folders import (
+    IMAGE_ENDINGS,
+    TEST_NAMES,
+    TRAIN_NAMES,
+    is_of_system,
+)
+from ttq_bench.data.sources import Source
+from ttq_bench.text import one_line
+
+SPLITS = (*TRAIN_NAMES, *TEST_NAMES, "extra", "unlabel", "unsupervised")
+SHOWN = 4
+
+
+def beside(source: Source) -> list[str]:
+    """Return sentences on what lies beside the images of ``source`` and is not read with them."""
+    if not source.train:  # images that are assumed for a plan
+        return []
+    if source.kind == "parquet":
+        return _other_splits(source.train + source.test)
+    if source.kind != "folders":
+        return []
+    splits = list(dict.fromkeys(path.parent for path in source.train + source.test))
+    told = [_told(split, _passed_over(split, source)) for split in splits]
+    return [*_other_splits(splits), *filter(None, told)]
+
+
+def _passed_over(split: Path, source: Source) -> Counter[str]:
+    """Return how many of each kind lie in a split and its class folders and are not read."""
+    found = Counter(
+        f"{_kind(entry)} beside the classes" for entry in _entries(split) if not entry.is_dir()
+    )
+    for folder in source.train + source.test:
+        if folder.parent == split:
+            found.update(_kind(e) for e in _entries(folder) if _kind(e) not in IMAGE_ENDINGS)
+    return found
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    if entry.is_dir():
+        return "folder"
+    return Path(entry.name).suffix.lower() or "without an ending"
+
+
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not is_of_system(entry.name)]
+
+
+def _told(split: Path, counter: Counter[str]) -> str:
+    if not counter:
+        return ""
+    kinds = ", ".join(f"{count:,} {one_line(kind, 40)}" for kind, count in counter.most_common())
+    return f"{split}/: passed over {kinds}; only {', '.join(IMAGE_ENDINGS)} in class folders count"
+
+
+def _other_splits(used: Sequence[Path]) -> list[str]:
+    """Return a sentence for splits that lie beside the ``used`` files or folders of splits."""
+    place, names = used[0].parent, {path.name for path in used}
+    found = sorted(
+        f"{entry.name}{'/' if entry.is_dir() else ''}"
+        for entry in _entries(place)
+        if entry.name not in names
+        and entry.name.lower().startswith(SPLITS)
+        and (entry.is_dir() or entry.name.endswith(".parquet"))
+    )
+    if not found:
+        return []
+    lie = "lies" if len(found) == 1 else "lie"
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    told = ", ".join(one_line(name, 80) for name in found[:SHOWN])
+    return [
+        f"{place}: {told}{more} {lie} there, which is not read: {used[0].name} and {used[-1].name}"
+        " are"
+    ]

@@ -1,0 +1,221 @@
+"""Batches of images that do not fit into memory: read, decoded and cropped while a network trains.
+
+An epoch draws the same batches whatever the number of processes that decode: each image is cropped
+from a stream named by seed, epoch and its own number. Shapes: as in ``batches.py``.
+"""
+
+import hashlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ttq_bench.data.batches import MOST_PIXELS, Normaliser, split_order
+from ttq_bench.data.identity import Identity
+from ttq_bench.data.sources import Source
+from ttq_bench.data.streaming.image_files import (
+    DEVIATION,
+    MEAN,
+    SIZE,
+    FolderFiles,
+    ImageFiles,
+    ShardFiles,
+)
+from ttq_bench.data.streaming.imagenet import class_list_sha256, class_names
+from ttq_bench.errors import DataError
+from ttq_bench.ranks import ALONE, Ranks
+from ttq_bench.seeding import stream_seed
+
+SAMPLED = 16  # test images whose pixels tell one decoder from another
+AHEAD = 2  # batches that each process has ready
+TOP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedImages:
+    """Where the images of both splits lie, with their labels and the statistics of their colours.
+
+    ``pixels_sha256`` is the hash of the fingerprint and of a few images as decoded here;
+    ``class_list_sha256`` that of the names of all classes in order.
+    """
+
+    identity: Identity
+    classes: int
+    train: ImageFiles
+    test: ImageFiles
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    pixels_sha256: str
+    class_list_sha256: str
+
+
+def list_images(source: Source, identity: Identity) -> StreamedImages:
+    """Return the images of ``source``; ``DataError`` for other ones than ``identity`` tells of."""
+    form = FolderFiles if source.kind == "folders" else ShardFiles
+    train, test = form(source.train), form(source.test)
+    if (len(train), len(test)) != (identity.train_count, identity.test_count):
+        raise DataError(f"{source.train[0].parent}: images came or went; run the command again")
+    classes = identity.card.classes
+    for files in (train, test):
+        if files.labels.min() < 0 or files.labels.max() >= classes:
+            raise DataError(f"{files.where(0)}: labels are not all between 0 and {classes - 1}")
+    cropped = _decoder()
+    sample = hashlib.sha256(identity.fingerprint.encode())
+    for row in range(0, len(test), -(-len(test) // SAMPLED)):
+        sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
+    names = class_list_sha256(_class_names(source, classes))
+    return StreamedImages(
+        identity, classes, train, test, MEAN, DEVIATION, sample.hexdigest(), names
+    )
+
+
+def _class_names(source: Source, classes: int) -> Sequence[str]:
+    if source.kind == "folders":
+        return [path.name for path in source.train]
+    from ttq_bench.data.formats.parquet_files import open_parquet
+
+    return class_names(open_parquet(source.train[0]).schema_arrow.metadata, classes)
+
+
+def _decoder() -> Callable[[bytes, str, str, int], Tensor]:
+    from ttq_bench.data.streaming.crops import cropped  # torchvision: 3 s, only for who decodes
+
+    return cropped
+
+
+class _Crops(Dataset[object]):
+    """What a process that decodes makes of the numbers of a batch."""
+
+    def __init__(self, files: ImageFiles, augmentation: str, seed: int) -> None:
+        self.files = files
+        self.augmentation = augmentation
+        self.seed = seed
+        self.cropped = _decoder()
+
+    def __getitems__(self, draws: list[tuple[int, int]]) -> tuple[Tensor, Tensor] | str:
+        """Return uint8 images [B, H, W, C] and labels [B] for pairs of epoch and row.
+
+        An error is returned as its sentence: raised, it would come with a traceback in its text.
+        One thread, for images are too small for more: with two, the process that trains took 28 ms
+        for one beside other work, with one 4 ms.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            images = torch.stack([self._cropped(*draw) for draw in draws])
+        except DataError as error:
+            return str(error)
+        finally:
+            torch.set_num_threads(threads)
+        return images, torch.from_numpy(self.files.labels[[row for _, row in draws]])
+
+    def _cropped(self, epoch: int, row: int) -> Tensor:
+        seed = stream_seed(self.seed, "augmentation", epoch, row)
+        return self.cropped(self.files.read(row), self.files.where(row), self.augmentation, seed)
+
+
+class StreamedBatches:
+    """The images of one trial: augmented for training, plain for evaluation."""
+
+    def __init__(
+        self,
+        images: StreamedImages,
+        *,
+        seed: int,
+        batch_size: int,
+        validation_count: int,
+        augmentation: str,
+        device: torch.device,
+        workers: int,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Split off the validation images, the same for every seed.
+
+        ``workers`` processes decode, none: this one does. With ``ranks``, this process gets its
+        share of each batch and of the images held out, and no other is decoded for it.
+        """
+        self.images = images
+        self.ranks = ranks
+        self.seed = seed
+        self.batch_size = batch_size
+        self.device = device
+        self.augmentation = augmentation
+        self.workers = workers
+        self.top5 = images.classes > TOP
+        if validation_count >= len(images.train):
+            raise DataError(
+                f"{images.identity.name}: {len(images.train):,} training images are too few:"
+                f" {validation_count:,} are held out for validation"
+            )
+        order = split_order(len(images.train))
+        # In the order of the disk, where the order makes no difference to the result.
+        self.validation = order[:validation_count].sort().values
+        self.training = order[validation_count:].sort().values
+        self.normalise = Normaliser(
+            torch.tensor(images.mean, device=device), torch.tensor(images.deviation, device=device)
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in one pass; a last batch that is not full is left out."""
+        return max(1, len(self.training) // self.batch_size)
+
+    @property
+    def test_count(self) -> int:
+        """Number of test images."""
+        return len(self.images.test)
+
+    def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield uint8 images [B, H, W, C] and labels [B] of each batch of ``epoch`` from first."""
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, "order", epoch))
+        order = self.images.train.shuffled(self.training, generator)
+        steps = torch.split(order, self.batch_size)[first : self.steps_per_epoch]
+        crops = _Crops(self.images.train, self.augmentation, self.seed)
+        return self._loaded(crops, epoch, [self.ranks.share(rows) for rows in steps])
+
+    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images [B, C, H, W] and labels [B] of a draw."""
+        return self.normalise(images), labels
+
+    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
+        return (self.batch(*draw) for draw in self.draws(epoch))
+
+    def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at most."""
+        files = self.images.train if split == "validation" else self.images.test
+        rows = self.validation if split == "validation" else torch.arange(len(files))
+        parts = torch.split(self.ranks.share(rows), min(size, MOST_PIXELS // SIZE**2))
+        for images, labels in self._loaded(_Crops(files, "none", 0), 0, parts):
+            yield self.batch(images, labels)
+
+    def _loaded(
+        self, crops: _Crops, epoch: int, parts: Sequence[Tensor]
+    ) -> Iterator[tuple[Tensor, ...]]:
+        loader = DataLoader(
+            crops,
+            batch_sampler=[[(epoch, int(row)) for row in rows] for rows in parts if len(rows)],
+            num_workers=self.workers,
+            collate_fn=_as_made,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_leave_interrupts_to_parent if self.workers else None,
+            prefetch_factor=AHEAD if self.workers else None,
+            # It seeds its processes from torch's stream, which is the layers' own, unless told.
+            generator=torch.Generator(),
+        )
+        for made in loader:
+            if isinstance(made, str):
+                raise DataError(made)
+            yield tuple(tensor.to(self.device, non_blocking=True) for tensor in made)
+
+
+def _as_made(batch: object) -> object:
+    return batch
+
+
+def _leave_interrupts_to_parent(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends them to all; one saves and ends
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,98 @@
+"""What a node sees: its code, its images, the results folder, its clock, and how fast it trains.
+
+``look`` runs on the node, by the code that lies there; the driver compares. What it returns are
+plain values, so that another version of this file is met as such.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from ttq_bench.data.identity import cache_folder
+from ttq_bench.doctor import images, results_folder, results_url
+from ttq_bench.doctor.images import Seen
+from ttq_bench.doctor.machine import free_disk, free_memory
+from ttq_bench.provenance import PACKAGES, collect_provenance
+from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.remote.objects import is_url
+
+VERSIONS = ("python", *PACKAGES)
+MODEL, BATCH_SIZE, STEP_SECONDS = "lenet5", 128, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """``results`` says why the folder cannot be used (empty: it can); ``gpus`` are torch's.
+
+    ``clock`` is read last, in seconds since 1970; ``step_ms`` is the median step of LeNet-5 under
+    TTQ, batch 128, on one thread or on a GPU. Sizes are bytes.
+    """
+
+    host: str
+    code: Mapping[str, str]
+    images: Mapping[str, Seen]
+    results: str
+    memory_free: int
+    results_free: int
+    cache_free: int
+    gpus: int
+    step_ms: float
+    clock: float
+
+
+SIGHT = pydantic.TypeAdapter(Sight)
+
+
+def look(data_dir: str, token_path: str, token: str) -> Mapping[str, Any]:
+    """Return the fields of a ``Sight``; folders are absolute, as trials would be given them.
+
+    ``token_path`` is a URL where the results are at one; the cache has their folder, then.
+    """
+    at_url = is_url(token_path)
+    folder = cache_folder() if at_url else Path(token_path).parent
+    gpus, step_ms = _step()
+    fields = {
+        "host": this_host(),
+        "code": code(),
+        "images": {k: asdict(v) for k, v in images.look(Path(data_dir), cache_folder()).items()},
+        "results": (
+            results_url.seen_from_node(token_path, token)
+            if at_url
+            else results_folder.seen_from_node(Path(token_path), token)
+        ),
+        "memory_free": free_memory(),
+        "results_free": free_disk(folder),
+        "cache_free": free_disk(cache_folder()),
+        "gpus": gpus,
+        "step_ms": step_ms,
+    }
+    return fields | {"clock": time.time()}
+
+
+def code() -> dict[str, str]:
+    """Return the versions of what computes here."""
+    known = collect_provenance()
+    return {name: known[name] for name in (*VERSIONS, "ttq_bench", "commit", "arithmetic")}
+
+
+def _step() -> tuple[int, float]:
+    """Return how many GPUs torch sees, and the milliseconds of a training step."""
+    import torch
+
+    from ttq_bench.speed.pairing import take_turns
+    from ttq_bench.speed.steps import Work, repeated_step
+    from ttq_bench.training.recipe import Recipe
+    from ttq_bench.training.steps import own_stream
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    torch.set_num_threads(1)
+    device = torch.device("cuda" if gpus else "cpu")
+    work = Work(MODEL, Recipe(epochs=1, batch_size=BATCH_SIZE), device)
+    with own_stream(device):
+        step = repeated_step(work, work.network("ttq"))
+        times = take_turns({MODEL: step}, seconds=STEP_SECONDS, device=device)
+    return gpus, 1000 * times.median(MODEL)

@@ -1,0 +1,1 @@
+"""All that imports Ray: the backend, its nodes and workers, ranks, jobs, security."""

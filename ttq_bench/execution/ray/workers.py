@@ -1,0 +1,80 @@
+"""Worker processes: the sign that each leaves before it imports torch, and how to end one here.
+
+A lease tells of a worker only once it has claimed its attempt, seconds after its start. Until then
+the sign says that a task no longer waits for a free node, and where to look for its worker.
+"""
+
+import contextlib
+import json
+import os
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pydantic
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.files import write_atomically
+from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.remote.store import kept_in
+from ttq_bench.trial.settings import RunSettings
+
+TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # tells whose a process of Ray Train is: its title does not
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Which task was taken up: by which process, on which host, and on which node of Ray.
+
+    ``places`` is the placement group of a trial of several ranks.
+    """
+
+    task: str
+    host: str
+    process: int
+    node: str
+    places: str = ""
+
+
+_SIGN = pydantic.TypeAdapter(Sign)
+
+
+def leave_sign(paths: TrialPaths, sign: Sign, url: str = "") -> None:
+    """Say that a worker has taken up a task of the trial, at the ``url`` of the results, too."""
+    with contextlib.suppress(OSError, TtqBenchError):  # the claim meets it again, and tells
+        write_atomically(_path(paths), json.dumps(asdict(sign)).encode())
+        kept_in(paths.results, url).post(_path(paths))
+
+
+def read_sign(paths: TrialPaths, task: str) -> Sign | None:
+    """Return the sign of a task, None as long as no worker has taken it up."""
+    try:
+        sign = _SIGN.validate_json(_path(paths).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return sign if sign.task == task else None
+
+
+def leave_sign_here(
+    trial_id: str, settings: RunSettings, task: str, node: str, places: str = ""
+) -> None:
+    """Say that this process has taken up a task of the trial."""
+    paths = ResultsPaths(settings.results).trial(trial_id)
+    leave_sign(paths, Sign(task, this_host(), os.getpid(), node, places), settings.url)
+
+
+def end_here(process: int, trial_id: str) -> None:
+    """Kill the worker of a trial on this machine, if the process is one still."""
+    try:
+        place = Path(f"/proc/{process}")  # another one may have got its number
+        is_worker = (place / "cmdline").read_bytes().startswith(f"ray::{trial_id}".encode())
+        mark = f"{TRIAL_VARIABLE}={trial_id}".encode()
+        if is_worker or mark in (place / "environ").read_bytes().split(b"\0"):
+            os.kill(process, signal.SIGKILL)
+    except OSError:
+        pass  # it is gone already
+
+
+def _path(paths: TrialPaths) -> Path:
+    return paths.work / "begun.json"

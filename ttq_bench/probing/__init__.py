@@ -1,0 +1,1 @@
+"""What is measured on trained networks afterwards: equal scales, other ratios, healing."""

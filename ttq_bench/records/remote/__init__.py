@@ -1,0 +1,1 @@
+"""Results below a URL: object storage, its names, its lock, and the folder that follows it."""

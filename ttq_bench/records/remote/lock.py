@@ -1,0 +1,115 @@
+"""One driver at a time below a URL: numbered claims, as of attempts, and beats of the newest one.
+
+A claim is made with ``Objects.create``, so one driver has it. It counts until its driver lets go of
+it, or until its beats do not change while another one watches: the clocks of machines that may be
+wrong decide nothing. A driver that was asleep meanwhile finds the newer claim and ends.
+"""
+
+import contextlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ttq_bench.errors import BusyError, TtqBenchError
+from ttq_bench.records.attempts.holder import has_ended_here, this_process
+from ttq_bench.records.remote.objects import Objects
+from ttq_bench.records.remote.store import Folder, Mirror
+from ttq_bench.text import one_line
+
+CLAIM = re.compile(r"drivers/(\d{6})\.claim")
+BEAT_SECONDS, WATCH_SECONDS, LOOK_SECONDS = 5.0, 30.0, 1.0
+OVER = b"over"
+
+
+@contextmanager
+def held_at_url(
+    folder: Folder, lost: Callable[[], None], tell: Callable[[str], None], *, follow: bool
+) -> Iterator[None]:
+    """Hold the claim of the only driver at the folder's URL; without a URL, do nothing.
+
+    ``lost`` is called once another driver has taken over. ``follow``: bring what workers on other
+    machines have put there.
+    """
+    if not isinstance(folder, Mirror):
+        yield
+        return
+    folder.objects.check()
+    number = _claimed(folder.objects, tell)
+    over = threading.Event()
+    arguments = (folder, number, over, lost, follow)
+    thread = threading.Thread(target=_beat, args=arguments, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with contextlib.suppress(OSError, TtqBenchError):  # then the next driver has to watch
+            folder.objects.write(_beats(number), OVER)
+
+
+def _claimed(objects: Objects, tell: Callable[[str], None]) -> int:
+    """Return the number of this driver's claim; ``BusyError`` if another driver is at work."""
+    # The last word tells two claims apart that say the same: process 1 of two containers.
+    text = f"{this_process()} {secrets.token_hex(8)}".encode()
+    while True:
+        newest = _newest(objects)
+        if newest:
+            _wait_for_end(objects, newest, tell)
+        number = newest + 1
+        if objects.create(_claim(number), text):
+            objects.write(_beats(number), b"0")
+            objects.delete(n for n in objects.names("drivers") if n < f"drivers/{number:06d}")
+            return number
+
+
+def _wait_for_end(objects: Objects, number: int, tell: Callable[[str], None]) -> None:
+    """Return once the driver of a claim is known to have ended; ``BusyError`` while it beats."""
+    named = (objects.read(_claim(number)) or b"").decode(errors="replace").rpartition(" ")[0]
+    holder = one_line(named, 100) or "another run"
+    first = objects.read(_beats(number))
+    if first == OVER or has_ended_here(holder):
+        return
+    tell(f"{objects.url}: looking for {WATCH_SECONDS:.0f} s whether {holder} is still at work")
+    until = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        beat = objects.read(_beats(number))
+        if beat == OVER:
+            return
+        if beat != first:
+            raise BusyError(
+                f"{objects.url}: {holder} is at work there;"
+                " wait for it, stop it, or name another place with --results"
+            )
+
+
+def _beat(
+    folder: Mirror, number: int, over: threading.Event, lost: Callable[[], None], follow: bool
+) -> None:
+    beat = 0
+    while not over.wait(BEAT_SECONDS):
+        beat += 1
+        with contextlib.suppress(OSError, TtqBenchError):  # the next beat may come through
+            if _newest(folder.objects) > number:
+                lost()
+                return
+            folder.objects.write(_beats(number), str(beat).encode())
+            if follow:
+                folder.bring()
+
+
+def _newest(objects: Objects) -> int:
+    found = filter(None, map(CLAIM.fullmatch, objects.names("drivers")))
+    return max((int(match[1]) for match in found), default=0)
+
+
+def _claim(number: int) -> str:
+    return f"drivers/{number:06d}.claim"
+
+
+def _beats(number: int) -> str:
+    return f"drivers/{number:06d}.beat"

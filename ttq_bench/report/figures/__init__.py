@@ -1,0 +1,1 @@
+"""Figures, one a file, in one frame. To add one: see ``catalog.py``."""

@@ -1,0 +1,96 @@
+"""Which scale is larger, and how unequal the counts are, against the share of zeros."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from ttq_bench.analysis.authors_log import logged
+from ttq_bench.analysis.measured import Measured, Network, delta_strategy, finished, networks
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.figures.style import (
+    LEGEND_COLUMNS,
+    SavedFigure,
+    bar,
+    legend_inches,
+    look,
+    save,
+)
+from ttq_bench.report.naming import arm_label, file_name
+from ttq_bench.report.sections.direction import ARMS, Direction, directions
+
+PANELS: tuple[tuple[str, Callable[[Direction], Measured | None]], ...] = (
+    ("mean ρ over layers", lambda one: one.rho),
+    ("mean ln(n₊/n₋) over layers", lambda one: one.counts),
+)
+
+
+def direction_against_zeros(tables: Tables, folder: Path) -> list[SavedFigure]:
+    """Draw one figure for each setting with TTQ: mean rho above, the asymmetry of counts below."""
+    figures = []
+    for network in networks(tables):
+        found = [one for one in directions(tables, network) if one.arm == ARMS[0]]
+        if found:
+            figures.append(_draw(tables, network, found, folder))
+    return figures
+
+
+def _draw(tables: Tables, network: Network, found: list[Direction], folder: Path) -> SavedFigure:
+    families: dict[str, list[Direction]] = {}
+    for one in found:
+        families.setdefault(delta_strategy(one.strategy).partition("(")[0], []).append(one)
+    height = 6.4 + legend_inches(len(families) + 2)
+    figure, axes = plt.subplots(2, 1, figsize=(8, height), sharex=True)
+    rows = finished(tables, network)
+    zeros = dict(zip(rows["trial_id"].astype(str), rows["sparsity"].astype(float), strict=True))
+    for axis, (label, of) in zip(axes, PANELS, strict=True):
+        axis.axhline(0, color="0.4", lw=1)
+        axis.set_ylabel(label)
+        for number, (name, members) in enumerate(sorted(families.items())):
+            _draw_family(axis, number, name, [(one, of(one)) for one in members], zeros)
+    log = logged("resnet20 mean rho") if network.model.endswith("resnet20") else None
+    if log:
+        axes[0].axhline(
+            log.value, color="black", ls=":", lw=1.5,
+            label="authors' log, one run, t = 0.05 (its share of zeros is not logged)",
+        )  # fmt: skip
+    axes[1].set_xlabel("zero weights in the quantized layers (%)")
+    axes[1].set_xlim(-2, 100)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=LEGEND_COLUMNS)
+    axes[0].set_title(
+        f"{network}\ntop: above zero W_p is larger; bottom: + is commoner", fontsize=10
+    )
+    return save(
+        figure, folder, file_name("direction", network.dataset, network.protocol, network.model),
+        f"Which scale is larger, against the share of zeros: {network}",
+        "Top: mean of ρ = ln(W_p/W_n) over layers at the last epoch, against the measured share of"
+        " zeros, under both delta strategies: each seed, and the mean with its 95 % interval (none"
+        " for one seed). The dotted line is the authors' log, which holds no share of zeros."
+        " Bottom: the mean of ln(n₊/n₋), the asymmetry of the counts: if the counts explained the"
+        " direction, it would change sign where ρ does.",
+    )  # fmt: skip
+
+
+def _draw_family(
+    axis: Axes,
+    number: int,
+    name: str,
+    points: list[tuple[Direction, Measured | None]],
+    zeros: dict[str, float],
+) -> None:
+    style = look(number)
+    shown = [(one, value) for one, value in points if value is not None]
+    for _, value in shown:
+        axis.scatter(
+            [100 * zeros[trial] for trial in value.trials], value.values, color=style.colour, s=9,
+            alpha=0.6, zorder=2,
+        )  # fmt: skip
+    means = [value.estimate for _, value in shown]
+    axis.errorbar(
+        [one.zeros for one, _ in shown], [mean.mean for mean in means],
+        yerr=[bar(mean.half_width) for mean in means], ls=style.dash if len(means) > 1 else "none",
+        marker=style.marker, color=style.colour, ms=7, lw=1.6, capsize=3, mec="black", mew=0.6,
+        label=arm_label(ARMS[0], name), zorder=4,
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""The report as one HTML file that needs no network: the summary, its figures, and the tables.
+
+Everything on it comes from the Markdown summary, the SVG files and the data frames; page.js only
+adds sorting, searching and zooming, so the page can be read and printed without it.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ttq_bench.report.page.html_figures import figure_element, figure_file, outside_image
+from ttq_bench.report.page.html_tables import LONG_TEXT, table_section, table_title
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<nav aria-label="Contents"><details><summary>Contents</summary>
+<ul>
+{contents}
+</ul>
+</details></nav>
+<main>
+{body}</main>
+<script>
+{script}</script>
+</body>
+</html>
+"""
+
+
+def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the page of the summary ``markdown``, to be written into the results ``folder``.
+
+    Images of ``figures/NAME.png`` become the SVG of that name; ``tables`` (name of the CSV file to
+    its rows) follow the text. Raises ResultsError when a figure's SVG cannot be read.
+    """
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("image", _image)
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = parser.parse(markdown)
+    _align_tables(tokens)
+    _put_figures(tokens, parser, folder)
+    for name, table in tables.items():
+        tokens += parser.parse(f"## {table_title(name)}")
+        tokens.append(_html(table_section(name, table, folder)))
+    headings = _name_headings(tokens)
+    assets = files("ttq_bench.report")
+    script = assets.joinpath("page.js").read_text(encoding="utf-8")
+    return PAGE.format(
+        policy=_policy(f"\n{script}"),
+        title=escape(next((text for _, level, text in headings if level == "h1"), "Results")),
+        style=assets.joinpath("page.css").read_text(encoding="utf-8"),
+        contents="\n".join(
+            f'<li><a href="#{escape(slug)}">{escape(text)}</a></li>'
+            for slug, level, text in headings
+            if level == "h2"
+        ),
+        body=parser.renderer.render(tokens, parser.options, {}),
+        script=script,
+    )
+
+
+def _policy(script: str) -> str:
+    """Return a policy that forbids every request and every script but ``script``.
+
+    Styles cannot be held to a hash: the figures say colours in style attributes.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
+    """Give each heading an id as on GitHub; return id, tag and text of each."""
+    named: dict[str, tuple[str, str, str]] = {}
+    for heading, inline in pairwise(tokens):
+        if heading.type != "heading_open":
+            continue
+        text = "".join(c.content for c in inline.children or [] if c.type != "softbreak")
+        first = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") or "section"
+        slug, again = first, 0
+        while slug in named:
+            again += 1
+            slug = f"{first}-{again}"
+        heading.attrSet("id", slug)
+        named[slug] = (slug, heading.tag, text)
+    return list(named.values())
+
+
+def _align_tables(tokens: Sequence[Token]) -> None:
+    """Right-align the columns of short cells that start with a number: ``19.5 [19.1, 19.9]``.
+
+    The summary asks for that in other columns too; in those, long text is kept from getting narrow.
+    """
+    rows: list[list[tuple[Token, str]]] = []
+    for cell, inline in pairwise(tokens):
+        if cell.type == "table_open":
+            rows = []
+        elif cell.type == "tr_open":
+            rows.append([])
+        elif cell.type in ("th_open", "td_open"):
+            rows[-1].append((cell, inline.content))
+        elif cell.type == "table_close":
+            for head, *column in zip(*rows, strict=True):
+                right = "right" in str(head[0].attrs.get("style")) and all(
+                    re.match(r"[+−-]?\d.{,40}$|–?$", text) for _, text in column
+                )
+                for token, text in [head, *column]:
+                    kind = "number" if right else "long" if len(text) > LONG_TEXT else ""
+                    token.attrs = {"class": kind} if kind else {}
+
+
+def _put_figures(tokens: list[Token], parser: MarkdownIt, folder: Path) -> None:
+    """Replace each paragraph of one image, and the caption that repeats its text, by the figure."""
+    lone = [i for i, token in enumerate(tokens) if _figure_source(token, folder)]
+    for number, place in reversed(list(enumerate(lone, 1))):
+        path = _figure_source(tokens[place], folder)
+        assert path is not None
+        image = (tokens[place].children or [])[0]
+        caption = "".join(part.content for part in image.children or [])
+        caption_html, end = escape(caption), place + 2
+        below = next(iter(tokens[end + 1 : end + 2]), image)
+        if below.type == "inline" and below.content.startswith(image.content or "\n"):
+            caption_html = parser.renderer.render([below], parser.options, {})
+            end += 3
+        html = figure_element(path, number, caption=caption, caption_html=caption_html)
+        tokens[place - 1 : end] = [_html(html)]
+
+
+def _figure_source(token: Token, folder: Path) -> Path | None:
+    images = token.children or []
+    if token.type != "inline" or len(images) != 1 or images[0].type != "image":
+        return None
+    return figure_file(str(images[0].attrs["src"]), folder)
+
+
+def _html(content: str) -> Token:
+    return Token("html_block", "", 0, content=content)
+
+
+def _image(_self: object, tokens: Sequence[Token], place: int, *_: Any) -> str:
+    return outside_image(str(tokens[place].attrs["src"]), tokens[place].content)

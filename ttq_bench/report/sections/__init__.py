@@ -1,0 +1,1 @@
+"""Sections of the generated pages, one a file."""

@@ -1,0 +1,184 @@
+"""The question, and its answer: sentences made from the verdicts, and a table by setting."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry
+from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
+from ttq_bench.analysis.measured import Network, delta_strategy
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.sections.direction import directions, turning_shares
+from ttq_bench.report.sections.markdown import table, with_interval
+from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief
+
+QUESTION = (
+    "**Do the learned scales W_p and W_n of Trained Ternary Quantization really become different,"
+    " and does it matter?**"
+)
+Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
+Settings = Mapping[Network, Rows]
+ASKED = ("A1 different", "A1 direction", "B1 close", "B1 no value", "Q1", "Q2")
+ORDER = (
+    "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
+)  # fmt: skip
+
+
+def answer(contents: Contents) -> list[str]:
+    """Return the question, its answer in sentences, and the table of settings they count."""
+    settings = _settings(contents.evidence)
+    sentences = [
+        *_differ(settings, contents.tables),
+        *_matter(settings),
+        *_both(settings, contents.asymmetries),
+        _stands(contents.ledger),
+    ]
+    numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
+    return [QUESTION, "", *numbered, "", *_table(settings)]
+
+
+def _settings(evidence: list[LedgerRow]) -> Settings:
+    found: dict[Network, dict[str, LedgerRow]] = {}
+    for row in evidence:
+        if row.claim.label in (*ASKED, "A1 capacity") and row.network is not None:
+            found.setdefault(row.network, {})[row.claim.label] = row
+    return found
+
+
+def _of(settings: Settings, label: str) -> list[LedgerRow]:
+    return [rows[label] for rows in settings.values() if label in rows]
+
+
+def _share(rows: list[LedgerRow], verdict: str) -> str:
+    """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
+    found = [row for row in rows if row.says == verdict]
+    alone = sum(not row.holds for row in found)
+    words = f"in {len(found) or 'none'} of {len(rows)} setting{'s' * (len(rows) > 1)}"
+    return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
+
+
+def _differ(settings: Settings, tables: Tables) -> list[str]:
+    different, close = _of(settings, "A1 different"), _of(settings, "B1 close")
+    direction = _of(settings, "A1 direction")
+    if not different:
+        return []
+    log = direction[0].log if direction else None
+    authors = f"; in the authors' log it is W_n: {log.words}" if log else ""
+    turns = "".join(
+        f" It turns with the share of zeros ({where}): W_p is larger up to {shares[0]:.0f} % of"
+        f" zeros, W_n from {shares[1]:.0f} % on."
+        for where in settings
+        if (shares := turning_shares(directions(tables, where)))
+    )
+    return [
+        f"**Do they become different?** Training makes them differ by more than {MARGIN:.0%},"
+        f" noise taken off, {_share(different, 'supported')}; less is shown"
+        f" {_share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
+        f" included, {_share(close, 'supported')}; more is shown {_share(close, 'contradicted')}.",
+        f"**Which is larger?** On average W_p {_share(direction, 'contradicted')}, W_n"
+        f" {_share(direction, 'supported')}{authors}.{turns}",
+    ]
+
+
+def _matter(settings: Settings) -> list[str]:
+    capacity, as_good = _of(settings, "A1 capacity"), _of(settings, "B1 no value")
+    tuned = _of(settings, "Q1")
+    parts = []
+    if as_good:
+        parts.append(
+            f"A network trained with one scale is shown to be as good, within {ONE_SCALE:g} points"
+            f" of test error, {_share(as_good, 'supported')}, and to be worse"
+            f" {_share(capacity, 'supported')}."
+        )
+    if tuned:
+        parts.append(
+            "That a trained network is tuned to its scales is shown"
+            f" {_share(tuned, 'supported')}: equal scales, forced on it, cost accuracy. What"
+            " another change of the same size would cost was not measured."
+        )
+    return [f"**Does it matter?** {' '.join(parts)}"] if parts else []
+
+
+def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
+    """Return how different scales and no gain go together, in the best setting that tells both."""
+    for where, rows in settings.items():
+        ours = next((n for n in networks if _is_ttq(n, where)), None)
+        one, tuned = rows.get("B1 no value"), rows.get("Q1")
+        if ours is None or one is None or one.value is None or tuned is None:
+            continue
+        signs, value = ours.fed.signs, one.value
+        if tuned.says != "supported" or signs.shared <= signs.by_chance:
+            continue
+        within = max(value.high, -value.low)
+        return [
+            f"**How both can be** ({where}): nothing ties the two scales together, so training"
+            f" pulls them apart, in the same direction in most layers (all {value.n} seeds agree in"
+            f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
+            f" trained with one scale is as good within {within:.2f} points; equal scales forced"
+            f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"
+            f"{'' if tuned.holds else f'; {NOT_AFTER}'}). Whether it readapts when it is trained on"
+            " is not in these records."
+        ]
+    return []
+
+
+def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
+    arm = network.arm
+    usual = arm.arm == TTQ[0] and delta_strategy(arm.strategy) == TTQ[1]
+    return usual and Network(arm.dataset, arm.protocol, arm.model) == where
+
+
+def _stands(ledger: list[LedgerRow]) -> str:
+    paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
+    counted = [row for row in paper if row.is_counted]
+    trained = [row for row in paper if not row.is_counted]
+    exact = Counter(brief(row) if row.exact else "not run" for row in trained)
+    proxies = Counter(brief(row) for row in trained if not row.exact and row.network)
+    critique = [row for row in ledger if row.claim.source == "[B]"]
+    measured = Counter(brief(row) for row in critique if row.network)
+    return (
+        f"**What stands of the paper?** Of {len(paper)} parts of its claims"
+        f" {_counted(Counter(map(brief, counted)))} by counting bytes; on its own data and schedule"
+        f" {_counted(exact)}; on {PROXY} (other data, or a shorter schedule) {_counted(proxies)}."
+        f" Of the critique's {len(critique)} parts {_counted(measured)} on {PROXY}."
+    )
+
+
+def _counted(counts: "Counter[str]") -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name]) or "none"
+
+
+Cell = Callable[[Rows], str]
+
+
+def _cell(label: str, supported: str, contradicted: str, digits: int = 2) -> Cell:
+    def cell(rows: Rows) -> str:
+        row = rows.get(label)
+        if row is None:
+            return "–"
+        signed = row.claim.unit != "|ρ|"
+        words = {"supported": supported, "contradicted": contradicted}.get(row.says, "undecided")
+        alone = ", alone" if brief(row).endswith(", alone") else ""
+        return f"{with_interval(row.value, signed=signed, digits=digits)}: *{words}{alone}*"
+
+    return cell
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "systematic size of ρ": _cell("A1 different", f"above {MARGIN:g}", f"below {MARGIN:g}", 3),
+    "mean ρ": _cell("A1 direction", "W_n larger", "W_p larger", 3),
+    "mean |ρ|": _cell("B1 close", f"below {CLOSE:g}", f"above {CLOSE:g}", 3),
+    "one scale minus two, points": _cell("B1 no value", "as good", f"{ONE_SCALE:g} or more apart"),
+    "equal scales after training, points": _cell("Q1", "costs accuracy", "gains accuracy"),
+    "slope of ρ on ln(n₊/n₋)": _cell("Q2", "undoes counts in part", "goes with counts"),
+}
+
+
+def _table(settings: Settings) -> list[str]:
+    rows = []
+    for where, found in settings.items():
+        n = max((row.value.n for row in found.values() if row.value), default=0)
+        rows.append([f"{where} (n = {n})", *(cell(found) for cell in COLUMNS.values())])
+    return table(["setting", *COLUMNS], rows) if rows else []

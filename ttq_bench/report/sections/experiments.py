@@ -1,0 +1,118 @@
+"""Table ``EXPERIMENTS``: the sections of the summary, one for each question.
+
+Each has the arms it is about (none: all), the figures that show it, and a function that writes its
+tables. To add one: add an entry, and a function of the contents that yields lines.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import pandas as pd
+
+from ttq_bench.analysis.gains import CONTROL, TTQ
+from ttq_bench.analysis.margins import MARGIN
+from ttq_bench.analysis.trial_rows import FULL_PRECISION
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.sections.direction import direction
+from ttq_bench.report.sections.experiment_tables import (
+    against_ttq,
+    error_tables,
+    kept_movement,
+    sparsity_table,
+    symmetrised_tables,
+)
+from ttq_bench.report.sections.findings import is_pinned, rho_table
+from ttq_bench.report.sections.fine_tunes import fine_tune_spread
+from ttq_bench.report.sections.provenance import how_it_was_run
+
+Lines = Callable[[Contents], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One section: ``figures`` are the kinds in the names of figure files, in their order."""
+
+    title: str
+    arms: tuple[str, ...]
+    figures: tuple[str, ...]
+    lines: Lines
+
+    def trials(self, contents: Contents) -> pd.DataFrame:
+        """Return the trials that the section is about."""
+        rows = contents.tables.trials
+        return rows[rows["arm"].isin(self.arms)] if self.arms else rows
+
+
+def do_they_differ(contents: Contents) -> Iterator[str]:
+    """Yield a table for each setting: every arm that learns two scales, controls among them."""
+    for (dataset, protocol), group in groupby(
+        contents.asymmetries, key=lambda n: (n.arm.dataset, n.arm.protocol)
+    ):
+        networks = list(group)
+        yield f"**{dataset}, protocol {protocol}** (verdicts: systematic size against {MARGIN:g},"
+        yield "each arm by itself)"
+        yield ""
+        yield from rho_table(networks, contents.tables)
+        arms = {network.arm.arm for network in networks if is_pinned(network)}
+        if "ttq-as-printed" in arms:
+            yield "*Control:* with Eq. 7 as printed both scales get the same gradient where batch"
+            yield "normalisation follows, so ρ stays where it began by construction: no null."
+            yield ""
+        if "ttq-mean-grad" in arms:
+            yield "*Control:* averaged scale gradients are smaller by the number of weights. That"
+            yield "ρ hardly moves then shows that its size depends on the scales' learning rate."
+            yield ""
+
+
+def does_it_matter(contents: Contents) -> Iterator[str]:
+    """Yield TTQ against its variants, and the cost of equal scales after training."""
+    yield from against_ttq(contents)
+    yield from symmetrised_tables(contents)
+    yield from fine_tune_spread(contents.tables)
+
+
+PAIRS = ("ttq", "ttq-as-printed", "ttq-mean-grad", "ttq-ste")
+EXPERIMENTS: tuple[Experiment, ...] = (
+    Experiment(
+        "1. Do W_p and W_n become different?", PAIRS,
+        ("asymmetry", "scales", "sign"), do_they_differ,
+    ),
+    Experiment(
+        "2. Does it matter?", (), ("symmetrised",), does_it_matter,
+    ),
+    Experiment(
+        "3. Which scale is larger, and do counts explain it?", ("ttq", "ttq-ste"),
+        ("direction",), direction,
+    ),
+    Experiment(
+        "4. Error against sparsity", (TTQ[0], FULL_PRECISION, CONTROL[0]),
+        ("error-sparsity",), sparsity_table,
+    ),
+    Experiment(
+        "5. What every method costs", (), ("error-curves", "depth"),
+        error_tables,
+    ),
+    Experiment(
+        "6. What happens inside", (TTQ[0],), ("histograms", "kernels"), kept_movement,
+    ),
+)  # fmt: skip
+
+
+def experiment_lines(
+    contents: Contents, figures: list[SavedFigure], figure_lines: Callable[[SavedFigure], list[str]]
+) -> Iterator[str]:
+    """Yield every section: tables, figures, how it was run, caveats."""
+    for experiment in EXPERIMENTS:
+        trials = experiment.trials(contents)
+        if trials.empty:
+            continue
+        yield f"## {experiment.title}"
+        yield ""
+        yield from experiment.lines(contents)
+        for kind in experiment.figures:
+            for figure in figures:
+                if figure.path.stem.split("_")[0] == kind:
+                    yield from figure_lines(figure)
+        yield from how_it_was_run(trials, contents.planned)

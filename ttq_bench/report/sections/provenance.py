@@ -1,0 +1,108 @@
+"""How trials were run, and what to bear in mind when reading them."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from ttq_bench.analysis.ledger import PUBLISHED_PROTOCOLS
+from ttq_bench.data.catalog import describe_dataset
+from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.sections.markdown import percent, plain, table
+from ttq_bench.report.sections.verdicts import PROXY
+from ttq_bench.suite.protocols import PROTOCOLS
+from ttq_bench.text import duration
+
+FEW_SEEDS = 5
+
+
+def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterator[str]:
+    """Yield suites, commits, data and hours of one experiment, then its caveats."""
+    hours = duration(float(trials["training_seconds"].sum()))
+    suites = {
+        plain(plan.suite) for plan in planned if set(plan.trial_ids) & set(trials["trial_id"])
+    }
+    facts = [
+        f"suites {', '.join(sorted(suites)) or 'not noted'}",
+        f"{len(trials)} trials, {hours} of training",
+        f"data {', '.join(sorted(set(trials['dataset'])))}",
+        f"commits {', '.join(sorted({plain(str(commit)[:10]) for commit in trials['commit']}))}",
+    ]
+    yield f"**How it was run.** {'; '.join(facts)}."
+    yield ""
+    yield f"**Caveats.** {' '.join(caveats(trials))}"
+    yield ""
+
+
+def what_was_run(contents: Contents) -> Iterator[str]:
+    """Yield what the records hold, setting by setting, and what nobody has run here."""
+    trials = contents.tables.recorded
+    yield "## What was run, and what was not"
+    yield ""
+    rows = [
+        [
+            f"{model}, {dataset}, protocol {protocol}",
+            str(len(mine)),
+            str(mine["seed"].nunique()),
+            ", ".join(dict.fromkeys(sorted(mine["arm"]))),
+            duration(float(mine["training_seconds"].sum())),
+        ]
+        for (dataset, protocol, model), mine in trials.groupby(["dataset", "protocol", "model"])
+    ]
+    yield from table(["setting", "trials", "seeds", "arms", "training"], rows)
+    absent = [f"`{name}`" for name in PROTOCOLS if name not in set(trials["protocol"])]
+    if absent:
+        yield f"Not run: the protocols {', '.join(absent)}."
+    empty = [row.claim.label for row in contents.ledger if row.measured is None]
+    if empty:
+        yield f"Without any record, not even {PROXY}: {', '.join(empty)}."
+    yield ""
+
+
+def caveats(trials: pd.DataFrame) -> Iterator[str]:
+    """Yield what must be borne in mind: data, schedules, few seeds, diverged trials."""
+    for dataset in sorted(set(trials["dataset"])):
+        yield f"{dataset}: {describe_dataset(dataset)}."
+    for protocol in sorted(set(trials["protocol"]) - set(PUBLISHED_PROTOCOLS)):
+        mine = trials[trials["protocol"] == protocol]
+        budgets = sorted(set(mine.loc[mine["parent"].notna(), "budget_epochs"]))
+        yield f"Protocol {protocol} is not the paper's: {', '.join(budgets) or '?'} epochs."
+    done = trials[trials["outcome"] == "finished"]
+    counts = done.groupby(["dataset", "protocol", "model", "arm", "strategy", "recipe"]).size()
+    few = counts[counts < FEW_SEEDS]
+    if len(few):
+        yield f"{len(few)} of {len(counts)} arms have fewer than {FEW_SEEDS} seeds."
+    diverged = int((trials["outcome"] == "diverged").sum())
+    if diverged:
+        yield f"{diverged} trials diverged and are in no mean."
+
+
+def provenance(trials: pd.DataFrame) -> Iterator[str]:
+    """Yield what all trials ran on, and a row for each trial with a link to its record."""
+    trials = trials.sort_values(["dataset", "protocol", "model", "seed", "arm", "strategy"])
+    yield "## Where each number comes from"
+    yield ""
+    for column in ("processor", "device", "torch", "commit", "backend", "threads"):
+        values = sorted({plain(value) for value in trials[column]})
+        yield f"- {column}: {', '.join(values)}"
+    yield ""
+    rows = [
+        [
+            f"[{trial['trial_id']}](trials/{trial['trial_id']}/record.json)",
+            percent(trial["final_error_percent"]),
+            percent(trial["best_validation_error_percent"]),
+            _moving_average(trial),
+            duration(float(trial["training_seconds"])),
+        ]
+        for trial in trials.to_dict("records")
+    ]
+    header = ["trial", "final %", "at best validation %", "mean of last 20 epochs %", "training"]
+    yield from table(header, rows)
+
+
+def _moving_average(trial: dict[Hashable, Any]) -> str:
+    """Return the smoothed error; a mean over fewer epochs would hold the first ones too."""
+    whole = trial["moving_average_epochs"] == MOVING_AVERAGE_EPOCHS
+    return percent(trial["moving_average_error_percent"]) if whole else "–"

@@ -1,0 +1,1 @@
+"""What a trial is, as a value without torch."""

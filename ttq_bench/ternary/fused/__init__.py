@@ -1,0 +1,1 @@
+"""The weights of all quantized layers at once; see ``rows.py``."""

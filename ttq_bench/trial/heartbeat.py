@@ -1,0 +1,86 @@
+"""The sign of life of an attempt, and its look at whether it still may write.
+
+A thread renews the progress file once a second, also while images are decoded or a long step
+runs. A process that is stopped or whose interpreter hangs falls silent; the driver then replaces
+it. That the process lives does not say that it trains: see ``watchdog.py``.
+"""
+
+import contextlib
+import dataclasses
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.records.attempts.lease import why_over
+from ttq_bench.records.attempts.progress import Progress, write_progress
+from ttq_bench.records.paths import AttemptPaths
+from ttq_bench.records.remote.store import Folder
+from ttq_bench.trial.outcome import SupersededError
+
+BEAT_SECONDS = 1.0
+POST_SECONDS = 10.0  # between two looks at the URL of the results, if they have one
+
+
+class Heartbeat:
+    """Writes the progress of an attempt while a ``with`` block lasts."""
+
+    def __init__(
+        self, attempt: AttemptPaths, progress: Progress, folder: Folder | None = None
+    ) -> None:
+        self.attempt = attempt
+        self.folder = folder or Folder()
+        self.progress = progress
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.write(self.progress)
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.over.set()
+        self.thread.join()
+        with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
+            write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
+        self._post()
+
+    def write(self, progress: Progress) -> None:
+        """Write the progress now."""
+        with self.lock:
+            beat = self.progress.beat + 1
+            self.progress = dataclasses.replace(progress, beat=beat, updated=time.time())
+            write_progress(self.attempt, self.progress)
+
+    def check(self) -> None:
+        """Raise ``SupersededError`` if this attempt must not write, as far as is known here."""
+        if reason := why_over(self.attempt):
+            raise SupersededError(reason)
+
+    def fence(self) -> None:
+        """Ask at the URL, too, if results have one, and ``check``; call it before each write."""
+        self.folder.bring_leases(self.attempt)
+        self.check()
+
+    def _post(self) -> None:
+        with contextlib.suppress(OSError, TtqBenchError):  # the next checkpoint will tell
+            self.folder.post(self.attempt.progress)
+            self.folder.bring_leases(self.attempt)
+
+    def _beat(self) -> None:
+        posted = 0.0
+        while not self.over.wait(BEAT_SECONDS):
+            # A disk that is full for a moment is no reason to end; the next checkpoint will tell.
+            with contextlib.suppress(OSError):
+                self.write(self.progress)
+            if time.monotonic() - posted > POST_SECONDS:
+                self._post()
+                posted = time.monotonic()

@@ -1,0 +1,93 @@
+"""What is watched while a converted network is trained; nothing here can move a number of it."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from ttq_bench.records.consistency import NOT_POSITIVE
+from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
+from ttq_bench.ternary.weight_stats import LayerStatistics, statistics_and_codes
+from ttq_bench.trial.scale_invariance import GaugeWatch
+
+HISTOGRAM_BINS = 64
+
+
+class Observation:
+    """Code flips and the gauge of one network, epoch by epoch."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.gauge = GaugeWatch(model)
+        layers = [layer for _, layer in quantized_layers(model)]
+        self.codes = [quantizer_of(layer).codes(latent_of(layer)) for layer in layers]
+        self.gauge.begin_epoch()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was seen of the epoch so far, on the host."""
+        sums = {name: tensor.cpu() for name, tensor in self.gauge.buffers().items()}
+        return {"codes": [codes.cpu() for codes in self.codes], "gauge": sums}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what was seen before the epoch was left."""
+        for codes, saved in zip(self.codes, state["codes"], strict=True):
+            codes.copy_(saved)
+        for name, tensor in self.gauge.buffers().items():
+            tensor.copy_(state["gauge"][name])
+
+    def after_backward(self) -> None:
+        """Take in a step that has its gradients, before the optimiser uses them."""
+        self.gauge.after_backward()
+
+    def end_epoch(self, *, stepped: bool = True) -> list[dict[str, Any]]:
+        """Return the statistics of each layer with its flips and gauge, and begin anew.
+
+        Flips and residue are None where no step was trained: at the start of a run.
+        """
+        gauges = self.gauge.end_epoch()
+        self.gauge.begin_epoch()
+        before, (statistics, self.codes) = self.codes, statistics_and_codes(self.model)
+        changed = [
+            (now != then).float().mean() for then, now in zip(before, self.codes, strict=True)
+        ]
+        flips = torch.stack(changed).tolist() if changed else []
+        return [
+            {
+                "layer_index": index,
+                **asdict(layer),
+                "code_flips": flipped if stepped else None,
+                "gauge_residue": None,
+                **gauges.get(layer.layer, {}),
+                "alarms": layer_alarms(layer),
+            }
+            for index, (layer, flipped) in enumerate(zip(statistics, flips, strict=True))
+        ]
+
+
+def layer_alarms(layer: LayerStatistics) -> list[str]:
+    """Return what is wrong with a layer (a saturated one has a threshold and yet no zeros)."""
+    found = ["dead layer: all weights are zero"] if layer.zero_share == 1 else []
+    if layer.threshold > 0 and layer.zero_share == 0:
+        found.append("saturated layer: no weight is zero")
+    if not layer.smallest_scale > 0 and layer.zero_share < 1:  # not a number, too
+        found.append(NOT_POSITIVE)
+    return found
+
+
+def histograms(model: nn.Module) -> list[dict[str, Any]]:
+    """Return by layer the largest magnitude, and counts of latent weights between -it and +it.
+
+    A layer with a weight that is not finite has none: its trial is about to end as diverged.
+    """
+    found = []
+    for name, layer in quantized_layers(model):
+        values = latent_of(layer).detach().float().cpu().flatten()
+        reach = float(values.abs().max()) or 1.0
+        if not math.isfinite(reach):
+            continue
+        counts = torch.histogram(values, HISTOGRAM_BINS, range=(-reach, reach)).hist
+        found.append({"layer": name, "reach": reach, "counts": counts.int().tolist()})
+    return found

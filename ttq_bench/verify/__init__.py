@@ -1,0 +1,1 @@
+"""Everything in a results folder computed anew from its records, and compared."""

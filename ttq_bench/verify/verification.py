@@ -1,0 +1,173 @@
+"""Everything in a results folder that its records give, computed anew and compared."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttq_bench.analysis.recorded import check_record
+from ttq_bench.analysis.recorded_tables import checked_table
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import read_text
+from ttq_bench.foreign_folders import look_over
+from ttq_bench.records.consistency import Difference, record_differences, unequal
+from ttq_bench.records.network_check import network_differences
+from ttq_bench.records.other_versions import is_current
+from ttq_bench.records.ownership import LIST, listed
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.schema import TrialRecord
+from ttq_bench.records.store import read_record, record_files
+from ttq_bench.report.build import build_report
+from ttq_bench.spec.trial import SPEC_VERSION, TrialSpec
+from ttq_bench.ternary.methods import METHODS
+from ttq_bench.verify.diff import read_csv, table_differences, text_differences
+
+FIGURES = (".png", ".svg")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared, and each difference.
+
+    ``older`` counts records of older versions, whose ids cannot be computed any more; ``cells``
+    those of the CSV ``tables``; ``texts`` are the names of the other files. Where records are at
+    fault nothing else was compared: a report of wrong records says nothing.
+    """
+
+    records: int
+    older: int
+    tables: int
+    cells: int
+    texts: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def records_agree(self) -> bool:
+        """Whether all records agree with their own tables."""
+        return not any(
+            difference.file.startswith(("trials/", "networks/")) for difference in self.differences
+        )
+
+
+def verify_results(root: Path, readme: Path | None = None) -> Verification:
+    """Return in what the records of ``root``, its report and the block in ``readme`` disagree.
+
+    Figures have to be there, and are not compared: they depend on the version of matplotlib.
+    Raises ResultsError for what cannot be read. The folder is left as it is.
+    """
+    results = ResultsPaths(root)
+    if not root.is_dir():
+        raise ResultsError(f"{root}: no such folder; name one with --results")
+    look_over(root)
+    files = record_files(results)
+    wrong, older = [], 0
+    for path in files:
+        try:
+            record = read_record(path)
+            check_record(results, record)
+        except ResultsError as error:
+            name = path.relative_to(root).as_posix()
+            wrong.append(Difference(name, "", str(error).removeprefix(f"{path}: ")))
+            continue
+        wrong += _of_record(results, record)
+        older += not _can_name(record)
+    if wrong:
+        return Verification(len(files), older, 0, 0, (), tuple(wrong))
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "results"
+        given.mkdir()
+        (given / "trials").symlink_to(results.trials.resolve())  # report.html links what is there
+        copy = _copied(readme, Path(folder)) if readme else None
+        build_report(root, copy, into=given)
+        return _compared(root, given, readme, copy, (len(files), older))
+
+
+def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Difference]:
+    found = list(_of_own_files(results.trial(record.trial_id), record))
+    yield from found
+    if not found and _can_name(record):
+        yield from network_differences(results.trial(record.trial_id), record)
+
+
+def _of_own_files(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
+    if _can_name(record):
+        file = f"trials/{record.trial_id}/record.json"
+        try:
+            own_id = TrialSpec.from_record(record.spec).trial_id
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            yield Difference(file, "spec", f"is not one of its version ({reason})")
+        else:
+            if own_id != record.trial_id:
+                yield unequal(file, "trial_id", record.trial_id, own_id)
+    unfit = list(_unfit_tables(paths, record))
+    yield from unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
+
+
+def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
+    for name in record.table_sha256:
+        try:
+            checked_table(paths, name)
+        except ResultsError as error:
+            what = str(error).removeprefix(f"{paths.folder / name}: ")
+            yield Difference(f"trials/{paths.trial_id}/{name}", "", what)
+
+
+def _can_name(record: TrialRecord) -> bool:
+    """Return whether this version computes the ids of such specs."""
+    return is_current(record) and record.spec.get("schema_version") == SPEC_VERSION
+
+
+def _per_channel(spec: dict[str, Any]) -> bool:
+    """Return whether scales are averages; of a method that is not known here nobody can say."""
+    quantization = spec.get("quantization") or {}
+    granularity = (quantization.get("conversion") or {}).get("granularity", "published")
+    method = METHODS.get(str(quantization.get("method")))
+    if granularity != "published":
+        return bool(granularity == "channel")
+    return method is None or method.granularity == "channel"
+
+
+def _copied(readme: Path, folder: Path) -> Path:
+    copy = folder / readme.name
+    copy.write_text(read_text(readme), encoding="utf-8")
+    return copy
+
+
+def _compared(
+    root: Path, given: Path, readme: Path | None, copy: Path | None, counts: tuple[int, int]
+) -> Verification:
+    """Compare every file of the report ``given`` with the one of ``root``."""
+    expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
+    expected = {n: p for n, p in expected.items() if n != LIST and not n.startswith("trials/")}
+    differences, texts, tables = _left_over(root, set(expected)), [], []
+    for name, path in sorted(expected.items()):
+        if not (root / name).is_file():
+            # The page for a browser may be left out: all that it says is in the other files.
+            if path.suffix != ".html":
+                differences.append(Difference(name, "", "is missing"))
+        elif path.suffix == ".csv":
+            text = read_text(path)
+            tables.append(read_csv(text))
+            differences += table_differences(name, read_text(root / name), text)
+        elif path.suffix not in FIGURES:
+            texts.append(name)
+            differences += text_differences(name, read_text(root / name), read_text(path))
+    if readme and copy:
+        texts.append(readme.name)
+        differences += text_differences(readme.name, read_text(readme), read_text(copy))
+    cells = sum(len(row) for _, *rows in filter(None, tables) for row in rows)
+    return Verification(*counts, len(tables), cells, tuple(texts), tuple(differences))
+
+
+def _left_over(root: Path, expected: set[str]) -> list[Difference]:
+    """Return the files of an earlier report that this one does not have.
+
+    Without a list of them, as older versions left none, all files in the folders of the report.
+    """
+    found = [p for folder in ("figures", "tables") for p in sorted((root / folder).glob("[!.]*"))]
+    names = [path.relative_to(root).as_posix() for path in found]
+    own = listed(root) or names
+    names = [name for name in names if name in own and name not in expected]
+    return [Difference(name, "", "should not be there") for name in names]
