@@ -29,6 +29,7 @@ def slow_size(changes):
     for seed, row in enumerate(changes):
         for layer, change in enumerate(row):
             others = sum(other[layer] for i, other in enumerate(changes) if i != seed)
+            others = round(others, 9)  # thousandths, which binary sums miss by a little
             total += change * (others > 0) - change * (others < 0)
             count += 1
     return total / count
@@ -37,6 +38,11 @@ def slow_size(changes):
 def test_signs_of_the_other_seeds_worked_by_hand():
     changes = np.array([[0.2, 0.1], [0.4, -0.3], [0.3, 0.1]])
     np.testing.assert_allclose(signed_by_others(changes), [0.05, 0.05, 0.1])
+
+
+def test_others_that_add_up_to_nothing_give_no_sign_whatever_the_rounding():
+    changes = np.array([[1.0], [0.781], [-1.0], [0.0]])  # 1 + 0.781 - 1 is not 0.781 in binary
+    np.testing.assert_allclose(signed_by_others(changes), [-1.0, 0.0, -1.0, 0.0])
 
 
 def test_where_all_seeds_agree_the_interval_is_students():

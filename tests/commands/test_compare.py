@@ -65,7 +65,7 @@ def test_what_was_not_the_same_where_numbers_differ_is_named(tmp_path, capsys):
     ]
     assert main(["compare", str(a), str(b), "--json"]) == 0
     first, *_ = json.loads(capsys.readouterr().out)["changed"]
-    assert first["surroundings"] == {"threads": ["1", "2"], "commit": ["abc", "def"]}
+    assert first["circumstances"] == {"threads": ["1", "2"], "commit": ["abc", "def"]}
 
 
 def test_what_is_not_shown_to_differ_is_bounded(tmp_path, capsys):
@@ -98,7 +98,7 @@ def test_the_json_has_everything_and_no_number_that_json_lacks(folders, capsys):
     assert found["only_b"] == ["bwn-0"]
     assert found["changed"][0] == {
         "trial_id": "ttq-3", "error_a": 1.0, "error_b": None, "difference": None,
-        "surroundings": {},
+        "circumstances": {},
     }  # fmt: skip
     full, ttq = (arm for arm in found["arms"] if arm["arm"]["epochs"] == "2")
     assert full["verdict"] == "equal to the bit"

@@ -45,9 +45,9 @@ def test_a_ray_of_our_own_is_one_node_on_which_all_is_as_here(doctor, tmp_path):
     code, told = doctor("--cluster")
     assert code == 0
     (node,) = told["nodes"]
-    assert node["sight"]["code"]["arithmetic"] == arithmetic()
-    assert node["sight"]["results"] == ""
-    assert node["sight"]["step_ms"] > 0
+    assert node["report"]["code"]["arithmetic"] == arithmetic()
+    assert node["report"]["results"] == ""
+    assert node["report"]["step_ms"] > 0
     assert abs(node["skew_seconds"]) < 1
     assert [row["check"] for row in told["cluster"]] == ["cluster"]
     assert told["cluster"][0]["found"].startswith("1 of 1 nodes answered, ")
@@ -114,7 +114,7 @@ def test_a_node_that_does_not_answer_is_a_row_and_is_not_waited_for(doctor, tmp_
     (row,) = rows_of(told, "problem")  # that of the head, if it was too slow, is a warning
     assert row["found"] == "no answer within 15 s"
     (node,) = [node for node in told["nodes"] if node["node"]["cores"]]
-    assert (node["sight"], node["reason"]) == (None, row["found"])
+    assert (node["report"], node["reason"]) == (None, row["found"])
 
 
 def test_a_cluster_that_is_not_there_is_a_row_after_all_others(doctor, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from ttq_bench.doctor.cluster import Driver, Visit, judged, visits
 from ttq_bench.doctor.images import Seen
-from ttq_bench.doctor.node_report import Sight
+from ttq_bench.doctor.node_report import NodeReport
 from ttq_bench.execution.ray.nodes import Answer, Node
 
 CODE = {
@@ -16,12 +16,12 @@ CODE = {
 }  # fmt: skip
 IMAGES = {"mnist": Seen("present", "mnist-png", "sha256:1")}
 DRIVER = Driver(CODE, IMAGES, "/results", "/data")
-SIGHT = Sight("host", CODE, IMAGES, "", 10**10, 10**10, 10**10, 0, 100.0, 0.0)
+NODE_REPORT = NodeReport("host", CODE, IMAGES, "", 10**10, 10**10, 10**10, 0, 100.0, 0.0)
 NODE = Node("abcdef123", "10.0.0.1", 1, 4.0, 0.0, alive=True)
 
 
 def visit(node=NODE, skew=0.0, **changes):
-    return Visit(node, replace(SIGHT, **changes), "", skew)
+    return Visit(node, replace(NODE_REPORT, **changes), "", skew)
 
 
 def states(*seen):
@@ -111,10 +111,10 @@ def test_a_node_with_a_gpu_is_compared_with_its_like():
 
 def test_an_answer_in_another_form_comes_from_other_code():
     (found,) = visits([Answer(NODE, {"host": "there"}, 0.0)])
-    assert (found.sight, found.reason) == (None, "answers as other code does")
+    assert (found.report, found.reason) == (None, "answers as other code does")
 
 
 def test_a_clock_is_compared_with_the_moment_of_the_answer():
-    fields = {name: getattr(SIGHT, name) for name in Sight.__slots__} | {"clock": 107.0}
+    fields = {name: getattr(NODE_REPORT, name) for name in NodeReport.__slots__} | {"clock": 107.0}
     (found,) = visits([Answer(NODE, fields, 100.0)])
     assert found.skew_seconds == 7.0

@@ -8,7 +8,7 @@ import pytest
 from tests.record_builders import write_grid, write_trial
 from tests.records.test_probes import make_probe
 from ttq_bench.cli import main
-from ttq_bench.records.foreign_files import strangers
+from ttq_bench.records.foreign_files import foreign_files
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, read_planned, write_planned
 from ttq_bench.records.probes import publish_probe, read_probes
@@ -48,7 +48,7 @@ def test_a_copy_of_a_file_is_passed_over_and_named(results, form):
     shutil.copy(results.trial("fp-0").probe, copy)
     shutil.copy(results.trial("fp-0").record, results.trials / "fp-0" / form.format("record", ".x"))
     assert seen(results) == before
-    assert f"probes/{copy.name}" in strangers(results)
+    assert f"probes/{copy.name}" in foreign_files(results)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "#" not in form])
@@ -57,7 +57,7 @@ def test_a_copy_of_a_folder_is_passed_over_and_named(results, form):
     name = form.format("fp-0", "")
     shutil.copytree(results.trial("fp-0").folder, results.trials / name)
     assert seen(results) == before
-    assert strangers(results) == [f"trials/{name}"]
+    assert foreign_files(results) == [f"trials/{name}"]
 
 
 @pytest.mark.parametrize("name", ["plans/cifar-quick (1).json", "plans/._cifar-quick.json",
@@ -68,7 +68,7 @@ def test_any_other_copy_is_passed_over_and_named(results, name):
     (results.root / name).parent.mkdir(parents=True, exist_ok=True)
     (results.root / name).write_text("\0\5 not of ours")
     assert seen(results) == before
-    assert [found for found in strangers(results) if name.startswith(found)]
+    assert [found for found in foreign_files(results) if name.startswith(found)]
 
 
 def test_what_our_own_writers_are_at_and_what_systems_leave_is_not_worth_a_word(results):
@@ -79,7 +79,7 @@ def test_what_our_own_writers_are_at_and_what_systems_leave_is_not_worth_a_word(
     (results.root / "work").mkdir()
     for name in ("driver.lock", "stop"):
         (results.root / "work" / name).touch()
-    assert strangers(results) == []
+    assert foreign_files(results) == []
 
 
 def test_a_record_that_was_renamed_is_no_copy_and_is_refused(results, capsys):

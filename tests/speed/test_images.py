@@ -48,6 +48,6 @@ def test_a_further_trial_has_no_copy_of_the_images(tmp_path):
         folder.mkdir()
         images.write_pictures(folder, train, 20)
         identity = identify(find_source("cifar10", folder), folder)
-        trained, _ = images.further_trial(RECIPE, identity, folder)
+        trained, _ = images.memory_of_a_trial(RECIPE, identity, folder)
         own.append(trained.own)
     assert own[1] - own[0] < 8e6

@@ -157,7 +157,7 @@ def test_a_silence_shorter_than_signs_of_life_need_is_refused(start):
 def test_the_doctor_names_the_node_that_cannot_reach_the_store(at, cluster, objects):
     words = ("doctor", "--json", "--address", cluster.address)
     told = json.loads(finished(at("first").start(*words, **cluster.env)))
-    found = {node["node"]["cores"]: node["sight"]["results"] for node in told["nodes"]}
+    found = {node["node"]["cores"]: node["report"]["results"] for node in told["nodes"]}
     assert found[1.0] == ""
     assert found[0.0].startswith("the store refuses access (NoCredentialsError); ")
     (warning,) = told["cluster"][1:]

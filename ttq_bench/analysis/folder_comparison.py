@@ -21,20 +21,20 @@ Pairing = Literal["by seed", "unpaired"]
 # The clock's reading is the one column of a run's tables that no second run repeats.
 TIMED = "epoch_seconds"
 # What moves the last bits of a trial's numbers, or the code that made them, and not its id.
-SURROUNDINGS = ("threads", "device", "processor", "torch", "commit")
+CIRCUMSTANCES = ("threads", "device", "processor", "torch", "commit")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTrial:
     """A trial with a record of other numbers in each folder; None for one that diverged.
 
-    ``surroundings`` are what of ``SURROUNDINGS`` is not the same in both, each with A's and B's.
+    ``circumstances`` are what of ``CIRCUMSTANCES`` is not the same in both, each with A's and B's.
     """
 
     trial_id: str
     error_a: float | None
     error_b: float | None
-    surroundings: Mapping[str, tuple[str, str]]
+    circumstances: Mapping[str, tuple[str, str]]
 
     @property
     def difference(self) -> float:
@@ -117,7 +117,7 @@ def _key(arm: Arm) -> tuple[str, ...]:
 
 def _changed(a: Tables, b: Tables, trial_id: str) -> ChangedTrial:
     rows = [t.trials.loc[t.trials["trial_id"] == trial_id].iloc[0] for t in (a, b)]
-    told = {name: (_told(rows[0].get(name)), _told(rows[1].get(name))) for name in SURROUNDINGS}
+    told = {name: (_told(rows[0].get(name)), _told(rows[1].get(name))) for name in CIRCUMSTANCES}
     differ = {name: pair for name, pair in told.items() if pair[0] != pair[1]}
     return ChangedTrial(trial_id, _error(a, trial_id), _error(b, trial_id), differ)
 

@@ -16,6 +16,7 @@ from scipy import special
 from ttq_bench.analysis.statistics import FEWEST, Estimate, student
 
 Changes = NDArray[np.float64]
+ROUNDING = 1e-12  # of the sum of sizes: below it, a sum of other seeds has no sign
 FEWEST_SYSTEMATIC = 3  # without one of them, two must be left to give each other a sign
 
 
@@ -38,6 +39,7 @@ def signed_by_others(changes: Changes) -> NDArray[np.float64]:
     if len(changes) < FEWEST:
         return np.full(len(changes), np.nan)
     others = changes.sum(axis=0) - changes
+    others[np.abs(others) < ROUNDING * np.abs(changes).sum(axis=0)] = 0.0
     return np.asarray((changes * np.sign(others)).mean(axis=1), dtype=float)
 
 

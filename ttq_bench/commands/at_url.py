@@ -10,7 +10,7 @@ from pathlib import Path
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.foreign_folders import look_over
-from ttq_bench.records.foreign_files import strangers
+from ttq_bench.records.foreign_files import foreign_files
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.remote.store import Folder, kept_in
 from ttq_bench.text import one_line
@@ -59,7 +59,7 @@ def in_folder(place: Path | str) -> Iterator[Path]:
 
 def _tell_of_strangers(results: Path) -> None:
     """Name once what lies among the results and every reader passes over."""
-    if found := strangers(ResultsPaths(results)):
+    if found := foreign_files(ResultsPaths(results)):
         names = ", ".join(one_line(name, 120) for name in found[:SHOWN])
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         told = f"note: {one_line(str(results))}: passed over, for ttq-bench did not write it: "

@@ -61,7 +61,7 @@ def describe(found: FolderComparison, first: Path | str, second: Path | str) -> 
             f" another training version than {TRAINING_VERSION}, the code's"
         )
     yield from map(_changed, found.changed[:SHOWN])
-    if threads := sum(set(trial.surroundings) == {"threads"} for trial in found.changed):
+    if threads := sum(set(trial.circumstances) == {"threads"} for trial in found.changed):
         yield (
             f"  {threads} of these differ in the number of threads alone: sums in another order,"
             " which moves last bits and what training makes of them"
@@ -85,7 +85,7 @@ def describe(found: FolderComparison, first: Path | str, second: Path | str) -> 
 def _changed(trial: ChangedTrial) -> str:
     errors = ("diverged" if e is None else f"{e:.2f}" for e in (trial.error_a, trial.error_b))
     by = "" if math.isnan(trial.difference) else f" ({trial.difference:+.2f})"
-    made = "".join(f", {name} {a} -> {b}" for name, (a, b) in trial.surroundings.items())
+    made = "".join(f", {name} {a} -> {b}" for name, (a, b) in trial.circumstances.items())
     return f"  {trial.trial_id}: {' -> '.join(errors)}{by}{made}"
 
 

@@ -96,7 +96,7 @@ def _document(
 
 
 def _cells(visit: Visit) -> tuple[str, ...]:
-    node, seen = visit.node, visit.sight
+    node, seen = visit.node, visit.report
     if seen is None:
         return visit.name, visit.reason
     there = sum(images.state == "present" for images in seen.images.values())

@@ -11,7 +11,7 @@ from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.unnormalised import size_warnings
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_folder
-from ttq_bench.data.passed_over import beside
+from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
@@ -181,7 +181,7 @@ def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
             f" {identity.test_count:,} test ({where}{missing})"
         )
         if source.is_present:
-            yield from (f"  {sentence}" for sentence in beside(source))
+            yield from (f"  {sentence}" for sentence in passed_over(source))
     for trial in plan.trials:
         spec = trial.spec
         what = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))

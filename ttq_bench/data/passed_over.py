@@ -18,7 +18,7 @@ SPLITS = (*TRAIN_NAMES, *TEST_NAMES, "extra", "unlabel", "unsupervised")
 SHOWN = 4
 
 
-def beside(source: Source) -> list[str]:
+def passed_over(source: Source) -> list[str]:
     """Return sentences on what lies beside the images of ``source`` and is not read with them."""
     if not source.train:  # images that are assumed for a plan
         return []

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import Identity, identify
-from ttq_bench.data.passed_over import beside
+from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source, look_for, published_source
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import DataError
@@ -60,7 +60,7 @@ def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | Non
     except OSError as error:
         told = f"{data_dir}: cannot be read ({error.strerror}); mend that"
         return Seen("unusable", told), source
-    told = "; ".join([_told(identity, source.kind), *beside(source)])
+    told = "; ".join([_told(identity, source.kind), *passed_over(source)])
     state = "partly" if _lacks(identity, dataset) else "present"
     return Seen(state, told, identity.fingerprint), source  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ MODEL, BATCH_SIZE, STEP_SECONDS = "lenet5", 128, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class NodeReport:
     """``results`` says why the folder cannot be used (empty: it can); ``gpus`` are torch's.
 
     ``clock`` is read last, in seconds since 1970; ``step_ms`` is the median step of LeNet-5 under
@@ -44,11 +44,11 @@ class Sight:
     clock: float
 
 
-SIGHT = pydantic.TypeAdapter(Sight)
+NODE_REPORT = pydantic.TypeAdapter(NodeReport)
 
 
 def look(data_dir: str, token_path: str, token: str) -> Mapping[str, Any]:
-    """Return the fields of a ``Sight``; folders are absolute, as trials would be given them.
+    """Return the fields of a ``NodeReport``; folders are absolute, as trials would be given them.
 
     ``token_path`` is a URL where the results are at one; the cache has their folder, then.
     """

@@ -1,6 +1,6 @@
 """Files among results that no writer here made: copies of programs that sync, and the like.
 
-They are passed over by every reader, and named once by each command (``strangers``). A name is
+They are passed over by every reader, and named once by each command (``foreign_files``). A name is
 ours if ``SAFE_ID`` allows it; a copy whose name is allowed too bears the trial id of another file.
 """
 
@@ -61,7 +61,7 @@ def copies(names: Collection[str], trial_id_of: Callable[[str], str | None]) -> 
     return found
 
 
-def strangers(results: ResultsPaths) -> list[str]:
+def foreign_files(results: ResultsPaths) -> list[str]:
     """Return what lies among the results and is passed over, relative to their folder."""
     return sorted(name for name in _found(results) if not SILENT.fullmatch(name.split("/")[-1]))
 

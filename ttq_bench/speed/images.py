@@ -56,7 +56,7 @@ def measure(work: Work, train: int = CARD.train_count, test: int = CARD.test_cou
         mapping = fastest(lambda: load_images(source, identity, folder), cpu)
         files = prepared_folder(identity, folder).glob("*.npy")
         shared = sum(path.stat().st_size for path in files)
-        trained, evaluated = further_trial(work.recipe, identity, folder)
+        trained, evaluated = memory_of_a_trial(work.recipe, identity, folder)
     what = f"{train + test:,} JPEG images"
     further = f"a further trial of {NETWORK}, {work.recipe.precision}"
     return [
@@ -88,7 +88,7 @@ def write_pictures(folder: Path, train: int, test: int) -> None:
         parquet.write_table(table, folder / f"{split}.parquet", row_group_size=len(contents))
 
 
-def further_trial(recipe: Recipe, identity: Identity, folder: Path) -> tuple[Memory, Memory]:
+def memory_of_a_trial(recipe: Recipe, identity: Identity, folder: Path) -> tuple[Memory, Memory]:
     """Return the memory of the second of two trials after some steps, and after an evaluation."""
     spec = TrialSpec(
         protocol="speed", dataset=identity.name, data_fingerprint=identity.fingerprint,

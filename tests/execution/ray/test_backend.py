@@ -91,7 +91,9 @@ def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
     (name,) = (trial.spec.trial_id for trial in plan.trials)
 
     def show():
-        wait_until(lambda: backend.unseen.since, 120)  # it ended, and its record is not there
+        wait_until(
+            lambda: backend.missing_records.since, 120
+        )  # it ended, and its record is not there
         late.symlink_to(shared)
 
     showing = threading.Thread(target=show)

@@ -21,7 +21,7 @@ from ttq_bench.execution.ray.images import Parcel, Sender, received
 from ttq_bench.execution.ray.nodes import NodeWatch
 from ttq_bench.execution.ray.processes import ENDED
 from ttq_bench.execution.ray.ranks import Group, cause_of_ray, near_driver, release, train_together
-from ttq_bench.execution.ray.record_visibility import Unseen
+from ttq_bench.execution.ray.record_visibility import MissingRecords
 from ttq_bench.execution.ray.start import (
     asking_ray,
     check_servers,
@@ -77,7 +77,7 @@ class RayBackend:
         self.folder = folder or Folder()
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
-        self.unseen = Unseen()
+        self.missing_records = MissingRecords()
         self.sender = Sender()
         try:
             with asking_ray():
@@ -139,7 +139,7 @@ class RayBackend:
             raise ClusterError("Ray's head does not answer any more; run the same command again")
         if self.options.address is None and not self.nodes.living():
             raise ClusterError(ENDED)
-        ended = self.unseen.settled(self.results)
+        ended = self.missing_records.settled(self.results)
         seconds = 0.0 if ended else seconds
         if not self.running:
             time.sleep(seconds)
@@ -185,8 +185,8 @@ class RayBackend:
         self.watchdog.end(trial_id)
         if ended.outcome not in ("finished", "diverged"):
             return [ended]
-        self.unseen.add(ended)
-        return self.unseen.settled(self.results)
+        self.missing_records.add(ended)
+        return self.missing_records.settled(self.results)
 
     def _given_up(
         self, reference: "ray.ObjectRef[Ended]", cause: Cause, message: str, note: str = ""

@@ -15,7 +15,7 @@ GRACE_SECONDS = 70.0  # NFS asks again after 60 s at the latest (acdirmax)
 
 
 @dataclass
-class Unseen:
+class MissingRecords:
     """Keeps such trials until their records show or the grace is over; nobody waits for them."""
 
     clock: Callable[[], float] = time.monotonic
