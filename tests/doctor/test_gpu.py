@@ -1,6 +1,6 @@
 import pytest
 
-from ttq_bench.doctor.gpu import judged
+from ttq_bench.doctor.machine import judged_gpus
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from ttq_bench.doctor.gpu import judged
     ],
 )
 def test_the_advice_follows_from_what_driver_and_torch_see(listed, seen, cuda, state, words):
-    found = judged(listed, "550.1", seen, cuda, "NVIDIA H100")
+    found = judged_gpus(listed, "550.1", seen, cuda, "NVIDIA H100")
     assert found.state == state
     assert words in found.advice
     assert bool(found.advice) is (state != "ok")

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from ttq_bench.doctor import machine
-from ttq_bench.doctor.clock import judged as judged_clock
+from ttq_bench.doctor.versions import judged_clock
 
 
 @pytest.mark.parametrize(

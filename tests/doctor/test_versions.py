@@ -14,7 +14,7 @@ from ttq_bench.doctor.versions import judged, within
         ("0.30.0", ">=0.25,<0.30", False),
         ("0.30", "<0.30,>=0.25", False),
         ("0.29.9", "<0.30,>=0.25", True),
-        ("3.11.0rc1", ">=3.11", True),
+        ("3.11.0rc1", ">=3.11", False),  # PEP 440
         ("7", "", True),
         ("unknown", ">=1.0", False),
     ],

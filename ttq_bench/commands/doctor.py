@@ -14,8 +14,7 @@ from ttq_bench.doctor.finding import Finding, exit_code, refused
 from ttq_bench.doctor.images import look as look_at_images
 from ttq_bench.doctor.local import examine
 from ttq_bench.doctor.machine import GB
-from ttq_bench.doctor.results_folder import token_in
-from ttq_bench.doctor.results_url import token_at
+from ttq_bench.doctor.results import token_at, token_in
 from ttq_bench.errors import TtqBenchError, no_ray, unwritable
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import detect_machine

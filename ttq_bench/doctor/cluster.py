@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import pydantic
 
 from ttq_bench.data.catalog import is_streamed
-from ttq_bench.doctor.clock import SKEW_SECONDS
 from ttq_bench.doctor.finding import Finding, State
 from ttq_bench.doctor.images import Seen
 from ttq_bench.doctor.machine import RAY_BYTES, TRIAL_BYTES, judged_disk
 from ttq_bench.doctor.node_report import NODE_REPORT, VERSIONS, NodeReport
+from ttq_bench.doctor.versions import SKEW_SECONDS
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.ray.nodes import Answer, Node
 from ttq_bench.records.remote.objects import is_url

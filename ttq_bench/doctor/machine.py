@@ -1,8 +1,9 @@
-"""What the machine gives: cores, memory, disk, shared memory; each against what a run takes."""
+"""What the machine has: GPUs, cores, memory, disk, shared memory; each against what a run needs."""
 
 import math
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
@@ -17,6 +18,54 @@ TRIAL_BYTES, RAY_BYTES = 1.1 * GB, 0.7 * GB
 TRIALS = 1000  # more than there are cores: a grid that fills the machine
 # A grid of 40 trials with checkpoints takes 0.2 GB, the decoded images of CIFAR-10 the same.
 ROOMY_BYTES, TIGHT_BYTES = 1.0 * GB, 0.1 * GB
+
+ELSE_CPU = "or pass `--device cpu`"
+
+
+def check_gpus() -> list[Finding]:
+    """Return the row of the GPUs."""
+    import torch  # 1 s
+
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = torch.cuda.get_device_name(0) if seen else ""
+    return [judged_gpus(detect_machine().gpus, driver_version(), seen, torch.version.cuda, named)]
+
+
+def judged_gpus(listed: int, driver: str, seen: int, cuda: str | None, named: str) -> Finding:
+    """Return what to do where ``listed`` GPUs and the ``seen`` ones are not the same.
+
+    ``driver`` is the version of NVIDIA's driver, ``cuda`` the one that torch was built for.
+    """
+    build = f"torch built for {f'CUDA {cuda}' if cuda else 'CPUs alone'}"
+    if not listed and not seen:
+        return Finding("gpu", f"none, trials run on the cores ({build})")
+    found = f"nvidia-smi lists {listed} (driver {driver or 'unknown'}), torch sees {seen} ({build})"
+    if listed == seen:
+        return Finding("gpu", f"{listed} x {named} (driver {driver or 'unknown'}, {build})")
+    if not listed:
+        advice = "make nvidia-smi work here, or pass `--device cuda`: without, the cores are used"
+        return Finding("gpu", found, "warning", advice)
+    if cuda is None:
+        advice = f"install a torch that is built for CUDA (`make install`), {ELSE_CPU}"
+    elif not seen:
+        advice = f"install a driver for CUDA {cuda} or newer, restart the machine, {ELSE_CPU}"
+    else:
+        advice = "look for a broken GPU with `nvidia-smi`, name the good ones in" \
+                 " CUDA_VISIBLE_DEVICES"  # fmt: skip
+    return Finding("gpu", found, "problem" if not seen else "warning", advice)
+
+
+def driver_version() -> str:
+    """Return the version of NVIDIA's driver, empty where it is not told."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ""
+    words = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return "" if done.returncode else done.stdout.partition("\n")[0].strip()
 
 
 def check_cores() -> list[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 import pydantic
 
 from ttq_bench.data.identity import cache_folder
-from ttq_bench.doctor import images, results_folder, results_url
+from ttq_bench.doctor import images, results
 from ttq_bench.doctor.images import Seen
 from ttq_bench.doctor.machine import free_disk, free_memory
 from ttq_bench.provenance import PACKAGES, collect_provenance
@@ -60,9 +60,9 @@ def look(data_dir: str, token_path: str, token: str) -> Mapping[str, Any]:
         "code": code(),
         "images": {k: asdict(v) for k, v in images.look(Path(data_dir), cache_folder()).items()},
         "results": (
-            results_url.seen_from_node(token_path, token)
+            results.url_seen_from_node(token_path, token)
             if at_url
-            else results_folder.seen_from_node(Path(token_path), token)
+            else results.seen_from_node(Path(token_path), token)
         ),
         "memory_free": free_memory(),
         "results_free": free_disk(folder),

@@ -1,10 +1,20 @@
-"""Versions: Python and each package against the ranges of pyproject.toml and against the lock."""
+"""What computes here: Python and packages against their ranges and the lock; the clock.
+
+Records are dated by the clock, which cannot be earlier than the code that runs.
+"""
 
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 import ttq_bench
 from ttq_bench.doctor.finding import Finding
@@ -14,8 +24,8 @@ from ttq_bench.spec.training_version import TRAINING_VERSION
 NAME = "ttq-bench"
 LOCK = Path(ttq_bench.__file__).parents[1] / "requirements.lock"
 INSTALL = "run `make install`"
-# All that pyproject.toml uses: name, bounds; what has a marker belongs to an extra.
-REQUIREMENT = re.compile(r"([\w.-]+)((?:(?:>=|<)[\d.]+,?)*)")
+SKEW_SECONDS = 5.0  # signs of life and notes of machines that share a folder are compared
+DAY_SECONDS = 86400.0  # a commit may come from a machine whose clock is a little ahead
 LOCKED = re.compile(r"([\w.-]+)==([^\s;\\]+)")
 
 
@@ -33,7 +43,11 @@ def check() -> list[Finding]:
 def judged(required: Iterable[str], locked: Mapping[str, set[str]]) -> Finding:
     """Return what is wrong with the installed packages: missing, out of range, not as locked."""
     outside, other = [], []
-    for name, bounds in _requirements(required):
+    for text in required:
+        requirement = Requirement(text)
+        if requirement.marker is not None:  # of an extra
+            continue
+        name, bounds = requirement.name, str(requirement.specifier)
         version = _installed(name)
         if version is None or not within(version, bounds):
             outside.append(f"{name} {version or 'is missing'} (needs {bounds})")
@@ -48,26 +62,11 @@ def judged(required: Iterable[str], locked: Mapping[str, set[str]]) -> Finding:
 
 
 def within(version: str, bounds: str) -> bool:
-    """Return whether a version such as ``2.15.0+cu128`` lies within ``>=2.10,<3``."""
-    number = _numbers(version)
-    for bound in filter(None, bounds.split(",")):
-        limit = _numbers(bound.lstrip("<>="))
-        if (number < limit) if bound.startswith(">=") else (number >= limit):
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    leading = re.match(r"[\d.]*\d", version)
-    return tuple(map(int, leading[0].split("."))) if leading else ()
-
-
-def _requirements(required: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for text in required:
-        if ";" not in text:
-            match = REQUIREMENT.fullmatch(text)
-            assert match is not None, f"pyproject.toml: {text!r} has a form that is not read here"
-            yield match[1], match[2]
+    """Return whether a version such as ``2.15.0+cu128`` lies within ``>=2.10,<3`` (PEP 440)."""
+    try:
+        return SpecifierSet(bounds).contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def _locked(text: str) -> dict[str, set[str]]:
@@ -100,3 +99,46 @@ def _own() -> Finding:
         advice = f"{way_out}, so that records name their commit"
         return Finding("ttq_bench", f"{told}: {reason}", "warning", advice)
     return Finding("ttq_bench", told)
+
+
+def check_clock() -> list[Finding]:
+    """Return the row of the clock."""
+    return [judged_clock(time.time(), newest_code())]
+
+
+def judged_clock(now: float, newest: float) -> Finding:
+    """Return what to do about a clock (seconds since 1970) that is behind the newest code."""
+    if now >= newest - DAY_SECONDS:
+        return Finding("clock", _date(now))
+    told = f"{_date(now)}, but the code is from {_date(newest)}"
+    return Finding("clock", told, "warning", "set the clock (NTP): records are dated by it")
+
+
+def newest_code() -> float:
+    """Return when the newest of this code, its last commit and its packages was made."""
+    package = Path(ttq_bench.__file__).parent
+    times = [path.stat().st_mtime for path in package.rglob("*.py")]
+    times += [_installed_at(name) for name in ("ttq-bench", "torch", "ray")]
+    return max([*times, _committed(package)])
+
+
+def _installed_at(name: str) -> float:
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return 0.0
+    places = [Path(str(file.locate())) for file in files if file.name == "METADATA"]
+    return max((place.stat().st_mtime for place in places if place.exists()), default=0.0)
+
+
+def _committed(package: Path) -> float:
+    words = ["git", "--no-optional-locks", "-C", str(package), "log", "-1", "--format=%ct"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
+        return float(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0.0
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

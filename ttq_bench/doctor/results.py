@@ -1,7 +1,9 @@
-"""Whether a results folder does what records need: names that appear whole, once, under a lock.
+"""Whether the place of the results does what records need: names that appear whole, once.
 
-All of it is tried out in a hidden folder there that is deleted afterwards: by the driver and, on a
-cluster, by each node. A node that can read a token of the driver there sees the same folder.
+In a folder, all of it is tried below a hidden one that is deleted afterwards: by the driver and, on
+a cluster, by each node. A node that can read a token of the driver there sees the same folder.
+Object storage must let us in, answer, and keep the condition of a put; each machine asks with the
+credentials of its own environment, and none are sent.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ from pathlib import Path
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import sync_folder, write_temporary
+from ttq_bench.records.remote.objects import Objects
 
 LOOK_SECONDS = 5.0  # what is written on one machine shows late on another
 ELSEWHERE = "name a folder on another file system with --results"
@@ -136,3 +139,44 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii")
     except (OSError, ValueError):
         return ""
+
+
+def check_url(url: str) -> list[Finding]:
+    """Return the row of the results; raises what keeps them from being kept at ``url``."""
+    _try_out(Objects(url))
+    return [Finding("results", f"{url}: objects can be put once, read, listed and deleted")]
+
+
+@contextlib.contextmanager
+def token_at(url: str) -> Iterator[tuple[str, str]]:
+    """Yield the URL of an object and the token that it holds; leave nothing behind."""
+    objects, name, token = (
+        Objects(url),
+        f"work/doctor-{secrets.token_hex(8)}",
+        secrets.token_hex(16),
+    )
+    objects.create(name, token.encode())
+    try:
+        yield f"{url}/{name}", token
+    finally:
+        objects.delete([name])
+
+
+def url_seen_from_node(token_url: str, token: str) -> str:
+    """Return why a node cannot use the place of the driver's token; empty if it can."""
+    url, folder, name = token_url.rsplit("/", 2)
+    try:
+        objects = Objects(url)
+        if objects.read(f"{folder}/{name}") != token.encode():
+            return "is another place"
+        _try_out(objects)
+    except ResultsError as error:
+        return str(error).removeprefix(f"{url}: ")
+    except OSError as error:
+        return error.strerror or repr(error)
+    return ""
+
+
+def _try_out(objects: Objects) -> None:
+    objects.check()
+    objects.names("work")
