@@ -22,7 +22,7 @@ def shares_of(monkeypatch, computes, *, trials_per_gpu=None, address=None, pendi
         yield computes
 
     monkeypatch.setattr(run.mps, "service", service)
-    planned = share(MACHINE, "cuda", 20, threads=None, trials_per_gpu=trials_per_gpu)
+    planned = share([MACHINE], "cuda", 20, threads=None, trials_per_gpu=trials_per_gpu or 12)
     plan = SimpleNamespace(pending=range(pending), trials=range(20))
     prepared = SimpleNamespace(shares=planned, plan=plan, machine=MACHINE, device="cuda")
     options = argparse.Namespace(

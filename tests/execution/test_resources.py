@@ -2,7 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+from ttq_bench.execution.resources import (
+    Machine,
+    Shares,
+    detect_machine,
+    share,
+    trials_on_a_gpu,
+)
+
+
+def shared(machine, device, trials, *, threads=None, trials_per_gpu=None, ranks=1):
+    on_a_gpu = trials_per_gpu or trials_on_a_gpu(machine, trials)
+    return share([machine], device, trials, threads=threads, trials_per_gpu=on_a_gpu, ranks=ranks)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +29,7 @@ from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
     ],
 )
 def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, expected):
-    assert share(Machine(cores, 0), "cpu", trials, threads=threads, trials_per_gpu=4) == expected
+    assert shared(Machine(cores, 0), "cpu", trials, threads=threads, trials_per_gpu=4) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,24 +49,24 @@ def test_cores_are_shared_among_the_trials_of_the_suite(cores, trials, threads, 
     ],
 )
 def test_gpus_are_shared_in_equal_parts(machine, threads, trials_per_gpu, expected):
-    shares = share(machine, "cuda", 100, threads=threads, trials_per_gpu=trials_per_gpu)
+    shares = shared(machine, "cuda", 100, threads=threads, trials_per_gpu=trials_per_gpu)
     assert shares == expected
 
 
 @pytest.mark.parametrize(("trials", "each"), [(1, 1), (2, 1), (5, 3), (100, 12)])
 def test_few_trials_are_spread_over_the_gpus(trials, each):
     machine = Machine(64, 2, 80.0, True)
-    shares = share(machine, "cuda", trials, threads=None, trials_per_gpu=None)
+    shares = shared(machine, "cuda", trials, threads=None, trials_per_gpu=None)
     assert shares.slots == 2 * each
 
 
 def test_a_machine_with_gpus_can_still_train_on_its_cores():
-    assert share(Machine(8, 2), "cpu", 8, threads=None, trials_per_gpu=4) == Shares(8, 1, 0.0)
+    assert shared(Machine(8, 2), "cpu", 8, threads=None, trials_per_gpu=4) == Shares(8, 1, 0.0)
 
 
 @given(st.integers(1, 512), st.integers(0, 10_000))
 def test_trials_never_take_more_cores_than_there_are_and_leave_less_than_one_share(cores, trials):
-    shares = share(Machine(cores, 0), "cpu", trials, threads=None, trials_per_gpu=4)
+    shares = shared(Machine(cores, 0), "cpu", trials, threads=None, trials_per_gpu=4)
     assert 0 <= cores - shares.slots * shares.threads < shares.threads
 
 
@@ -129,5 +140,5 @@ def test_without_that_the_driver_of_the_gpus_is_asked(monkeypatch, tmp_path, scr
     ],
 )
 def test_ranks_share_nothing(machine, device, trials, threads, expected):
-    given = share(machine, device, trials, threads=threads, trials_per_gpu=None, ranks=2)
+    given = shared(machine, device, trials, threads=threads, trials_per_gpu=None, ranks=2)
     assert given == expected

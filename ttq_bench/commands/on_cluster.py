@@ -6,7 +6,7 @@ from dataclasses import replace
 from ttq_bench.commands.plan import Prepared
 from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution.ray import security
-from ttq_bench.execution.ray.node_shares import share_nodes
+from ttq_bench.execution.resources import share
 
 # A worker's sign of life comes by the URL: put every 10 s there, looked for every 5 s here.
 LEAST_SILENCE_SECONDS = 30.0
@@ -36,8 +36,8 @@ def shared_out(prepared: Prepared, options: argparse.Namespace) -> Prepared:
         cores=int(sum(node.cores for node in nodes)),
         gpus=int(sum(node.gpus for node in nodes)),
     )
-    shares = share_nodes(
+    shares = share(
         nodes, prepared.device, len(prepared.plan.trials), threads=options.threads,
-        trials_per_gpu=options.trials_per_gpu, ranks=options.ranks,
+        trials_per_gpu=options.trials_per_gpu or 1, ranks=options.ranks,
     )  # fmt: skip
     return replace(prepared, machine=machine, shares=shares)

@@ -14,7 +14,13 @@ from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_f
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source, find_source, look_for
 from ttq_bench.errors import DataError, TtqBenchError
-from ttq_bench.execution.resources import Machine, Shares, detect_machine, share
+from ttq_bench.execution.resources import (
+    Machine,
+    Shares,
+    detect_machine,
+    share,
+    trials_on_a_gpu,
+)
 from ttq_bench.records.ownership import check_replaceable
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.spec.trial import TrialSpec
@@ -84,9 +90,10 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     plan = make_plan(specs, results, device, found, gpu)
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
+    on_a_gpu = options.trials_per_gpu or trials_on_a_gpu(machine, len(specs))
     shares = share(
-        machine, device, len(specs), threads=options.threads,
-        trials_per_gpu=options.trials_per_gpu, ranks=options.ranks,
+        [machine], device, len(specs), threads=options.threads,
+        trials_per_gpu=on_a_gpu, ranks=options.ranks,
     )  # fmt: skip
     if options.backend == "inprocess":
         shares = Shares(1, options.threads or machine.cores, float(device == "cuda"))

@@ -25,7 +25,7 @@ from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.monitor import console_here, say
 from ttq_bench.execution.ray.startup_notes import notes
-from ttq_bench.execution.resources import Shares, share
+from ttq_bench.execution.resources import Shares, share, trials_on_a_gpu
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
@@ -128,8 +128,8 @@ def _shared_gpus(
         if not computes and options.trials_per_gpu is None:
             machine = replace(prepared.machine, shares_gpus=False)
             shares = share(
-                machine, prepared.device, len(plan.trials), threads=options.threads,
-                trials_per_gpu=None,
+                [machine], prepared.device, len(plan.trials), threads=options.threads,
+                trials_per_gpu=trials_on_a_gpu(machine, len(plan.trials)),
             )  # fmt: skip
         yield shares
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.execution.cgroups import core_quota, memory_left, usable_cores
 from ttq_bench.execution.ray.startup_notes import OBJECT_STORE_BYTES, free_shared_memory
-from ttq_bench.execution.resources import detect_machine, share
+from ttq_bench.execution.resources import detect_machine, share, trials_on_a_gpu
 from ttq_bench.provenance import processor_name
 
 GB = 1e9
@@ -79,7 +79,8 @@ def check_cores() -> list[Finding]:
 def check_memory() -> list[Finding]:
     """Return the row of the memory: what is free for a grid that fills the machine."""
     machine = detect_machine()
-    shares = share(machine, machine.device, TRIALS, threads=None, trials_per_gpu=None)
+    on_a_gpu = trials_on_a_gpu(machine, TRIALS)
+    shares = share([machine], machine.device, TRIALS, threads=None, trials_per_gpu=on_a_gpu)
     return [judged_memory(free_memory(), shares.slots, machine.cores)]
 
 

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ttq_bench.execution import mps
 from ttq_bench.execution.cgroups import usable_cores
@@ -38,6 +40,18 @@ class Machine:
         seen = len(os.sched_getaffinity(0))
         quota = f" of {seen} by the quota of its control group" if self.cores < seen else ""
         return f"{counted(self.cores, 'core')}{quota}"
+
+
+class Place(Protocol):
+    """A machine, or a node of a cluster."""
+
+    @property
+    def cores(self) -> float:
+        """Return how many cores trials may use there."""
+
+    @property
+    def gpus(self) -> float:
+        """Return how many GPUs trials may use there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +121,45 @@ def trials_on_a_gpu(machine: Machine, trials: int) -> int:
 
 
 def share(
-    machine: Machine,
+    places: Sequence[Place],
     device: str,
     trials: int,
     *,
     threads: int | None,
-    trials_per_gpu: int | None,
+    trials_per_gpu: int,
     ranks: int = 1,
 ) -> Shares:
-    """Return how ``trials`` trials share ``machine``, each of them trained by ``ranks`` processes.
+    """Return how ``trials`` trials, each trained by ``ranks`` processes, share machines or nodes.
 
+    Every trial fits on every place that can take one: when a node is lost, its trials go to others.
     On a CPU, small networks use one core each best. Measured on two cores (ResNet-20, TTQ, steps
     of 128 images, three rounds in turn): 276 to 292 ms a step for each of two trials side by side,
     so 138 to 146 ms a step in all, against 150 to 236 ms one after the other on both cores; and
     seconds there when another process wants a core, since the threads of a trial wait for each
-    other. The split depends on the whole suite and not on what happens to be left of it, because
-    the number of threads may move the last bits of a result.
+    other. So each trial gets as many threads as leave a place for all of them, or for as many as
+    there are cores. The split depends on the whole suite and not on what happens to be left of it,
+    nor on nodes that join later: the number of threads may move the last bits of a result. Without
+    a place that can take a trial it is one thread, and the run waits for a node.
     """
     if ranks > 1:  # each has a GPU, or cores, of its own
-        places = share(machine, device, trials * ranks, threads=threads, trials_per_gpu=1)
-        return in_groups(places, ranks)
+        alone = share(places, device, trials * ranks, threads=threads, trials_per_gpu=1)
+        return replace(alone, slots=max(1, alone.slots // ranks), ranks=ranks)
     if device == "cuda":
-        trials_per_gpu = trials_per_gpu or trials_on_a_gpu(machine, trials)
-        slots = max(1, machine.gpus) * trials_per_gpu
-        # Without a GPU here those of a cluster are meant, whose nodes may have few cores.
-        cores = machine.cores if machine.gpus else 1
-        return Shares(slots, threads or max(1, cores // slots), 1 / trials_per_gpu)
-    each = threads or max(1, machine.cores // max(1, min(machine.cores, trials)))
-    return Shares(max(1, machine.cores // each), each, 0.0)
+        return _share_gpus(places, threads, trials_per_gpu)
+    cores = [int(place.cores) for place in places if place.cores >= 1]
+    wanted = min(trials, sum(cores))
+    most = (n for n in range(min(cores, default=1), 1, -1) if _slots(cores, n) >= wanted)
+    each = threads or next(most, 1)
+    return Shares(max(1, _slots(cores, each)), each, 0.0)
 
 
-def in_groups(places: Shares, ranks: int) -> Shares:
-    """Return shares of trials that take so many of these places each."""
-    return replace(places, slots=max(1, places.slots // ranks), ranks=ranks)
+def _slots(cores: Sequence[int], threads: int) -> int:
+    return sum(count // threads for count in cores)
+
+
+def _share_gpus(places: Sequence[Place], threads: int | None, trials_per_gpu: int) -> Shares:
+    able = [place for place in places if place.gpus >= 1]
+    slots = [int(place.gpus) * trials_per_gpu for place in able]
+    fit = (int(place.cores) // count for place, count in zip(able, slots, strict=True))
+    each = threads or max(1, min(fit, default=1))
+    return Shares(max(1, sum(slots)), each, 1 / trials_per_gpu)

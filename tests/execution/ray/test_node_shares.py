@@ -2,21 +2,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttq_bench.execution.ray.node_shares import share_nodes
 from ttq_bench.execution.ray.nodes import Node
-from ttq_bench.execution.resources import Machine, Shares, share
+from ttq_bench.execution.resources import Shares, share
 
 
-def nodes(*cores, gpus=(), alive=True):
+def nodes(*cores, gpus=()):
     counts = (*gpus, *[0] * len(cores))
     return [
-        Node(f"n{i}", "", 0, c, g, alive)
+        Node(f"n{i}", "", 0, c, g, alive=True)
         for i, (c, g) in enumerate(zip(cores, counts, strict=False))
     ]
 
 
-def shared(found, trials, device="cpu", threads=None, trials_per_gpu=None):
-    return share_nodes(found, device, trials, threads=threads, trials_per_gpu=trials_per_gpu)
+def shared(found, trials, device="cpu", threads=None, trials_per_gpu=1):
+    return share(found, device, trials, threads=threads, trials_per_gpu=trials_per_gpu)
 
 
 @pytest.mark.parametrize(
@@ -41,17 +40,13 @@ def test_threads_that_were_asked_for_win():
     assert shared(nodes(2), 1, threads=16) == Shares(1, 16, 0.0)  # waits for a node that has them
 
 
-def test_nodes_that_are_gone_count_nothing():
-    assert shared([*nodes(1, alive=False), *nodes(8)], 1) == Shares(1, 8, 0.0)
-
-
 @pytest.mark.parametrize(
     ("found", "each", "expected"),
     [
-        (nodes(16, 8, 4, gpus=(2, 1)), None, Shares(3, 8, 1.0)),  # 16 // 2 and 8 // 1
+        (nodes(16, 8, 4, gpus=(2, 1)), 1, Shares(3, 8, 1.0)),  # 16 // 2 and 8 // 1
         (nodes(16, 8, gpus=(2, 1)), 4, Shares(12, 2, 0.25)),
-        (nodes(2, gpus=(4,)), None, Shares(4, 1, 1.0)),  # never less than one thread
-        (nodes(16), None, Shares(1, 1, 1.0)),  # no GPU yet
+        (nodes(2, gpus=(4,)), 1, Shares(4, 1, 1.0)),  # never less than one thread
+        (nodes(16), 1, Shares(1, 1, 1.0)),  # no GPU yet
     ],
 )
 def test_threads_of_trials_on_gpus_come_from_the_nodes_that_have_some(found, each, expected):
@@ -60,12 +55,6 @@ def test_threads_of_trials_on_gpus_come_from_the_nodes_that_have_some(found, eac
 
 def test_threads_beside_a_gpu_that_were_asked_for_win():
     assert shared(nodes(16, gpus=(2,)), 100, "cuda", threads=3) == Shares(2, 3, 1.0)
-
-
-@given(st.integers(1, 256), st.integers(1, 1000))
-def test_one_node_is_shared_as_that_machine_would_share_itself(cores, trials):
-    alone = share(Machine(cores, 0), "cpu", trials, threads=None, trials_per_gpu=None)
-    assert shared(nodes(cores), trials) == alone
 
 
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=8), st.integers(1, 300))
@@ -77,9 +66,7 @@ def test_every_node_can_take_a_trial_and_no_trial_lacks_a_place_that_cores_could
 
 def test_ranks_take_places_of_their_own_on_any_node():
     def shares(found, device, trials):
-        return share_nodes(
-            found, device, trials, threads=None, trials_per_gpu=None, ranks=2
-        )  # fmt: skip
+        return share(found, device, trials, threads=None, trials_per_gpu=1, ranks=2)
 
     assert shares(nodes(3, 5), "cpu", 1) == Shares(1, 3, 0.0, 2)
     assert shares(nodes(8, 8, gpus=(1, 1)), "cuda", 9) == Shares(1, 8, 1.0, 2)
