@@ -18,7 +18,7 @@ def double(value) -> torch.Tensor:
 
 
 def trained_ternary(latent, positive_scale, negative_scale, threshold, **rules):
-    method = Method("a test", **rules)
+    method = Method("test", "a test", **rules)
     scales = positive_scale, negative_scale
     return quantized(latent, ternary_sets(latent, threshold), scales, method)
 
@@ -53,7 +53,7 @@ def test_a_clipped_sign_lets_through_the_scale_within_one_and_a_nth_everywhere()
     latent = double([0.5, -1.0, 1.5, -2.0]).requires_grad_()
     scale = double(2.0)
 
-    method = Method("a test", latent_gradient="clipped_sign")
+    method = Method("test", "a test", latent_gradient="clipped_sign")
     quantized(latent, binary_sets(latent), (scale, scale), method).sum().backward()
 
     assert latent.grad.tolist() == [2.25, 2.25, 0.25, 0.25]

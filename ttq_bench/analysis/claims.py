@@ -47,7 +47,8 @@ class Claim:
     any; no models: any); on others a measurement is proxy evidence, unless ``only_these_models``
     says that no other model answers it. ``log`` names a figure of the authors' logs. ``margin`` is
     the difference that the runs have to resolve, in the claim's unit: seeds are counted for it.
-    ``needs`` is what proxy evidence must have before it is judged (of ``measured.py``).
+    ``needs`` is what proxy evidence must have before it is judged (of ``measured.py``). ``suite``
+    is the one whose runs decide the claim, where that is not the suite of its data.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Claim:
     datasets: tuple[str, ...] = CIFAR
     models: tuple[str, ...] = ANY
     only_these_models: bool = False
+    suite: str = ""
 
     @property
     def label(self) -> str:
@@ -91,53 +93,56 @@ _CLAIMS = (
         "A1", "different",
         f"W_p and W_n become different: the systematic size of ρ is above {MARGIN:g}",
         "[P] figure", "|ρ|", of_ttq(systematic), (MARGIN, math.inf), CLOSE - MARGIN,
-        printed="curves", log="resnet20 size of rho",
+        printed="curves", log="resnet20 size of rho", suite="asymmetry",
     ),
     Claim(
         "A1", "direction",
         "the larger scale is W_n, as in the authors' log: the mean of ρ is below zero", "[Q]",
-        "ρ", of_ttq(mean_rho), BELOW_ZERO, MARGIN, log="resnet20 mean rho",
+        "ρ", of_ttq(mean_rho), BELOW_ZERO, MARGIN, log="resnet20 mean rho", suite="asymmetry",
     ),
     Claim(
         "A1", "capacity", "two scales give more capacity than one: one scale has a larger error",
-        "[P] text", "points", over(ONE), ABOVE_ZERO, ONE_SCALE,
+        "[P] text", "points", over(ONE), ABOVE_ZERO, ONE_SCALE, suite="asymmetry",
     ),
     Claim(
         "B1", "close",
         f"W_p and W_n are very close: mean |ρ| below {CLOSE:g} (A1 may hold beside it)", "[B]",
         "|ρ|",
         of_ttq(mean_size), (-math.inf, CLOSE), CLOSE - MARGIN, printed="its curves",
-        log="resnet20 size of rho",
+        log="resnet20 size of rho", suite="asymmetry",
     ),
     Claim(
         "B1", "no value", f"one scale is as good as two, within {ONE_SCALE:g} points", "[B]",
-        "points", over(ONE), (-ONE_SCALE, ONE_SCALE), ONE_SCALE,
+        "points", over(ONE), (-ONE_SCALE, ONE_SCALE), ONE_SCALE, suite="asymmetry",
     ),
     Claim(
         "Q1", "",
         "a trained network is tuned to its scales: equal scales after training cost accuracy",
-        "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO,
+        "[Q]", "points", of_ttq(all_at_once), ABOVE_ZERO, suite="asymmetry",
     ),
     Claim(
         "Q1", "excess", "equal scales cost more than other changes of the same size", "[Q]",
-        "points", of_ttq(excess), ABOVE_ZERO,
+        "points", of_ttq(excess), ABOVE_ZERO, suite="asymmetry",
     ),
     Claim(
         "Q1", "healing", "equal scales still cost accuracy after one more epoch of training",
-        "[Q]", "points", of_ttq(healed), ABOVE_ZERO,
+        "[Q]", "points", of_ttq(healed), ABOVE_ZERO, suite="asymmetry",
     ),
     Claim(
         "Q2", "", "unequal scales undo unequal counts, in part: ρ falls as ln(n₊/n₋) rises"
         " (slope -1: wholly)", "[Q]", "slope", of_ttq(counts_slope), BELOW_ZERO, SLOPE,
+        suite="asymmetry",
     ),
     Claim(
         "A2", "", "the scales as learning-rate multipliers (Eq. 8) help: without, a larger error",
         "[P] text", "points", over(("ttq-ste", TTQ[1])), ABOVE_ZERO, needs=OWN_RATES,
+        suite="asymmetry",
     ),
     Claim(
         "O1", "", "shares of +, 0, - settle while the scales keep moving: they keep more of their"
         f" movement, by {SETTLES:g} of the first", "[P] figure", "share of movement",
         of_ttq(settling), (SETTLES, math.inf), SETTLES, CONSTANT_RATE, printed="curves",
+        suite="asymmetry",
     ),
     *map(_table_1, DEPTHS),
     Claim(
@@ -148,10 +153,12 @@ _CLAIMS = (
     Claim(
         "F2", "", "1-bit DoReFa loses more than TTQ", "[P] figure", "points",
         over(("dorefa-w1", "")), ABOVE_ZERO, needs=OWN_RATES, printed="curve only",
+        suite="asymmetry",
     ),
     Claim(
         "TWN", "", "TTQ beats TWN", "[M]", "points", over(TWN), ABOVE_ZERO, needs=OWN_RATES,
         printed="0.25 on ResNet-20", printed_value=0.25, models=("resnet20", "preact_resnet20"),
+        suite="asymmetry",
     ),
     Claim(
         "T2", "top-1", "TTQ loses nothing on AlexNet (ImageNet): gain above zero", "[P] Table 2",
@@ -165,15 +172,15 @@ _CLAIMS = (
     ),
     Claim(
         "S1", "falls", f"error falls from no zeros to {PAPERS_MIDDLE}", "[P] figure", "points",
-        fall, ABOVE_ZERO, printed="curve",
+        fall, ABOVE_ZERO, printed="curve", suite="sparsity",
     ),
     Claim(
         "S1", "rises", f"error rises from {PAPERS_MIDDLE} of zeros to 80 % and more", "[P] figure",
-        "points", rise, ABOVE_ZERO, printed="curve",
+        "points", rise, ABOVE_ZERO, printed="curve", suite="sparsity",
     ),
     Claim(
         "S2", "", "a fixed threshold is better than a fixed share of zeros, at equal sparsity",
-        "[P] text", "points", threshold_gain, ABOVE_ZERO,
+        "[P] text", "points", threshold_gain, ABOVE_ZERO, suite="sparsity",
     ),
     Claim(
         "Z1", "layers",

@@ -3,25 +3,17 @@
 import re
 
 from ttq_bench.analysis.tables import Arm
+from ttq_bench.ternary.methods import METHODS
 
-ARM_LABELS = {
-    "full_precision": "full precision",
-    "full_precision_continued": "full precision, trained on",
-    "ttq": "TTQ",
-    "ttq-as-printed": "TTQ, Eq. 7 as printed,",
-    "ttq-tied": "TTQ, one scale for both,",
-    "ttq-ste": "TTQ without Eq. 8,",
-    "ttq-mean-grad": "TTQ, scale gradients averaged,",
-    "ternary-plain": "ternary without scales,",
-    "twn": "TWN",
-    "bwn": "BWN",
-    "dorefa-w1": "DoReFa, 1-bit weights",
-}
+CONTROL = "full_precision_continued"  # the parent, trained on: an arm without a method of its own
 
 
 def arm_label(arm: str, strategy: str = "") -> str:
     """Return an arm as people read it: ``TTQ max_fraction(0.05)``."""
-    return f"{ARM_LABELS.get(arm, arm)} {strategy}".strip()
+    if arm == CONTROL:
+        return "full precision, trained on"
+    label = METHODS[arm].label if arm in METHODS else arm
+    return f"{label} {strategy}".strip()
 
 
 def table_name(arm: Arm) -> str:

@@ -21,6 +21,7 @@ Granularity = Literal["layer", "channel"]
 class Method:
     """How the weights of a converted layer are made from its latent weights, and trained.
 
+    ``label`` is the name in headings; one that ends in a comma goes on with the delta strategy.
     ``levels``: weights stay as they are, take two values (their sign) or three (Eq. 6). ``scales``:
     W_p and W_n learned, one learned for both, both 1, or both the mean magnitude of the weights
     that are not zero. Gradients: see ``gradients.py``. ``granularity`` is the published one: one
@@ -28,6 +29,7 @@ class Method:
     method's own delta strategy; without one, a suite's delta strategies apply.
     """
 
+    label: str
     source: str
     levels: Levels = "three"
     scales: Scales = "learned_pair"
@@ -52,19 +54,36 @@ _TWN = DeltaStrategy("mean_fraction", 0.7)
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
-        "full_precision": Method("the unquantized network", "unquantized"),
-        "ttq": Method(f"{_TTQ}, Eqs. 6-8, true gradient of W_n"),
-        "ttq-as-printed": Method(f"{_TTQ}, Eq. 7 as printed", scale_gradient="as_printed"),
-        "ttq-tied": Method("ttq with W_p = W_n (control)", scales="learned_one"),
-        "ttq-ste": Method("ttq without Eq. 8 (control)", latent_gradient="straight_through"),
-        "ttq-mean-grad": Method("ttq as some ports have it", scale_gradient="mean"),
-        "ternary-plain": Method("{-1, 0, +1}, nothing learned (control)", scales="ones"),
+        "full_precision": Method("full precision", "the unquantized network", "unquantized"),
+        "ttq": Method("TTQ", f"{_TTQ}, Eqs. 6-8, true gradient of W_n"),
+        "ttq-as-printed": Method(
+            "TTQ, Eq. 7 as printed,", f"{_TTQ}, Eq. 7 as printed", scale_gradient="as_printed"
+        ),
+        "ttq-tied": Method(
+            "TTQ, one scale for both,", "ttq with W_p = W_n (control)", scales="learned_one"
+        ),
+        "ttq-ste": Method(
+            "TTQ without Eq. 8,", "ttq without Eq. 8 (control)", latent_gradient="straight_through"
+        ),
+        "ttq-mean-grad": Method(
+            "TTQ, scale gradients averaged,", "ttq as some ports have it", scale_gradient="mean"
+        ),
+        "ternary-plain": Method(
+            "ternary without scales,", "{-1, 0, +1}, nothing learned (control)", scales="ones"
+        ),
         "twn": Method(
-            "Li et al. 2016", "three", "mean_magnitude", "straight_through", strategy=_TWN
+            "TWN", "Li et al. 2016", "three", "mean_magnitude", "straight_through", strategy=_TWN
         ),
         "bwn": Method(
-            "Rastegari et al. 2016", "two", "mean_magnitude", "clipped_sign", granularity="channel"
+            "BWN",
+            "Rastegari et al. 2016",
+            "two",
+            "mean_magnitude",
+            "clipped_sign",
+            granularity="channel",
         ),
-        "dorefa-w1": Method("Zhou et al. 2016", "two", "mean_magnitude", "straight_through"),
+        "dorefa-w1": Method(
+            "DoReFa, 1-bit weights", "Zhou et al. 2016", "two", "mean_magnitude", "straight_through"
+        ),
     }
 )

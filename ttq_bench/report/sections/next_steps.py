@@ -19,10 +19,6 @@ COMMANDS = {
     "cifar10": "`make reproduce-cifar PROFILE=paper`",
     "asymmetry": "`make reproduce-asymmetry PROFILE=paper`",
 }
-SUITES = {
-    **dict.fromkeys(("A1", "A2", "O1", "B1", "Q1", "Q2", "TWN", "F2"), "asymmetry"),
-    **dict.fromkeys(("S1", "S2"), "sparsity"),
-}
 # Fine-tuned trials of a seed and model in these suites under protocol paper, the control with them.
 FINE_TUNED = {"asymmetry": 9, "sparsity": 18, "cifar10": 2}
 FEWEST = 3  # seeds below which a deviation is no ground for a number of seeds
@@ -41,9 +37,7 @@ def what_would_decide(row: LedgerRow, tables: Tables) -> str:
 
 
 def _command(row: LedgerRow) -> str:
-    if row.claim.id in SUITES:
-        return SUITES[row.claim.id]
-    return row.claim.datasets[0] if row.claim.datasets else "any"
+    return row.claim.suite or (row.claim.datasets[0] if row.claim.datasets else "any")
 
 
 def _seeds(row: LedgerRow) -> str:
