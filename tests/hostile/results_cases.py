@@ -54,6 +54,7 @@ REFUSED = {
     "a script as another field": (with_recipe(unknown=[SCRIPT]), NOT),
     "no learning rate": (with_recipe(learning_rate=None), NOT),
     "a seed of 30 digits": (with_spec(seed=10**30), NOT),
+    "a script as a repeat": (with_spec(repeat=SCRIPT), NOT),
     "an older record whose recipe is a list": (with_spec(training_version=0, recipe=[]), NOT),
     "a probe of other weights": (
         with_probe(lambda p: p.update(as_trained_error_percent=1.0)),

@@ -1,8 +1,12 @@
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS, summarise_errors
+from tests.records.conftest import make_record
+from tests.spec.test_trial import SPEC
+from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS, TrialRecord, summarise_errors
+from ttq_bench.records.store import record_bytes
 
 
 def rows(test, validation, train_loss=1.0):
@@ -55,3 +59,39 @@ def test_no_way_to_read_a_run_is_below_its_minimum(pairs):
     lowest = errors.minimum_over_test_percent
     assert lowest <= min(errors.final_percent, errors.at_best_validation_percent)
     assert lowest <= errors.moving_average_percent + 1e-9
+
+
+def record_with(**changes):
+    return make_record(SPEC.trial_id, spec=SPEC.resolved() | changes)
+
+
+def test_a_record_gives_the_spec_that_it_was_made_of_and_reads_it_once():
+    record = record_with()
+    before = record_bytes(record)
+    assert record.trial_spec == SPEC
+    assert record.trial_spec is record.trial_spec
+    assert record.reported_spec is record.reported_spec
+    assert str(record.reported_spec.strategy) == SPEC.strategy
+    assert record_bytes(record) == before
+    assert TrialRecord.model_validate_json(before) == record
+
+
+def test_a_spec_with_a_field_that_is_not_known_here_is_reported_and_is_no_trial_of_this_version():
+    record = record_with(recipe=SPEC.resolved()["recipe"] | {"lookahead": 5})
+    with pytest.raises(ValueError, match="lookahead"):
+        _ = record.trial_spec
+    assert record.reported_spec.recipe.epochs == SPEC.recipe.epochs
+    assert record.spec["recipe"]["lookahead"] == 5
+
+
+@pytest.mark.parametrize("changes", [{"repeat": "<b>"}, {"dataset": "<b>"}, {"recipe": {}}])
+def test_a_spec_that_would_do_harm_or_says_too_little_is_not_reported(changes):
+    with pytest.raises(pydantic.ValidationError):
+        _ = record_with(**changes).reported_spec
+
+
+def test_a_copied_record_with_another_spec_reads_that_one():
+    record = record_with()
+    assert (record.trial_spec.seed, record.reported_spec.seed) == (SPEC.seed, SPEC.seed)
+    other = record.model_copy(update={"spec": SPEC.resolved() | {"seed": 7}})
+    assert (other.trial_spec.seed, other.reported_spec.seed) == (7, 7)

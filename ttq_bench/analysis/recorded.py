@@ -1,8 +1,7 @@
 """Records and probes as they may be read: of the right form, whoever wrote them.
 
-A record's spec is kept as plain JSON, so that records of older versions stay readable. What is
-needed of it is checked here: names are names (they go into Markdown, HTML, figures and the names of
-files), numbers are numbers.
+What is shown of a record's spec is checked in ``records/reported_spec.py``, all else here: names
+are names, numbers are numbers.
 """
 
 import gc
@@ -17,83 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from ttq_bench.errors import ResultsError
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.other_versions import is_current
-from ttq_bench.records.paths import SAFE_ID, ResultsPaths
+from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import LARGEST_DIFFERENCE_PERCENT, Probe
+from ttq_bench.records.reported_spec import MOST, Number, Words
 from ttq_bench.records.schema import TABLES, TrialRecord
 from ttq_bench.records.store import read_records
 from ttq_bench.text import one_line
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$", max_length=64)]
 Layer = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$", max_length=100)]
-Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$", max_length=100)]
-Id = Annotated[str, Field(pattern=f"^{SAFE_ID.pattern}$")]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Words = Annotated[str, Field(max_length=200)]
-Plain = bool | int | Number | Name | None
-MOST = 2**53  # whole numbers up to here are exact in every table
 MOST_RHO = 400.0  # |ln| of a ratio of two numbers of float32 is below 200
 KERNEL_SIDES = 4
 _LAYER = pydantic.TypeAdapter(Layer)
-
-
-class Shown(BaseModel):
-    """Fields that the report shows; any other field holds a name, a number or some of them."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Plain | list[Plain]]
-
-
-class ShownRecipe(Shown):
-    """Budget and rate; older recipes lack most other fields."""
-
-    epochs: Annotated[int, Field(ge=0, lt=MOST)]
-    learning_rate: Number
-    decay_epochs: list[int] | None = None
-
-
-class ShownStrategy(BaseModel):
-    """A delta strategy, as ``ternary/strategies.py`` writes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Name
-    number: Number
-    start: Number | None = None
-    ramp_epochs: Number = 0.0
-    update: Name = "step"
-
-
-class ShownConversion(Shown):
-    """Which layers are quantized how."""
-
-    keep: list[Pattern] = []
-
-
-class ShownQuantization(BaseModel):
-    """Method and strategy."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    method: Name
-    strategy: ShownStrategy | None = None
-    conversion: ShownConversion | None = None
-
-
-class ShownSpec(BaseModel):
-    """What the report reads of a spec."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    dataset: Name
-    protocol: Name
-    model: Name
-    seed: Annotated[int, Field(ge=0, lt=MOST)]
-    recipe: ShownRecipe
-    quantization: ShownQuantization | None
-    parent: Id | None
-    data_fingerprint: Words
-    training_version: int
-    validation_count: Annotated[int, Field(ge=0, lt=MOST)] | None = None
 
 
 class OlderQuantization(BaseModel):
@@ -156,7 +89,7 @@ def _why_not_shown(record: TrialRecord) -> str:
         if not is_current(record):  # left out of everything; only `verify` looks into it
             OlderSpec.model_validate(record.spec)
             return ""
-        ShownSpec.model_validate(record.spec)
+        spec = record.reported_spec
         ShownRun.model_validate(record.run)
         for alarm in record.alarms:
             layer_name(alarm.layer or "none")
@@ -170,7 +103,7 @@ def _why_not_shown(record: TrialRecord) -> str:
         return "an error that is not between 0 and 100 %"
     if (record.errors is None) != (record.outcome == "diverged"):
         return "finished without errors, or diverged with them"
-    if record.spec["parent"] == record.trial_id:
+    if spec.parent == record.trial_id:
         return "it is its own parent"
     if unknown := set(record.table_sha256) - set(TABLES):
         return f"unknown table {one_line(min(unknown), 80)!r}"

@@ -199,7 +199,8 @@ def _pairs_with_histograms(records: dict[str, TrialRecord]) -> list[str]:
     """Return the trials that learn two scales a layer and have recorded latent weights."""
     found = []
     for trial_id, record in records.items():
-        method = METHODS.get((record.spec["quantization"] or {}).get("method", ""))
+        quantization = record.reported_spec.quantization
+        method = METHODS.get(quantization.method) if quantization else None
         pair = method is not None and method.scales == "learned_pair"
         if pair and record.outcome == "finished" and "histograms.parquet" in record.table_sha256:
             found.append(trial_id)

@@ -2,7 +2,8 @@
 
 ``recipe`` is a short hash of all that must agree before two trials may stand in one mean, seeds
 apart: budget, conversion, images; ``budget`` leaves the conversion out. ``family`` and
-``budget_family`` are the same without the learning rate.
+``budget_family`` are the same without the learning rate. These are hashes of the fields as they
+were sealed, so that fields not known here keep trials apart, too.
 """
 
 import hashlib
@@ -12,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ttq_bench.analysis.chance import alarms_of, in_words
+from ttq_bench.records.reported_spec import ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.strategies import DeltaStrategy
 
 FULL_PRECISION = "full_precision"
 CONTINUED = "full_precision_continued"
@@ -28,39 +29,37 @@ GAUGE = {
 
 def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
     """Return the row of ``record``; ``records`` by id are asked for its parent's recipe."""
-    spec, errors = record.spec, record.errors
-    quantization = spec["quantization"] or {}
-    strategy = quantization.get("strategy")
-    parent = records.get(spec["parent"] or "")
+    spec, errors = record.reported_spec, record.errors
+    parent = records.get(spec.parent or "")
     start = record.start
     top5 = errors.final_top5_percent if errors else None
-    budget = _budget(record, parent)
+    budget, conversion = _budget(record, parent), _sealed_conversion(record)
     return {
         "trial_id": record.trial_id,
-        "parent": spec["parent"],
-        "dataset": spec["dataset"],
-        "protocol": spec["protocol"],
-        "model": spec["model"],
+        "parent": spec.parent,
+        "dataset": spec.dataset,
+        "protocol": spec.protocol,
+        "model": spec.model,
         "arm": _arm(spec),
-        "strategy": ", ".join(_strategy_in_words(strategy, quantization.get("conversion") or {})),
-        "seed": spec["seed"],
-        "repeat": spec.get("repeat", 0),
+        "strategy": ", ".join(_strategy_in_words(spec)),
+        "seed": spec.seed,
+        "repeat": spec.repeat,
         "start_weights": start.weights_sha256 if start else "as recorded",
         "start_error_percent": start.test_error_percent if start else None,
-        "recipe": _digest([*budget, quantization.get("conversion")]),
+        "recipe": _digest([*budget, conversion]),
         "budget": _digest(budget),
-        "family": _digest([*_without_rate(budget), quantization.get("conversion")]),
+        "family": _digest([*_without_rate(budget), conversion]),
         "budget_family": _digest(_without_rate(budget)),
-        "learning_rate": spec["recipe"]["learning_rate"],
+        "learning_rate": spec.recipe.learning_rate,
         "budget_epochs": _epochs_in_words(spec, parent),
-        "epochs": spec["recipe"]["epochs"],
+        "epochs": spec.recipe.epochs,
         "training": _recipe_in_words(spec),
         "outcome": record.outcome,
         "final_error_percent": errors.final_percent if errors else None,
         "best_validation_error_percent": errors.at_best_validation_percent if errors else None,
         "moving_average_error_percent": errors.moving_average_percent if errors else None,
         "moving_average_epochs": errors.moving_average_epochs if errors else None,
-        "validation_count": spec.get("validation_count"),
+        "validation_count": spec.validation_count,
         "minimum_over_test_error_percent": errors.minimum_over_test_percent if errors else None,
         "final_validation_error_percent": errors.final_validation_percent if errors else None,
         **({"final_top5_error_percent": top5} if top5 is not None else {}),
@@ -90,22 +89,21 @@ def _started(record: TrialRecord) -> str | None:
         return None
 
 
-def _arm(spec: dict[str, Any]) -> str:
-    if spec["quantization"]:
-        return str(spec["quantization"]["method"])
-    return CONTINUED if spec["parent"] else FULL_PRECISION
+def _arm(spec: ReportedSpec) -> str:
+    if spec.quantization:
+        return spec.quantization.method
+    return CONTINUED if spec.parent else FULL_PRECISION
 
 
-def _recipe_in_words(spec: dict[str, Any]) -> str:
+def _recipe_in_words(spec: ReportedSpec) -> str:
     """Return the budget as it would stand in a table of a paper; older recipes may lack a field."""
-    recipe, quantization = spec["recipe"], spec["quantization"] or {}
-    known = {"schedule": "?", "batch_size": "?", "weight_decay": "?", "precision": "?"} | recipe
-    drops = "/".join(map(str, recipe.get("decay_epochs", ())))
+    recipe = spec.recipe
+    drops = "/".join(map(str, recipe.decay_epochs or ()))
     words = [
-        f"{recipe['epochs']} epochs of batch {known['batch_size']}",
-        f"rate {recipe['learning_rate']:g}, {known['schedule']}{f' at {drops}' if drops else ''}",
-        f"weight decay {known['weight_decay']}",
-        str(known["precision"]),
+        f"{recipe.epochs} epochs of batch {recipe.batch_size}",
+        f"rate {recipe.learning_rate:g}, {recipe.schedule}{f' at {drops}' if drops else ''}",
+        f"weight decay {recipe.weight_decay}",
+        str(recipe.precision),
     ]
     usual = {
         "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
@@ -113,41 +111,45 @@ def _recipe_in_words(spec: dict[str, Any]) -> str:
         "decay_factors": [], "augmentation": "crop_flip", "adam_epsilon": 1e-8,
     }  # fmt: skip
     words += [
-        f"{name.replace('_', ' ')} {recipe[name]}"
+        f"{name.replace('_', ' ')} {getattr(recipe, name)}"
         for name, value in usual.items()
-        if name in recipe and recipe[name] != value
+        if getattr(recipe, name, value) != value
     ]
-    if conversion := quantization.get("conversion"):
-        method = METHODS.get(str(quantization.get("method")))
+    if spec.quantization and (conversion := spec.conversion):
+        method = METHODS.get(spec.quantization.method)
         if method is None or method.scales.startswith("learned"):
-            words.append(f"initial scales {conversion.get('initial_scales', '?')}")
-        normalise = conversion.get("normalise_latent")
+            words.append(f"initial scales {conversion.initial_scales}")
+        normalise = conversion.normalise_latent
         if normalise and (method is None or method.scales != "mean_magnitude"):
             words.append(f"latent weights normalised by {normalise}")
     return ", ".join(words)
 
 
-def _strategy_in_words(
-    strategy: dict[str, Any] | None, conversion: dict[str, Any]
-) -> Iterator[str]:
+def _strategy_in_words(spec: ReportedSpec) -> Iterator[str]:
     """Yield the delta strategy, and which layers are quantized how where that is not the usual."""
-    if strategy:
-        yield str(DeltaStrategy(**strategy))
-    if granularity := conversion.get("granularity"):
-        yield f"by {granularity}"
-    if not conversion.get("keep_first", True):
-        yield "first layer too"
-    if not conversion.get("keep_last", True):
-        yield "last layer too"
-    if kept := conversion.get("keep"):
-        yield f"without {' '.join(kept)}"
+    if spec.strategy:
+        yield str(spec.strategy)
+    if conversion := spec.conversion:
+        if conversion.granularity:
+            yield f"by {conversion.granularity}"
+        if not conversion.keep_first:
+            yield "first layer too"
+        if not conversion.keep_last:
+            yield "last layer too"
+        if conversion.keep:
+            yield f"without {' '.join(conversion.keep)}"
 
 
-def _epochs_in_words(spec: dict[str, Any], parent: TrialRecord | None) -> str:
-    own = str(spec["recipe"]["epochs"])
-    if not spec["parent"]:
+def _epochs_in_words(spec: ReportedSpec, parent: TrialRecord | None) -> str:
+    own = str(spec.recipe.epochs)
+    if not spec.parent:
         return own
-    return f"{parent.spec['recipe']['epochs'] if parent else '?'} + {own}"
+    return f"{parent.reported_spec.recipe.epochs if parent else '?'} + {own}"
+
+
+def _sealed_conversion(record: TrialRecord) -> Any:
+    quantization: dict[str, Any] = record.spec["quantization"] or {}
+    return quantization.get("conversion")
 
 
 def _budget(record: TrialRecord, parent: TrialRecord | None) -> list[Any]:

@@ -39,7 +39,7 @@ class RecordedTrial:
 def recorded_spec(record: TrialRecord, paths: TrialPaths) -> TrialSpec:
     """Return the spec that a record holds; ``ResultsError`` if this version does not know it."""
     try:
-        return TrialSpec.from_record(record.spec)
+        return record.trial_spec
     except ValueError as error:
         raise ResultsError(
             f"{paths.record}: its spec is one of another version; train the trial again"

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ttq_bench.records.reported_spec import ReportedSpec
+from ttq_bench.spec.trial import TrialSpec
 
 # 2: code flips, gauge, alarms, histograms; older records lack them. 3: top-5 errors, of ImageNet.
 SCHEMA_VERSION = 3
@@ -101,7 +105,9 @@ class Gauge(BaseModel):
 class TrialRecord(BaseModel):
     """One finished trial. ``errors`` is None for a diverged one, whose loss became non-finite.
 
-    ``start`` is None for a trial without a parent, and in records made before it was kept.
+    ``start`` is None for a trial without a parent, and in records made before it was kept. ``spec``
+    holds the fields as they were sealed, of whatever version; ``trial_spec`` and ``reported_spec``
+    are these fields as values, each read once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,6 +127,30 @@ class TrialRecord(BaseModel):
     table_sha256: dict[str, str]
     alarms: Annotated[tuple[Alarm, ...], Field(max_length=5_000)] = ()
     gauge: Gauge | None = None
+
+    @cached_property
+    def trial_spec(self) -> TrialSpec:
+        """Return the spec as this version has it; ``ValueError`` where a field is not known here.
+
+        For whoever trains, packs, names or costs a trial, and needs every field for it.
+        """
+        return TrialSpec.from_record(self.spec)
+
+    @cached_property
+    def reported_spec(self) -> ReportedSpec:
+        """Return what a report shows of the spec, newer ones included.
+
+        Raises ``pydantic.ValidationError`` for a spec that lacks a part of it, or that would do
+        harm where it is shown.
+        """
+        return ReportedSpec.model_validate(self.spec)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other fields, which reads its spec anew: pydantic copies the cache."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("trial_spec", "reported_spec"):
+            copied.__dict__.pop(name, None)
+        return copied
 
 
 def summarise_errors(epochs: list[dict[str, Any]]) -> Errors | None:

@@ -97,7 +97,7 @@ def _spent_an_epoch(record: TrialRecord) -> float:
 def _spec_of(record: TrialRecord) -> TrialSpec | None:
     """Return the spec of a record, None where its fields or names are not known here."""
     try:
-        spec = TrialSpec.from_record(record.spec)
+        spec = record.trial_spec
     except ValueError:
         return None
     return spec if spec.model in MODELS and _is_known(spec) else None

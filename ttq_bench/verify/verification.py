@@ -19,7 +19,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.report.build import build_report
-from ttq_bench.spec.trial import SPEC_VERSION, TrialSpec
+from ttq_bench.spec.trial import SPEC_VERSION
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.verify.diff import read_csv, table_differences, text_differences
 
@@ -94,7 +94,7 @@ def _of_own_files(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference
     if _can_name(record):
         file = f"trials/{record.trial_id}/record.json"
         try:
-            own_id = TrialSpec.from_record(record.spec).trial_id
+            own_id = record.trial_spec.trial_id
         except ValueError as error:
             reason = str(error).splitlines()[0]
             yield Difference(file, "spec", f"is not one of its version ({reason})")
