@@ -42,8 +42,9 @@ Values = Sequence[float]
 Write = Callable[[Path, Values, dict[str, str]], None]
 Scales = dict[str, tuple[float, float]]
 
-STRATEGY_FIELDS = ("name", "number", "start", "ramp_epochs")
+STRATEGY_FIELDS = ("name", "number", "start", "ramp_epochs", "update")
 MAX_FRACTION = ("max_fraction", 0.05)
+BY_EPOCH = (*MAX_FRACTION, None, 0.0, "epoch")
 # What methods that do not take the usual delta strategy are trained with.
 STRATEGIES = {"twn": ("mean_fraction", 0.7), "bwn": None, "dorefa-w1": None}
 EQUAL = {"layer1.conv1": (1.0, 1.0)}
@@ -98,7 +99,7 @@ def write_trial(
 ) -> None:
     """Publish a trial whose test error after each epoch is ``errors``, with final ``scales``.
 
-    ``strategy`` is a name and a number, with the start and the epochs of a ramp where there is one.
+    ``strategy`` has the values of ``STRATEGY_FIELDS``, of which the last ones may be left out.
     ``changes`` of an epoch and a layer are columns of ``scales.parquet`` unlike the usual ones,
     ``epoch_changes`` are columns of ``epochs.parquet``.
     """

@@ -3,7 +3,14 @@
 import pandas as pd
 import pytest
 
-from tests.record_builders import SHORT, tables_of, write_arm, write_parents, write_trial
+from tests.record_builders import (
+    BY_EPOCH,
+    SHORT,
+    tables_of,
+    write_arm,
+    write_parents,
+    write_trial,
+)
 from ttq_bench.analysis.measured import (
     Measured,
     Network,
@@ -65,6 +72,15 @@ def test_trials_are_selected_by_arm_and_strategy_whatever_its_suffix(root):
     assert names(root, ("ttq", "")) == ["ttq-0", "ttq-half-0", "ttq-last-0", "ttq-other-0"]
     assert names(root, ON) == ["on-0"]
     assert len(names(root, None)) == 3 + 6
+
+
+def test_a_threshold_that_is_met_once_an_epoch_is_selected_by_its_own_words(root):
+    write_arm(root, "ttq", [20.0])
+    write_arm(root, "ttq", [20.0], tag="-epoch", strategy=BY_EPOCH)
+    write_arm(root, "ttq", [20.0], tag="-last", strategy=BY_EPOCH, conversion=LAST_TOO)
+    assert names(root, TTQ) == ["ttq-0"]
+    by_epoch = ["ttq-epoch-0", "ttq-last-0"]
+    assert names(root, ("ttq", "max_fraction(0.05, by epoch)")) == by_epoch
 
 
 def test_diverged_trials_and_those_of_other_networks_are_not_selected(root):

@@ -180,10 +180,11 @@ def test_thresholds_of_another_recipe_than_the_curves_are_not_compared(root):
     assert measured(root, threshold_gain) == pytest.approx((1.0,))
 
 
-def test_a_sparsity_that_moved_during_training_is_no_point_of_the_curve(root):
+def test_a_sparsity_that_moved_or_was_met_once_an_epoch_is_no_point_of_the_curve(root):
     write_points(root, {0.0: 12.0, 0.4: 9.0})
     ramp = ("constant_sparsity", 0.4, 0.0, 3.0)
     write_points(root, {0.41: 99.0}, strategy=ramp)
+    write_points(root, {0.42: 99.0}, strategy=("constant_sparsity", 0.4, None, 0.0, "epoch"))
     assert measured(root, fall) == (3.0,)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.record_builders import (
+    BY_EPOCH,
     SHORT,
     as_recorded,
     make_probe,
@@ -16,9 +17,11 @@ from tests.record_builders import (
     write_trial,
 )
 from ttq_bench.analysis.tables import first_middle_last
+from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import publish_probe
+from ttq_bench.ternary.strategies import DeltaStrategy
 
 EQUAL = {"layer1.conv1": (1.0, 1.0)}
 
@@ -70,6 +73,34 @@ def test_the_scales_of_one_arm_are_a_part_of_all(tmp_path):
 def test_the_number_of_parameters_stands_beside_a_trial(tmp_path):
     write_trial(tmp_path, "a", seed=0, errors=(9.0,), parameter_count=269_722)
     assert list(tables_of(tmp_path).trials["parameter_count"]) == [269_722]
+
+
+def test_a_delta_strategy_has_a_column_for_each_of_its_fields(tmp_path):
+    ramp = ("constant_sparsity", 0.5, 0.0, 3.0)
+    more = {"conversion": {"keep_last": False, "granularity": "channel"}}
+    write_trial(tmp_path, "a", seed=0, errors=(9.0,), scales=EQUAL, strategy=BY_EPOCH)
+    write_trial(tmp_path, "b", seed=0, errors=(9.0,), scales=EQUAL, strategy=ramp, **more)
+    write_trial(tmp_path, "c", seed=0, errors=(9.0,))
+    tables = tables_of(tmp_path)
+    rows = tables.trials.set_index("trial_id")[["strategy", *STRATEGY_PARTS]]
+    found = rows.astype(object).where(rows.notna(), None)
+    assert found.apply(tuple, axis=1).to_dict() == {
+        "a": (
+            "max_fraction(0.05, by epoch)", "max_fraction(0.05, by epoch)", "", "published",
+            "max_fraction", 0.05, None, 0.0, "epoch",
+        ),
+        "b": (
+            "constant_sparsity(0 to 0.5 in 3 epochs), by channel, last layer too",
+            "constant_sparsity(0 to 0.5 in 3 epochs)", "by channel, last layer too", "channel",
+            "constant_sparsity", 0.5, 0.0, 3.0, "step",
+        ),
+        "c": ("", "", "", "published", None, None, None, None, None),
+    }  # fmt: skip
+    assert {(arm.arm, arm.delta) for arm in tables.arms()} == {
+        ("full_precision", None),
+        ("ttq", DeltaStrategy("max_fraction", 0.05, update="epoch")),
+        ("ttq", DeltaStrategy(*ramp)),
+    }
 
 
 def histogram(epoch, counts):

@@ -12,7 +12,7 @@ answered by t tests over seeds with Holm's correction over layers:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from ttq_bench.analysis.statistics import (
     sign_consistency,
 )
 from ttq_bench.analysis.systematic import SharedSigns, noise_size, shared_signs, systematic_size
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import ARM_COLUMNS, Arm, Tables
 from ttq_bench.analysis.variance import VarianceSplit, variance_split
 
 # Epochs at the end of a run that show its noise; a third of them, where that is more.
@@ -182,7 +182,7 @@ def asymmetry_table(networks: list[NetworkAsymmetry]) -> pd.DataFrame:
     """Return one row for each layer of each arm."""
     rows = []
     for network in networks:
-        arm = {field.name: getattr(network.arm, field.name) for field in fields(Arm)}
+        arm = {name: getattr(network.arm, name) for name in ARM_COLUMNS}
         for layer in network.layers:
             row = {"layer": layer.layer, "feeds_batch_norm": layer.feeds_batch_norm}
             parts = {

@@ -1,11 +1,11 @@
 """Errors of each arm over seeds, and what quantizing costs, paired by the starting network."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ttq_bench.analysis.statistics import Estimate, estimate
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import ARM_COLUMNS, Arm, Tables
 from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 
 # Never an epoch chosen on test images; the last one needs no choice at all.
@@ -94,7 +94,7 @@ def comparison_table(results: list[ArmResult]) -> pd.DataFrame:
     """Return the comparison as a tidy table: mean, interval and n of each estimate."""
     rows = []
     for result in results:
-        row: dict[str, object] = {f.name: getattr(result.arm, f.name) for f in fields(Arm)}
+        row: dict[str, object] = {name: getattr(result.arm, name) for name in ARM_COLUMNS}
         for name in ESTIMATES:
             value: Estimate | None = getattr(result, name)
             for part in ("mean", "low", "high", "n"):

@@ -12,8 +12,9 @@ from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.own_rates import VALIDATION, at_own_rates
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
 
-Select = tuple[str, str]  # arm, and the strategy it begins with
+Select = tuple[str, str]  # arm, and its delta strategy in words (empty: any)
 
 # What a claim may need of the runs that answer it, in words for "undecided until ...".
 OWN_RATES = "each method runs at its own best learning rate"
@@ -23,7 +24,7 @@ CONSTANT_RATE = "the learning rate is constant"
 COLUMNS = (
     "trial_id", "parent", "dataset", "protocol", "model", "arm", "strategy", "seed",
     "start_weights", "recipe", "budget", "family", "budget_family", "learning_rate",
-    "rate_choice", "sparsity", VALIDATION, ERROR,
+    "rate_choice", "sparsity", VALIDATION, ERROR, *STRATEGY_PARTS,
 )  # fmt: skip
 # What rows must share before they may answer together; pairs have these columns of both sides.
 RECIPE = ("recipe", "strategy", "recipe_other", "strategy_other")
@@ -77,17 +78,12 @@ def networks(tables: Tables) -> list[Network]:
     return sorted(Network(*map(str, row)) for row in keys.itertuples(index=False))
 
 
-def delta_strategy(strategy: str) -> str:
-    """Return a trial's delta strategy without what is unusual about its conversion."""
-    return strategy.partition(", ")[0]
-
-
 def finished(tables: Tables, network: Network, select: Select | None = None) -> pd.DataFrame:
     """Return the finished trials of a network; with ``select``, those of one arm and strategy.
 
-    A strategy is followed by what is unusual about the conversion, so ``max_fraction(0.05)`` also
-    selects ``max_fraction(0.05), last layer too``. Where it was trained at several learning rates,
-    those at its own best one (``own_rates.py``).
+    Of every conversion: ``max_fraction(0.05)`` also selects trials that quantize the last layer
+    too. Where it was trained at several learning rates, those at its own best one
+    (``own_rates.py``).
     """
     rows = tables.finished
     if rows.empty:
@@ -97,8 +93,8 @@ def finished(tables: Tables, network: Network, select: Select | None = None) -> 
     if select is None:
         return rows
     arm, strategy = select
-    begins = rows["strategy"].map(lambda text: not strategy or delta_strategy(text) == strategy)
-    return at_own_rates(rows[(rows["arm"] == arm) & begins.astype(bool)])
+    rows = rows[rows["arm"] == arm]
+    return at_own_rates(rows[rows["delta_strategy"] == strategy] if strategy else rows)
 
 
 def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:

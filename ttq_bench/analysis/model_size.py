@@ -41,4 +41,4 @@ def _compression(tables: Tables, network: Network, *, whole: bool) -> Measured |
 
 def _by_layer(trials: pd.DataFrame) -> pd.DataFrame:
     """Return the trials with one pair of scales a layer, as published."""
-    return trials[~trials["strategy"].str.contains("by channel").astype(bool)]
+    return trials[trials["granularity"] != "channel"]

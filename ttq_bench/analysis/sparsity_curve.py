@@ -31,10 +31,12 @@ def sweep(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
 def _points(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
     """Return the TTQ trials of one delta strategy under every recipe, by seed and sparsity.
 
-    A number that moved during training (``0 to 0.5 in 3 epochs``) is another strategy.
+    A number that moved during training, or a threshold that followed the weights once an epoch
+    alone, is another strategy.
     """
     rows = finished(tables, network, ("ttq", ""))
-    rows = rows[rows["strategy"].str.match(rf"{strategy}\([^ ,]+\)").astype(bool)]
+    moves = rows["strategy_start"].notna() | (rows["strategy_update"] != "step")
+    rows = rows[(rows["strategy_name"] == strategy) & ~moves]
     return rows.astype({"sparsity": float}).sort_values(["seed", "sparsity"])
 
 

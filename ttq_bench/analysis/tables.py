@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
 from ttq_bench.analysis.recorded_tables import Keep, joined_tables
-from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
+from ttq_bench.analysis.trial_rows import CONTINUED, DELTA, FULL_PRECISION, trial_row
 from ttq_bench.records.other_versions import LeftOut, split_by_version
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.strategies import DeltaStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Arm:
     """What one row of a table stands for: all its seeds, under one recipe, on one data set.
 
     ``epochs`` tells the budget in words; ``diverged`` counts the seeds that have no result.
+    ``delta`` and ``conversion`` are the two parts of what ``strategy`` says in words.
     """
 
     dataset: str
@@ -39,6 +42,13 @@ class Arm:
     recipe: str
     epochs: str
     diverged: int
+    delta: DeltaStrategy | None = None
+    conversion: str = ""
+
+    @property
+    def delta_strategy(self) -> str:
+        """Return the delta strategy in words, whatever the conversion; empty without one."""
+        return str(self.delta or "")
 
     @property
     def is_quantized(self) -> bool:
@@ -58,6 +68,7 @@ class Arm:
 
 
 GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
+ARM_COLUMNS = (*GROUP, "epochs", "diverged")  # of an arm in a CSV file
 Places = Mapping[Hashable, NDArray[np.intp]]  # of an arm's rows, by its values of ``GROUP``
 
 
@@ -171,6 +182,15 @@ def _arm_of(rows: pd.DataFrame) -> Arm:
         **{key: str(first[key]) for key in GROUP},
         epochs=str(first["budget_epochs"]),
         diverged=int((rows["outcome"] == "diverged").sum()),
+        delta=_delta_of(first) if first["delta_strategy"] else None,
+        conversion=str(first["conversion"]),
+    )
+
+
+def _delta_of(row: "pd.Series[Any]") -> DeltaStrategy:
+    values: dict[str, Any] = {name: row[column] for column, name in DELTA.items()}
+    return DeltaStrategy(
+        **values | {"start": None if pd.isna(values["start"]) else values["start"]}
     )
 
 

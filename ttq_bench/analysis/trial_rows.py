@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ttq_bench.analysis.chance import alarms_of, in_words
-from ttq_bench.records.reported_spec import ReportedSpec
+from ttq_bench.records.reported_spec import ReportedConversion, ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
 
@@ -25,6 +25,14 @@ GAUGE = {
     "gauge_predicted": "predicted_factor", "gauge_low": "seen_low", "gauge_high": "seen_high",
     "gauge_ratio_low": "ratio_low", "gauge_ratio_high": "ratio_high",
 }  # fmt: skip
+# Columns of the delta strategy by its fields; empty in rows of trials without one.
+DELTA = {
+    "strategy_name": "name", "strategy_number": "number", "strategy_start": "start",
+    "strategy_ramp_epochs": "ramp_epochs", "strategy_update": "update",
+}  # fmt: skip
+# What ``strategy`` says in words, in parts: the delta strategy alone, the conversion alone. These
+# are columns to compute with; a CSV file has the words.
+STRATEGY_PARTS = ("delta_strategy", "conversion", "granularity", *DELTA)
 
 
 def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
@@ -41,7 +49,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "protocol": spec.protocol,
         "model": spec.model,
         "arm": _arm(spec),
-        "strategy": ", ".join(_strategy_in_words(spec)),
+        **_strategy_columns(spec),
         "seed": spec.seed,
         "repeat": spec.repeat,
         "start_weights": start.weights_sha256 if start else "as recorded",
@@ -125,19 +133,29 @@ def _recipe_in_words(spec: ReportedSpec) -> str:
     return ", ".join(words)
 
 
-def _strategy_in_words(spec: ReportedSpec) -> Iterator[str]:
-    """Yield the delta strategy, and which layers are quantized how where that is not the usual."""
-    if spec.strategy:
-        yield str(spec.strategy)
-    if conversion := spec.conversion:
-        if conversion.granularity:
-            yield f"by {conversion.granularity}"
-        if not conversion.keep_first:
-            yield "first layer too"
-        if not conversion.keep_last:
-            yield "last layer too"
-        if conversion.keep:
-            yield f"without {' '.join(conversion.keep)}"
+def _strategy_columns(spec: ReportedSpec) -> dict[str, Any]:
+    delta = str(spec.strategy or "")
+    conversion = list(_conversion_in_words(spec.conversion)) if spec.conversion else []
+    granularity = spec.conversion.granularity if spec.conversion else None
+    return {
+        "strategy": ", ".join(filter(None, [delta, *conversion])),
+        "delta_strategy": delta,
+        "conversion": ", ".join(conversion),
+        "granularity": str(granularity or "published"),
+        **{column: getattr(spec.strategy, name, None) for column, name in DELTA.items()},
+    }
+
+
+def _conversion_in_words(conversion: ReportedConversion) -> Iterator[str]:
+    """Yield which layers are quantized how, where that is not the usual."""
+    if conversion.granularity:
+        yield f"by {conversion.granularity}"
+    if not conversion.keep_first:
+        yield "first layer too"
+    if not conversion.keep_last:
+        yield "last layer too"
+    if conversion.keep:
+        yield f"without {' '.join(conversion.keep)}"
 
 
 def _epochs_in_words(spec: ReportedSpec, parent: TrialRecord | None) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
+from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import read_text, write_atomically
 from ttq_bench.foreign_folders import look_over
@@ -122,7 +123,7 @@ def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:
     """Return the tables by the names of their files."""
     return {
         "claims": evidence_table(contents.evidence, contents.ledger),
-        "accuracy": contents.tables.recorded,
+        "accuracy": contents.tables.recorded.drop(columns=[*STRATEGY_PARTS], errors="ignore"),
         "comparison": comparison_table(contents.results),
         "scales": contents.tables.final_scales(),
         "asymmetry": asymmetry_table(contents.asymmetries),

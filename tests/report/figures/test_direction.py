@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.record_builders import SHORT, tables_of, write_arm, write_parents
+from tests.record_builders import BY_EPOCH, SHORT, tables_of, write_arm, write_parents
 from tests.report.drawn import assert_same_files_twice, bars, opened, saved
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import read_contents
@@ -63,6 +63,17 @@ def test_arms_are_ordered_by_their_zeros(tmp_path):
     found = directions(tables_of(tmp_path), SHORT)
     assert [one.zeros for one in found] == [0, 50, 90]
     assert [one.least_squares for one in found] == [None] * 3  # no histograms
+
+
+def test_a_threshold_that_is_met_once_an_epoch_has_a_direction_of_its_own(tmp_path):
+    write_parents(tmp_path, 1)
+    write_arm(tmp_path, "ttq", [20.0], tag="-step")
+    write_arm(tmp_path, "ttq", [20.0], strategy=BY_EPOCH, conversion={"keep_last": False})
+    found = directions(tables_of(tmp_path), SHORT)
+    assert sorted((one.strategy, one.rule, one.rho.trials) for one in found) == [
+        ("max_fraction(0.05)", "max_fraction", ("ttq-step-0",)),
+        ("max_fraction(0.05, by epoch)", "max_fraction", ("ttq-0",)),
+    ]
 
 
 def words(root):

@@ -1,6 +1,6 @@
 """Which arms stand for the others."""
 
-from tests.record_builders import tables_of, write_trial
+from tests.record_builders import BY_EPOCH, tables_of, write_trial
 from ttq_bench.report.figures.shown_arms import by_family, look_numbers, main_ttq_arm, one_strength
 
 
@@ -53,3 +53,13 @@ def test_strengths_of_one_strategy_share_a_look_and_other_arms_have_another(tmp_
         tmp_path, ("constant_sparsity", 0.1), ("constant_sparsity", 0.5), ("max_fraction", 0.1)
     )
     assert list(look_numbers(found).values()) == [0, 0, 1]
+
+
+def test_a_strength_that_moves_or_is_met_once_an_epoch_is_of_another_strategy(tmp_path):
+    ramps = [("max_fraction", number, 0.0, 3.0) for number in (0.05, 0.1)]
+    found = arms(tmp_path, ("max_fraction", 0.05), ("max_fraction", 0.1), *ramps, BY_EPOCH)
+    assert sorted(sorted(strategies(group)) for group in by_family(found)) == [
+        ["max_fraction(0 to 0.05 in 3 epochs)", "max_fraction(0 to 0.1 in 3 epochs)"],
+        ["max_fraction(0.05)", "max_fraction(0.1)"],
+        ["max_fraction(0.05, by epoch)"],
+    ]

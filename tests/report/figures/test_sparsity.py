@@ -11,12 +11,14 @@ from ttq_bench.report.figures.sparsity import error_against_sparsity
 SWEEP = {0.9: (24.0, 25.0, 26.0), 0.0: (21.0, 21.5, 22.0), 0.5: (20.0, 20.2, 20.7)}
 
 
-def write(root, name, strength, errors, method="ttq"):
+def write(root, name, strength, errors, method="ttq", *, moves=(), **more):
     for seed, error in enumerate(errors):
         zeros = strength if name == "constant_sparsity" else 4 * strength
+        tag = "".join(f"-{value}" for value in moves)
         write_trial(
-            root, f"{method}-{name}-{strength}-{seed}", seed=seed, errors=(error,), method=method,
-            scales={"a": (1.0, 1.0)}, strategy=(name, strength), sparsity=zeros,
+            root, f"{method}-{name}-{strength}{tag}-{seed}", seed=seed, errors=(error,),
+            method=method, scales={"a": (1.0, 1.0)}, strategy=(name, strength, *moves),
+            sparsity=zeros, **more,
         )  # fmt: skip
 
 
@@ -52,6 +54,18 @@ def test_each_strategy_and_each_method_has_its_own_line(tmp_path, monkeypatch):
     axis = draw(monkeypatch, tmp_path)
     assert set(bars(axis)) == {
         "TTQ constant_sparsity(r)", "TTQ max_fraction(t)", "TTQ without Eq. 8, max_fraction(t)",
+    }  # fmt: skip
+
+
+def test_a_line_says_what_moves_and_which_layers_are_quantized(tmp_path, monkeypatch):
+    for strength in (0.05, 0.2):
+        write(tmp_path, "max_fraction", strength, (20.0,))
+        write(tmp_path, "max_fraction", strength, (21.0,), moves=(None, 0.0, "epoch"))
+        last_too = {"conversion": {"keep_last": False}}
+        write(tmp_path, "max_fraction", strength, (22.0,), moves=(0.0, 3.0), **last_too)
+    assert set(bars(draw(monkeypatch, tmp_path))) == {
+        "TTQ max_fraction(t)", "TTQ max_fraction(t, by epoch)",
+        "TTQ max_fraction(0 to t in 3 epochs), last layer too",
     }  # fmt: skip
 
 

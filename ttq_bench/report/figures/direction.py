@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from ttq_bench.analysis.authors_log import logged
-from ttq_bench.analysis.measured import Measured, Network, delta_strategy, finished, networks
+from ttq_bench.analysis.measured import Measured, Network, finished, networks
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.style import (
     LEGEND_COLUMNS,
@@ -39,7 +39,7 @@ def direction_against_zeros(tables: Tables, folder: Path) -> list[SavedFigure]:
 def _draw(tables: Tables, network: Network, found: list[Direction], folder: Path) -> SavedFigure:
     families: dict[str, list[Direction]] = {}
     for one in found:
-        families.setdefault(delta_strategy(one.strategy).partition("(")[0], []).append(one)
+        families.setdefault(one.rule, []).append(one)
     height = 6.4 + legend_inches(len(families) + 2)
     figure, axes = plt.subplots(2, 1, figsize=(8, height), sharex=True)
     rows = finished(tables, network)

@@ -1,10 +1,9 @@
 """Which arms of a network a figure shows where it has no room for all."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
 
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.measured import delta_strategy
 from ttq_bench.analysis.tables import Arm
 
 # Of several strengths of one delta strategy these stand for it: the paper's own.
@@ -15,7 +14,7 @@ ONE_STRENGTH = " Of several strengths of one delta strategy one is shown."
 
 def is_usual(arm: Arm) -> bool:
     """Whether the arm's delta strategy has the usual strength, however else it was converted."""
-    return delta_strategy(arm.strategy) in USUAL
+    return arm.delta_strategy in USUAL
 
 
 def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
@@ -26,20 +25,16 @@ def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
 def ttq_arms(arms: Iterable[Arm]) -> list[Arm]:
     """Return the arms of ``ttq``, those with the paper's threshold first."""
     mine = (arm for arm in arms if arm.arm == TTQ[0])
-    return sorted(mine, key=lambda arm: delta_strategy(arm.strategy) != TTQ[1])
-
-
-def family(strategy: str) -> str:
-    """Return a delta strategy without its strength: ``max_fraction()``."""
-    return re.sub(r"\([^)]*\)", "()", strategy, count=1)
+    return sorted(mine, key=lambda arm: arm.delta_strategy != TTQ[1])
 
 
 def by_family(arms: Iterable[Arm]) -> list[list[Arm]]:
     """Return the arms in groups that differ in the strength of their delta strategy alone."""
-    groups: dict[tuple[str, ...], list[Arm]] = {}
+    groups: dict[tuple[Hashable, ...], list[Arm]] = {}
     for arm in arms:
         where = (arm.dataset, arm.protocol, arm.model, arm.recipe)
-        groups.setdefault((*where, arm.arm, family(arm.strategy)), []).append(arm)
+        rule = replace(arm.delta, number=0.0) if arm.delta else None
+        groups.setdefault((*where, arm.arm, rule, arm.conversion), []).append(arm)
     return list(groups.values())
 
 

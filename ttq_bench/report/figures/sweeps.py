@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from ttq_bench.analysis.tables import Arm, Tables
-from ttq_bench.report.figures.shown_arms import by_family, family, look_numbers
+from ttq_bench.report.figures.shown_arms import by_family, look_numbers
 from ttq_bench.report.figures.style import Look, look
 from ttq_bench.report.naming import arm_label
+from ttq_bench.ternary.strategies import DeltaStrategy
 
 SYMBOLS = {"constant_sparsity": "r", "max_fraction": "t"}
 
@@ -34,10 +35,19 @@ def sweeps(tables: Tables, arms: list[Arm]) -> list[Sweep]:
 
 
 def _label(group: list[Arm]) -> str:
-    if len(group) == 1:
-        return arm_label(group[0].arm, group[0].strategy)
-    name, _, rest = family(group[0].strategy).partition("()")
-    return arm_label(group[0].arm, f"{name}({SYMBOLS.get(name, 'x')}){rest}")
+    first = group[0]
+    if len(group) == 1 or first.delta is None:
+        return arm_label(first.arm, first.strategy)
+    words = filter(None, [_rule_in_words(first.delta), first.conversion])
+    return arm_label(first.arm, ", ".join(words))
+
+
+def _rule_in_words(rule: DeltaStrategy) -> str:
+    """Return a delta strategy with a symbol for its number."""
+    number = SYMBOLS.get(rule.name, "x")
+    if rule.start is not None:
+        number = f"{rule.start:g} to {number} in {rule.ramp_epochs:g} epochs"
+    return f"{rule.name}({number}{', by epoch' if rule.update == 'epoch' else ''})"
 
 
 def mean_zeros(tables: Tables, arm: Arm) -> float:

@@ -7,7 +7,7 @@ from ttq_bench.analysis.asymmetry import NetworkAsymmetry
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
-from ttq_bench.analysis.measured import Network, delta_strategy
+from ttq_bench.analysis.measured import Network
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
@@ -126,7 +126,7 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
 
 def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
     arm = network.arm
-    usual = arm.arm == TTQ[0] and delta_strategy(arm.strategy) == TTQ[1]
+    usual = arm.arm == TTQ[0] and arm.delta_strategy == TTQ[1]
     return usual and Network(arm.dataset, arm.protocol, arm.model) == where
 
 

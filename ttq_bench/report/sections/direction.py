@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 from ttq_bench.analysis.authors_log import logged
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.measured import (
-    Measured,
-    Network,
-    delta_strategy,
-    finished,
-    networks,
-)
+from ttq_bench.analysis.measured import Measured, Network, finished, networks
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
     least_squares_rho,
@@ -33,10 +27,14 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """One strength of one delta strategy: estimates over seeds, each a mean over layers."""
+    """One strength of one delta strategy: estimates over seeds, each a mean over layers.
+
+    ``strategy`` has the strength, ``rule`` is the strategy's name alone.
+    """
 
     arm: str
     strategy: str
+    rule: str
     zeros: float
     rho: Measured
     counts: Measured | None
@@ -49,7 +47,8 @@ def directions(tables: Tables, network: Network) -> list[Direction]:
     mine = finished(tables, network)
     found = []
     for arm in ARMS:
-        for strategy in sorted(set(mine.loc[mine["arm"] == arm, "strategy"])):
+        rules = mine.loc[mine["arm"] == arm, ["delta_strategy", "strategy_name"]].drop_duplicates()
+        for strategy, rule in sorted(rules.itertuples(index=False, name=None)):
             select = (arm, str(strategy))
             rho = mean_rho(tables, network, select)
             if rho is None:
@@ -58,7 +57,7 @@ def directions(tables: Tables, network: Network) -> list[Direction]:
             measures = (mean_log_counts, counts_slope, least_squares_rho)
             counts, slope, squares = (measure(tables, network, select) for measure in measures)
             zeros = 100 * float(shares.mean())
-            found.append(Direction(arm, select[1], zeros, rho, counts, slope, squares))
+            found.append(Direction(arm, select[1], str(rule), zeros, rho, counts, slope, squares))
     return sorted(found, key=lambda one: (ARMS.index(one.arm), one.zeros))
 
 
@@ -116,7 +115,7 @@ def _turns(found: list[Direction]) -> Iterator[str]:
         return
     yield "**The direction turns with the share of zeros:** the mean of ρ is above zero up"
     yield f"to {shares[0]:.0f} % of zeros and below zero from {shares[1]:.0f} % on."
-    usual = next((one for one in found if delta_strategy(one.strategy) == TTQ[1]), None)
+    usual = next((one for one in found if one.strategy == TTQ[1]), None)
     if usual:
         mean = usual.rho.estimate.mean
         yield f"At t = 0.05 it is {mean:+.3f}, with {usual.zeros:.0f} % of zeros."

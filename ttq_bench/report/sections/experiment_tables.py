@@ -13,7 +13,6 @@ from ttq_bench.analysis.measured import (
     CONSTANT_RATE,
     Network,
     Select,
-    delta_strategy,
     finished,
     networks,
     paired_errors,
@@ -58,8 +57,8 @@ def _arms_against_ttq(
 ) -> Iterator[list[str]]:
     mine = finished(tables, network)
     selects = {
-        (str(arm), delta_strategy(str(strategy)))
-        for arm, strategy in mine[["arm", "strategy"]].itertuples(index=False)
+        (str(arm), str(strategy))
+        for arm, strategy in mine[["arm", "delta_strategy"]].itertuples(index=False)
     }
     for select in sorted(selects - {TTQ}, key=lambda pair: (_rank(pair[0]), pair)):
         measured = paired_errors(tables, network, select, TTQ)
@@ -131,9 +130,7 @@ def sparsity_table(contents: Contents) -> Iterator[str]:
     for network in networks(tables):
         for name in ("constant_sparsity", "max_fraction"):
             curve = sweep(tables, network, name)
-            for strategy, mine in sorted(
-                curve.groupby("strategy"), key=lambda pair: _number(pair[0])
-            ):
+            for (_, strategy), mine in curve.groupby(["strategy_number", "strategy"]):
                 rows.append(
                     [
                         str(network),
@@ -148,10 +145,6 @@ def sparsity_table(contents: Contents) -> Iterator[str]:
         return
     header = ["network", "TTQ with", "zeros %", "test error % [95 %]", "n"]
     yield from table(header, rows)
-
-
-def _number(strategy: object) -> float:
-    return float(str(strategy).split("(")[1].split(")")[0])
 
 
 def error_tables(contents: Contents) -> Iterator[str]:
