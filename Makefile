@@ -100,7 +100,7 @@ doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks
 	$(BIN)/ttq-bench doctor --data-dir $(DATA) --results $(OUT) $(ARGS)
 
 .PHONY: speed
-speed: $(READY) ## Measure what is promised about time, 5 to 8 minutes; writes results/speed.md
+speed: $(READY) ## Measure this machine: steps, trials side by side, roofline; writes results/speed.md
 	$(BIN)/ttq-bench speed --results $(OUT) $(ARGS)
 
 .PHONY: plan

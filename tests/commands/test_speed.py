@@ -3,6 +3,8 @@ import csv
 import pytest
 
 from ttq_bench.cli import main
+from ttq_bench.speed.benchmark import GOALS
+from ttq_bench.speed.figures import Figure
 
 SMALL = ["--model", "lenet5", "--batch-size", "4", "--seconds", "1", "--precision", "fp32"]
 
@@ -44,27 +46,38 @@ def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_packed_network_is_measured_and_what_it_does_not_bring_is_said(tmp_path, capsys):
-    assert main(["speed", "P9", *SMALL, "--results", str(tmp_path)]) == 0
+def test_the_roofline_comes_with_the_measured_peaks(tmp_path):
+    assert main(["speed", "roofline", *SMALL, "--results", str(tmp_path)]) == 0
 
-    smaller = figures(tmp_path)[0]
-    assert smaller["quantity"] == "ternary layers: dense over packed bytes"
-    assert (smaller["bound"], smaller["verdict"]) == ("at least 15.5", "holds")
-    assert "P9  inference on one core, batch 1: dense torch fp32: " in capsys.readouterr().out
-    assert "- P9: there is no ternary kernel" in (tmp_path / "speed.md").read_text()
+    arithmetic, memory = figures(tmp_path)
+    assert (arithmetic["unit"], memory["unit"]) == ("GFLOP/s", "GB/s")
+    # A core does at least one operation a nanosecond; no memory moves a terabyte a second on a CPU.
+    assert 1 < float(arithmetic["value"]) < 100_000
+    assert 0.1 < float(memory["value"]) < 1_000
+    (drawn,) = tmp_path.glob("speed-roofline-*.png")
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    assert f"({drawn.name})" in (tmp_path / "speed.md").read_text()
 
 
 @pytest.mark.slow
-def test_the_peak_comes_with_its_roofline(tmp_path):
-    assert main(["speed", "P3", *SMALL, "--results", str(tmp_path)]) == 0
+def test_a_run_of_everything_leaves_out_what_needs_a_gpu_and_says_so(tmp_path, capsys, monkeypatch):
+    measured = []
+    quick = {name: lambda found, _, name=name: measured.append(name) or found.figures.append(
+        Figure(name, "one", 1.0, "x")) for name in GOALS}  # fmt: skip
+    monkeypatch.setattr("ttq_bench.speed.benchmark.GOALS", quick)
 
-    shares = [float(row["value"]) for row in figures(tmp_path)]
-    assert all(0 < share <= 100 for share in shares)
-    (drawn,) = tmp_path.glob("speed-roofline-*.png")
-    assert drawn.read_bytes().startswith(b"\x89PNG")
-    page = (tmp_path / "speed.md").read_text()
-    assert f"({drawn.name})" in page
-    assert "of a step: all others" in page
+    assert main(["speed", *SMALL, "--results", str(tmp_path)]) == 0
+
+    assert measured == ["P1", "P2", "P4", "P8", "roofline"]
+    assert "P10: not measured without --device cuda" in capsys.readouterr().out
+
+
+def test_the_help_names_every_goal(capsys):
+    with pytest.raises(SystemExit):
+        main(["speed", "--help"])
+    told = capsys.readouterr().out
+    assert all(goal in told for goal in GOALS)
+    assert "P3" not in told
 
 
 @pytest.mark.parametrize(
@@ -72,6 +85,8 @@ def test_the_peak_comes_with_its_roofline(tmp_path):
     [
         (["P2", "--batch-size", "70000"], "--batch-size: expected at most 65536, got 70000"),
         (["P22"], "unknown goal 'P22'; did you mean 'P2'"),
+        (["rooflines"], "unknown goal 'rooflines'; did you mean 'roofline'"),
+        (["p10"], "P10 needs a GPU; add --device cuda"),
         (["--model", "resnet21"], "unknown model 'resnet21'; did you mean '"),
     ],
 )

@@ -1,15 +1,20 @@
+import json
 import multiprocessing
+import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from tests.data import builders
+from ttq_bench.data.batches import TrialBatches
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import keep_images, kept_images, load_images, pack_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError
+from ttq_bench.files import file_digest
 
 IMAGES = builders.random_images(5)
 LABELS = [3, 1, 4, 1, 5]
@@ -181,3 +186,39 @@ def test_images_that_were_changed_on_the_way_are_not_kept(source, cache, tmp_pat
     with pytest.raises(DataError, match="images came damaged"):
         keep_images(identity, tmp_path / "other", packed)
     assert kept_images(identity, tmp_path / "other") is None
+
+
+def anonymous_bytes():
+    """Return the memory of this process that is no mapped file."""
+    text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"^Anonymous: +(\d+) kB", text, re.MULTILINE)
+    return 1024 * int(kilobytes)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_a_trial_maps_the_images_and_makes_no_copy_of_them(source, cache, tmp_path, augmentation):
+    """An epoch reads them all; k trials of a machine share the pages of the mapped file."""
+    identity = identify(source, cache)
+    load_images(source, identity, cache)
+    packed = pack_images(identity, cache)
+    many = np.tile(packed.arrays["train_images"], (7_000, 1, 1, 1))  # 64 MB
+    folder = prepared_folder(cache)
+    np.save(folder / "train_images.npy", many)
+    np.save(folder / "train_labels.npy", np.tile(packed.arrays["train_labels"], 7_000))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"] = {name: file_digest(folder / name) for name in manifest["sha256"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    size = many.nbytes
+    del many, packed
+
+    before = anonymous_bytes()
+    images = load_images(source, identity, cache)
+    batches = TrialBatches(
+        images, seed=0, batch_size=500, validation_count=500, augmentation=augmentation,
+        device=torch.device("cpu"),
+    )  # fmt: skip
+    for draw in batches.draws(0):
+        batches.batch(*draw)
+
+    assert len(images.train_images) == 21_000
+    assert anonymous_bytes() - before < size / 2

@@ -64,7 +64,7 @@ def test_a_report_into_somebody_s_folder_is_refused_and_changes_nothing(tmp_path
 def test_measurements_into_somebody_s_folder_are_refused_before_they_begin(tmp_path, names):
     write_files(tmp_path, *names, "speed.md")
     before = contents(tmp_path)
-    assert main(["speed", "P7", "--results", str(tmp_path)]) == 2
+    assert main(["speed", "P8", "--results", str(tmp_path)]) == 2
     assert contents(tmp_path) == before
 
 

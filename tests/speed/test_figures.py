@@ -21,4 +21,4 @@ def test_a_goal_holds_where_the_whole_interval_meets_it(ends, kind, expected):
 
 
 def test_a_figure_without_a_goal_is_only_stated():
-    assert Figure("P3", "share", 40.0, "%").verdict == "stated"
+    assert Figure("P8", "share", 40.0, "%").verdict == "stated"

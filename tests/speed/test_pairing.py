@@ -10,7 +10,6 @@ from ttq_bench.speed.pairing import (
     FEWEST_ROUNDS,
     WARMUP_ROUNDS,
     fastest,
-    one_thread,
     ratio_of,
     take_turns,
 )
@@ -47,12 +46,3 @@ def test_a_ratio_is_the_geometric_mean_over_rounds_with_its_interval():
 
 def test_the_fastest_of_some_tries_is_at_least_what_the_task_takes():
     assert fastest(lambda: time.sleep(0.002), CPU) >= 0.002
-
-
-def test_the_threads_are_given_back():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    with one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 2
-    torch.set_num_threads(before)

@@ -118,8 +118,9 @@ def add_probe_options(parser: argparse.ArgumentParser) -> None:
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to time, and how."""
     parser.add_argument(
-        "goals", nargs="*", type=str.upper, metavar="GOAL", help="P1, P2 and so on (default: all)"
-    )
+        "goals", nargs="*", metavar="GOAL",
+        help="P1, P2, P4, P8, P10 (on a GPU) or roofline (default: all)",
+    )  # fmt: skip
     parser.add_argument("--compare", action="store_true", help="say what moved since the last run")
     parser.add_argument("--model", default="resnet20")
     parser.add_argument("--batch-size", type=positive, default=128, metavar="N")
@@ -129,9 +130,6 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     words = "auto: bf16 where the processor or the GPU has instructions for it"
     parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help=words)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument(
-        "--trials", type=positive, nargs="+", default=(), help="sizes of P7's grids"
-    )
     add_results_option(parser)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from ttq_bench.report.sections.speed import (
     shown,
     write_rows,
 )
-from ttq_bench.speed.benchmark import GOALS, Benchmark, run
+from ttq_bench.speed.benchmark import GOALS, GPU_ALONE, Benchmark, run
 from ttq_bench.speed.figures import Figure
 from ttq_bench.speed.steps import Work
 from ttq_bench.training.bfloat16 import has_instructions
@@ -38,24 +39,24 @@ def measure(options: argparse.Namespace) -> int:
     if options.compare:
         return _compare(rows, table)
     _check(options)
+    goals = _goals(options.goals, options.device)
     check_results_folder(options.results)
     _check_page(options.results / "speed.md")
-    goals = tuple(name for name in GOALS if name in options.goals or not options.goals)
     device = torch.device(options.device)
     low = options.precision == "bf16" or (
         options.precision == "auto" and (device.type == "cuda" or has_instructions())
     )
     recipe = Recipe(epochs=1, batch_size=options.batch_size, precision="bf16" if low else "fp32")
     work = Work(options.model, recipe, device)
-    found = run(work, goals, options.seconds, print, tuple(options.trials))
+    found = run(work, goals, options.seconds, print)
     rows += _rows(found)
     write_rows(table, rows)
     _write_page(options.results, rows, found)
     for row in rows[-len(found.figures) :]:
         bound = f" (goal: {row['bound']}: {row['verdict']})" if row["bound"] else ""
         print(f"{row['goal']}  {row['quantity']}: {shown(row)}{bound}")
-    for note in found.notes:
-        print(note)
+    if not options.goals and device.type == "cpu":
+        print(f"{GPU_ALONE}: not measured without --device cuda")
     print(f"speed: {options.results / 'speed.md'}")
     return 0
 
@@ -69,10 +70,20 @@ def _compare(rows: list[Row], table: Path) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> None:
-    for name in options.goals:
-        if name not in GOALS:
+def _goals(asked: Sequence[str], device: str) -> tuple[str, ...]:
+    """Return the goals that were asked for in any letters, or all that ``device`` can measure."""
+    known = {name.upper(): name for name in GOALS}
+    for name in asked:
+        if name.upper() not in known:
             raise unknown_name("speed", "goal", name, GOALS)
+    chosen = {known[name.upper()] for name in asked}
+    if device == "cpu" and GPU_ALONE in chosen:
+        raise TtqBenchError(f"speed: {GPU_ALONE} needs a GPU; add --device cuda, or leave it out")
+    measured = chosen or set(GOALS) - ({GPU_ALONE} if device == "cpu" else set())
+    return tuple(name for name in GOALS if name in measured)
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.model not in MODELS:
         raise unknown_name("speed", "model", options.model, MODELS)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -120,7 +131,7 @@ def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
     machines = {row["machine"] for row in rows}
     files = {machine: f"{_roofline_name(machine)}.png" for machine in machines}
     drawn = {machine: file for machine, file in files.items() if (results / file).exists()}
-    write_atomically(results / "speed.md", page(rows, drawn, found.notes).encode())
+    write_atomically(results / "speed.md", page(rows, drawn).encode())
 
 
 def _roofline_name(machine: str) -> str:

@@ -23,10 +23,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured quantity of a goal (``P1`` to ``P9``); without a bound it is only stated.
+    """One measured quantity of a goal such as ``P1``; without a bound it is only stated.
 
-    ``unit`` is ``x`` for ratios, which can be compared between machines, ``%``, ``s``, ``ms`` or
-    ``MB`` (a million bytes).
+    ``unit`` is ``x`` for ratios, which can be compared between machines, ``%``, ``s``, ``h``,
+    ``GFLOP/s`` or ``GB/s``.
     """
 
     goal: str

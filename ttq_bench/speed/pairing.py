@@ -3,8 +3,7 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -109,17 +108,6 @@ def fastest_operation(task: Callable[[], object], device: torch.device) -> float
     with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
         repeated()
     return min(timed(graph.replay, device) for _ in range(TRIES)) / REPEATS
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one core: threads of several tasks in turn would wait for each other's ends."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _repeated(task: Callable[[], object]) -> Task:

@@ -1,17 +1,32 @@
-"""Where the layers of a network stand below the machine's roof: operations for each byte moved."""
+"""The roofline: the machine's measured peaks, and how far below them each layer of a network is.
+
+A layer's place is its operations for each byte that it has to move, and its operations a second.
+"""
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ttq_bench.speed.pairing import fastest_operation
+from ttq_bench.speed.figures import Figure
+from ttq_bench.speed.pairing import fastest, fastest_operation
 from ttq_bench.speed.steps import Work
 from ttq_bench.training.evaluation import autocast
 
+SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices; the last two for GPUs alone
+CONVOLUTIONS = ((128, 64, 32), (128, 256, 16))  # images, channels, height and width
+COPIED_BYTES = 2**28
 CONVOLUTION_BATCH_NORM = (nn.Conv2d, nn.BatchNorm2d)
-PASSES = 3  # forward, gradient of the activations, gradient of the weights
 BATCH_NORM_OPERATIONS = 8  # for each number: mean, variance, scaled and shifted
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The largest rates seen: operations a second in the recipe's dtype, bytes moved a second."""
+
+    flops: float
+    bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,43 @@ class Place:
     flops: float
 
 
+def measured_peak(work: Work) -> Peak:
+    """Return the largest rate of products and convolutions, and of copies, on this machine."""
+    low = work.recipe.precision == "bf16"
+    dtype = torch.bfloat16 if low else torch.float32
+    sides = SIDES if work.device.type == "cuda" else SIDES[:3]
+    rates = [_matrix_rate(side, dtype, work) for side in sides]
+    rates += [_convolution_rate(*shape, work) for shape in CONVOLUTIONS]
+    source = torch.ones(COPIED_BYTES // 4, device=work.device)
+    target = torch.empty_like(source)
+    seconds = fastest(lambda: target.copy_(source), work.device)
+    return Peak(max(rates), 2 * COPIED_BYTES / seconds)
+
+
+def _matrix_rate(side: int, dtype: torch.dtype, work: Work) -> float:
+    a, b = (torch.randn(side, side, device=work.device).to(dtype) for _ in range(2))
+    return 2 * side**3 / fastest(lambda: a @ b, work.device)
+
+
+def _convolution_rate(images: int, channels: int, side: int, work: Work) -> float:
+    layout = {"memory_format": torch.channels_last}
+    x = torch.randn(images, channels, side, side).to(work.device, **layout)  # type: ignore[call-overload]
+    w = torch.randn(channels, channels, 3, 3).to(work.device, **layout)  # type: ignore[call-overload]
+    with torch.no_grad(), autocast(work.device, work.recipe.precision):
+        if work.recipe.precision == "bf16":
+            x, w = x.bfloat16(), w.bfloat16()
+        seconds = fastest(lambda: F.conv2d(x, w, padding=1), work.device)
+    return 2 * images * side * side * channels * channels * 9 / seconds
+
+
+def peak_figures(peak: Peak) -> list[Figure]:
+    """Return the two peaks as figures: the roof as numbers."""
+    return [
+        Figure("roofline", "measured peak of arithmetic", peak.flops / 1e9, "GFLOP/s"),
+        Figure("roofline", "measured peak of memory", peak.bytes / 1e9, "GB/s"),
+    ]
+
+
 @torch.no_grad()
 def places(work: Work) -> list[Place]:
     """Return the place of each different convolution and normalisation in a forward pass.
@@ -30,37 +82,19 @@ def places(work: Work) -> list[Place]:
     Bytes are those that have to be moved at least: inputs, weights and outputs, once each.
     """
     seen: dict[str, tuple[nn.Module, Tensor]] = {}
-    for module, inputs, _ in _calls(work):
-        shape = "x".join(map(str, inputs.shape[1:]))
-        seen.setdefault(f"{_kind(module)} {shape}", (module, inputs))
-    with autocast(work.device, work.recipe.precision):
-        return [_place(name, *found, work) for name, found in seen.items()]
 
+    def note(module: nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
+        shape = "x".join(map(str, inputs[0].shape[1:]))
+        seen.setdefault(f"{_kind(module)} {shape}", (module, inputs[0]))
 
-def step_bytes(work: Work) -> float:
-    """Return the bytes that a training step has to move at least.
-
-    In each of three passes the inputs, weights and outputs of every convolution and normalisation,
-    once each: as if all between them were part of them.
-    """
-    return PASSES * sum(_moved(*call) for call in _calls(work))
-
-
-@torch.no_grad()
-def _calls(work: Work) -> list[tuple[nn.Module, Tensor, Tensor]]:
-    """Return each convolution and normalisation of a forward pass with its input and output."""
-    seen: list[tuple[nn.Module, Tensor, Tensor]] = []
     model = work.network()
-    hooks = [
-        module.register_forward_hook(lambda layer, inputs, out: seen.append((layer, *inputs, out)))
-        for module in model.modules()
-        if isinstance(module, CONVOLUTION_BATCH_NORM)
-    ]
+    layers = [layer for layer in model.modules() if isinstance(layer, CONVOLUTION_BATCH_NORM)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
     with autocast(work.device, work.recipe.precision):
         model(work.batch()[0])
-    for hook in hooks:
-        hook.remove()
-    return seen
+        for hook in hooks:
+            hook.remove()
+        return [_place(name, *found, work) for name, found in seen.items()]
 
 
 def _moved(module: nn.Module, inputs: Tensor, outputs: Tensor) -> int:

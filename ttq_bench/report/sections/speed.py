@@ -18,25 +18,18 @@ COLUMNS = (
     "n", "unit", "bound", "verdict",
 )  # fmt: skip
 Row = dict[str, str]
-DIGITS = {"x": 3, "s": 2, "h": 2, "MB": 0, "ms": 2}
+DIGITS = {"x": 3, "s": 2, "h": 2}
 MEANINGS = {
     "P1": "an epoch's steps, data included: a trainer as usually published over ours",
     "P2": "a training step of each method over one of full precision",
-    "P3": "a step's share of the machine's measured peak, and where its time goes",
     "P4": "trials an hour, side by side over one after the other",
-    "P5": "the wait for images, and the memory of a further trial",
-    "P6": "what Ray adds to a trial",
-    "P7": "`plan`, `status` and `report` over many trials",
     "P8": "evaluation, statistics and checkpoint beside an epoch's steps",
-    "P9": "a packed network on a CPU, against dense and int8",
     "P10": "on a GPU: an epoch, and, in single precision, the hours of the paper's table",
+    "roofline": "the machine's measured peaks, and a figure of how far below them each layer is",
 }
 REMARKS = {  # what figures of a goal do not say
     "P2": "P2: under autocast the weights of all ternary layers are rounded at once, those of full"
     " precision layer by layer; most likely that is why ratios on a GPU are below 1.",
-    "P9": "P9: there is no ternary kernel: a packed network computes with unpacked, dense weights,"
-    " so two bits a weight save bytes, and no time on a CPU. Deviations are those of an untrained"
-    " network on random images, which calibrated int8 too; accuracy is not measured.",
 }
 FIRST_LINE = "# Speed"
 MOVED = 0.1  # of a figure without an interval, or one that is no ratio
@@ -69,10 +62,10 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     write_atomically(path, stream.getvalue().encode())
 
 
-def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+def page(rows: Sequence[Row], rooflines: Mapping[str, str]) -> str:
     """Return the page: of each machine and setting the last run of each goal, the newest first.
 
-    ``rooflines`` are figures by machine; ``notes`` belong to the newest run.
+    ``rooflines`` are files of figures by machine.
     """
     lines = [
         FIRST_LINE,
@@ -83,20 +76,20 @@ def page(rows: Sequence[Row], rooflines: Mapping[str, str], notes: Sequence[str]
         *(f"- **{goal}**: {meaning}" for goal, meaning in MEANINGS.items()),
         "",
     ]
-    for number, run in enumerate(_last_runs(rows)):
-        lines += _section(run, rooflines.get(run[0]["machine"]), () if number else notes)
+    for run in _last_runs(rows):
+        lines += _section(run, rooflines.get(run[0]["machine"]))
         moved = compared(rows, run) or ["No earlier run on this machine and setting is known."]
         lines += ["Since the run before:", "", *moved, ""]
     return "\n".join(lines)
 
 
-def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> list[str]:
+def _section(run: Sequence[Row], figure: str | None) -> list[str]:
     first = run[0]
     lines = [f"## {first['machine']}", "", f"{first['setting']}.", ""]
     for when in sorted({row["run"] for row in run}, reverse=True):
         part = [row for row in run if row["run"] == when]
-        goals = ", ".join(dict.fromkeys(row["goal"] for row in part))
-        lines += [f"- {goals}: run of {when}, commit {part[0]['commit']}, torch {part[0]['torch']}"]
+        names = ", ".join(dict.fromkeys(row["goal"] for row in part))
+        lines += [f"- {names}: run of {when}, commit {part[0]['commit']}, torch {part[0]['torch']}"]
     lines += [
         "",
         *table(
@@ -108,9 +101,10 @@ def _section(run: Sequence[Row], figure: str | None, notes: Sequence[str]) -> li
             ],
         ),
     ]  # fmt: skip
-    told = [REMARKS[goal] for goal in dict.fromkeys(row["goal"] for row in run) if goal in REMARKS]
-    if told or notes:
-        lines += [*(f"- {note}" for note in (*told, *notes)), ""]
+    goals = dict.fromkeys(row["goal"] for row in run)
+    remarks = [REMARKS[goal] for goal in goals if goal in REMARKS]
+    if remarks:
+        lines += [*(f"- {remark}" for remark in remarks), ""]
     return lines + ([f"![Roofline]({figure})", ""] if figure else [])
 
 
