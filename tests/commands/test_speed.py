@@ -59,7 +59,6 @@ def test_the_roofline_comes_with_the_measured_peaks(tmp_path):
     assert f"({drawn.name})" in (tmp_path / "speed.md").read_text()
 
 
-@pytest.mark.slow
 def test_a_run_of_everything_leaves_out_what_needs_a_gpu_and_says_so(tmp_path, capsys, monkeypatch):
     measured = []
     quick = {name: lambda found, _, name=name: measured.append(name) or found.figures.append(
