@@ -21,8 +21,11 @@ from ttq_bench.execution.ray import security
 if not torch.cuda.is_available():  # before anything imports Triton: its kernels are interpreted
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a script with `&`: runs heed it
+# Runs leave a signal ignored that was ignored when they began; the tests of signals send them all.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started by a script with `&`
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # started with `nohup`
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _before = dict(os.environ)
 security.prepare(None, None)  # Ray keeps what it finds when it is imported, whoever does it
