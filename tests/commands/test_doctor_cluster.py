@@ -80,7 +80,7 @@ def test_a_node_with_another_view_another_clock_and_other_code_is_told_apart(doc
     assert [node["reason"] for node in told["nodes"]] == ["", ""]
     summary, *rows = told["cluster"]
     assert summary["found"] == "2 of 2 nodes answered, 1 cores and 0 GPUs"
-    assert len({row["check"] for row in rows}) == 1  # the head sees all as the driver does
+    assert len({row["check"] for row in rows}) == 1, rows  # the head sees all as the driver does
     code, *images, folder, clock = (row["found"] for row in rows)
     assert code.startswith("other code computes there: ")
     assert code.endswith(f"(here {arithmetic()})")
