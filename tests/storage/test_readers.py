@@ -88,7 +88,8 @@ def test_probes_are_made_anywhere_and_seen_everywhere(ask, stored):
     code, said = ask("probe", "--threads", "1")
     assert code == 0, said
     end = "have no network in networks/ or work/\n"
-    assert said.endswith(f"{stored.url}: 1 probed, 0 were there already, 1 {end}")
+    assert f"{stored.url}: 1 probed, 0 were there already, 1 {end}" in said
+    assert f"run `ttq-bench report --results {stored.url}` now: the report lacks" in said
     (name,) = stored.names("probes")
     assert "ttq-constant_sparsity" in name
     code, said = ask("probe", "constant", "--threads", "1", machine="third")
