@@ -80,6 +80,8 @@ def test_a_node_with_another_view_another_clock_and_other_code_is_told_apart(doc
     assert [node["reason"] for node in told["nodes"]] == ["", ""]
     summary, *rows = told["cluster"]
     assert summary["found"] == "2 of 2 nodes answered, 1 cores and 0 GPUs"
+    # Both run on this machine, whose other work may slow one of them down.
+    rows = [row for row in rows if not row["found"].startswith("a step takes ")]
     assert len({row["check"] for row in rows}) == 1, rows  # the head sees all as the driver does
     code, *images, folder, clock = (row["found"] for row in rows)
     assert code.startswith("other code computes there: ")
