@@ -139,4 +139,7 @@ def _verdict(mine: list[Seen]) -> str:
         return f"**failed** ({counts['failed']} of {len(mine)} tests)"
     if counts["skipped"]:
         return f"held, but {counts['skipped']} of {len(mine)} tests not run"
-    return f"held ({len(mine)} tests)" if len(mine) > 1 else "held"
+    short = "short counts" if any(one.counts == "short" for one in mine) else ""
+    tests = f"{len(mine)} tests" if len(mine) > 1 else ""
+    told = ", ".join(filter(None, (tests, short)))
+    return f"held ({told})" if told else "held"

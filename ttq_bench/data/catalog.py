@@ -1,7 +1,7 @@
 """Table ``DATASETS``: what a suite may name as a dataset. Needs no torch.
 
 To add one that comes as Parquet or as class folders, add a card; for new published files write
-them into ``published.py``, and their reader into ``archives.py``. Beside the table there is
+them into ``published.py``, and their reader into ``formats/archives.py``. Beside the table there is
 ``folder``: any folder of images, whose card is made from what lies in it (``folder_card``).
 """
 

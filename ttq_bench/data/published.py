@@ -34,7 +34,7 @@ class PublishedFile:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """All files of one published form; ``layout`` names its reader in ``archives.py``.
+    """All files of one published form; ``layout`` names its reader in ``formats/archives.py``.
 
     ``folder`` is set where other datasets have files of the same names: these are looked for, and
     put, only in a folder that bears the dataset's name.

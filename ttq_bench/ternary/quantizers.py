@@ -48,7 +48,7 @@ class Quantizer(nn.Module):
         self.feeds_batch_norm = feeds_batch_norm
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
-        # Set by ``fused.py`` while the network is called: weights, and under which hooks.
+        # Set by ``fused/rows.py`` while the network is called: weights, and under which hooks.
         self.prepared: tuple[Tensor, object] | None = None
         # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
         self.watch: FirstSteps | None = None
@@ -112,7 +112,7 @@ class Quantizer(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Return the quantized weights of ``latent``: same shape, dtype and memory format.
 
-        Rounded for autocast where it is on and a fused network (``fused.py``) is being called.
+        Rounded for autocast where it is on and a fused network (``fused/rows.py``) is being called.
         """
         if self.watch is not None:
             look(self, latent, self.watch)

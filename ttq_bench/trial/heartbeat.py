@@ -2,7 +2,7 @@
 
 A thread renews the progress file once a second, also while images are decoded or a long step
 runs. A process that is stopped or whose interpreter hangs falls silent; the driver then replaces
-it. That the process lives does not say that it trains: see ``watchdog.py``.
+it. That the process lives does not say that it trains: see ``execution/ray/watchdog.py``.
 """
 
 import contextlib

@@ -39,7 +39,7 @@ WITH_KERNELS = [
     if METHODS[name].latent_gradient in LATENT_GRADIENTS
     and METHODS[name].scale_gradient in SCALE_GRADIENTS
 ]
-STEPS = 3  # the strategies of test_fused.py move within three
+STEPS = 3  # the strategies of test_rows.py move within three
 pytest.importorskip("triton", reason="torch brings Triton on Linux x86-64 alone")
 
 

@@ -1,4 +1,4 @@
-"""Kernels compile for a GPU; none is needed for that. What they compute: test_on_device.py."""
+"""Kernels compile for a GPU; none is needed for that. What they compute: test_gpu.py."""
 
 import os
 import subprocess

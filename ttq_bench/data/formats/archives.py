@@ -1,7 +1,7 @@
 """Readers of the published files: known members only, of at most their size, never extracted.
 
-The hash is verified before (``identity.py``). The bounds and checks here hold for any bytes all the
-same: nothing that an archive says may cost more memory than the published one, or leave it.
+The hash is verified before (``data/identity.py``). The bounds and checks here hold for any bytes
+all the same: nothing that an archive says may cost more memory than the published one, or leave it.
 """
 
 import gzip

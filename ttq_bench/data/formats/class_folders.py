@@ -1,7 +1,7 @@
 """Images in a folder for each class: ``train/CLASS/*.png``, and ``test/`` or ``val/`` likewise.
 
 Hidden files and folders, and those that systems leave (``__MACOSX``, ``@eaDir``), are passed over;
-``passed_over.py`` tells of everything else that is.
+``data/passed_over.py`` tells of everything else that is.
 
 Links: the folder itself, ``train/`` and ``test/`` may be links. What lies inside may not lead out
 of them: class folders come from strangers, and a link there could name any file of the machine.

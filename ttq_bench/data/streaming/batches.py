@@ -1,7 +1,7 @@
 """Batches of images that do not fit into memory: read, decoded and cropped while a network trains.
 
 An epoch draws the same batches whatever the number of processes that decode: each image is cropped
-from a stream named by seed, epoch and its own number. Shapes: as in ``batches.py``.
+from a stream named by seed, epoch and its own number. Shapes: as in ``data/batches.py``.
 """
 
 import hashlib
