@@ -121,7 +121,7 @@ def test_an_unknown_word_cannot_order_the_terminal_about(capsys):
         main(["status", "\x1b[2Jword"])
     said = "unrecognized arguments: \\x1b[2Jword"
     assert capsys.readouterr().err == (
-        f"ttq-bench: {said}; ttq-bench --help tells what can be given\n"
+        f"ttq-bench: {said}; ttq-bench status --help tells what can be given\n"
     )
 
 
@@ -196,9 +196,10 @@ def test_the_help_names_the_exit_codes_of_all_errors():
     assert "2 bad input, or a results folder that cannot be written" in text
 
 
-def test_the_version_is_that_of_the_package(capsys):
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_is_that_of_the_package(capsys, option):
     with pytest.raises(SystemExit):
-        main(["--version"])
+        main([option])
     assert capsys.readouterr().out == f"ttq-bench {ttq_bench.__version__}\n"
 
 

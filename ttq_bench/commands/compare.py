@@ -1,33 +1,51 @@
 """``ttq-bench compare A B``: where the records of two results folders differ, with intervals."""
 
+from __future__ import annotations
+
 import argparse
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ttq_bench.analysis.folder_comparison import (
-    ArmDifference,
-    ChangedTrial,
-    FolderComparison,
-    compare_folders,
-)
-from ttq_bench.analysis.tables import Arm, Tables, load_tables
 from ttq_bench.commands.at_url import in_folder
+from ttq_bench.commands.option_values import results_place
+from ttq_bench.commands.options import add_json_option
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.naming import heading
-from ttq_bench.report.sections.markdown import with_interval
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.text import json_text
 
+if TYPE_CHECKING:
+    from ttq_bench.analysis.folder_comparison import ArmDifference, ChangedTrial, FolderComparison
+    from ttq_bench.analysis.tables import Arm, Tables
+
+DESCRIPTION = """\
+Compare two results folders: which trials are equal to the bit, which have other numbers, and for
+each arm that is in both the difference in test error with its 95 % interval. The exit code is 0
+whatever is found."""
+EXAMPLES = (
+    "ttq-bench compare results /other/results",
+    "ttq-bench compare results s3://bucket/results --json",
+)
 HEADER = ("arm", "n A", "n B", "error A", "error B", "B - A", "pairing", "verdict")
 SHOWN = 20
 
 
-def compare(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: which two results, and how to print the comparison."""
+    parser.add_argument("first", type=results_place, metavar="A", help="a results folder or URL")
+    parser.add_argument(
+        "second", type=results_place, metavar="B", help="another one; differences are B - A"
+    )
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the comparison and return 0, whatever it finds."""
+    from ttq_bench.analysis.folder_comparison import compare_folders  # pandas and scipy: 1 s
+
     found = compare_folders(_tables(options.first), _tables(options.second))
     if options.json:
         print(json_text(as_json(found)))
@@ -37,6 +55,8 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def _tables(place: Path | str) -> Tables:
+    from ttq_bench.analysis.tables import load_tables  # pandas: 1 s
+
     with in_folder(place) as root:
         results = ResultsPaths(root)
         if not root.is_dir():
@@ -91,11 +111,15 @@ def _changed(trial: ChangedTrial) -> str:
 
 def _name(arm: Arm, others: Sequence[ArmDifference]) -> str:
     """Return the heading of an arm, with its recipe where the heading does not tell it apart."""
+    from ttq_bench.report.naming import heading  # pandas: 1 s
+
     twins = sum(heading(other.arm) == heading(arm) for other in others)
     return f"{heading(arm)}, recipe {arm.recipe}" if twins > 1 else heading(arm)
 
 
 def _cells(found: ArmDifference) -> list[str]:
+    from ttq_bench.report.sections.markdown import with_interval  # scipy: 1 s
+
     verdict = found.verdict
     bound = f": at most {found.largest:.2f}" if verdict == "no difference shown" else ""
     return [
@@ -111,6 +135,8 @@ def _cells(found: ArmDifference) -> list[str]:
 
 def _scales(found: ArmDifference) -> Iterator[str]:
     """Yield the differences in the quantized weights of one arm."""
+    from ttq_bench.report.sections.markdown import with_interval  # scipy: 1 s
+
     if found.rho_size:
         yield f"  mean |rho|, B - A: {with_interval(found.rho_size, signed=True, digits=4)}"
     yield f"  share of zeros, B - A: {with_interval(found.sparsity, signed=True, digits=4)}"

@@ -2,8 +2,8 @@
 
 import argparse
 
-from ttq_bench.commands.options import chosen_images
-from ttq_bench.commands.run import fetch
+from ttq_bench.commands.fetching import fetch
+from ttq_bench.commands.options import add_data_option, chosen_images
 from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.passed_over import passed_over
@@ -12,8 +12,22 @@ from ttq_bench.errors import DataError, unknown_name
 from ttq_bench.execution.monitor import console_here
 from ttq_bench.text import printable
 
+DESCRIPTION = """\
+`fetch` downloads the published images of a dataset, `show` prints which images are found for it:
+their number, file format and fingerprint, and which files were passed over."""
+EXAMPLES = ("ttq-bench data fetch cifar10", "ttq-bench data show folder:/data/leaves")
 
-def act(options: argparse.Namespace) -> int:
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to do, and with which images."""
+    parser.add_argument("action", choices=("fetch", "show"), help="download, or show what is there")
+    parser.add_argument(
+        "dataset", help="a dataset, such as cifar10, or folder:PATH with train/CLASS/ in it"
+    )
+    add_data_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Fetch or show, and return 0."""
     dataset, data_dir = chosen_images(options.dataset, options.data_dir)
     if dataset not in DATASETS and dataset != FOLDER:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ttq_bench.commands.option_values import address, results_place, time_span
+from ttq_bench.commands.options import add_data_option, add_json_option, add_results_option
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.doctor import cluster, node_report
 from ttq_bench.doctor.cluster import Visit
@@ -21,11 +23,36 @@ from ttq_bench.execution.resources import detect_machine
 from ttq_bench.text import duration, json_text, one_line, without_credentials
 from ttq_bench.trial.settings import ClusterOptions
 
+DESCRIPTION = """\
+Check this machine before a run: versions, GPU and driver, cores, memory, disk, images, the results
+folder. With --cluster or --address also each node of a Ray cluster. Each problem comes with advice;
+the exit code is that of the first problem, 0 if there is none."""
+EXAMPLES = (
+    "ttq-bench doctor",
+    "ttq-bench doctor --address head:6379 --results /shared/results --timeout 30s",
+)
 HEADINGS = ("node", "host", "cores", "GPUs", "step ms", "clock s", "memory GB", "disk GB", "code",
             "results", "images")  # fmt: skip
 
 
-def examine_all(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to look at, and how long to wait for the nodes of a cluster."""
+    add_results_option(parser, results_place)
+    add_data_option(parser)
+    parser.add_argument(
+        "--cluster", action="store_true",
+        help="also check each node of the Ray cluster here, or of a Ray that is started for this",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", type=address, metavar="HOST:PORT", help="check the nodes of this Ray cluster"
+    )
+    parser.add_argument(
+        "--timeout", type=time_span, default="120s", metavar="TIME", help="how long nodes may take"
+    )
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the tables and return 0, or the exit code that a run would end with."""
     results, data_dir = options.results, options.data_dir.resolve()
     if isinstance(results, Path):

@@ -1,31 +1,56 @@
 """``ttq-bench export``: a finished trial as packed codes, as ONNX, and what both weigh."""
 
+from __future__ import annotations
+
 import argparse
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-
-from ttq_bench.commands.at_url import folder_of
+from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.option_values import local_path, results_place
+from ttq_bench.commands.options import add_results_option
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.image_facts import ImageFacts
-from ttq_bench.export.onnx_file import missing_packages, save_onnx
-from ttq_bench.export.packed_file import load_packed, save_packed
-from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
 from ttq_bench.files import write_atomically
 from ttq_bench.foreign_folders import look_over
-from ttq_bench.probing.trained_network import recorded_spec, trained_model
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.spec.trial import TrialSpec
 
+if TYPE_CHECKING:
+    from torch import nn
+
+DESCRIPTION = """\
+Write the network of a finished, quantized trial as packed ternary weights (.safetensors), as ONNX,
+and a table of its sizes. Each file is checked against the trained network before it is written."""
+EXAMPLES = (
+    "ttq-bench export ttq-max_fraction0.05-s0 --to exported --results results/demo",
+    "ttq-bench export cifar10-resnet20-ttq --to /tmp/networks --results s3://bucket/results",
+)
 TRIED_IMAGES = 64
 
 
-def export(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: which trial of which results, and where to."""
+    parser.add_argument("trial", help="id of a trial, or a part that only this id contains")
+    parser.add_argument(
+        "--to", type=local_path, required=True, metavar="DIR", help="folder to write to"
+    )
+    add_results_option(parser, results_place)
+
+
+def run(options: argparse.Namespace) -> int:
     """Check the files against the trained network, write them, print the sizes; return 0."""
+    return in_step(_export, options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from ttq_bench.export.onnx_file import missing_packages, save_onnx  # torch: 2 s
+    from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
+    from ttq_bench.probing.trained_network import trained_model
+
     look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
     spec, facts = exportable_spec(paths), ImageFacts.of_record(read_record(paths.record))
@@ -53,6 +78,8 @@ def export(options: argparse.Namespace) -> int:
 
 def exportable_spec(paths: TrialPaths) -> TrialSpec:
     """Return the spec of a finished, quantized trial; ``TtqBenchError`` says what it is instead."""
+    from ttq_bench.probing.trained_network import recorded_spec  # torch: 2 s
+
     record = read_record(paths.record)
     spec = recorded_spec(record, paths)
     if spec.quantization is None:
@@ -88,6 +115,10 @@ def _pack_checked(
 
     Raises ``TtqBenchError``, and leaves ``path`` as it was, if they differ.
     """
+    import torch
+
+    from ttq_bench.export.packed_file import load_packed, save_packed
+
     shape = TRIED_IMAGES, *card.image_shape
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
-from ttq_bench.commands.at_url import folder_of
-from ttq_bench.commands.options import chosen_images
+from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.options import add_json_option, add_suite_options, chosen_images
 from ttq_bench.commands.unnormalised import size_warnings
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify, prepared_folder
@@ -31,7 +31,26 @@ from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
 from ttq_bench.text import duration, json_text
 
+DESCRIPTION = """\
+Show what `ttq-bench run` would do: the images, each trial with its state, the resources, and an
+estimate of the time. Nothing is trained or written. The estimate comes from the records in the
+results folder, where there are any."""
+EXAMPLES = (
+    "ttq-bench plan suites/demo.yaml",
+    "ttq-bench plan suites/cifar.yaml --profile paper --json",
+)
 SECONDS_PER_HOUR = 3600.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a run takes that decides what it would do, and ``--json``."""
+    add_suite_options(parser)
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan and return 0."""
+    return in_step(_show, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +180,7 @@ def _check_ranks(suite: Suite, profile: str, options: argparse.Namespace) -> Non
             )
 
 
-def show(options: argparse.Namespace) -> int:
-    """Print the plan and return 0."""
+def _show(options: argparse.Namespace) -> int:
     prepared = prepare(options, may_lack_images=not options.json)
     if options.json:
         print(json_text(_as_json(prepared)))

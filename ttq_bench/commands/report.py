@@ -4,9 +4,32 @@ import argparse
 import re
 from pathlib import Path
 
-from ttq_bench.commands.at_url import folder_of
+from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.option_values import local_path, results_place
+from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.streams import tell_person
 from ttq_bench.files import remove_temporaries
 from ttq_bench.records.remote.names import REPORT
+
+DESCRIPTION = """\
+Write tables, figures, summary.md and report.html from the records in a results folder. Neither
+torch nor Ray is needed, and nothing is trained."""
+EXAMPLES = ("ttq-bench report --results results/demo", "ttq-bench report --readme README.md")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: whose report, and which README repeats its findings."""
+    add_results_option(parser, results_place)
+    parser.add_argument(
+        "--readme", type=local_path, metavar="FILE",
+        help="also write the findings into this file, between its two comments for them",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report, print where the summary is, and return 0."""
+    tell_person("report: reading records, drawing figures: up to a minute")
+    return in_step(write, options)
 
 
 def write(options: argparse.Namespace) -> int:

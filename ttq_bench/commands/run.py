@@ -7,19 +7,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
 from ttq_bench.commands import report
+from ttq_bench.commands.at_url import in_step
+from ttq_bench.commands.fetching import fetch
 from ttq_bench.commands.on_cluster import shared_out
+from ttq_bench.commands.option_values import address
+from ttq_bench.commands.options import add_ending_options, add_suite_options
 from ttq_bench.commands.plan import Prepared, describe, prepare
 from ttq_bench.commands.status import alarm_rows
 from ttq_bench.data.catalog import is_streamed
-from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
-from ttq_bench.data.sources import Source, find_source
+from ttq_bench.data.sources import find_source
 from ttq_bench.errors import BusyError, TrialsFailedError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
@@ -34,11 +35,36 @@ from ttq_bench.records.store import read_records, record_files
 from ttq_bench.text import counted
 from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
+DESCRIPTION = """\
+Train the trials of a suite that have no record yet, then write the report. The plan is printed
+first. Ctrl-C stops the run cleanly; the same command goes on at the last checkpoint."""
+EXAMPLES = (
+    "ttq-bench run suites/demo.yaml --results results/demo",
+    "ttq-bench run suites/cifar.yaml --profile quick --data-dir /data/cifar10 --time-limit 2h",
+)
 EXIT_STOPPED = 4
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add, beside what ``plan`` takes: which Ray cluster, and when to end."""
+    add_suite_options(parser)
+    parser.add_argument(
+        "--address", type=address, metavar="HOST:PORT",
+        help="Ray cluster to run on (default: a Ray of its own on this machine)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dashboard", nargs="?", const="127.0.0.1", metavar="HOST",
+        help="also start Ray's dashboard, on 127.0.0.1 or on HOST",
+    )  # fmt: skip
+    add_ending_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run what is missing and return the exit code."""
+    return in_step(_run, options)
+
+
+def _run(options: argparse.Namespace) -> int:
     stop = Stop()
     if options.time_limit is not None:
         limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
@@ -180,20 +206,6 @@ def _fetch_missing(prepared: Prepared, console: Console) -> None:
         if source.archive is not None and not source.is_present:
             fetch(source, console)
             identify(find_source(source.dataset, prepared.data_dir), cache_folder())
-
-
-def fetch(source: Source, console: Console) -> None:
-    """Download, with a progress bar each, the published files of a source that are not there."""
-    assert source.archive is not None, "only published files can be fetched"
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        for file, path in zip(source.archive.files, source.train, strict=True):
-            task = bar.add_task(file.file_name, total=file.size_bytes)
-            fetch_file(file, path.parent, partial(_show, bar, task))
-
-
-def _show(bar: Progress, task: TaskID, have: int, _total: int) -> None:
-    bar.update(task, completed=have)
 
 
 def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Console) -> int:

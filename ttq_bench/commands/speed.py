@@ -1,39 +1,65 @@
 """``ttq-bench speed``: what is promised about time, measured in one run, and what moved since."""
 
+from __future__ import annotations
+
 import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
+from ttq_bench.commands.option_values import positive
+from ttq_bench.commands.options import add_results_option
 from ttq_bench.errors import ResultsError, TtqBenchError, unknown_name
 from ttq_bench.files import write_atomically
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.provenance import source_commit
 from ttq_bench.records.ownership import check_results_folder
-from ttq_bench.report.figures.roofline import roofline
-from ttq_bench.report.sections.speed import (
-    FIRST_LINE,
-    Row,
-    compared,
-    newest_run,
-    page,
-    read_rows,
-    shown,
-    write_rows,
-)
-from ttq_bench.speed.benchmark import GOALS, GPU_ALONE, Benchmark, run
-from ttq_bench.speed.figures import Figure
-from ttq_bench.speed.steps import Work
-from ttq_bench.training.bfloat16 import has_instructions
 from ttq_bench.training.recipe import LARGEST_BATCH, Recipe
 
+if TYPE_CHECKING:
+    from ttq_bench.report.sections.speed import Row
+    from ttq_bench.speed.benchmark import Benchmark
+    from ttq_bench.speed.figures import Figure
+    from ttq_bench.speed.steps import Work
 
-def measure(options: argparse.Namespace) -> int:
+DESCRIPTION = """\
+Measure how fast this machine trains, and the other goals about time, in a few minutes. Writes
+speed.md, speed.csv and a roofline figure to the results folder. Run nothing else meanwhile."""
+EXAMPLES = ("ttq-bench speed", "ttq-bench speed P1 P2 --seconds 10 --results /tmp/speed")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to time, and how."""
+    parser.add_argument(
+        "goals", nargs="*", metavar="GOAL",
+        help="goals to measure: P1, P2, P4, P8, P10 (on a GPU) or roofline (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compare", action="store_true",
+        help="measure nothing; print what changed between the last run here and those before",
+    )  # fmt: skip
+    parser.add_argument("--model", default="resnet20", help="network to train")
+    parser.add_argument(
+        "--batch-size", type=positive, default=128, metavar="N", help="images in a training step"
+    )
+    parser.add_argument(
+        "--seconds", type=positive, default=25, metavar="N", help="about how long each goal takes"
+    )
+    words = "auto: bf16 where the processor or the GPU has instructions for it"
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp32"), default="auto", help=words)
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: the first GPU"
+    )
+    add_results_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Measure the goals, write ``speed.md``, ``speed.csv`` and the roofline, and return 0."""
+    from ttq_bench.report.sections.speed import read_rows  # scipy: 1 s
+
     table = options.results / "speed.csv"
     rows = read_rows(table)
     if options.compare:
@@ -42,26 +68,46 @@ def measure(options: argparse.Namespace) -> int:
     goals = _goals(options.goals, options.device)
     check_results_folder(options.results)
     _check_page(options.results / "speed.md")
-    device = torch.device(options.device)
-    low = options.precision == "bf16" or (
-        options.precision == "auto" and (device.type == "cuda" or has_instructions())
-    )
-    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision="bf16" if low else "fp32")
-    work = Work(options.model, recipe, device)
-    found = run(work, goals, options.seconds, print)
+    _measure(options, goals, rows, table)
+    return 0
+
+
+def _measure(
+    options: argparse.Namespace, goals: tuple[str, ...], rows: list[Row], table: Path
+) -> None:
+    from ttq_bench.report.sections.speed import shown, write_rows
+    from ttq_bench.speed.benchmark import GPU_ALONE
+    from ttq_bench.speed.benchmark import run as measured  # torch, pandas, seaborn: 6 s
+
+    found = measured(_work(options), goals, options.seconds, print)
     rows += _rows(found)
     write_rows(table, rows)
     _write_page(options.results, rows, found)
     for row in rows[-len(found.figures) :]:
         bound = f" (goal: {row['bound']}: {row['verdict']})" if row["bound"] else ""
         print(f"{row['goal']}  {row['quantity']}: {shown(row)}{bound}")
-    if not options.goals and device.type == "cpu":
+    if not options.goals and options.device == "cpu":
         print(f"{GPU_ALONE}: not measured without --device cuda")
     print(f"speed: {options.results / 'speed.md'}")
-    return 0
+
+
+def _work(options: argparse.Namespace) -> Work:
+    import torch
+
+    from ttq_bench.speed.steps import Work
+    from ttq_bench.training.bfloat16 import has_instructions
+
+    device = torch.device(options.device)
+    low = options.precision == "bf16" or (
+        options.precision == "auto" and (device.type == "cuda" or has_instructions())
+    )
+    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision="bf16" if low else "fp32")
+    return Work(options.model, recipe, device)
 
 
 def _compare(rows: list[Row], table: Path) -> int:
+    from ttq_bench.report.sections.speed import compared, newest_run
+
     lines = compared(rows) if rows else []
     if lines:
         last = newest_run(rows)[0]
@@ -72,6 +118,8 @@ def _compare(rows: list[Row], table: Path) -> int:
 
 def _goals(asked: Sequence[str], device: str) -> tuple[str, ...]:
     """Return the goals that were asked for in any letters, or all that ``device`` can measure."""
+    from ttq_bench.speed.benchmark import GOALS, GPU_ALONE
+
     known = {name.upper(): name for name in GOALS}
     for name in asked:
         if name.upper() not in known:
@@ -84,6 +132,8 @@ def _goals(asked: Sequence[str], device: str) -> tuple[str, ...]:
 
 
 def _check(options: argparse.Namespace) -> None:
+    import torch
+
     if options.model not in MODELS:
         raise unknown_name("speed", "model", options.model, MODELS)
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -96,6 +146,8 @@ def _check(options: argparse.Namespace) -> None:
 
 def _check_page(path: Path) -> None:
     """Refuse to take the place of a page that is somebody else's, before anything is measured."""
+    from ttq_bench.report.sections.speed import FIRST_LINE
+
     if path.exists() and not path.read_bytes().startswith(FIRST_LINE.encode()):
         raise ResultsError(
             f"{path}: lies where the measurements are to go and was not written by ttq-bench;"
@@ -104,6 +156,8 @@ def _check_page(path: Path) -> None:
 
 
 def _rows(found: Benchmark) -> list[Row]:
+    import torch
+
     same = {
         "run": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": source_commit(),
@@ -124,6 +178,9 @@ def _row(figure: Figure) -> Row:
 
 
 def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
+    from ttq_bench.report.figures.roofline import roofline  # seaborn: 2 s
+    from ttq_bench.report.sections.speed import page
+
     if found.peak is not None and found.places:
         places = [(place.name, place.intensity, place.flops) for place in found.places]
         name = _roofline_name(found.machine)

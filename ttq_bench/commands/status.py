@@ -9,6 +9,9 @@ from typing import Any
 
 from ttq_bench.analysis.chance import alarms_of, in_words
 from ttq_bench.analysis.recorded import checked_records
+from ttq_bench.commands.at_url import in_step
+from ttq_bench.commands.option_values import results_place
+from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.lock import driver_is_gone
 from ttq_bench.records.attempts.progress import read_progress
@@ -23,11 +26,25 @@ from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.text import json_text, one_line
 
+DESCRIPTION = """\
+Count the trials in a results folder by state, and list those that are unfinished, failed, or ended
+with an alarm, such as an error at chance level. No suite is needed."""
+EXAMPLES = ("ttq-bench status", "ttq-bench status --results s3://bucket/results --json")
 RUNNING_SECONDS = 15.0
 
 
-def show(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: whose status, and how to print it."""
+    add_results_option(parser, results_place)
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the status and return 0."""
+    return in_step(_show, options)
+
+
+def _show(options: argparse.Namespace) -> int:
     results = ResultsPaths(options.results)
     if not results.root.is_dir():
         raise ResultsError(f"{results.root}: no such folder; name one with --results")

@@ -99,6 +99,12 @@ def _fill_closed() -> None:
                 setattr(sys, name, os.fdopen(opened, "w", closefd=False))
 
 
+def tell_person(what: str) -> None:
+    """Say to a person, not to a script, what takes a while."""
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr)
+
+
 def code_of(error: OSError) -> int:
     """Return the exit code of a command that did its work and whose output was lost."""
     return EXIT_PIPE if error.errno == errno.EPIPE else EXIT_IO

@@ -5,12 +5,27 @@ import os
 import shlex
 import sys
 
+from ttq_bench.commands.option_values import (
+    dashboard,
+    shared_images,
+    shared_path,
+    shared_place,
+)
+from ttq_bench.commands.options import add_ending_options, add_training_options
 from ttq_bench.data.sources import is_bundled
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.execution.ray import security
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.text import printable
 
+DESCRIPTION = """\
+Send this package and a suite to a Ray cluster, run the suite there as a job, and print the job's
+output until it ends. Ctrl-C leaves the job running. The exit code is that of the run."""
+EXAMPLES = (
+    "ttq-bench submit suites/demo.yaml --address http://head:8265 --results /shared/results",
+    "ttq-bench submit suites/cifar.yaml --address http://head:8265 --results s3://bucket/results"
+    " --data-dir /shared/data",
+)
 INTERRUPTED = 130
 PASSED_ON = (
     "profile", "dataset", "results", "data_dir", "device", "threads", "trials_per_gpu", "ranks",
@@ -18,7 +33,29 @@ PASSED_ON = (
 )  # fmt: skip
 
 
-def submit(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: what to run on which cluster, whose nodes have other folders than this machine."""
+    add_training_options(parser, images=shared_images)
+    parser.add_argument(
+        "--address", type=dashboard, required=True, metavar="URL",
+        help="the cluster's dashboard, for example http://head:8265",
+    )  # fmt: skip
+    parser.add_argument(
+        "--results", type=shared_place, required=True, metavar="PLACE",
+        help="results folder: an absolute path on storage that all nodes share, or s3:// or gs://",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data-dir", type=shared_path, metavar="DIR",
+        help="folder of the images: an absolute path that all nodes see",
+    )  # fmt: skip
+    parser.add_argument(
+        "--python", default="", metavar="PATH",
+        help="Python on the cluster's nodes (default: the one that runs Ray there)",
+    )  # fmt: skip
+    add_ending_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Send the suite to the cluster, show what its run says, return the exit code of that run."""
     _check(options)
     security.prepare(options.address, None)

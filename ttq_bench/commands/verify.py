@@ -1,17 +1,42 @@
 """``ttq-bench verify``: compute the whole report anew from the records, and compare."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from ttq_bench.commands.at_url import folder_of
+from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.option_values import local_path, results_place
+from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.streams import tell_person
 from ttq_bench.errors import VerificationError
 from ttq_bench.text import one_line
-from ttq_bench.verify.verification import Verification, verify_results
 
+if TYPE_CHECKING:
+    from ttq_bench.verify.verification import Verification
+
+DESCRIPTION = """\
+Compute the report again from the records and compare every value of tables and texts with the
+files in the results folder. The first differences are printed; any difference gives exit code 6."""
+EXAMPLES = ("ttq-bench verify --results results", "ttq-bench verify --readme README.md")
 SHOWN = 20
 
 
-def verify(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add: whose report, and which README repeats its findings."""
+    add_results_option(parser, results_place)
+    parser.add_argument(
+        "--readme", type=local_path, metavar="FILE", help="also compare the findings in this file"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
     """Print what was compared and return 0, or the differences and raise ``VerificationError``."""
+    tell_person("verify: computing the report anew: up to a minute")
+    return in_step(_verify, options)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from ttq_bench.verify.verification import verify_results  # pandas and seaborn: 2 s
+
     folder_of(options).bring_report()
     found = verify_results(options.results, options.readme)
     for difference in found.differences[:SHOWN]:
@@ -26,7 +51,7 @@ def verify(options: argparse.Namespace) -> int:
     return 0
 
 
-def _counts(found: Verification) -> str:
+def _counts(found: "Verification") -> str:
     *most, last = (name.replace("summary.md", "summary") for name in found.texts)
     texts = f"{', '.join(most)} and {last} agree" if most else f"{last} agrees"
     older = f" ({found.older} of older versions: ids not checked)" if found.older else ""
