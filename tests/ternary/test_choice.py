@@ -10,6 +10,8 @@ from torch.nn.utils import prune
 
 from ttq_bench.errors import QuantizationWarning, TtqBenchError
 from ttq_bench.ternary.conversion import latent_of, quantize_, quantized_layers, set_epoch_
+from ttq_bench.ternary.freezing import freeze_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.strategies import DeltaStrategy
 
 
@@ -172,3 +174,18 @@ def test_a_copy_of_a_converted_network_is_told_as_converted():
 
     with pytest.raises(TtqBenchError, match="layer '1' of the model is converted already"):
         quantize_(copy.deepcopy(model), "ttq")
+
+
+@pytest.mark.parametrize("change", [quantize_, freeze_, fuse_, quantized_layers])
+@pytest.mark.parametrize("given", [None, {}, "x"])
+def test_what_is_no_network_is_refused_in_one_sentence(change, given):
+    with pytest.raises(TtqBenchError, match=r"expected a network \(nn.Module\); got "):
+        change(given, "ttq") if change is quantize_ else change(given)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_scales_of_a_layer_are_trained_where_its_weights_are(trained):
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    model[0].requires_grad_(trained)
+    quantize_(model, "ttq", DeltaStrategy("max_fraction", 0.05), keep_first=False, keep_last=False)
+    assert {p.requires_grad for p in model[0].parameters()} == {trained}

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ttq_bench.errors import QuantizationWarning
-from ttq_bench.ternary.conversion import quantize_, set_epoch_
+from ttq_bench.ternary.conversion import latent_of, quantize_, set_epoch_
 from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.strategies import DeltaStrategy
 
@@ -116,3 +116,16 @@ def test_nothing_is_looked_at_after_the_first_steps():
     train(model, sgd(model))
 
     assert [m.watch for m in model.modules() if hasattr(m, "watch")] == [None, None]
+
+
+def test_a_weight_that_is_no_number_is_no_step():
+    model = quantize_(
+        nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), "ttq",
+        DeltaStrategy("max_fraction", 0.05), keep_first=False, keep_last=False,
+    )  # fmt: skip
+    with torch.no_grad():
+        latent_of(model[0])[0, 0] = float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            model(torch.ones(2, 4))

@@ -32,3 +32,8 @@ def test_without_a_start_the_number_never_moves():
 )
 def test_a_strategy_reads_as_in_a_table(strategy, text):
     assert str(strategy) == text
+
+
+def test_a_strategy_of_wrong_types_can_still_be_shown():
+    shown = str(DeltaStrategy("max_fraction", "0.05"))
+    assert shown == "max_fraction('0.05')"

@@ -76,12 +76,14 @@ def quantize_(
     feeds = batch_norm_feeding(model, by_channel=shared == "channel")
     made: dict[str, Quantizer] = {}
     for name in names:
-        latent = model.get_submodule(name).get_parameter("weight").detach()
+        weight = model.get_submodule(name).get_parameter("weight")
+        latent = weight.detach()
         made[name] = Quantizer(
             chosen, strategy, latent, granularity=shared,
             normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
         )  # fmt: skip
         made[name].set_initial_scales(latent, initial_scales)
+        made[name].requires_grad_(weight.requires_grad)  # a frozen layer stays frozen
     told = [what_was_left(model), oversized(model, made)]
     _register(model, made)
     told.append(shared_weights(model))
@@ -136,7 +138,14 @@ def _check_types(model: object, **options: object) -> None:
 
 
 def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return name and module of each converted layer, in the order in which they are registered."""
+    """Return name and module of each converted layer, in the order in which they are registered.
+
+    Raises ``TtqBenchError`` for what is no network.
+    """
+    given: object = model
+    if not isinstance(given, nn.Module):
+        kind = type(model).__name__
+        raise TtqBenchError(f"expected a network (nn.Module); got {model!r:.60} ({kind})")
     return [
         (name, module)
         for name, module in model.named_modules()

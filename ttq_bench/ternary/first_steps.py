@@ -57,7 +57,7 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
     if quantizer.first_values is None:
         quantizer.first_values = now
         return
-    moved = [not torch.equal(a, b) for a, b in zip(quantizer.first_values, now, strict=True)]
+    moved = [not _same(a, b) for a, b in zip(quantizer.first_values, now, strict=True)]
     if not moved[0]:
         return
     if len(moved) > 1 and not any(moved[1:]):
@@ -65,6 +65,11 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
     if moves and not quantizer.knows_epoch:
         watch.warn(NO_EPOCH)
     quantizer.watch = quantizer.first_values = None
+
+
+def _same(before: Tensor, now: Tensor) -> bool:
+    """Return whether no value changed; NaN, which is not equal to itself, stays NaN."""
+    return torch.equal(before.nan_to_num(), now.nan_to_num())
 
 
 def _learned(quantizer: Quantizer) -> list[nn.Parameter]:

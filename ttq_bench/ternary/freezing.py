@@ -18,8 +18,9 @@ def freeze_(model: nn.Module) -> nn.Module:
     freeze a copy (``copy.deepcopy``) to go on. It answers as before to the bit, and pickles and
     exports as any network of torch's layers. One without quantized layers stays as it is.
     """
+    layers = quantized_layers(model)
     unfuse_(model)
-    for _, layer in quantized_layers(model):
+    for _, layer in layers:
         latent = latent_of(layer)
         weights = quantizer_of(layer)(latent).detach().clone(memory_format=torch.preserve_format)
         del layer.parametrizations[WEIGHT]  # type: ignore[operator,union-attr]

@@ -34,10 +34,14 @@ class DeltaStrategy:
         return self.start + (self.number - self.start) * epoch / self.ramp_epochs
 
     def __str__(self) -> str:
-        ramp = "" if self.start is None else f"{self.start:g} to "
-        during = "" if self.start is None else f" in {self.ramp_epochs:g} epochs"
+        ramp = "" if self.start is None else f"{_shown(self.start)} to "
+        during = "" if self.start is None else f" in {_shown(self.ramp_epochs)} epochs"
         update = ", by epoch" if self.update == "epoch" else ""
-        return f"{self.name}({ramp}{self.number:g}{during}{update})"
+        return f"{self.name}({ramp}{_shown(self.number)}{during}{update})"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if is_number(value) else repr(value)
 
 
 def is_number(value: object) -> bool:
