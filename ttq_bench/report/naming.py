@@ -3,14 +3,13 @@
 import re
 
 from ttq_bench.analysis.tables import Arm
+from ttq_bench.analysis.trial_rows import CONTINUED
 from ttq_bench.ternary.methods import METHODS
-
-CONTROL = "full_precision_continued"  # the parent, trained on: an arm without a method of its own
 
 
 def arm_label(arm: str, strategy: str = "") -> str:
     """Return an arm as people read it: ``TTQ max_fraction(0.05)``."""
-    if arm == CONTROL:
+    if arm == CONTINUED:  # the parent, trained on: an arm without a method of its own
         return "full precision, trained on"
     label = METHODS[arm].label if arm in METHODS else arm
     return f"{label} {strategy}".strip()

@@ -133,8 +133,11 @@ def _check_types(model: object, **options: object) -> None:
     )
     for is_wrong, expected, given in problems:
         if is_wrong:
-            kind = type(given).__name__
-            raise TtqBenchError(f"quantize_: expected {expected}; got {given!r:.60} ({kind})")
+            raise _wrong_type(f"quantize_: expected {expected}", given)
+
+
+def _wrong_type(expected: str, given: object) -> TtqBenchError:
+    return TtqBenchError(f"{expected}; got {given!r:.60} ({type(given).__name__})")
 
 
 def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -144,8 +147,7 @@ def quantized_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """
     given: object = model
     if not isinstance(given, nn.Module):
-        kind = type(model).__name__
-        raise TtqBenchError(f"expected a network (nn.Module); got {model!r:.60} ({kind})")
+        raise _wrong_type("expected a network (nn.Module)", given)
     return [
         (name, module)
         for name, module in model.named_modules()

@@ -9,7 +9,6 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
-from typing import Any
 
 import ray
 from ray import exceptions
@@ -61,12 +60,7 @@ def _kill(process: int, trial_id: str) -> None:
 
 
 class RayBackend:
-    """Runs trials on Ray, and says of each how it ended, also when Ray itself never would.
-
-    ``body`` is the task that runs a trial.
-    """
-
-    body: Any = _run
+    """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
     def __init__(
         self, options: ClusterOptions, results: ResultsPaths, folder: Folder | None = None
@@ -106,7 +100,7 @@ class RayBackend:
                 waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
                 self.running[waiting.remote(group)] = trial_id
             return
-        worker = self.body.options(
+        worker = _run.options(
             num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
         )
         with asking_ray():
