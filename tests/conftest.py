@@ -28,6 +28,7 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # started with `nohup`
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _before = dict(os.environ)
+os.environ.setdefault("RAY_AUTH_TOKEN", 64 * "0")  # so that none is made in the user's home here
 security.prepare(None, None)  # Ray keeps what it finds when it is imported, whoever does it
 import ray  # noqa: E402, F401
 

@@ -70,6 +70,12 @@ def test_trials_never_take_more_cores_than_there_are_and_leave_less_than_one_sha
     assert 0 <= cores - shares.slots * shares.threads < shares.threads
 
 
+@given(st.integers(1, 256), st.integers(0, 1000))
+def test_one_machine_is_shared_as_its_cores_divided_by_the_trials(cores, trials):
+    each = max(1, cores // max(1, min(cores, trials)))
+    assert shared(Machine(cores, 0), "cpu", trials) == Shares(cores // each, each, 0.0)
+
+
 def test_workers_count_cores_on_a_cpu_and_gpus_on_gpus():
     assert Shares(5, 3, 0.0).workers == 15
     assert Shares(2, 3, 0.0, 2).workers == 12

@@ -23,6 +23,7 @@ from tests.golden_training import (
     measure,
     minor,
 )
+from tests.tiers import slow_but
 from tests.tiny_suite import settings_for
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.trial.run import run_trial
@@ -71,8 +72,7 @@ def test_the_table_is_of_the_training_version_and_has_every_trial():
 
 
 @TO_THE_BIT
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(TRIALS))
+@pytest.mark.parametrize("name", slow_but(DIGITS[:1], sorted(TRIALS)))
 def test_pinned_training_gives_what_its_training_version_stands_for_to_the_bit(measured, name):
     found = measured("residual" if name in RESIDUAL else "digits")
     assert found[name] == TRIALS[name], WHAT_TO_DO.format(GOLDEN["training_version"])

@@ -34,7 +34,7 @@ def test_the_package_and_the_suite_are_sent_and_nothing_else(tmp_path):
     assert told.split() == [str(sent / "ttq_bench" / "cli.py"), source_commit()]
 
 
-SCRIPT = Path(ttq_bench.__file__).parent / "execution" / "ray_job.sh"
+SCRIPT = Path(ttq_bench.__file__).parent / "execution" / "ray" / "job.sh"
 ASK = ("-c", "import sys; print(sys.prefix, sys.argv[1:])", "a word")
 
 
