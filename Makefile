@@ -96,7 +96,7 @@ verify: $(READY) ## Recompute every cell of results, and of README for RESULTS=r
 	$(BIN)/ttq-bench verify --results $(OUT) $(WITH_README)
 
 .PHONY: doctor
-doctor: $(READY) ## Say what may keep a run from going well; ARGS=--cluster asks each node
+doctor: $(READY) ## Check this machine, or with ARGS=--cluster each node
 	$(BIN)/ttq-bench doctor --data-dir $(DATA) --results $(OUT) $(ARGS)
 
 .PHONY: speed

@@ -15,10 +15,10 @@ from ttq_bench import __version__
 from ttq_bench.errors import TtqBenchError
 
 COMMIT_FILE = "COMMIT"
-# The files whose code can move a number of a trial; the others only carry it about.
+# The files whose code can move a number of a trial; a folder stands for all of its files.
 ARITHMETIC = (
     "batch_norm.py", "traced.py", "ranks.py", "seeding.py", "ternary/**/*.py", "models/*.py",
-    "training/*.py", "trial/*.py",
+    "training/*.py", "trial/*.py", "spec/trial.py", "export/published.py",
     "data/augmentation.py", "data/batches.py", "data/decoding.py", "data/prepared.py",
     "data/formats/png.py", "data/streaming/*.py",
 )  # fmt: skip

@@ -94,7 +94,7 @@ def test_the_job_runs_what_was_asked_for():
     words += ["--results", "/shared/my results", "--data-dir", "/shared/data"]
     asked = make_parser().parse_args(["submit", *words, *ADDRESS, "--python", "python3.11"])
     shell, script, python, module, name, *command = shlex.split(entrypoint(asked))
-    assert (shell, script) == ("sh", "ttq_bench/execution/ray_job.sh")
+    assert (shell, script) == ("sh", "ttq_bench/execution/ray/job.sh")
     assert (python, module, name) == ("python3.11", "-m", "ttq_bench.cli")
     at = command.index("--address")
     assert command[at : at + 2] == ["--address", "auto"]

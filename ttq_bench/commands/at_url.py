@@ -26,7 +26,7 @@ def in_step(command: Callable[[argparse.Namespace], int], options: argparse.Name
     """
     if isinstance(options.results, Path):
         options.url = ""
-        _tell_of_strangers(options.results)
+        _tell_of_foreign_files(options.results)
         return command(options)
     options.url = options.results
     options.results = mirror_folder(options.url)
@@ -48,7 +48,7 @@ def in_folder(place: Path | str) -> Iterator[Path]:
     For commands that know two such places.
     """
     if isinstance(place, Path):
-        _tell_of_strangers(place)
+        _tell_of_foreign_files(place)
         yield place
         return
     folder = mirror_folder(place)
@@ -57,7 +57,7 @@ def in_folder(place: Path | str) -> Iterator[Path]:
         yield folder
 
 
-def _tell_of_strangers(results: Path) -> None:
+def _tell_of_foreign_files(results: Path) -> None:
     """Name once what lies among the results and every reader passes over."""
     if found := foreign_files(ResultsPaths(results)):
         names = ", ".join(one_line(name, 120) for name in found[:SHOWN])

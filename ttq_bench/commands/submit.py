@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 def entrypoint(options: argparse.Namespace) -> str:
     """Return the command line of the job: the run that ``options`` describe, in its cluster."""
-    words = ["sh", "ttq_bench/execution/ray_job.sh", options.python, "-m", "ttq_bench.cli", "run"]
+    words = ["sh", "ttq_bench/execution/ray/job.sh", options.python, "-m", "ttq_bench.cli", "run"]
     words += [f"suites/{options.suite.name}"]
     words += ["--address", "auto"]
     for name in PASSED_ON:

@@ -47,7 +47,7 @@ class Visit:
 
 
 def visits(answers: Sequence[Answer]) -> list[Visit]:
-    """Return the answers as sights; what is none comes from other code."""
+    """Return the answers as visits; one that is no node report comes from other code."""
     return [_visit(answer) for answer in answers]
 
 

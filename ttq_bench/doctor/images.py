@@ -1,4 +1,4 @@
-"""Which images are there: each dataset of the catalogue, by the identity that trials bear.
+"""Which images are there: each dataset of the catalogue, named and fingerprinted as in trial ids.
 
 Nothing is downloaded. An archive is read once to verify it; the answer is kept in the cache.
 """

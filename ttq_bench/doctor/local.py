@@ -13,7 +13,7 @@ from ttq_bench.doctor.finding import Finding, carried_out
 from ttq_bench.execution.ray.security import token_path
 
 Check = Callable[[], list[Finding]]
-CHECK = "ray token"
+NAME = "ray token"
 
 
 def checks(results: Path | str, data_dir: Path, cache: Path) -> Mapping[str, Check]:
@@ -29,7 +29,7 @@ def checks(results: Path | str, data_dir: Path, cache: Path) -> Mapping[str, Che
         "disk": lambda: machine.check_disk(results, cache),
         "shared memory": machine.check_shared_memory,
         "images": lambda: images.check(data_dir, cache),
-        "ray token": check_token,
+        NAME: check_token,
         "clock": versions.check_clock,
         "results": lambda: (
             results_checks.check_url(results)
@@ -50,26 +50,26 @@ def check_token() -> list[Finding]:
     mode = os.environ.get("RAY_AUTH_MODE", "token").lower()
     if mode != "token":
         advice = "unset it, unless your cluster has no tokens: whoever reaches Ray can run code"
-        return [Finding(CHECK, f"RAY_AUTH_MODE={mode}", "warning", advice)]
+        return [Finding(NAME, f"RAY_AUTH_MODE={mode}", "warning", advice)]
     if os.environ.get("RAY_AUTH_TOKEN"):
-        return [Finding(CHECK, "in RAY_AUTH_TOKEN")]
+        return [Finding(NAME, "in RAY_AUTH_TOKEN")]
     return [judged_token(token_path())]
 
 
 def judged_token(path: Path) -> Finding:
     """Return what to do about the file of the token."""
     if not path.exists():
-        return Finding(CHECK, f"{path}: not there yet, the first run makes it with mode 0600")
+        return Finding(NAME, f"{path}: not there yet, the first run makes it with mode 0600")
     try:
         empty = not path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         told = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
-        return Finding(CHECK, told, "problem", "put the token there, or delete it")
+        return Finding(NAME, told, "problem", "put the token there, or delete it")
     if empty:
-        return Finding(CHECK, f"{path}: is empty", "problem", "put the token there, or delete it")
+        return Finding(NAME, f"{path}: is empty", "problem", "put the token there, or delete it")
     status = path.stat()
     found = f"{path}: mode {status.st_mode & 0o777:04o}"
     if status.st_mode & 0o077:
         advice = f"`chmod 600 {path}`, and delete it for a new one if others use this machine"
-        return Finding(CHECK, f"{found}, others can use it", "warning", advice)
-    return Finding(CHECK, found)
+        return Finding(NAME, f"{found}, others can use it", "warning", advice)
+    return Finding(NAME, found)

@@ -63,7 +63,7 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
         tokens += parser.parse(f"## {table_title(name)}")
         tokens.append(_html(table_section(name, table, folder)))
     headings = _name_headings(tokens)
-    assets = files("ttq_bench.report")
+    assets = files("ttq_bench.report.page")
     script = assets.joinpath("page.js").read_text(encoding="utf-8")
     return PAGE.format(
         policy=_policy(f"\n{script}"),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts a job's command on a node of the cluster: ray_job.sh PYTHON WORDS. An empty PYTHON is the
+# Starts a job's command on a node of the cluster: job.sh PYTHON WORDS. An empty PYTHON is the
 # one that runs Ray there, which need not be on PATH: the node's raylet, one of the processes above
 # a job, was told with what to start its workers.
 python=$1
