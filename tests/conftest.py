@@ -101,5 +101,6 @@ def _starts_ray(file: Path) -> bool:
     return "pytest.mark.ray" in file.read_text(encoding="utf-8")
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest runs without xdist too
 def pytest_xdist_make_scheduler(config, log):
     return RayInOneProcess(config, log)
