@@ -160,8 +160,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_file_of_other_bytes_is_refused(tmp_path):
-    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SuiteError, match=r"x\.yaml: not valid YAML"):
+    (tmp_path / "x.yaml").write_bytes("name: x".encode("utf-16"))
+    with pytest.raises(SuiteError, match=r"x\.yaml: not UTF-8 text .*; save it as UTF-8"):
         read_document(tmp_path / "x.yaml")
 
 

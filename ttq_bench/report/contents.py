@@ -6,10 +6,8 @@ from ttq_bench.analysis.asymmetry import NetworkAsymmetry, asymmetry
 from ttq_bench.analysis.comparison import ArmResult, compare_arms
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.tables import Tables, load_tables
-from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, read_planned
-from ttq_bench.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +28,9 @@ def read_contents(results: ResultsPaths) -> Contents:
     evidence = all_evidence(tables)
     return Contents(
         tables=tables,
-        planned=_checked(read_planned(results), results),
+        planned=read_planned(results),
         results=compare_arms(tables),
         asymmetries=asymmetry(tables),
         evidence=evidence,
         ledger=ledger(evidence),
     )
-
-
-def _checked(planned: list[PlannedSuite], results: ResultsPaths) -> list[PlannedSuite]:
-    """Return the plans; ``ResultsError`` for one that holds anything but texts."""
-    for plan in planned:
-        texts = (plan.suite, plan.profile, plan.title, *plan.trial_ids)
-        if not all(isinstance(text, str) for text in texts):
-            name = one_line(str(plan.suite), 80)
-            raise ResultsError(
-                f"{results.root / 'plans'}: {name!r} is not a noted plan (it has a value that is no"
-                " text); delete it, the next run writes it anew"
-            )
-    return planned

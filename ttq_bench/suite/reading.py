@@ -44,7 +44,11 @@ def read_document(path: Path) -> dict[str, Any]:
         document = load_yaml(content.decode("utf-8"))
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SuiteError(
+            f"{path}: not UTF-8 text (byte {error.start}: {error.reason}); save it as UTF-8"
+        ) from error
+    except yaml.YAMLError as error:
         raise SuiteError(f"{path}: not valid YAML ({one_line(str(error))})") from error
     if not isinstance(document, dict):
         raise SuiteError(f"{path}: expected fields such as 'name:' and 'models:', got no mapping")
