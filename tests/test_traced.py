@@ -141,3 +141,22 @@ def test_a_copy_has_the_answers_of_its_model():
     model = of(Keeping)
 
     assert batch_norm_feeding(copy.deepcopy(of(nn.Sequential))) == batch_norm_feeding(model)
+
+
+class Waits(nn.Linear):
+    def forward(self, inputs):
+        while type(inputs) is not torch.Tensor:
+            inputs = super().forward(inputs)
+        return inputs
+
+
+class Ends(nn.Linear):
+    def forward(self, inputs):
+        raise SystemExit(3)
+
+
+@pytest.mark.parametrize("kind", [Waits, Ends])
+def test_a_forward_that_waits_for_values_or_ends_the_process_has_no_graph(kind, monkeypatch):
+    monkeypatch.setattr("ttq_bench.traced.MOST_NODES", 200)
+
+    assert traced(kind(4, 4)) is None

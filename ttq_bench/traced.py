@@ -9,9 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+
+MOST_NODES = 20_000  # a ResNet-110 has some 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,19 @@ class Trace:
     model: nn.Module
     graph: fx.Graph
     had_hooks: bool
+
+
+class _Tracer(fx.Tracer):
+    """Torch's own, with a bound: a loop that waits for a value would go on for ever."""
+
+    count = 0
+
+    def create_node(self, *args: Any, **options: Any) -> fx.Node:
+        """Make a node of the graph; ``RuntimeError`` for one too many."""
+        self.count += 1
+        if self.count > MOST_NODES:
+            raise RuntimeError(f"more than {MOST_NODES:,} operations")
+        return super().create_node(*args, **options)
 
 
 def traced(model: nn.Module) -> Trace | None:
@@ -33,8 +49,8 @@ def traced(model: nn.Module) -> Trace | None:
         copied = copy.deepcopy(model, _shared_tensors(model))
         had_hooks = _without_hooks(copied)
         with _own_random_numbers():
-            return Trace(copied, fx.symbolic_trace(copied).graph, had_hooks)
-    except Exception:  # both run the model's own code, which may raise anything
+            return Trace(copied, _Tracer().trace(copied), had_hooks)
+    except (Exception, SystemExit):  # both run the model's own code, which may raise anything
         return None
 
 

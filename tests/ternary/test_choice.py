@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from fractions import Fraction
 
 import pytest
 import torch
@@ -89,6 +90,8 @@ WRONG = [
     ({"normalise_latent": torch.ones(2)}, "unknown normalise_latent"),
     ({"strategy": DeltaStrategy("max_fraction", "0.05")}, "number: expected a number, got '0.05'"),
     ({"strategy": DeltaStrategy("max_fraction", None)}, "number: expected a number, got None"),
+    ({"strategy": DeltaStrategy("max_fraction", 10**400)}, "number: expected a number, got 1000"),
+    ({"strategy": DeltaStrategy("max_fraction", Fraction(1, 20))}, "got Fraction.1, 20."),
     ({"strategy": DeltaStrategy("max_fraction", True)}, "number: expected a number, got True"),
     ({"strategy": DeltaStrategy("max_fraction", 0.1, start="0")}, "start: expected a number"),
     (
@@ -181,6 +184,20 @@ def test_a_copy_of_a_converted_network_is_told_as_converted():
 def test_what_is_no_network_is_refused_in_one_sentence(change, given):
     with pytest.raises(TtqBenchError, match=r"expected a network \(nn.Module\); got "):
         change(given, "ttq") if change is quantize_ else change(given)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (nn.ReLU, r"has none of the layers to convert \(Conv1d, Conv2d"),
+        (lambda: nn.Embedding(3, 2), "has none of the layers to convert"),
+        (lambda: torch.jit.script(nn.Linear(2, 2)), "a scripted model"),
+    ],
+)
+def test_a_network_without_layers_to_convert_is_told_why(make, message):
+    with pytest.raises(TtqBenchError, match=message):
+        quantize_(make(), "ttq", keep_first=False, keep_last=False)
 
 
 @pytest.mark.parametrize("trained", [False, True])

@@ -316,3 +316,20 @@ def test_a_layer_with_a_parametrization_of_its_own_is_refused_before_anything_is
         quantize_(model, "ttq")
     assert quantized_layers(model) == []
     assert [name for name, _ in quantized_layers(quantize_(model, "ttq", keep=["2"]))] == ["1"]
+
+
+def test_layers_that_share_their_weights_share_their_scales():
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(4)))
+    model[2].weight = model[1].weight
+    quantize_(model, "ttq")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        model(torch.randn(8, 4)).square().mean().backward()
+        optimizer.step()
+
+    assert quantizer_of(model[1]) is quantizer_of(model[2])
+    assert torch.equal(model[1].weight, model[2].weight)
+    assert latent_of(model[1]) is latent_of(model[2])
+    with pytest.raises(TtqBenchError, match="expected begins=True or False; got 'no'"):
+        set_epoch_(model, 1, begins="no")

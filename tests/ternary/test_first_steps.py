@@ -129,3 +129,38 @@ def test_a_weight_that_is_no_number_is_no_step():
         warnings.simplefilter("error")
         for _ in range(3):
             model(torch.ones(2, 4))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda m: m.load_state_dict(quantize_(network(), "ttq").state_dict() | {
+            "1.parametrizations.weight.original": torch.ones(4, 4)
+        }),
+        lambda m: m[1].reset_parameters(),
+        lambda m: nn.init.normal_(m[1].weight),
+    ],
+)  # fmt: skip
+def test_what_moves_latent_weights_without_a_backward_pass_is_no_step(write):
+    model = quantize_(network(), "ttq")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            model(INPUTS)
+            write(model)
+    before = sgd(network())
+    before.param_groups[0]["params"] = [p for n, p in model.named_parameters() if "scale" not in n]
+
+    (told,) = train(model, before)  # and a step is told of all the same
+
+    assert "make the optimizer after quantize_" in told
+
+
+def test_scales_of_half_precision_may_stay_where_they_are():
+    model = quantize_(network().bfloat16(), "ttq").bfloat16()
+    optimizer = sgd(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            model(INPUTS.bfloat16()).square().mean().backward()
+            optimizer.step()

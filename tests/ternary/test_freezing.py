@@ -112,3 +112,16 @@ def test_a_network_that_is_not_quantized_stays_as_it_is():
 
     assert freeze_(model) is model
     assert nn.utils.parametrize.is_parametrized(model[0], "weight")
+
+
+def test_a_layer_of_a_fused_network_can_be_frozen_alone():
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(5)))
+    fuse_(quantize_(model, "ttq"))
+    inputs = torch.randn(2, 4)
+    before = model(inputs)
+
+    freeze_(model[2])
+
+    assert torch.equal(model(inputs), before)
+    assert [name for name, _ in quantized_layers(model)] == ["1", "3"]

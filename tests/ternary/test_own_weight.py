@@ -6,10 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.ternary.conversion import latent_of, quantize_, quantizer_of
+from ttq_bench.ternary.freezing import freeze_
 from ttq_bench.ternary.fused.rows import fuse_
 
 
@@ -194,3 +196,64 @@ def test_attention_reads_the_ternary_weights_of_its_projection():
         model.found = model(numbers, numbers, numbers, need_weights=False)[0]
 
     torch.testing.assert_close(attention.found, by_hand.found)
+
+
+def test_a_layer_that_begins_anew_begins_with_its_scales_too():
+    with torch.device("meta"):
+        model = network()
+    quantize_(model, "ttq", initial_scales="least_squares", keep_first=False)
+    model.to_empty(device="cpu")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(3e29)
+    for module in model.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+    same = nn.Sequential(nn.Linear(1, 1), nn.Linear(6, 6), nn.Linear(1, 1))
+    same[1].weight = latent_of(model[1])
+    quantize_(same, "ttq", initial_scales="least_squares")
+    own, other = quantizer_of(model[1]), quantizer_of(same[1])
+    assert latent_of(model[1]).abs().max() < 1
+    assert torch.equal(own.positive_scale, other.positive_scale)
+    assert torch.equal(own.negative_scale, other.negative_scale)
+
+
+def test_an_array_of_quantized_weights_takes_no_writes():
+    model = quantize_(network(), "ttq")
+    array = model[1].weight.detach().numpy()
+
+    with pytest.raises(ValueError, match="read-only"):
+        array[0, 0] = 9
+
+
+@torch.no_grad()
+def test_an_operation_on_a_list_of_weights_reaches_the_latent_ones():
+    model = quantize_(network(), "ttq")
+    before = latent_of(model[1]).clone()
+
+    torch._foreach_mul_([model[1].weight, torch.ones(2)], 3.0)
+
+    assert torch.equal(latent_of(model[1]), before * 3)
+
+
+@pytest.mark.parametrize("other", [parametrizations.weight_norm, parametrizations.spectral_norm])
+def test_a_parametrization_behind_the_quantizer_is_refused_in_one_sentence(other):
+    model = quantize_(network(), "ttq")
+    with pytest.raises(TtqBenchError, match="was put behind the quantizer, so that the weights"):
+        other(model[1])(torch.zeros(2, 6))
+    with pytest.raises(TtqBenchError, match="freeze_ the model before"):
+        freeze_(model)
+
+
+def test_folding_batch_normalisation_into_a_quantized_layer_is_refused():
+    model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)).eval()
+    quantize_(model, "ttq", keep_first=False, keep_last=False)
+
+    with pytest.raises(
+        TtqBenchError, match=r"evaluation mode: takes no parameter .* freeze_ the model before"
+    ):
+        fuse_conv_bn_eval(*model)
+    freeze_(model)
+    images = torch.randn(3, 2, 4, 4)
+    torch.testing.assert_close(fuse_conv_bn_eval(*model)(images), model(images))

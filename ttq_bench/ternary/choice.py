@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
@@ -41,6 +42,10 @@ def layers_to_quantize(
     for name in chosen:
         if reason := _why_not(model.get_submodule(name)):
             raise TtqBenchError(f"quantize_: {reason.format(layer=f'layer {name!r}')}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TtqBenchError("quantize_: a scripted model cannot be converted; convert it before")
+    if not names:
+        raise TtqBenchError(f"quantize_: the model has none of the layers to convert ({kinds()})")
     if not chosen:
         raise TtqBenchError(
             f"quantize_: of {len(names)} weighted layers there is none to convert; the first and"
@@ -94,14 +99,14 @@ def what_was_left(model: nn.Module) -> str:
         for name, module in model.named_modules()
         if not isinstance(module, (Quantizer, parametrize.ParametrizationList))
         for own, parameter in module.named_parameters(recurse=False)
-        if _is_matrix(parameter) and not (isinstance(module, WEIGHTED) and own == "weight")
+        if _is_matrix(parameter)
+        and not (isinstance(module, WEIGHTED) and own in ("weight", "bias"))
     ]
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    kinds = ", ".join(kind.__name__ for kind in WEIGHTED)
     return (
-        f"left in full precision: {', '.join(found[:SHOWN])}{more}; weights of {kinds} alone are"
+        f"left in full precision: {', '.join(found[:SHOWN])}{more}; weights of {kinds()} alone are"
         " quantized"
     )
 
@@ -124,6 +129,11 @@ def shared_weights(model: nn.Module) -> str:
     if not found:
         return ""
     return f"not quantized where another module uses them: the weights of {', '.join(found)}"
+
+
+def kinds() -> str:
+    """Return the kinds of layers that can be converted, for a sentence."""
+    return ", ".join(kind.__name__ for kind in WEIGHTED)
 
 
 def _is_matrix(parameter: Tensor) -> bool:

@@ -75,9 +75,16 @@ def quantize_(
     shared: Granularity = chosen.granularity if granularity == "published" else granularity
     feeds = batch_norm_feeding(model, by_channel=shared == "channel")
     made: dict[str, Quantizer] = {}
+    first_name: dict[int, str] = {}
     for name in names:
         weight = model.get_submodule(name).get_parameter("weight")
         latent = weight.detach()
+        tied = first_name.setdefault(id(weight), name)
+        if tied != name:  # layers that share their weights share their scales
+            made[name] = made[tied]
+            if feeds.get(name) != feeds.get(tied):
+                made[tied].feeds_batch_norm = "unknown"
+            continue
         made[name] = Quantizer(
             chosen, strategy, latent, granularity=shared,
             normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
@@ -176,7 +183,11 @@ def latent_of(layer: nn.Module) -> Tensor:
 def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:
     """Tell every delta strategy how many epochs are done; ``begins`` renews held thresholds."""
     if not is_number(epoch) or not epoch >= 0:
-        raise TtqBenchError(f"set_epoch_: expected a number of epochs, at least 0; got {epoch!r}")
+        raise TtqBenchError(
+            f"set_epoch_: expected a number of epochs, at least 0; got {epoch!r:.60}"
+        )
+    if not isinstance(begins, bool):
+        raise _wrong_type("set_epoch_: expected begins=True or False", begins)
     for _, layer in quantized_layers(model):
         quantizer = quantizer_of(layer)
         quantizer.knows_epoch = True

@@ -28,6 +28,8 @@ def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
         if quantizer is None or quantizer.scales is None:
             continue
         latent = model.get_submodule(name).get_parameter("weight")
+        if latent.is_meta:  # has no numbers yet
+            continue
         size = float(latent.norm())
         times = float(quantizer(latent).norm()) / size if size else 0.0
         if times > MUCH:

@@ -1,5 +1,8 @@
 """Two mistakes that show after a network's first training step, and cost its scales or its zeros.
 
+A step moves latent weights after a backward pass; what moves them without one (loading,
+``nn.init``, averaging) is none.
+
 An optimizer that was made before ``quantize_`` has the latent weights and not the scales; a delta
 strategy that moves stays where it starts unless ``set_epoch_`` is called. Once a step has been
 looked at, nothing here costs anything.
@@ -18,9 +21,10 @@ from ttq_bench.errors import QuantizationWarning
 if TYPE_CHECKING:
     from ttq_bench.ternary.quantizers import Quantizer
 
+SINGLE_BYTES = 4
 NO_OPTIMIZER = (
     "a training step moved the latent weights and not the scales; make the optimizer after"
-    " quantize_, from model.parameters()"
+    " quantize_, from model.parameters(), with a learning rate above zero for scales"
 )
 NO_EPOCH = (
     "the delta strategy moves with the epochs, and was never told one: call"
@@ -60,11 +64,26 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
     moved = [not _same(a, b) for a, b in zip(quantizer.first_values, now, strict=True)]
     if not moved[0]:
         return
+    if not quantizer.was_differentiated:
+        quantizer.first_values = now
+        return
     if len(moved) > 1 and not any(moved[1:]):
         watch.warn(NO_OPTIMIZER)
     if moves and not quantizer.knows_epoch:
         watch.warn(NO_EPOCH)
     quantizer.watch = quantizer.first_values = None
+
+
+def listen(quantizer: Quantizer, weights: Tensor) -> None:
+    """Have it noted when a backward pass goes through weights that were just computed."""
+    if quantizer.first_values is None or not weights.requires_grad or is_looked_at():
+        return
+
+    def note(gradient: Tensor) -> None:
+        del gradient
+        quantizer.was_differentiated = True
+
+    weights.register_hook(note)  # type: ignore[no-untyped-call]
 
 
 def _same(before: Tensor, now: Tensor) -> bool:
@@ -73,10 +92,17 @@ def _same(before: Tensor, now: Tensor) -> bool:
 
 
 def _learned(quantizer: Quantizer) -> list[nn.Parameter]:
-    """Return the scales that a step has to move; one before a normalisation has no effect."""
+    """Return the scales that a step has to move; one before a normalisation has no effect.
+
+    Nor those of half precision, where a small step rounds to none.
+    """
     if quantizer.method.scales == "learned_one" and quantizer.feeds_batch_norm != "no":
         return []
-    return [scale for scale in quantizer.parameters() if scale.requires_grad]
+    return [
+        scale
+        for scale in quantizer.parameters()
+        if scale.requires_grad and scale.element_size() >= SINGLE_BYTES
+    ]
 
 
 def is_looked_at() -> bool:

@@ -7,7 +7,7 @@ from torch import nn
 
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.fused.rows import unfuse_
-from ttq_bench.ternary.own_weight import WEIGHT
+from ttq_bench.ternary.own_weight import WEIGHT, check_alone
 
 
 @torch.no_grad()
@@ -19,6 +19,8 @@ def freeze_(model: nn.Module) -> nn.Module:
     exports as any network of torch's layers. One without quantized layers stays as it is.
     """
     layers = quantized_layers(model)
+    for _, layer in layers:
+        check_alone(layer)
     unfuse_(model)
     for _, layer in layers:
         latent = latent_of(layer)

@@ -34,26 +34,16 @@ def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
     plain, read = made.__bases__[0], vars(made)[WEIGHT].fget
 
     def weight(self: nn.Module) -> Tensor:
+        check_alone(self)
         value: Tensor = read(self)
         is_own = getattr(_calls, "layer", None) is self
         if is_own or type(value) is not Tensor or is_looked_at():
             return value
         return QuantizedWeight.of(value, _latent(self))
 
-    def assign(self: nn.Module, value: Tensor) -> None:
-        latent = _latent(self)
-        if not isinstance(value, Tensor) or value.shape != latent.shape:
-            given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise TtqBenchError(
-                f"weight of a quantized {plain.__name__}: expected a tensor of shape"
-                f" {tuple(latent.shape)}, which becomes its latent weights; got {given}"
-            )
-        with torch.no_grad():
-            latent.copy_(value)
-
     def set_attribute(self: nn.Module, name: str, value: Any) -> None:
         if name == WEIGHT and parametrize.is_parametrized(self, WEIGHT):
-            assign(self, value)
+            _assign(self, value)
         else:
             plain.__setattr__(self, name, value)
 
@@ -67,9 +57,51 @@ def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
         finally:
             _calls.layer = before
 
-    made.weight = property(weight, assign)
+    if hasattr(plain, "reset_parameters"):
+        made.reset_parameters = _restart
+    made.weight = property(weight, _assign)
     made.__setattr__ = set_attribute
     made.forward = forward
+
+
+def _assign(layer: nn.Module, value: Tensor) -> None:
+    kind = type(layer).__bases__[0].__name__
+    latent = _latent(layer)
+    if not isinstance(value, Tensor) or value.shape != latent.shape:
+        given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise TtqBenchError(
+            f"weight of a quantized {kind}: expected a tensor of shape"
+            f" {tuple(latent.shape)}, which becomes its latent weights; got {given}"
+        )
+    is_new = isinstance(value, nn.Parameter) and value is not latent
+    if is_new and not layer.training:  # as torch folds batch normalisation into a layer
+        raise TtqBenchError(
+            f"weight of a quantized {kind} in evaluation mode: takes no parameter in"
+            " its place, which would become its latent weights; freeze_ the model before"
+        )
+    with torch.no_grad():
+        latent.copy_(value)
+
+
+def _restart(layer: nn.Module) -> None:
+    """Begin anew: latent weights as the plain layer makes them, and the scales that follow."""
+    made: Any = type(layer)
+    made.__bases__[0].reset_parameters(layer)
+    quantizer: Any = layer.parametrizations[WEIGHT][0]  # type: ignore[index]
+    quantizer.hold_threshold(_latent(layer))
+    quantizer.set_initial_scales(_latent(layer), quantizer.initial_scales)
+
+
+def check_alone(layer: nn.Module) -> None:
+    """Raise ``TtqBenchError`` where another parametrization was put behind the quantizer."""
+    parametrizations: Any = layer.parametrizations[WEIGHT]  # type: ignore[index]
+    if len(parametrizations) > 1:
+        kind = type(layer).__bases__[0].__name__
+        other = type(parametrizations[1]).__name__
+        raise TtqBenchError(
+            f"weight of a quantized {kind}: {other} was put behind the quantizer, so that the"
+            " weights are not ternary; remove it, or freeze_ the model before"
+        )
 
 
 def _latent(layer: nn.Module) -> Tensor:
@@ -106,11 +138,15 @@ class QuantizedWeight(Tensor):
         name = getattr(func, "__name__", "")
         if name in WRITES or (name.endswith("_") and not name.endswith("__")):
             target = next(iter((*args, *options.values())), None)
-            if isinstance(target, cls):  # else it is read, and another tensor is written
-                is_latent = {id(target)}
+            several = target if isinstance(target, list | tuple) else [target]  # torch._foreach_...
+            is_latent = {id(one) for one in several if isinstance(one, cls)}
+            if is_latent:  # else it is read, and another tensor is written
                 return func(*_given(args, is_latent), **_given(options, is_latent))
         is_latent = {id(options.get("out"))}
         found = func(*_given(args, is_latent), **_given(options, is_latent))
+        if name == "numpy":  # what is written into the array would reach no latent weight
+            found.flags.writeable = False
+            return found
         source = next((x for x in args if isinstance(x, cls)), None)
         if source is None or not _is_view(found, source.plain):
             return found

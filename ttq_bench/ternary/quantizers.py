@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.batch_norm import FedAnswer
-from ttq_bench.ternary.first_steps import FirstSteps, look
+from ttq_bench.ternary.first_steps import FirstSteps, listen, look
 from ttq_bench.ternary.gradients import Pair, binary_sets, codes_of, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -48,12 +48,13 @@ class Quantizer(nn.Module):
         self.feeds_batch_norm = feeds_batch_norm
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
+        self.initial_scales: InitialScales = "ones"
         # Set by ``fused/rows.py`` while the network is called: weights, and under which hooks.
         self.prepared: tuple[Tensor, object] | None = None
         # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
         self.watch: FirstSteps | None = None
         self.first_values: tuple[Tensor, ...] | None = None
-        self.knows_epoch = self.was_loaded = False
+        self.knows_epoch = self.was_loaded = self.was_differentiated = False
         shape = (len(latent), *(1 for _ in self.shared)) if self.shared else ()
         ones = torch.ones(shape or (1,), device=latent.device)
         self.held_threshold: Tensor | None
@@ -114,8 +115,14 @@ class Quantizer(nn.Module):
 
         Rounded for autocast where it is on and a fused network (``fused/rows.py``) is being called.
         """
-        if self.watch is not None:
-            look(self, latent, self.watch)
+        if self.watch is None:
+            return self._weights(latent)
+        look(self, latent, self.watch)
+        weights = self._weights(latent)
+        listen(self, weights)
+        return weights
+
+    def _weights(self, latent: Tensor) -> Tensor:
         if self.prepared is not None:
             made, hooks = self.prepared
             is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)
@@ -177,8 +184,10 @@ class Quantizer(nn.Module):
         """Set learned scales to one (as in the paper), or to the values nearest to ``latent``.
 
         For given codes the squared distance between the quantized and the latent weights is
-        smallest when each scale is the mean magnitude over its set; an empty set keeps one.
+        smallest when each scale is the mean magnitude over its set; an empty set keeps one. The
+        choice is kept for ``layer.reset_parameters()``.
         """
+        self.initial_scales = choice
         if not isinstance(self.positive_scale, nn.Parameter):
             return
         _, sets, _ = self.parts(latent)

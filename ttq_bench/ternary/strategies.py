@@ -4,6 +4,7 @@ The rules themselves are in ``thresholds.py``.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from numbers import Real
 from typing import Literal
 
@@ -45,5 +46,11 @@ def _shown(value: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value is a real number, NumPy's included, and neither true nor false."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Return whether a value is a number that torch computes with: NumPy's are, true is none."""
+    if not isinstance(value, Real) or isinstance(value, bool | Fraction):
+        return False
+    try:
+        float(value)
+    except OverflowError:  # 10**400
+        return False
+    return True

@@ -113,7 +113,7 @@ def check_strategy(where: str, strategy: DeltaStrategy) -> None:
         given = getattr(strategy, name)
         if not is_number(given) and not (name == "start" and given is None):
             raise TtqBenchError(
-                f"{where}: {strategy.name}: {name}: expected a number, got {given!r}"
+                f"{where}: {strategy.name}: {name}: expected a number, got {given!r:.60}"
             )
     for number in (strategy.number, strategy.start):
         if number is not None and not rule.low <= number < rule.high:

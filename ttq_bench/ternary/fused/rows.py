@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ttq_bench.ternary.choice import own_quantizer
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.first_steps import is_looked_at
 from ttq_bench.ternary.fused.gpu import Rule, Segments, can_compute, in_a_row, quantized_on_device
@@ -108,6 +109,9 @@ class FusedLayers:
 
     def prepare(self, *_: object) -> None:
         """Compute the weights of all layers; each quantizer then answers with its own."""
+        pairs = zip(self.layers, self.quantizers, strict=True)
+        if any(own_quantizer(layer) is not quantizer for layer, quantizer in pairs):
+            return  # one was frozen since: each computes its own
         latents = [latent_of(layer) for layer in self.layers]
         if not _are_plain(latents):
             return
