@@ -14,6 +14,7 @@ from ttq_bench.text import (
     one_line,
     printable,
     seconds_in,
+    shortest,
     without_credentials,
 )
 
@@ -92,3 +93,12 @@ def test_json_stays_json_where_a_number_is_not_finite():
     document = {"a": [1.5, math.nan, (math.inf, None)], "b": {"c": -math.inf}}
     read = json.loads(json_text(document), parse_constant=pytest.fail)
     assert read == {"a": [1.5, None, [None, None]], "b": {"c": None}}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.05, "0.05"), (0.05000000000000001, "0.05000000000000001"), (1e-4, "0.0001"),
+     (0.00050000001, "0.00050000001"), (3, "3"), (float("nan"), "nan"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_numbers_that_differ_do_not_look_alike(number, text):
+    assert shortest(number) == text

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -80,15 +81,15 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
             file=sys.stderr,
         )
         return EXIT_IO, None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
-        return 130, None
+        return 128 + (interrupt.args or (signal.SIGINT,))[0], None
 
 
 def _called(options: argparse.Namespace) -> int:
     try:
         return int(options.command(options))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
         if sentence := blamed(error):
             raise sentence from error
         raise

@@ -39,6 +39,12 @@ def printable(text: str) -> str:
     return "\n".join(line if line.isprintable() else _escaped_in(line) for line in lines)
 
 
+def shortest(number: float) -> str:
+    """Return a number in six digits, or in all that it takes to tell it from others."""
+    short = f"{number:g}"
+    return short if float(short) == number or math.isnan(number) else repr(float(number))
+
+
 def one_line(text: str, most: int = 500) -> str:
     """Return ``text`` as a line to print, ending in ``...`` where it is longer than ``most``."""
     line = printable(" ".join(text[: 4 * most].split()))

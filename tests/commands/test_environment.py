@@ -93,3 +93,19 @@ def test_names_of_images_that_are_no_utf8_are_named(tmp_path, cache, capsys, nam
     code, told = said_once(["data", "show", f"folder:{folder}"], capsys)
     assert code == (2 if name == "folder" else 5)
     assert "not UTF-8" in told
+
+
+def test_a_package_that_cannot_be_loaded_is_named(tmp_path):
+    (tmp_path / "torch").mkdir()
+    text = "raise ImportError('libtorch.so: failed to map segment from shared object')\n"
+    (tmp_path / "torch" / "__init__.py").write_text(text)
+    words = [*COMMAND, "run", str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+
+    done = subprocess.run(
+        [*words, "--backend", "inprocess"], env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "torch cannot be imported (libtorch.so: failed to map segment" in done.stderr
+    assert "Traceback" not in done.stderr

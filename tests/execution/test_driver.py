@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from tests.tiny_suite import COMMAND, command_line, tiny_specs, wait_until, write_suite
 from ttq_bench.cli import main
-from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop
+from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, _signals
 from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.training.checkpoints import whole_states
@@ -184,3 +184,16 @@ def test_a_stop_is_requested_by_a_signal_or_by_the_clock():
     assert Stop(deadline=time.monotonic()).requested()
     assert Stop(signal_number=signal.SIGTERM).requested()
     assert not Stop(signal_number=signal.SIGTERM).out_of_time()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_command_at_once_with_its_own_code(number, monkeypatch, capsys):
+    def stopped_twice(_):
+        with _signals(Stop()):
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("ttq_bench.cli._called", stopped_twice)
+
+    assert main(["status"]) == 128 + number
+    assert "ended at once" in capsys.readouterr().err

@@ -247,3 +247,20 @@ def test_every_shipped_suite_is_valid_in_every_profile_and_has_a_default(path, d
     for profile in read_document(path).get("profiles", {}):
         assert read_suite(path, profile, device)[1] == profile
     read_suite(path, "auto", device)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("profiles: no", "profiles: expected a mapping of names to fields"),
+        ("profiles: []", "profiles: expected a mapping of names to fields"),
+        ('title: "\\ud800"', "half of a surrogate pair"),
+        ("title: !!bool 7", "'7' is neither true nor false"),
+        ("seeds: [1e400]", "got '1e400', which is beyond what a number can be here"),
+        ("seeds: [1e-400]", "got '1e-400', which is beyond what a number can be here"),
+        ('datasets: ["folder:/p"]', "give --dataset folder:/p, which takes its place"),
+    ],
+)
+def test_values_that_no_advice_helps_are_refused_without_one(read, line, said):
+    rest = {k: v for k, v in SMALL.items() if k != line.partition(":")[0]}
+    assert said in problems_of(read, f"{yaml.safe_dump(rest)}{line}\n")

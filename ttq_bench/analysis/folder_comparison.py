@@ -16,6 +16,7 @@ from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.scale_measures import fed_layers
 from ttq_bench.analysis.statistics import Estimate, estimate, welch
 from ttq_bench.analysis.tables import GROUP, Arm, Tables
+from ttq_bench.text import shortest
 
 Pairing = Literal["by seed", "unpaired"]
 # The clock's reading is the one column of a run's tables that no second run repeats.
@@ -126,7 +127,7 @@ def _told(value: Any) -> str:
     """Return a value of a record in words; older records lack some."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return "unknown"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return shortest(value) if isinstance(value, float) else str(value)
 
 
 def _error(tables: Tables, trial_id: str) -> float | None:

@@ -13,6 +13,7 @@ from ttq_bench.analysis.own_rates import VALIDATION, at_own_rates
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
+from ttq_bench.text import shortest
 
 Select = tuple[str, str]  # arm, and its delta strategy in words (empty: any)
 
@@ -149,7 +150,7 @@ def paired_errors(
     first = together.iloc[0]
     choices = {first["rate_choice"], first["rate_choice_other"]}
     rates = [
-        f"{select[0]} at {first[f'learning_rate{side}']:g}"
+        f"{select[0]} at {shortest(first[f'learning_rate{side}'])}"
         f"{', an end of the rates tried' if first[f'rate_choice{side}'] == 'end' else ''}"
         for select, side in ((minuend, ""), (subtrahend, "_other"))
     ]

@@ -16,6 +16,7 @@ from ttq_bench.analysis.chance import alarms_of, in_words
 from ttq_bench.records.reported_spec import ReportedConversion, ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.text import shortest
 
 FULL_PRECISION = "full_precision"
 CONTINUED = "full_precision_continued"
@@ -107,9 +108,10 @@ def _recipe_in_words(spec: ReportedSpec) -> str:
     """Return the budget as it would stand in a table of a paper; older recipes may lack a field."""
     recipe = spec.recipe
     drops = "/".join(map(str, recipe.decay_epochs or ()))
+    rate = shortest(recipe.learning_rate)
     words = [
         f"{recipe.epochs} epochs of batch {recipe.batch_size}",
-        f"rate {recipe.learning_rate:g}, {recipe.schedule}{f' at {drops}' if drops else ''}",
+        f"rate {rate}, {recipe.schedule}{f' at {drops}' if drops else ''}",
         f"weight decay {recipe.weight_decay}",
         str(recipe.precision),
     ]

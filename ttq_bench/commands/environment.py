@@ -47,6 +47,11 @@ def _sentence(package: str, error: Exception) -> TtqBenchError | None:
     told = " ".join(str(error).split())
     names = sorted(name for name in os.environ if name.startswith(READERS[package]))
     named = [name for name in names if name in told] or names
+    if isinstance(error, ImportError) and not any(name in told for name in names):
+        return TtqBenchError(
+            f"{package} cannot be imported ({one_line(told, 200)}); it takes some GB of address"
+            " space (`ulimit -v`), or is not whole: install it again"
+        )
     if not named:
         return None
     return TtqBenchError(

@@ -29,7 +29,7 @@ from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.suite.schema import Suite
-from ttq_bench.text import duration, json_text
+from ttq_bench.text import duration, json_text, shortest
 
 DESCRIPTION = """\
 Show what `ttq-bench run` would do: the images, each trial with its state, the resources, and an
@@ -227,7 +227,7 @@ def _arm_in_words(spec: TrialSpec, *, with_rate: bool) -> Iterable[str]:
     if spec.strategy:
         yield spec.strategy
     if with_rate and spec.parent:
-        yield f"rate {spec.recipe.learning_rate:g}"
+        yield f"rate {shortest(spec.recipe.learning_rate)}"
     if spec.repeat:
         yield f"repeat {spec.repeat}"
 

@@ -105,7 +105,10 @@ def _made_once(identity: Identity, cache: Path, write: Callable[[Path], None]) -
                 return images
             _fill(folder, write)
     except OSError as error:
-        raise DataError(f"{folder}: decoded images cannot be kept there ({error})") from error
+        raise DataError(
+            f"{folder}: decoded images cannot be kept there ({error.strerror or error}); set"
+            " TTQ_BENCH_CACHE to a folder that can be written, on a disk with room for them"
+        ) from error
     return _load(folder, identity)
 
 

@@ -126,7 +126,7 @@ def _signals(stop: Stop) -> Iterator[None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         if stop.signal_number is not None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
         stop.signal_number = number
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

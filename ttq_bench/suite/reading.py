@@ -57,7 +57,8 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def choose_profile(document: dict[str, Any], asked: str, device: str, where: str) -> str:
     """Return the profile to use; empty for a suite without profiles."""
-    profiles = document.get("profiles") or {}
+    profiles = document.get("profiles")
+    profiles = {} if profiles is None else profiles
     _check_profiles(profiles, where)
     default = document.get("default_profile", "")
     if isinstance(default, dict):

@@ -1,6 +1,7 @@
 """What is wrong with a value of a suite file, in words: what is allowed, and what was given."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ def text_hint(given: Any, *, whole: bool) -> str:
         number = int(given) if given.isdigit() else float(given)
     except (AttributeError, ValueError):
         return ""
+    if not math.isfinite(number) or (not number and re.search("[1-9]", given)):
+        return ", which is beyond what a number can be here"
     if whole and math.isfinite(number) and number == int(number):
         number = int(number)
     text = repr(number)

@@ -19,6 +19,8 @@ MOST_DEPTH = 40
 MOST_CHARACTERS = 2_000  # of one value
 Kind = TypeVar("Kind", bound=Node)
 PREFIX = "tag:yaml.org,2002:"
+SURROGATE = re.compile("[\ud800-\udfff]")
+BOOL = f"{PREFIX}bool"
 TEXT, NUMBERS = f"{PREFIX}str", (f"{PREFIX}int", f"{PREFIX}float")
 # What YAML 1.1 and 1.2, JSON and people read as the same number; the first zero of 010 is octal.
 AS_WRITTEN = re.compile(
@@ -88,6 +90,10 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_scalar_node(anchor)
         if len(node.value) > MOST_CHARACTERS:
             raise _problem(f"has a value of more than {MOST_CHARACTERS:,} characters", node)
+        if SURROGATE.search(node.value):
+            raise _problem("has half of a surrogate pair, which is no character", node)
+        if node.tag == BOOL and node.value.lower() not in yaml.SafeLoader.bool_values:
+            raise _problem(f"{node.value!r} is neither true nor false", node)
         if node.tag in NUMBERS and not AS_WRITTEN.fullmatch(node.value):
             node.tag = TEXT
         return _of_known_kind(node)

@@ -4,6 +4,7 @@ It is a torch parametrization: ``forward`` maps the latent weights (``.original`
 that the layer uses. What it does is said by its ``Method``, a line of ``METHODS``.
 """
 
+import threading
 from typing import Any, Literal, Self
 
 import torch
@@ -49,8 +50,8 @@ class Quantizer(nn.Module):
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
         self.initial_scales: InitialScales = "ones"
-        # Set by ``fused/rows.py`` while the network is called: weights, and under which hooks.
-        self.prepared: tuple[Tensor, object] | None = None
+        # Set by ``fused/rows.py`` while a thread calls the network: weights, and under which hooks.
+        self.prepared: dict[int, tuple[Tensor, object]] = {}
         # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
         self.watch: FirstSteps | None = None
         self.first_values: tuple[Tensor, ...] | None = None
@@ -123,8 +124,8 @@ class Quantizer(nn.Module):
         return weights
 
     def _weights(self, latent: Tensor) -> Tensor:
-        if self.prepared is not None:
-            made, hooks = self.prepared
+        if self.prepared and (found := self.prepared.get(threading.get_ident())):
+            made, hooks = found
             is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)
             # A checkpointed part of the network is computed again when nothing is prepared.
             if is_wanted and hooks == saved_tensors_hooks():

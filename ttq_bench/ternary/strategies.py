@@ -8,6 +8,8 @@ from fractions import Fraction
 from numbers import Real
 from typing import Literal
 
+from ttq_bench.text import shortest
+
 
 @dataclass(frozen=True, slots=True)
 class DeltaStrategy:
@@ -42,7 +44,7 @@ class DeltaStrategy:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if is_number(value) else repr(value)
+    return shortest(value) if is_number(value) else repr(value)  # type: ignore[arg-type]
 
 
 def is_number(value: object) -> bool:

@@ -1,6 +1,7 @@
 """All layers at once against layer by layer: the same to the bit on a CPU, and the same network."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -69,7 +70,7 @@ def is_prepared(model, images):
     layers = [layer for _, layer in quantized_layers(model)]
     hooks = [
         layer.register_forward_pre_hook(
-            lambda layer, _: seen.append(quantizer_of(layer).prepared is not None)
+            lambda layer, _: seen.append(bool(quantizer_of(layer).prepared))
         )
         for layer in layers
     ]
@@ -244,7 +245,7 @@ def test_nothing_is_kept_when_a_call_fails():
     with pytest.raises(RuntimeError):
         model(images[:, :1])
 
-    assert all(quantizer_of(layer).prepared is None for _, layer in quantized_layers(model))
+    assert all(quantizer_of(layer).prepared == {} for _, layer in quantized_layers(model))
 
 
 def test_a_copy_computes_with_its_own_latent_weights():
@@ -425,3 +426,19 @@ def test_an_exported_network_answers_as_the_network():
     fuse_(quantize_(model, "ttq"))
 
     torch.testing.assert_close(exported(model, images)(images), model(images))
+
+
+def test_threads_that_train_one_fused_network_do_not_meet():
+    torch.manual_seed(0)
+    model = fuse_(quantize_(nn.Sequential(*(nn.Linear(64, 64) for _ in range(6))), "ttq"))
+    inputs = torch.randn(16, 64)
+    expected = model(inputs).detach()
+
+    def train(_):
+        for _ in range(20):
+            found = model(inputs)
+            found.sum().backward()
+            assert torch.equal(found, expected)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(train, range(4)))

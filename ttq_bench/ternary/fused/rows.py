@@ -8,6 +8,7 @@ once, too. What is computed is the same as layer by layer, to the bit on a CPU f
 call uses once: tests/ternary/fused/test_rows.py.
 """
 
+import threading
 from collections.abc import Sequence
 
 import torch
@@ -123,7 +124,7 @@ class FusedLayers:
             return
         hooks = saved_tensors_hooks()
         for quantizer, latent, part in zip(self.quantizers, latents, parts, strict=True):
-            quantizer.prepared = _as_laid_out(part, latent), hooks
+            quantizer.prepared[threading.get_ident()] = _as_laid_out(part, latent), hooks
 
     def _on_device(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the weights of each layer, by kernels."""
@@ -159,7 +160,7 @@ class FusedLayers:
     def forget(self, *_: object) -> None:
         """Let each quantizer compute its weights itself again."""
         for quantizer in self.quantizers:
-            quantizer.prepared = None
+            quantizer.prepared.pop(threading.get_ident(), None)
 
     def _sets_and_scales(self, rows: Tensor, layout: Layout) -> tuple[Pair, Pair]:
         """Return both sets in rows (1 or 0), and W_p and W_n of every layer [L]."""
