@@ -10,7 +10,7 @@ from ttq_bench.records.store import write_failure
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.text import without_credentials
 from ttq_bench.trial.allocator import keep_freed_memory
-from ttq_bench.trial.outcome import Ended, SupersededError, cause_of
+from ttq_bench.trial.outcome import Ended, SupersededError, cause_of, in_words
 from ttq_bench.trial.settings import RunSettings
 
 
@@ -32,13 +32,13 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     except Exception as error:  # whatever a trial raises, the others go on
         expected = isinstance(error, TtqBenchError)
         trace = "" if expected else without_credentials(traceback.format_exc())
-        reason = without_credentials(str(error) if expected else repr(error))
+        reason = without_credentials(in_words(error))
         cause = cause_of(error)
         try:
             paths = results.trial(spec.trial_id)
             write_failure(paths, reason, trace, spec.resolved())
             kept_in(results, settings.url).post(paths.failure)
         except (OSError, TtqBenchError) as unwritable:
-            reason += f" (and failure.json could not be written: {unwritable})"
+            reason += f" (and failure.json could not be written: {in_words(unwritable)})"
         return Ended(spec.trial_id, "failed", reason, cause)
     return Ended(spec.trial_id, outcome)

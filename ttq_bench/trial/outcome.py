@@ -1,9 +1,12 @@
 """How an attempt at a trial can end, and how often each kind of failure is tried again."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from ttq_bench.errors import TtqBenchError
 
 Outcome = Literal["finished", "diverged", "stopped", "failed"]
 Cause = Literal["", "node", "crash", "silence", "memory", "system", "error"]
@@ -19,6 +22,15 @@ LOST_PEER = (
     "Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting",
     "ncclRemoteError", "Default process group has not been initialized",
 )  # fmt: skip
+ADVICE: Mapping[int, str] = MappingProxyType(
+    {
+        errno.ENOSPC: "free some room on that disk, or take another with --results",
+        errno.EDQUOT: "free some of the quota, or take another disk with --results",
+        errno.EFBIG: "raise the limit of a file's size (`ulimit -f`)",
+        errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+        errno.EROFS: "the disk takes no writes; take another with --results",
+    }
+)
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
 
 
@@ -38,6 +50,17 @@ class Ended:
 
 class SupersededError(Exception):
     """A newer attempt has the trial, or the lease is damaged: this one writes nothing more."""
+
+
+def in_words(error: BaseException) -> str:
+    """Return what a failure says to a user: where, what, and for a full disk what to do."""
+    if isinstance(error, TtqBenchError):
+        return str(error)
+    if not isinstance(error, OSError) or not error.strerror:
+        return repr(error)
+    where = f"{error.filename}: " if error.filename else ""
+    advice = ADVICE.get(error.errno or 0, "")
+    return f"{where}{error.strerror}{f'; {advice}' if advice else ''}"
 
 
 def cause_of(error: BaseException) -> Cause:
