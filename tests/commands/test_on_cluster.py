@@ -4,7 +4,7 @@ import argparse
 from types import SimpleNamespace
 
 from ttq_bench.commands.on_cluster import shared_out
-from ttq_bench.commands.plan import Prepared
+from ttq_bench.commands.prepared import Prepared
 from ttq_bench.execution.ray import start
 from ttq_bench.execution.ray.nodes import Node
 from ttq_bench.execution.resources import Machine, Shares
@@ -20,5 +20,5 @@ def test_nodes_that_are_gone_count_nothing(monkeypatch):
         address="head:6379", backend="ray", dashboard=None, ranks=1, silence=60.0, threads=None,
         trials_per_gpu=None, url=None,
     )  # fmt: skip
-    prepared = shared_out(Prepared(None, "", None, *parts), options)
+    prepared = shared_out(Prepared(None, "", None, *parts, ()), options)
     assert (prepared.machine.cores, prepared.shares) == (8, Shares(1, 8, 0.0))

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import replace
 
-from ttq_bench.commands.plan import Prepared
+from ttq_bench.commands.prepared import Prepared
 from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import share

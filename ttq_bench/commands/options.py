@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from ttq_bench.commands.chosen_trials import add_choosing_options
 from ttq_bench.commands.option_values import (
     folder,
     in_home,
@@ -42,6 +43,7 @@ def add_training_options(
         help="images in place of the suite's: a dataset, or folder:PATH with train/CLASS/ and"
         " test/CLASS/ (or val/CLASS/) in it",
     )  # fmt: skip
+    add_choosing_options(parser)
     add_device_option(parser)
     parser.add_argument(
         "--threads", type=positive, metavar="N",

@@ -12,11 +12,13 @@ from rich.console import Console
 
 from ttq_bench.commands import report
 from ttq_bench.commands.at_url import in_step
+from ttq_bench.commands.chosen_trials import name_of
 from ttq_bench.commands.fetching import fetch
 from ttq_bench.commands.on_cluster import shared_out
 from ttq_bench.commands.option_values import address
 from ttq_bench.commands.options import add_ending_options, add_suite_options
-from ttq_bench.commands.plan import Prepared, describe, prepare
+from ttq_bench.commands.plan import describe
+from ttq_bench.commands.prepared import Prepared, prepare
 from ttq_bench.commands.status import alarm_rows
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
@@ -120,12 +122,13 @@ def _check_kept_layers(prepared: Prepared) -> None:
 def _run_pending(
     prepared: Prepared, options: argparse.Namespace, stop: Stop, console: Console
 ) -> Tally:
-    names = tuple(trial.spec.trial_id for trial in prepared.plan.trials)
     suite, results = prepared.suite, ResultsPaths(options.results.resolve())
+    profile = _noted_profile(prepared, options)
+    noted = PlannedSuite(suite.name, profile, suite.title, prepared.whole)
     with _shared_gpus(prepared, options, console) as shares:
         return run_plan(
             prepared.plan,
-            PlannedSuite(suite.name, _noted_profile(prepared, options), suite.title, names),
+            noted,
             settings=_settings(prepared, options),
             shares=shares,
             make_backend=backend_maker(
@@ -171,9 +174,9 @@ def _tell_alarms(prepared: Prepared, options: argparse.Namespace, console: Conso
 
 
 def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:
-    """Return the profile, and other images than the suite's: these are a plan of their own."""
+    """Return the profile, and what is not the suite's: other images or values, another plan."""
     other = [identity.name for identity in prepared.identities.values() if options.dataset]
-    return "-".join(filter(None, (prepared.profile, *other)))
+    return "-".join(filter(None, (prepared.profile, *other, name_of(options.changes))))
 
 
 def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:

@@ -29,7 +29,7 @@ EXAMPLES = (
 INTERRUPTED = 130
 PASSED_ON = (
     "profile", "dataset", "results", "data_dir", "device", "threads", "trials_per_gpu", "ranks",
-    "time_limit", "silence", "checkpoint_every",
+    "only", "seeds", "time_limit", "silence", "checkpoint_every",
 )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def entrypoint(options: argparse.Namespace) -> str:
         value = getattr(options, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
+    words += [f"--set={change}" for change in options.changes]
     words += ["--no-report"] if options.no_report else []
     return shlex.join(words)
 
@@ -90,7 +91,7 @@ def _check(options: argparse.Namespace) -> None:
     devices = ("cpu", "cuda") if options.device == "auto" else (options.device,)
     name, _, place = (options.dataset or "").partition(":")
     for device in devices:
-        suite, _ = read_suite(options.suite, options.profile, device, name or None)
+        suite, _ = read_suite(options.suite, options.profile, device, name or None, options.changes)
         needed = [name for name in suite.datasets if not is_bundled(name) and not place]
         if needed and options.data_dir is None:
             raise TtqBenchError(

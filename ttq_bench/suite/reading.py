@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,21 @@ PROFILE = re.compile(rf"[a-z][a-z0-9_-]{{0,{MOST_LETTERS - 1}}}")
 
 
 def read_suite(
-    path: Path, profile: str, device: str, dataset: str | None = None
+    path: Path,
+    profile: str,
+    device: str,
+    dataset: str | None = None,
+    changes: Sequence[str] = (),
 ) -> tuple[Suite, str]:
     """Return the suite in ``path`` under ``profile``, and the profile's name.
 
     ``auto`` takes the file's ``default_profile``, which may name one for each device; ``dataset``
-    takes the place of the suite's. Raises ``SuiteError`` that lists every problem with its field.
+    takes the place of the suite's, as do ``changes`` (``FIELD=VALUE``, in YAML). Raises
+    ``SuiteError`` that lists every problem with its field.
     """
     document = read_document(path)
     chosen = choose_profile(document, profile, device, str(path))
-    return parse_suite(document, chosen, str(path), dataset), chosen
+    return parse_suite(document, chosen, str(path), dataset, changes), chosen
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -92,12 +98,18 @@ def _check_profiles(profiles: Any, where: str) -> None:
 
 
 def parse_suite(
-    document: dict[str, Any], profile: str, where: str, dataset: str | None = None
+    document: dict[str, Any],
+    profile: str,
+    where: str,
+    dataset: str | None = None,
+    changes: Sequence[str] = (),
 ) -> Suite:
     """Return the checked suite of a YAML mapping; ``where`` stands in front of each problem."""
     fields = {k: v for k, v in document.items() if k not in ("profiles", "default_profile")}
     if profile:
         fields = _merged(fields, document["profiles"][profile])
+    for change in changes:
+        fields = _merged(fields, _as_fields(change))
     if dataset is not None:
         fields["datasets"] = [dataset]
     try:
@@ -109,6 +121,19 @@ def parse_suite(
         raise SuiteError(
             f"{where}: has a value that is no text, number, list or mapping"
         ) from error
+
+
+def _as_fields(change: str) -> dict[str, Any]:
+    """Return ``a.b=VALUE`` as the fields of a suite: {a: {b: VALUE}}."""
+    field, _, text = change.partition("=")
+    try:
+        value = load_yaml(text)
+    except yaml.YAMLError as error:
+        raise SuiteError(f"--set {field}: not valid YAML ({one_line(str(error))})") from error
+    for name in reversed(field.split(".")):
+        value = {name: value}
+    fields: dict[str, Any] = value
+    return fields
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.faults.grid import UNDISTURBED, Grid, processes_of, undisturbed
 from tests.tiny_suite import settings_for, tiny_document, tiny_specs, wait_until
 from tests.trial.same_trial import rows
 from ttq_bench.cli import make_parser
-from ttq_bench.commands.plan import prepare
+from ttq_bench.commands.prepared import prepare
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.ray import security
 from ttq_bench.records.attempts.lease import read_lease
