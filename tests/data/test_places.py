@@ -119,6 +119,57 @@ def test_a_copy_beside_a_shard_is_refused_by_name(tmp_path, extra):
         find_source("cifar10", tmp_path)
 
 
+SHARDS = (
+    ((1, 2), 3, r"train-00000-of-00003\.parquet is missing \(1 of 3 shards are\)"),
+    ((0, 2), 3, r"train-00001-of-00003\.parquet is missing \(1 of 3 shards are\)"),
+    ((0,), 3, r"train-00001-of-00003\.parquet is missing \(2 of 3 shards are\)"),
+)
+
+
+def touch_files(place, *names):
+    place.mkdir(exist_ok=True)
+    for name in (*names, "test.parquet"):
+        (place / name).touch()
+
+
+@pytest.mark.parametrize(("numbers", "total", "said"), SHARDS)
+def test_a_missing_shard_is_told_by_name(tmp_path, capsys, numbers, total, said):
+    touch_files(tmp_path, *(f"train-{n:05}-of-{total:05}.parquet" for n in numbers))
+    with pytest.raises(DataError, match=said):
+        find_source("cifar10", tmp_path)
+    assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path)]) == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train-00000-of-00002", "train-00001-of-00002", "train-00000-of-00003"],
+         "00000-of-00003.parquet: is of another set of shards than train-00000-of-00002.parquet"),
+        (["train-00000-of-00001", "training-00000-of-00001"], "of another set of shards"),
+        (["train-00000-of-00001-0a", "train-00000-of-00001-0b"], "keep one of the two"),
+        (["train-0", "train-2"], "train-1.parquet is missing"),
+    ],
+)  # fmt: skip
+def test_shards_of_two_sets_are_refused_by_name(tmp_path, names, said):
+    touch_files(tmp_path, *(f"{name}.parquet" for name in names))
+    with pytest.raises(DataError, match=said):
+        find_source("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("names", [["train-00001-of-00002", "train-00002-of-00002"],
+    ["train-1", "train-2"], ["train-2012", "train-2017"], ["train-0", "train-1"]])  # fmt: skip
+def test_whole_sets_of_shards_are_read_however_they_count(tmp_path, names):
+    touch_files(tmp_path, *(f"{name}.parquet" for name in names))
+    assert len(find_source("cifar10", tmp_path).train) == 2
+
+
+def test_a_parquet_link_whose_file_is_gone_is_not_downloaded_over(tmp_path, capsys):
+    touch_files(tmp_path)
+    (tmp_path / "train.parquet").symlink_to("blobs/gone")
+    assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path)]) == 5
+    assert "train.parquet: is a broken link (No such file" in capsys.readouterr().err
+
+
 def write_classes(folder, *splits, names="abcdefghij", shape=(32, 32, 3)):
     for number, split in enumerate(splits):
         for name in names:
@@ -292,6 +343,33 @@ def test_what_is_passed_over_beside_images_is_told(tmp_path, capsys, monkeypatch
     assert f"{place}/test/: passed over 1 .png beside the classes" in told
     assert f"{place}: val/ lies there, which is not read: train and test are" in told
     assert "the first run decodes the pixels" in told
+
+
+@pytest.mark.parametrize("target", ["gone", "../../gone", "b"])
+def test_a_broken_link_among_the_classes_is_refused(tmp_path, capsys, target):
+    write_classes(tmp_path, "train", "test", names="ac")
+    for split in ("train", "test"):
+        (tmp_path / split / "b").symlink_to(target)
+    assert main(["data", "show", f"folder:{tmp_path}"]) == 5
+    assert "train/b: is a broken link" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["gone.png", "../../../gone.png", "2.png"])
+def test_a_broken_link_among_the_images_is_called_so(tmp_path, capsys, target):
+    write_classes(tmp_path, "train", "test", names="ab")
+    (tmp_path / "train/a/2.png").symlink_to(target)
+    assert main(["data", "show", f"folder:{tmp_path}"]) == 5
+    assert "train/a/2.png: is a broken link" in capsys.readouterr().err
+
+
+def test_a_broken_link_of_another_ending_is_passed_over_and_called_so(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / "cache"))
+    write_classes(tmp_path / "d", "train", "test", names="ab")
+    (tmp_path / "d/train/a/notes").symlink_to("gone")
+    assert main(["data", "show", f"folder:{tmp_path / 'd'}"]) == 0
+    assert "passed over 1 broken link; only" in capsys.readouterr().out
 
 
 def test_shards_of_splits_that_are_not_read_are_told(tmp_path, capsys, monkeypatch):

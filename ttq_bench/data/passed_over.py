@@ -45,6 +45,8 @@ def _passed_over(split: Path, source: Source) -> Counter[str]:
 def _kind(entry: "os.DirEntry[str]") -> str:
     if entry.is_dir():
         return "folder"
+    if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110 - a ring is no error
+        return "broken link"
     return Path(entry.name).suffix.lower() or "without an ending"
 
 

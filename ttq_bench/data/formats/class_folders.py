@@ -61,8 +61,18 @@ def split_folders(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 def class_folders(split: Path) -> Folders:
-    """Return the folders of the classes in ``split``, sorted by name."""
-    return tuple(sorted(p for p in split.glob("*/") if p.is_dir() and not is_of_system(p.name)))
+    """Return the folders of the classes in ``split``, sorted by name.
+
+    Raises ``DataError`` for a broken link, which may have been a class.
+    """
+    if not split.is_dir():
+        return ()
+    with os.scandir(split) as entries:
+        found = [entry for entry in entries if not is_of_system(entry.name)]
+    for entry in found:
+        if entry.is_symlink():
+            check_link(Path(entry.path))
+    return tuple(sorted(Path(entry.path) for entry in found if entry.is_dir()))
 
 
 def is_of_system(name: str) -> bool:
@@ -96,6 +106,7 @@ def class_folder_files(folder: Path) -> list[Path]:
 
     Only plain files count as such: reading a pipe or a device may never end.
     """
+    check_link(folder)
     split = folder.parent.resolve()
     _stay_inside(folder, split)
     with os.scandir(folder) as entries:
@@ -103,6 +114,7 @@ def class_folder_files(folder: Path) -> list[Path]:
     _check_names(folder, found)
     for entry in found:
         if entry.is_symlink():
+            check_link(Path(entry.path))
             _stay_inside(Path(entry.path), split)
         if not entry.is_file():
             raise DataError(f"{entry.path}: is not a file")
@@ -123,10 +135,18 @@ def _check_names(folder: Path, files: Iterable[os.DirEntry[str]]) -> None:
             raise DataError(f"{folder}: the name {name!r} is not UTF-8; rename it") from error
 
 
-def _stay_inside(path: Path, split: Path) -> None:
+def check_link(path: Path) -> None:
+    """Raise ``DataError`` for a link that leads nowhere: its file is gone, or it is in a ring."""
     try:
-        inside = not path.is_symlink() or path.resolve().is_relative_to(split)
-    except (OSError, RuntimeError):  # a ring of links
-        inside = False
-    if not inside:
+        path.stat()
+    except OSError as error:
+        if path.is_symlink():
+            raise DataError(
+                f"{path}: is a broken link ({error.strerror}); put what it led to there, or take"
+                " it away"
+            ) from error
+
+
+def _stay_inside(path: Path, split: Path) -> None:
+    if path.is_symlink() and not path.resolve().is_relative_to(split):
         raise DataError(f"{path}: is a link that leads out of {split.name}/; put the files there")

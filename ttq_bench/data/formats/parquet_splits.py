@@ -1,13 +1,16 @@
 """Which Parquet files of a folder are a split, by their names."""
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import TEST_NAMES
+from ttq_bench.data.formats.class_folders import TEST_NAMES, check_link
 from ttq_bench.errors import DataError
 
 # As the hub names the parts of a split.
-SHARD = re.compile(r"[a-z]+(-[0-9a-f]+)?-\d+(-of-\d+)?(-[0-9a-f]+)?\.parquet")
+SHARD = re.compile(
+    r"(?P<split>[a-z]+)(-[0-9a-f]+)?-(?P<number>\d+)(-of-(?P<total>\d+))?(-[0-9a-f]+)?\.parquet"
+)
 
 
 def second_split(place: Path) -> tuple[Path, ...]:
@@ -24,11 +27,55 @@ def second_split(place: Path) -> tuple[Path, ...]:
 
 
 def check_shards(files: tuple[Path, ...]) -> None:
-    """Raise ``DataError`` for a file beside shards that is none of them, such as a copy of one."""
+    """Raise ``DataError`` for files that are not one whole split.
+
+    A missing shard is told by name, and so is a copy of one, a shard of another set, and a link
+    whose file is gone.
+    """
+    for path in files:
+        check_link(path)
     others = [path for path in files if not SHARD.fullmatch(path.name)]
     plain = any(path.stem == "train" for path in files)
     if len(files) > 1 and (plain or 0 < len(others) < len(files)):
+        raise _one_of(others[0], next(path for path in files if path != others[0]))
+    if files and not others:
+        _check_numbers({path: shard for path in files if (shard := SHARD.fullmatch(path.name))})
+
+
+def _one_of(path: Path, other: Path) -> DataError:
+    return DataError(f"{path}: lies beside {other.name}; keep one of the two")
+
+
+def _check_numbers(shards: Mapping[Path, re.Match[str]]) -> None:
+    """Raise ``DataError`` unless the shards are those of one set, each of its numbers once."""
+    (first, shard), *_ = shards.items()
+    seen: dict[int, Path] = {}
+    for path, other in shards.items():
+        if (other["split"], other["total"]) != (shard["split"], shard["total"]):
+            raise DataError(
+                f"{path}: is of another set of shards than {first.name}; keep one of the two sets"
+            )
+        if (number := int(other["number"])) in seen:
+            raise _one_of(path, seen[number])
+        seen[number] = path
+    _check_whole(first, shard, seen)
+
+
+def _check_whole(first: Path, shard: re.Match[str], numbers: Collection[int]) -> None:
+    """Raise ``DataError`` for the first number that is missing, where numbers run from 0 or 1."""
+    if shard["total"]:
+        count = int(shard["total"])
+    elif min(numbers) <= 1:
+        count = max(numbers) + (0 in numbers)
+    else:
+        return  # a year or a count, not the number of a shard
+    if set(numbers) == set(range(1, count + 1)):
+        return
+    missing = sorted(set(range(count)) - set(numbers))
+    if missing:
+        start, end = shard.span("number")
+        name = f"{first.name[:start]}{missing[0]:0{end - start}}{first.name[end:]}"
         raise DataError(
-            f"{others[0]}: lies beside {next(p.name for p in files if p != others[0])}; keep one of"
-            " the two"
+            f"{first.parent}: {name} is missing ({len(missing):,} of {count:,} shards are); get"
+            " what is missing and put it there"
         )
