@@ -304,6 +304,12 @@ LYING_THERE = (
     ("svhn", "data/train.arrow", r"data/train\.arrow lies there"),
     ("mnist", "mnist.npz", r"mnist\.npz lies there"),
     ("mnist", "birds/train.parquet", "birds/ lies there"),
+    ("mnist", "mnist_train.csv", r"mnist_train\.csv lies there"),
+    ("mnist", "MNIST/train.csv", r"MNIST/train\.csv lies there"),
+    ("fashion_mnist", "fashion-mnist_train.csv", r"fashion-mnist_train\.csv lies there"),
+    ("mnist", "train-images-idx3-ubyte.gz", r"train-images-idx3-ubyte\.gz lies there"),
+    ("fashion_mnist", "t10k-labels-idx1-ubyte.gz", r"t10k-labels-idx1-ubyte\.gz lies there"),
+    ("imagenet", "train/cat/1.JPEG", "--data-dir; train/ lies there"),
 )
 
 
@@ -318,7 +324,8 @@ def test_images_that_are_not_read_are_named_and_not_downloaded_over(
     assert main(["data", "show", dataset, "--data-dir", str(tmp_path)]) == 5
 
 
-@pytest.mark.parametrize("file", ["notes.txt", "mnist.npz", "cifar-10-python.tar.gz.part",
+@pytest.mark.parametrize("file", ["notes.txt", "costs.csv", "mnist_train.csv", "svhn/train.csv",
+    "mnist.npz", "cifar-10-python.tar.gz.part",
     "birds/train/a.png", "mnist/train.parquet", ".hidden.zip"])  # fmt: skip
 def test_what_cannot_be_the_dataset_does_not_keep_it_from_being_downloaded(tmp_path, file):
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)

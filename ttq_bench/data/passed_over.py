@@ -1,16 +1,11 @@
 """What lies beside the images that are read and is passed over: told, so that nobody misses it."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import (
-    IMAGE_ENDINGS,
-    TEST_NAMES,
-    TRAIN_NAMES,
-    is_of_system,
-)
+from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.folder_contents import entries_of, kind_of, kinds_in_words
 from ttq_bench.data.sources import Source
 from ttq_bench.text import one_line
 
@@ -34,32 +29,21 @@ def passed_over(source: Source) -> list[str]:
 def _passed_over(split: Path, source: Source) -> Counter[str]:
     """Return how many of each kind lie in a split and its class folders and are not read."""
     found = Counter(
-        f"{_kind(entry)} beside the classes" for entry in _entries(split) if not entry.is_dir()
+        f"{kind_of(entry)} beside the classes" for entry in entries_of(split) if not entry.is_dir()
     )
     for folder in source.train + source.test:
         if folder.parent == split:
-            found.update(_kind(e) for e in _entries(folder) if _kind(e) not in IMAGE_ENDINGS)
+            found.update(kind_of(e) for e in entries_of(folder) if kind_of(e) not in IMAGE_ENDINGS)
     return found
-
-
-def _kind(entry: "os.DirEntry[str]") -> str:
-    if entry.is_dir():
-        return "folder"
-    if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110 - a ring is no error
-        return "broken link"
-    return Path(entry.name).suffix.lower() or "without an ending"
-
-
-def _entries(folder: Path) -> "list[os.DirEntry[str]]":
-    with os.scandir(folder) as entries:
-        return [entry for entry in entries if not is_of_system(entry.name)]
 
 
 def _told(split: Path, counter: Counter[str]) -> str:
     if not counter:
         return ""
-    kinds = ", ".join(f"{count:,} {one_line(kind, 40)}" for kind, count in counter.most_common())
-    return f"{split}/: passed over {kinds}; only {', '.join(IMAGE_ENDINGS)} in class folders count"
+    return (
+        f"{split}/: passed over {kinds_in_words(counter)}; only {', '.join(IMAGE_ENDINGS)} in class"
+        " folders count"
+    )
 
 
 def _other_splits(used: Sequence[Path]) -> list[str]:
@@ -67,7 +51,7 @@ def _other_splits(used: Sequence[Path]) -> list[str]:
     place, names = used[0].parent, {path.name for path in used}
     found = sorted(
         f"{entry.name}{'/' if entry.is_dir() else ''}"
-        for entry in _entries(place)
+        for entry in entries_of(place)
         if entry.name not in names
         and entry.name.lower().startswith(SPLITS)
         and (entry.is_dir() or entry.name.endswith(".parquet"))

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES, is_of_system
+from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.folder_contents import is_of_system
 
 # How folders call each dataset, in small letters, from the start or after the owner's name.
 NAMES = {

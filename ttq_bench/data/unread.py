@@ -4,14 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS
-from ttq_bench.data.formats.class_folders import (
-    IMAGE_ENDINGS,
-    TEST_NAMES,
-    TRAIN_NAMES,
-    is_of_system,
-)
+from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.folder_contents import is_of_system
 from ttq_bench.data.places import named_after, places_of
-from ttq_bench.data.published import LYING
+from ttq_bench.data.published import LYING, PublishedFile
+from ttq_bench.files import file_digest
 from ttq_bench.text import one_line
 
 # Files with these endings may be images of a dataset, or have them inside.
@@ -21,6 +18,8 @@ ENDINGS = (
     ".rec", ".bin", ".lmdb", ".mdb", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z",
     ".rar", "-ubyte",
 )  # fmt: skip
+TABLES = (".csv", ".tsv")
+SPLITS = (*TRAIN_NAMES, *TEST_NAMES)
 UNPACKED = ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-python", "cifar-100-binary")
 READ = (
     "Parquet files (train*.parquet with test*.parquet), class folders (train/CLASS/*.png with"
@@ -31,7 +30,7 @@ SHOWN = 4
 
 def unread_sentence(dataset: str, data_dir: Path) -> str:
     """Return ``; X lies there, which is not read: ...`` for what may be images, else nothing."""
-    found = list(_unread(dataset, data_dir))
+    found = list(dict.fromkeys(_unread(dataset, data_dir)))
     folders = tuple(name for name in found if name.endswith("/"))
     alone = [name for name in found if name in folders or not name.startswith(folders)]
     names = [one_line(name, 80) for name in alone]
@@ -50,12 +49,6 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
             for path in _entries(data_dir)
             if path.is_dir() and path not in places_of(dataset, data_dir)
         )
-    published = {
-        file.file_name
-        for name, card in DATASETS.items()
-        for archive in (*card.archives, *([LYING[name]] if name in LYING else []))
-        for file in archive.files
-    }
     for place in places_of(dataset, data_dir):
         if (place / "record.json").exists():  # tables of a record, where results lie there too
             continue
@@ -63,10 +56,30 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
             name = path.relative_to(data_dir).as_posix()
             if named_after(path.name) not in (None, dataset):
                 continue
-            if path.is_dir() and path.name.lower() in (*TRAIN_NAMES, *TEST_NAMES, *UNPACKED):
+            if path.is_dir() and path.name.lower() in (*SPLITS, *UNPACKED):
                 yield f"{name}/"
-            elif path.name.lower().endswith(ENDINGS) and path.name not in published:
+            elif _may_be(path, dataset, place):
                 yield name
+
+
+def _may_be(path: Path, dataset: str, place: Path) -> bool:
+    """Return whether a file may hold images of ``dataset``: by its name, where that tells it."""
+    if files := [(owner, f) for owner, f in _published() if f.file_name == path.name]:
+        if dataset not in {owner for owner, _ in files}:
+            return False
+        others = {file.md5 for owner, file in files if owner != dataset}
+        return not (others and path.is_file() and file_digest(path, "md5") in others)
+    name = path.name.lower()
+    if name.endswith(TABLES):  # of many things: only those that are named after images
+        return dataset in (named_after(name), named_after(place.name)) or path.stem in SPLITS
+    return name.endswith(ENDINGS)
+
+
+def _published() -> Iterable[tuple[str, PublishedFile]]:
+    """Yield each published file with its dataset: some datasets have files of the same names."""
+    for name, card in DATASETS.items():
+        for archive in (*card.archives, *([LYING[name]] if name in LYING else [])):
+            yield from ((name, file) for file in archive.files)
 
 
 def _entries(folder: Path) -> list[Path]:

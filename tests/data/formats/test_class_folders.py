@@ -68,3 +68,66 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 def test_only_image_files_of_a_class_folder_count_in_the_order_of_their_names(tmp_path):
     touch(tmp_path, "b.PNG", "a.jpg", "c.jpeg", "notes.txt", ".DS_Store")
     assert [path.name for path in class_folder_files(tmp_path)] == ["a.jpg", "b.PNG", "c.jpeg"]
+
+
+LYING = {
+    "classes without a split": (["cat/1.png", "cat/2.png", "dog/1.jpg"],
+        r"; cat/ \(2 \.png\), dog/ \(1 \.jpg\) lie there$"),
+    "one folder deeper": ([f"leaves/{s}/{c}/1.png" for s in ("train", "test") for c in "ab"],
+        r"name folder:\S+/leaves, which has such folders; leaves/ \(2 folders\) lies there$"),
+    "an archive": (["leaves.zip"], r"; leaves\.zip lies there$"),
+    "another name of a split": (["train_set/a/1.png"], r"; train_set/ \(1 folder\) lies there$"),
+    "a table of labels": (["train/1.png", "train/2.png", "trainLabels.csv"],
+        r"; train/ \(2 \.png\), trainLabels\.csv lie there$"),
+    "many": ([f"{name}.tar" for name in "abcdef"], r"; a\.tar, .*, d\.tar and 2 more lie there$"),
+    "nothing": (["train/.keep"], r"; train/ \(empty\) lies there$"),
+    "another second split": (["train/a/1.png", "train/b/1.png", "test_set/a/1.png"],
+        r"test/CLASS/ is missing .*; test_set/ \(1 folder\), train/ \(2 folders\) lie there$"),
+    "images of other formats": ([f"{s}/{c}/{n}.webp" for s in ("train", "test") for c in "ab"
+        for n in range(3)], r"train/a: has no images \(.*\); it holds 3 \.webp$"),
+    "a folder between": ([f"{s}/images/{c}/1.png" for s in ("train", "test") for c in "abc"],
+        r"train/ has one class folder, .*; in train/, images/ \(3 folders\) lies there$"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(LYING))
+def test_what_lies_there_instead_is_named(tmp_path, case):
+    files, said = LYING[case]
+    touch(tmp_path, *files)
+    with pytest.raises(DataError, match=said):
+        image_folder(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_called_a_file(tmp_path):
+    touch(tmp_path, "leaves.zip")
+    with pytest.raises(DataError, match=r"leaves\.zip: is a file; .*; unpack an archive and name"):
+        image_folder(tmp_path / "leaves.zip")
+
+
+def test_a_broken_link_in_place_of_the_folder_or_of_a_split_is_called_so(tmp_path):
+    for name in ("link", "train"):
+        (tmp_path / name).symlink_to("gone")
+    with pytest.raises(DataError, match="link: is a broken link"):
+        image_folder(tmp_path / "link")
+    with pytest.raises(DataError, match=r"train \(a broken link\) lie there"):
+        image_folder(tmp_path)
+
+
+OF_SYSTEMS = ("#snapshot", "#recycle", "@tmp", "@Recycle", "@Recently-Snapshot", "@eaDir",
+    "__pycache__", "~snapshot", "Network Trash Folder", "Temporary Items",
+    "$RECYCLE.BIN")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_SYSTEMS)
+def test_folders_that_systems_write_are_no_classes(tmp_path, name):
+    touch(tmp_path, *(f"{s}/{c}/1.png" for s in ("train", "test") for c in ("a", "@home", name)))
+    assert [path.name for path in image_folder(tmp_path)[0]] == ["@home", "a"]
+
+
+def test_class_names_that_differ_by_their_unicode_form_are_told_so(tmp_path):
+    composed, decomposed = "\u00e9", "e\u0301"
+    touch(tmp_path, "train/a/1.png", "test/a/1.png")
+    touch(tmp_path, f"train/{composed}/1.png", f"test/{decomposed}/1.png")
+    said = r"'e\\u0301' and '\\xe9' look the same but differ by their Unicode form \(NFC and NFD\)"
+    with pytest.raises(DataError, match=said):
+        image_folder(tmp_path)

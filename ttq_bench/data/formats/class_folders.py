@@ -8,17 +8,24 @@ of them: class folders come from strangers, and a link there could name any file
 """
 
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ttq_bench.data.formats.folder_contents import (
+    entries_of,
+    is_of_system,
+    kind_of,
+    kinds_in_words,
+    what_lies_in,
+)
 from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
 TRAIN_NAMES = ("train", "training")
 # In this order; the first that has the labels of the training images is the second split.
 TEST_NAMES = ("test", "val", "validation", "valid", "testing", "eval", "evaluation", "dev")
-OF_SYSTEMS = ("__macosx", "@eadir", "lost+found", "$recycle.bin", "system volume information",
-              "#recycle", "thumbs.db", "desktop.ini")  # fmt: skip
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 Folders = tuple[Path, ...]
 
@@ -36,16 +43,33 @@ def find_class_folders(folder: Path) -> tuple[Folders, Folders] | None:
     test = test or next(iter(second), ())
     if bool(train) != bool(test):
         missing = "test" if train else "train"
-        raise DataError(f"{folder}: {missing}/CLASS/ is missing beside the other split")
+        raise DataError(
+            f"{folder}: {missing}/CLASS/ is missing beside the other split; {what_lies_in(folder)}"
+        )
     if not train:
         return None
     if names := _names(train) ^ _names(test):
         one = one_line(min(names), 80)
         raise DataError(
             f"{folder}: {train[0].parent.name}/ and {test[0].parent.name}/ do not hold the same"
-            f" class folders ({len(names)} in one of them alone, for example {one!r})"
+            f" class folders ({len(names)} in one of them alone, for example {one!r}"
+            f"{_other_form(names)})"
         )
     return train, test
+
+
+def _other_form(names: set[str]) -> str:
+    """Return what to do about names that look the same and differ by their Unicode form."""
+    by_look: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_look.setdefault(unicodedata.normalize("NFC", name), []).append(name)
+    one, other = next((pair for pair in by_look.values() if len(pair) > 1), ["", ""])[:2]
+    if not other:
+        return ""
+    return (
+        f"; {one!a} and {other!a} look the same but differ by their Unicode form (NFC and"
+        " NFD): rename the folders of one split"
+    )
 
 
 def _names(folders: Folders) -> set[str]:
@@ -75,30 +99,49 @@ def class_folders(split: Path) -> Folders:
     return tuple(sorted(Path(entry.path) for entry in found if entry.is_dir()))
 
 
-def is_of_system(name: str) -> bool:
-    """Return whether a program left a file or folder of this name, not the owner of the images."""
-    return name.startswith(".") or name.lower() in OF_SYSTEMS
-
-
 def image_folder(folder: Path) -> tuple[Folders, Folders]:
     """Return the class folders of both splits of any image folder; ``DataError`` for other things.
 
-    Two classes at least, each with an image in either split.
+    Two classes at least, each with an image in either split. What lies there instead is named.
     """
-    if not folder.is_dir():
+    check_link(folder)
+    if not folder.exists():
         raise DataError(f"{folder}: no such folder; folder:PATH is one with train/ and test/ in it")
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: is a file; folder:PATH is a folder with train/ and test/ in it; unpack an"
+            " archive and name what comes out of it"
+        )
     found = find_class_folders(folder)
     if found is None:
         raise DataError(
             f"{folder}: has neither train/CLASS/ nor test/CLASS/ (or val/CLASS/); put a folder of"
-            " images for each class there"
+            f" images for each class there{_deeper(folder)}; {what_lies_in(folder)}"
         )
     if len(found[0]) < 2:  # noqa: PLR2004
-        raise DataError(f"{folder}: train/ has one class folder, there is nothing to tell apart")
+        split = found[0][0].parent
+        raise DataError(
+            f"{folder}: {split.name}/ has one class folder, there is nothing to tell apart;"
+            f" in {split.name}/, {what_lies_in(split)}"
+        )
     for path in (*found[0], *found[1]):
         if not class_folder_files(path):
-            raise DataError(f"{path}: has no images ({', '.join(IMAGE_ENDINGS)})")
+            raise _no_images(path)
     return found
+
+
+def _deeper(folder: Path) -> str:
+    """Return what to name instead where a folder in ``folder`` holds the splits."""
+    splits = (*TRAIN_NAMES, *TEST_NAMES)
+    for path in sorted(Path(entry.path) for entry in entries_of(folder) if entry.is_dir()):
+        if path.name.lower() not in splits and any(map(class_folders, split_folders(path, splits))):
+            return f", or name folder:{path}, which has such folders"
+    return ""
+
+
+def _no_images(folder: Path) -> DataError:
+    kinds = kinds_in_words(Counter(map(kind_of, entries_of(folder)))) or "nothing"
+    return DataError(f"{folder}: has no images ({', '.join(IMAGE_ENDINGS)}); it holds {kinds}")
 
 
 def class_folder_files(folder: Path) -> list[Path]:

@@ -1,0 +1,72 @@
+"""What lies in a folder, in words: a message that refuses a folder names what is there instead."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from ttq_bench.text import one_line
+
+# In small letters: what desktops, NAS systems and Python write into folders that they serve.
+OF_SYSTEMS = (
+    "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder",
+    "system volume information", "$recycle.bin", "thumbs.db", "ehthumbs.db", "desktop.ini",
+    "found.000", "lost+found", "lost.dir", "__pycache__",
+    "@eadir", "@tmp", "#recycle", "#snapshot",  # Synology
+    "@recycle", "@recently-snapshot", "@__thumb", "@upload_cache",  # QNAP
+    "~snapshot",  # NetApp
+)  # fmt: skip
+SHOWN, SHOWN_KINDS = 4, 3
+
+
+def is_of_system(name: str) -> bool:
+    """Return whether a program left a file or folder of this name, not the owner of the images."""
+    return name.startswith(".") or name.lower() in OF_SYSTEMS
+
+
+def entries_of(folder: Path) -> "list[os.DirEntry[str]]":
+    """Return what lies in a folder, without what systems leave; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not is_of_system(entry.name)]
+    except OSError:
+        return []
+
+
+def kind_of(entry: "os.DirEntry[str]") -> str:
+    """Return ``folder``, ``broken link``, or the ending of a file's name in small letters."""
+    if entry.is_dir():
+        return "folder"
+    if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110 - a ring is no error
+        return "broken link"
+    return Path(entry.name).suffix.lower() or "without an ending"
+
+
+def kinds_in_words(kinds: Counter[str]) -> str:
+    """Return how many there are of each kind: ``2 .webp, 1 folder``."""
+    return ", ".join(
+        f"{count:,} {one_line(kind, 40)}{'s' if kind == 'folder' and count > 1 else ''}"
+        for kind, count in kinds.most_common()
+    )
+
+
+def what_lies_in(folder: Path) -> str:
+    """Return a clause that names what lies in ``folder``, and counts what lies in its folders.
+
+    Folders come first: ``cat/ (3 .png), dog/ (3 .png) lie there``.
+    """
+    found = sorted(entries_of(folder), key=lambda entry: (not entry.is_dir(), entry.name))
+    if not found:
+        return "nothing lies there"
+    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    verb = "lies" if len(found) == 1 else "lie"
+    return f"{', '.join(map(_described, found[:SHOWN]))}{more} {verb} there"
+
+
+def _described(entry: "os.DirEntry[str]") -> str:
+    name, kind = one_line(entry.name, 80), kind_of(entry)
+    if kind == "broken link":
+        return f"{name} (a broken link)"
+    if kind != "folder":
+        return name
+    kinds = Counter(kind_of(inner) for inner in entries_of(Path(entry.path)))
+    return f"{name}/ ({kinds_in_words(Counter(dict(kinds.most_common(SHOWN_KINDS)))) or 'empty'})"
