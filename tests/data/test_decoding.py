@@ -5,8 +5,10 @@ from pyarrow import parquet
 
 from tests.data import builders
 from ttq_bench.data.decoding import read_split
+from ttq_bench.data.formats.parquet_files import check_labels
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
+from ttq_bench.data.streaming.image_files import ShardFiles
 from ttq_bench.errors import DataError
 
 IMAGES = builders.random_images(6)
@@ -105,10 +107,52 @@ def test_wrong_columns_are_refused_with_those_that_are_there(tmp_path, columns):
         read_split(source, "train")
 
 
-@pytest.mark.parametrize(("contents", "labels"), [([PNGS[0], None], [1, 2]), (PNGS[:2], [1, None])])
-def test_empty_rows_are_refused(tmp_path, contents, labels):
-    with pytest.raises(DataError, match=r"train\.parquet: column 'img' or 'label' has empty rows"):
-        read_split(parquet_source(tmp_path, contents, labels), "train")
+def test_a_column_whose_bytes_are_of_another_type_is_told_with_it(tmp_path):
+    source = parquet_source(tmp_path)
+    images = pyarrow.array([{"bytes": None, "path": "a.png"}])
+    parquet.write_table(pyarrow.table({"img": images, "label": [1]}), source.train[0])
+    with pytest.raises(DataError, match=r"expected .*; 'bytes' of 'img' are null, not binary"):
+        read_split(source, "train")
+
+
+@pytest.mark.parametrize(
+    ("contents", "labels", "column"),
+    [([PNGS[0], None], [1, 2], "img"), (PNGS[:2], [1, None], "label")],
+)
+def test_empty_rows_are_refused_with_their_column_and_the_first_row(
+    tmp_path, contents, labels, column
+):
+    source = parquet_source(tmp_path, contents, labels)
+    said = rf"train\.parquet: column '{column}' has empty rows, first row 1;"
+    with pytest.raises(DataError, match=said):
+        read_split(source, "train")
+
+
+def test_the_first_empty_row_is_counted_from_the_beginning_of_the_file(tmp_path):
+    contents = [PNGS[0]] * 1_030 + [None]
+    source = parquet_source(tmp_path, contents, [1] * len(contents))
+    with pytest.raises(DataError, match="'img' has empty rows, first row 1030; the bytes of each"):
+        read_split(source, "train")
+
+
+def test_rows_without_a_label_are_told_with_the_first_one(tmp_path):
+    source = parquet_source(tmp_path, PNGS[:4], [1, 2, None, None])
+    with pytest.raises(DataError, match="2 rows have none, first row 2; cifar10 has 0 to 9"):
+        check_labels(source, 10)
+
+
+@pytest.mark.parametrize("kind", [pyarrow.large_binary(), pyarrow.binary_view()])
+def test_bytes_of_every_binary_type_are_read(tmp_path, kind):
+    source = parquet_source(tmp_path)
+    expected = read_split(source, "train")
+    table = parquet.read_table(source.train[0])
+    structs = pyarrow.array(
+        table["img"].to_pylist(), pyarrow.struct([("bytes", kind), ("path", pyarrow.string())])
+    )
+    parquet.write_table(table.set_column(0, "img", structs), source.train[0])
+    for found, wanted in zip(read_split(source, "train"), expected, strict=True):
+        assert (found == wanted).all()
+    assert ShardFiles(source.train).read(0) == PNGS[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", PNGS[3][:200]])
@@ -149,3 +193,15 @@ def test_pixels_of_16_bits_are_refused_and_not_wrapped_around(tmp_path):
     )
     with pytest.raises(DataError, match="row 0 has more than 8 bits"):
         read_split(source, "train")
+
+
+@pytest.mark.parametrize("place", ["train", "test"])
+def test_pixels_of_16_bits_are_refused_before_any_run(tmp_path, cache, place):
+    deep = builders.png(np.full((32, 32, 3), 4_660, dtype=np.uint16))
+    for split in ("train", "test"):
+        builders.write_class_folders(tmp_path / split, IMAGES[:4], [0, 0, 1, 1], 2)
+    (tmp_path / place / "1/00002.png").write_bytes(deep)
+    with pytest.raises(DataError, match=rf"{place}/1/00002\.png has more than 8 bits a pixel"):
+        identify(find_source("folder", tmp_path), cache)
+    with pytest.raises(DataError, match="row 0 has more than 8 bits a pixel"):
+        identify(parquet_source(tmp_path, [deep], [0]), cache)

@@ -16,7 +16,7 @@ from ttq_bench.data.catalog import DATASETS, DatasetCard
 from ttq_bench.data.formats.archives import READERS, Arrays
 from ttq_bench.data.formats.digits import read_digits
 from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
-from ttq_bench.data.formats.headers import PNG_SIGNATURE, read_header
+from ttq_bench.data.formats.headers import PNG_SIGNATURE, size_told
 from ttq_bench.data.formats.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -73,7 +73,7 @@ def _decode_all(source: Source, split: str, image_shape: tuple[int, int, int]) -
 
 def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the pixels of one image; its header is asked first: a decoder believes any size."""
-    told = _size_told(image.content, image.where)
+    told = size_told(image.content, image.where)
     if told != size:
         raise DataError(f"{image.where} is {told} pixels, expected {size}")
     pixels = _decoded(image.content, image.where, channels)
@@ -85,7 +85,7 @@ def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArra
 
 def decode_any_size(content: bytes, where: str) -> Tensor:
     """Return the pixels [3, H, W] of an encoded image; ``DataError`` that names ``where``."""
-    height, width = _size_told(content, where)
+    height, width = size_told(content, where)
     if height * width > MOST_PIXELS:
         raise DataError(f"{where} is {height}x{width} pixels, more than {MOST_PIXELS:,}")
     with warnings.catch_warnings():
@@ -93,17 +93,8 @@ def decode_any_size(content: bytes, where: str) -> Tensor:
         return _decoded(content, where, 3)
 
 
-def _size_told(content: bytes, where: str) -> tuple[int, int]:
-    header = read_header(content)
-    if header is None:
-        raise DataError(f"{where} cannot be decoded (neither JPEG nor PNG)")
-    return header[1:]
-
-
 def _decoded(content: bytes, where: str, channels: int) -> Tensor:
     if content.startswith(PNG_SIGNATURE):
-        if content[24] > 8:  # noqa: PLR2004
-            raise DataError(f"{where} has more than 8 bits a pixel")
         try:
             read = png_pixels(
                 content, 3 if (weighed := turns_grey(content, channels)) else channels

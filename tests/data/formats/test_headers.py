@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from tests.data.builders import png, random_images
-from ttq_bench.data.formats.headers import read_header
+from ttq_bench.data.formats.headers import read_header, size_told
+from ttq_bench.errors import DataError
 
 PNG = png(random_images(1, (20, 33, 3))[0])
 # Start of image, a comment that looks like a frame header inside, a quantization table's segment,
@@ -23,3 +25,16 @@ def test_the_size_of_a_jpeg_is_read_behind_the_segments_before_its_frame():
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\xff\xd8\xff", PNG[:20], JPEG[:-8]])
 def test_what_does_not_tell_its_size_is_nothing(content):
     assert read_header(content) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(np.zeros((20, 33, 3), dtype=np.uint16)),
+        JPEG.replace(b"\xff\xc2\x00\x0b\x08", b"\xff\xc1\x00\x0b\x0c"),
+    ],
+)
+def test_more_than_8_bits_are_refused_by_the_header(content):
+    assert size_told(PNG, "here") == size_told(JPEG, "here") == (20, 33)
+    with pytest.raises(DataError, match="here has more than 8 bits a pixel"):
+        size_told(content, "here")

@@ -9,7 +9,7 @@ import pyarrow
 from pyarrow import compute
 
 from ttq_bench.data.formats.class_folders import class_folder_files
-from ttq_bench.data.formats.headers import has_colours, read_header
+from ttq_bench.data.formats.headers import has_colours, read_header, size_told
 from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, row_count, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -69,36 +69,32 @@ def split_sizes(source: Source) -> tuple[int, int]:
 
 
 def check_sizes(source: Source, size: tuple[int, int]) -> None:
-    """Raise ``DataError`` for the first image that is not ``size`` by its header, or has none.
+    """Raise ``DataError`` for the first image that is not ``size`` by its header, or not read.
 
     Nothing is decoded: an image that is damaged behind its header is met by the first run.
     """
     for split in ("train", "test"):
         for image in encoded_images(source, split):
-            header = read_header(image.content)
-            if header is None:
-                raise DataError(f"{image.where} cannot be decoded (neither JPEG nor PNG)")
-            if header[1:] != size:
-                raise DataError(f"{image.where} is {header[1:]} pixels, expected {size}")
+            told = size_told(image.content, image.where)
+            if told != size:
+                raise DataError(f"{image.where} is {told} pixels, expected {size}")
 
 
 def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
     """Return the shape that all images of a folder share, and a line with the hash of each.
 
     The shape has one channel where no image has colours. Raises ``DataError`` that names the first
-    image of another size, or of another format than PNG and JPEG.
+    image of another size, of another format than PNG and JPEG, or of more than 8 bits a channel.
     """
     first: tuple[int, ...] = ()
     coloured, lines = False, []
     for split in ("train", "test"):
         for image in encoded_images(source, split):
-            header = read_header(image.content)
-            if header is None:
-                raise DataError(f"{image.where}: is neither JPEG nor PNG")
-            first = first or header[1:]
-            if header[1:] != first:
+            size = size_told(image.content, image.where)
+            first = first or size
+            if size != first:
                 raise DataError(
-                    f"{image.where}: has {header[1]}x{header[2]} pixels, the first image of the"
+                    f"{image.where}: has {size[0]}x{size[1]} pixels, the first image of the"
                     f" folder {first[0]}x{first[1]}; bring all images to the size that the model"
                     " takes"
                 )
@@ -129,7 +125,7 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
             for batch in opened.iter_batches(
                 BATCH_ROWS, [group], [f"{image}.bytes", label], use_threads=False
             ):
-                for content, own_label in _rows(batch, image, label, path):
+                for content, own_label in _rows(batch, image, label, path, row):
                     yield EncodedImage(content, own_label, f"{path}: row {row}")
                     row += 1
     except (pyarrow.ArrowException, OSError) as error:
@@ -145,7 +141,7 @@ def _file_bytes(file: Path) -> bytes:
 
 
 def _rows(
-    batch: pyarrow.RecordBatch, image: str, label: str, path: Path
+    batch: pyarrow.RecordBatch, image: str, label: str, path: Path, start: int
 ) -> Iterator[tuple[bytes, int]]:
     contents = batch.column(image).field("bytes")
     # Still a dictionary: a large value that stands in many rows is there once until it is measured.
@@ -156,7 +152,12 @@ def _rows(
             " a set"
         )
     labels = batch.column(label).cast(pyarrow.int64())
-    if contents.null_count or labels.null_count:
-        raise DataError(f"{path}: column {image!r} or {label!r} has empty rows")
+    for name, column, remedy in (
+        (image, contents, "the bytes of each image must stand in it: a path to them is not read"),
+        (label, labels, "each image needs its label"),
+    ):
+        if column.null_count:
+            first = start + compute.index(compute.is_null(column), True).as_py()
+            raise DataError(f"{path}: column {name!r} has empty rows, first row {first}; {remedy}")
     for content, own_label in zip(contents, labels, strict=True):
         yield content.as_py(), own_label.as_py()

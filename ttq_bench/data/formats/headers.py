@@ -6,8 +6,12 @@ size than the decoder takes it for is no header, so a size that is checked here 
 
 import struct
 
+from ttq_bench.errors import DataError
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = b"\0\0\0\x0dIHDR"  # must be the first chunk, of 13 bytes
+PNG_BITS = 24  # the place of the byte that tells how many bits a channel has
+MOST_BITS = 8
 PNG_GREYS = (0, 4)  # its colour types without colours: grey, and grey with transparency
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 # Frame headers of JPEG are C0 to CF, but for the tables C4 and CC and the reserved C8.
@@ -20,7 +24,7 @@ def read_header(content: bytes) -> tuple[str, int, int] | None:
     """Return ``png`` or ``jpeg`` with height and width in pixels; None for anything else."""
     try:
         if content.startswith(PNG_SIGNATURE + PNG_HEADER):
-            width, height = struct.unpack(">II", content[16:24])
+            width, height, _bits_a_channel = struct.unpack(">IIB", content[16 : PNG_BITS + 1])
             return "png", height, width
         if content.startswith(JPEG_SIGNATURE):
             frame = _jpeg_frame(content)
@@ -28,6 +32,27 @@ def read_header(content: bytes) -> tuple[str, int, int] | None:
     except (struct.error, IndexError):
         pass  # ends before it tells
     return None
+
+
+def size_told(content: bytes, where: str) -> tuple[int, int]:
+    """Return height and width in pixels; ``DataError`` that names ``where`` for what is not read.
+
+    That is anything but JPEG and PNG, and more than 8 bits a channel.
+    """
+    header = read_header(content)
+    if header is None:
+        raise DataError(f"{where} cannot be decoded (neither JPEG nor PNG)")
+    if _bits(content) > MOST_BITS:
+        raise DataError(f"{where} has more than {MOST_BITS} bits a pixel; convert it to 8 bits")
+    return header[1:]
+
+
+def _bits(content: bytes) -> int:
+    """Return how many bits each channel of a pixel has, by a header that can be read."""
+    if content.startswith(PNG_SIGNATURE):
+        return content[PNG_BITS]
+    frame = _jpeg_frame(content)
+    return frame[3] if frame else 0
 
 
 def has_colours(content: bytes) -> bool:
@@ -38,8 +63,8 @@ def has_colours(content: bytes) -> bool:
     return frame is None or frame[2] > 1
 
 
-def _jpeg_frame(content: bytes) -> tuple[int, int, int] | None:
-    """Return height, width and channels from the first frame header, behind other segments."""
+def _jpeg_frame(content: bytes) -> tuple[int, int, int, int] | None:
+    """Return height, width, channels and bits of the first frame header, behind other segments."""
     place = 2
     while content[place + 1] not in JPEG_FRAMES:
         (length,) = struct.unpack(">H", content[place + 2 : place + 4])
@@ -48,5 +73,5 @@ def _jpeg_frame(content: bytes) -> tuple[int, int, int] | None:
         place += 2 + length
     if content[place] != 0xFF:  # noqa: PLR2004
         return None
-    height, width, channels = struct.unpack(">HHB", content[place + 5 : place + 10])
-    return height, width, channels
+    bits, height, width, channels = struct.unpack(">BHHB", content[place + 4 : place + 10])
+    return height, width, channels, bits

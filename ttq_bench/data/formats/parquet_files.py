@@ -3,7 +3,7 @@
 Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow
@@ -11,6 +11,7 @@ from pyarrow import compute, parquet
 
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
+from ttq_bench.text import one_line
 
 LABEL_COLUMNS = ("label", "labels", "fine_label")
 MOST_COLUMN_BYTES = 2 << 30  # unpacked, of one file; all of CIFAR-10 has 0.14 billion
@@ -48,16 +49,31 @@ def image_columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
         raise DataError(
             f"{path}: columns are {', '.join(names[:SHOWN_COLUMNS])}{more}; expected an image"
             " column of structs with 'bytes' and whole numbers in one of"
-            f" {', '.join(LABEL_COLUMNS)}"
+            f" {', '.join(LABEL_COLUMNS)}{_other_bytes(kinds)}"
         )
     return images[0], labels[0]
 
 
+def _other_bytes(kinds: Mapping[str, pyarrow.DataType]) -> str:
+    """Return a clause on structs whose ``bytes`` are of another type, such as paths alone."""
+    found = (
+        f"; 'bytes' of {one_line(name, 40)!r} are {one_line(str(inner), 40)}, not binary"
+        for name, kind in kinds.items()
+        if (inner := _kind_of_bytes(kind)) is not None and not _holds_bytes(kind)
+    )
+    return next(found, "")
+
+
 def _holds_bytes(kind: pyarrow.DataType) -> bool:
-    if not pyarrow.types.is_struct(kind):
-        return False
-    place = kind.get_field_index("bytes")
-    return place >= 0 and bool(pyarrow.types.is_binary(kind.field(place).type))
+    inner, types = _kind_of_bytes(kind), pyarrow.types
+    forms = (types.is_binary, types.is_large_binary, types.is_binary_view)
+    return inner is not None and any(is_form(inner) for is_form in forms)
+
+
+def _kind_of_bytes(kind: pyarrow.DataType) -> pyarrow.DataType | None:
+    """Return the type of the field ``bytes`` of a struct, None for other columns."""
+    place = kind.get_field_index("bytes") if pyarrow.types.is_struct(kind) else -1
+    return kind.field(place).type if place >= 0 else None
 
 
 def row_count(paths: Sequence[Path]) -> int:
@@ -87,7 +103,10 @@ def check_labels(source: Source, classes: int) -> None:
         found = compute.min_max(labels).as_py()
         low, high = found["min"] or 0, found["max"] or 0
         if labels.null_count or low < 0 or high >= classes:
-            empty = f", {labels.null_count:,} rows have none" if labels.null_count else ""
+            empty = ""
+            if labels.null_count:
+                first = compute.index(compute.is_null(labels), True).as_py()
+                empty = f", {labels.null_count:,} rows have none, first row {first}"
             raise DataError(
                 f"{path}: labels run from {low} to {high}{empty}; {source.dataset} has 0 to"
                 f" {classes - 1}: take the file away or give it its labels"
