@@ -162,3 +162,17 @@ def test_a_folder_of_images_is_the_data_folder_itself(tmp_path):
     source = find_source("folder", tmp_path)
     assert (source.dataset, source.kind, len(source.train)) == ("folder", "folders", 3)
     assert source.is_present
+
+
+@pytest.mark.parametrize("name", ["mnist", "imagenet"])
+def test_a_data_folder_that_is_not_there_is_told_where_nothing_can_be_downloaded(tmp_path, name):
+    with pytest.raises(DataError, match=rf"nosuch: no such folder; name .* that holds {name}"):
+        find_source(name, tmp_path / "nosuch")
+
+
+@pytest.mark.parametrize("target", ["gone", "link"])
+@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+def test_a_broken_link_as_the_data_folder_is_not_downloaded_into(tmp_path, name, target):
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(DataError, match="link: is a broken link"):
+        find_source(name, tmp_path / "link")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
-from ttq_bench.data.formats.class_folders import find_class_folders, image_folder
+from ttq_bench.data.formats.class_folders import check_link, find_class_folders, image_folder
 from ttq_bench.data.formats.parquet_splits import check_shards, second_split
 from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import LYING, Archive
@@ -53,6 +53,11 @@ def find_source(dataset: str, data_dir: Path) -> Source:
     if (found := look_for(dataset, data_dir)) is not None:
         return found
     card = DATASETS[dataset]
+    if not card.archives and not data_dir.exists():
+        raise DataError(
+            f"{data_dir}: no such folder; name with --data-dir the one that holds {dataset}, which"
+            " cannot be downloaded here"
+        )
     unread = unread_sentence(dataset, data_dir)
     if card.streamed:
         raise DataError(
@@ -98,6 +103,7 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
         return Source(dataset, "folders", *image_folder(data_dir))
     if is_bundled(dataset):
         return Source(dataset, "bundled", (), ())
+    check_link(data_dir)
     if data_dir.exists() and not data_dir.is_dir():
         raise DataError(f"{data_dir}: is a file; name with --data-dir the folder that holds it")
     folders = [data_dir, *_folders_of(dataset, data_dir)]
