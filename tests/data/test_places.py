@@ -324,6 +324,26 @@ def test_images_that_are_not_read_are_named_and_not_downloaded_over(
     assert main(["data", "show", dataset, "--data-dir", str(tmp_path)]) == 5
 
 
+@pytest.mark.parametrize(
+    ("dataset", "link"),
+    [("cifar10", "cifar10"), ("cifar10", "cifar-10-python.tar.gz"), ("cifar10", "train"),
+     ("cifar10", "cifar-10-batches-py"), ("fashion_mnist", "FashionMNIST"), ("mnist", "mnist.npz")],
+)  # fmt: skip
+def test_a_link_to_images_that_are_gone_is_named_and_not_downloaded_over(tmp_path, dataset, link):
+    (tmp_path / link).symlink_to("/nowhere/images")
+    with pytest.raises(
+        DataError, match=rf"no {dataset} found.*; {link} \(a broken link\) lies there"
+    ):
+        find_source(dataset, tmp_path)
+
+
+def test_a_broken_link_beside_a_published_file_is_not_downloaded_over(tmp_path):
+    (tmp_path / "train_32x32.mat").touch()
+    (tmp_path / "test_32x32.mat").symlink_to("gone")
+    with pytest.raises(DataError, match=r"test_32x32\.mat: is a broken link"):
+        find_source("svhn", tmp_path)
+
+
 @pytest.mark.parametrize("file", ["notes.txt", "costs.csv", "mnist_train.csv", "svhn/train.csv",
     "mnist.npz", "cifar-10-python.tar.gz.part",
     "birds/train/a.png", "mnist/train.parquet", ".hidden.zip"])  # fmt: skip

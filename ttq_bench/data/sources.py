@@ -153,6 +153,8 @@ def _find_archive(dataset: str, folder: Path) -> Source | None:
             continue  # files of these names may be another dataset's
         source = _source_in(dataset, archive, folder)
         if any(path.is_file() for path in source.train):
+            for path in source.train:
+                check_link(path)
             return source
     return None
 

@@ -53,13 +53,22 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
         if (place / "record.json").exists():  # tables of a record, where results lie there too
             continue
         for path in _entries(place):
-            name = path.relative_to(data_dir).as_posix()
-            if named_after(path.name) not in (None, dataset):
-                continue
-            if path.is_dir() and path.name.lower() in (*SPLITS, *UNPACKED):
-                yield f"{name}/"
-            elif _may_be(path, dataset, place):
-                yield name
+            if (mark := _mark_of(path, dataset, place)) is not None:
+                yield f"{path.relative_to(data_dir).as_posix()}{mark}"
+
+
+def _mark_of(path: Path, dataset: str, place: Path) -> str | None:
+    """Return what follows a name in the sentence, None for what is no image of ``dataset``."""
+    owner = named_after(path.name)
+    if owner not in (None, dataset):
+        return None
+    known = path.name.lower() in (*SPLITS, *UNPACKED)
+    if path.is_dir():
+        return "/" if known else None
+    if path.is_symlink() and not path.exists():
+        known = known or owner == dataset or _may_be(path, dataset, place)
+        return " (a broken link)" if known else None
+    return "" if _may_be(path, dataset, place) else None
 
 
 def _may_be(path: Path, dataset: str, place: Path) -> bool:
