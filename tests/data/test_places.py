@@ -307,8 +307,12 @@ LYING_THERE = (
     ("mnist", "mnist_train.csv", r"mnist_train\.csv lies there"),
     ("mnist", "MNIST/train.csv", r"MNIST/train\.csv lies there"),
     ("fashion_mnist", "fashion-mnist_train.csv", r"fashion-mnist_train\.csv lies there"),
-    ("mnist", "train-images-idx3-ubyte.gz", r"train-images-idx3-ubyte\.gz lies there"),
-    ("fashion_mnist", "t10k-labels-idx1-ubyte.gz", r"t10k-labels-idx1-ubyte\.gz lies there"),
+    ("mnist", "train-images-idx3-ubyte.gz", r"idx3-ubyte\.gz \(not the published bytes\) lies"),
+    (
+        "fashion_mnist",
+        "t10k-labels-idx1-ubyte.gz",
+        r"ubyte\.gz \(not the published bytes\) lies there",
+    ),
     ("imagenet", "train/cat/1.JPEG", "--data-dir; train/ lies there"),
 )
 
@@ -322,6 +326,21 @@ def test_images_that_are_not_read_are_named_and_not_downloaded_over(
     with pytest.raises(DataError, match=rf"{said}.*, which is not read: Parquet files"):
         find_source(dataset, tmp_path)
     assert main(["data", "show", dataset, "--data-dir", str(tmp_path)]) == 5
+
+
+def test_folders_that_are_no_wordnet_ids_are_told_of_imagenet_s(tmp_path):
+    (tmp_path / "train/cat").mkdir(parents=True)
+    with pytest.raises(
+        DataError, match=r"not read: .*class folders \(train/n01440764/\*\.JPEG with"
+    ):
+        find_source("imagenet", tmp_path)
+
+
+def test_what_lies_in_the_place_of_a_missing_parquet_split_is_named(tmp_path):
+    for name in ("train.parquet", "test.jsonl"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"missing .*; test\.jsonl, train\.parquet lie there"):
+        find_source("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize(

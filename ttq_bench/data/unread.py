@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from ttq_bench.data.catalog import DATASETS
+from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
 from ttq_bench.data.formats.folder_contents import is_of_system
 from ttq_bench.data.places import named_after, places_of
@@ -22,9 +22,11 @@ TABLES = (".csv", ".tsv")
 SPLITS = (*TRAIN_NAMES, *TEST_NAMES)
 UNPACKED = ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-python", "cifar-100-binary")
 READ = (
-    "Parquet files (train*.parquet with test*.parquet), class folders (train/CLASS/*.png with"
-    " test/CLASS/*.png) and published files whose hash is known"
+    "Parquet files (train*.parquet with test*.parquet), class folders ({classes}) and published"
+    " files whose hash is known"
 )
+CLASSES = "train/CLASS/*.png with test/CLASS/*.png"
+WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
 SHOWN = 4
 
 
@@ -38,7 +40,8 @@ def unread_sentence(dataset: str, data_dir: Path) -> str:
         return ""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     verb = "lies" if len(names) == 1 else "lie"
-    return f"; {', '.join(names[:SHOWN])}{more} {verb} there, which is not read: {READ} are"
+    read = READ.format(classes=WORDNET_CLASSES if is_streamed(dataset) else CLASSES)
+    return f"; {', '.join(names[:SHOWN])}{more} {verb} there, which is not read: {read} are"
 
 
 def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
@@ -68,7 +71,11 @@ def _mark_of(path: Path, dataset: str, place: Path) -> str | None:
     if path.is_symlink() and not path.exists():
         known = known or owner == dataset or _may_be(path, dataset, place)
         return " (a broken link)" if known else None
-    return "" if _may_be(path, dataset, place) else None
+    if not _may_be(path, dataset, place):
+        return None
+    own = {f.md5 for owner, f in _published() if (owner, f.file_name) == (dataset, path.name)}
+    changed = own and path.is_file() and file_digest(path, "md5") not in own
+    return " (not the published bytes)" if changed else ""
 
 
 def _may_be(path: Path, dataset: str, place: Path) -> bool:
