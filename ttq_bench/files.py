@@ -1,6 +1,7 @@
 """Writing files so that a reader sees the old state or the new one, never half of either."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -10,6 +11,14 @@ from pathlib import Path
 from ttq_bench.errors import ResultsError, TtqBenchError
 
 CHUNK_BYTES = 1 << 20
+PERMISSION = "give this user the right to read it"
+# What to do about a file that cannot be read, by the system's reason.
+UNREADABLE = {
+    errno.EACCES: PERMISSION,
+    errno.EPERM: PERMISSION,
+    errno.EISDIR: "move this folder elsewhere",
+    errno.ENOENT: "bring it back from where it was kept",
+}
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp")  # as ``write_temporary`` names them
 
 
@@ -117,6 +126,17 @@ def read_text(path: Path) -> str:
         ) from error
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def unreadable(path: Path, error: OSError) -> ResultsError:
+    """Return the error for a file that is there and cannot be read: what it holds may be good."""
+    lost_link = error.errno == errno.ENOENT and path.is_symlink()
+    remedy = (
+        "the file that this link names is not here; bring it back, or move the link elsewhere"
+        if lost_link
+        else UNREADABLE.get(error.errno or 0, "what it holds may be good; try again")
+    )
+    return ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}")
 
 
 def digest_path(path: Path) -> Path:

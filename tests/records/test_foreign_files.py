@@ -62,7 +62,8 @@ def test_a_copy_of_a_folder_is_passed_over_and_named(results, form):
 
 @pytest.mark.parametrize("name", ["plans/cifar-quick (1).json", "plans/._cifar-quick.json",
     "failures/broken (1)/failure.json", "work/fp-0 (1)/begun.json", "trials/.~lock.x#",
-    f"plans/cifar-quick.{CONFLICT}.json", "probes/notes.txt"])  # fmt: skip
+    f"plans/cifar-quick.{CONFLICT}.json", "probes/notes.txt", "probes/notes.json",
+    "plans/notes.json", "plans/cifar.json/notes", "probes/more.json/notes"])  # fmt: skip
 def test_any_other_copy_is_passed_over_and_named(results, name):
     before = seen(results)
     (results.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +97,7 @@ def test_every_command_names_them_once_and_goes_on(tmp_path, capsys):
     (results.probes).mkdir(exist_ok=True)
     for name in ("record (1).json", "._record.json", "~$record.json", f"record.{CONFLICT}.json"):
         (results.probes / name).write_bytes(b"\0\5 no JSON")
+    (results.probes / "mine.json").write_text('{"todo": []}')
     (results.trials / "fp-0" / "record (1).json").write_text(json.dumps({}))
     root = str(tmp_path)
     for words in (["status", "--results", root], ["report", "--results", root],
@@ -103,5 +105,10 @@ def test_every_command_names_them_once_and_goes_on(tmp_path, capsys):
         assert main(words) == 0
         told = capsys.readouterr().err
         assert told.count("passed over, for ttq-bench did not write it") == words.count(root)
-        for name in ("probes/record (1).json", "probes/._record.json", "trials/fp-0/record (1)"):
+        for name in (
+            "probes/record (1).json",
+            "probes/._record.json",
+            "probes/mine.json",
+            "trials/fp-0/record (1)",
+        ):
             assert told.count(name) == words.count(root)

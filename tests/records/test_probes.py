@@ -53,13 +53,42 @@ def told(results):
     return str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"trial_id": "a"}'])
-def test_a_damaged_probe_is_one_clear_sentence(results, content):
-    path = results.trial("a").probe
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Invalid JSON: EOF while parsing a value at line 1 column 0"),
+        (b"{}", "probe_version: Field required, got {}"),
+        (b"[]", "Input should be an object, got []"),
+        (b"\xff\xfe", "Invalid JSON: expected value at line 1 column 1"),
+        (b'{"probe_version": "b"}', "probe_version: Input should be a valid integer, unable"),
+    ],
+)
+@pytest.mark.parametrize("trial_id", ["a", "cifar10-resnet20-ttq-s0-0123456789ab"])
+def test_a_damaged_probe_of_a_trial_is_one_clear_sentence(results, trial_id, content, reason):
+    results.trial("a").folder.mkdir(parents=True)
+    path = results.trial(trial_id).probe
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    assert told(results).startswith(f"{path}: not a probe (")
+    assert told(results).startswith(f"{path}: not a probe ({reason}")
     assert "delete it and run `ttq-bench probe` again" in told(results)
+
+
+def test_a_file_of_the_users_own_among_the_probes_is_passed_over(results):
+    publish_probe(results, make_probe("a"))
+    (results.probes / "notes.json").write_text('{"todo": ["probe b"]}')
+    (results.probes / "folder.json").mkdir()
+    (results.probes / "link.json").symlink_to("nowhere")
+    assert read_probes(results) == [make_probe("a")]
+
+
+def test_a_folder_or_a_lost_link_in_the_place_of_a_probe_is_told_as_what_it_is(results):
+    results.trial("a").folder.mkdir(parents=True)
+    path = results.trial("a").probe
+    path.mkdir(parents=True)
+    assert told(results) == (f"{path}: cannot be read (Is a directory); move this folder elsewhere")
+    path.rmdir()
+    path.symlink_to("nowhere")
+    assert told(results).startswith(f"{path}: cannot be read (No such file or directory); the file")
 
 
 def test_a_probe_cut_short_is_told(results):

@@ -19,7 +19,7 @@ from ttq_bench.records.other_versions import is_current
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import LARGEST_DIFFERENCE_PERCENT, Probe
 from ttq_bench.records.reported_spec import MOST, Number, Words
-from ttq_bench.records.schema import TABLES, TrialRecord
+from ttq_bench.records.schema import TABLES, TrialRecord, first_problem
 from ttq_bench.records.store import read_records
 from ttq_bench.text import one_line
 
@@ -173,10 +173,3 @@ def _is_possible(probe: Probe) -> bool:
 def layer_name(name: object) -> str:
     """Return the name of a layer; ``pydantic.ValidationError`` if it is none."""
     return str(_LAYER.validate_python(name))
-
-
-def first_problem(error: pydantic.ValidationError) -> str:
-    """Return the first problem with its field, on one line."""
-    detail: Any = error.errors()[0]
-    place = ".".join(map(str, detail["loc"]))
-    return one_line(f"{place + ': ' if place else ''}{detail['msg']}, got {detail['input']!r}", 200)

@@ -15,11 +15,11 @@ import pydantic
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from ttq_bench.analysis.recorded import MOST_RHO, first_problem, layer_name
+from ttq_bench.analysis.recorded import MOST_RHO, layer_name
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.reported_spec import MOST
-from ttq_bench.records.schema import OPTIONAL_COLUMNS, TABLES, TOP5_COLUMNS
+from ttq_bench.records.schema import OPTIONAL_COLUMNS, TABLES, TOP5_COLUMNS, first_problem
 from ttq_bench.records.store import read_table
 from ttq_bench.text import one_line
 

@@ -2,10 +2,13 @@
 
 They are passed over by every reader, and named once by each command (``foreign_files``). A name is
 ours if ``SAFE_ID`` allows it; a copy whose name is allowed too bears the trial id of another file.
+Users keep files of their own among probes and plans, too: of those with such a name, ours are the
+ones that bear the name of a trial, or say what only our writers write.
 """
 
 import os
 import re
+import stat
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,9 @@ SILENT = re.compile(
     r"\.(git.*|DS_Store|st(folder|ignore|versions)|dropbox.*|nfs.*|Trash.*|directory|localized)"
     rf"|\.{SAFE_ID.pattern}\.[a-z0-9_]{{8}}|\.doomed-[0-9a-f]{{16}}|{TEMPORARY.pattern}"
 )
+TRIAL_ID = re.compile(r".+-s\d+(r\d+)?-[0-9a-f]{12}")
+OF_A_PROBE = re.compile(rb'"probe_version"')
+OF_A_PLAN = re.compile(rb'\A\{\n  "suite": "|"trial_ids"')
 OF_A_RECORD = (*TABLES, "record.json", SEAL)
 OF_WORK = ("driver.lock", "stop")
 _FIELDS = pydantic.TypeAdapter(dict[str, Any])
@@ -49,6 +55,21 @@ def json_files(folder: Path) -> list[Path]:
     return [own[stem] for stem in sorted(own.keys() - copied)]
 
 
+def probe_files(results: ResultsPaths) -> list[Path]:
+    """Return the probes, whole or damaged: files that are named after a trial, or say so."""
+    trials = set(_names(results.trials))
+    return [
+        path
+        for path in json_files(results.probes)
+        if path.stem in trials or TRIAL_ID.fullmatch(path.stem) or _may_say(path, OF_A_PROBE)
+    ]
+
+
+def plan_files(results: ResultsPaths) -> list[Path]:
+    """Return the noted plans, whole or damaged: files that begin like one, or list trials."""
+    return [path for path in json_files(results.root / "plans") if _may_say(path, OF_A_PLAN)]
+
+
 def copies(names: Collection[str], trial_id_of: Callable[[str], str | None]) -> set[str]:
     """Return those of ``names`` that go on after another one and hold the trial of that one."""
     there, found = set(names), set()
@@ -72,8 +93,8 @@ def _found(results: ResultsPaths) -> Iterator[str]:
     for name in own:
         others = set(_names(results.trials / name)).difference(OF_A_RECORD)
         yield from (f"trials/{name}/{other}" for other in others)
-    for place in ("probes", "plans"):
-        known = {path.name for path in json_files(results.root / place)}
+    for place, files in (("probes", probe_files), ("plans", plan_files)):
+        known = {path.name for path in files(results)}
         yield from (f"{place}/{name}" for name in set(_names(results.root / place)) - known)
     for place, known in (("failures", set()), ("work", set(OF_WORK))):
         others = {name for name in _names(results.root / place) if not is_own_name(name)}
@@ -85,6 +106,19 @@ def _names(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 - paths of 10,000 trials cost a second
     except OSError:
         return []  # who reads what is in it says why it cannot
+
+
+def _may_say(path: Path, words: re.Pattern[bytes]) -> bool:
+    """Return whether a file holds the words, or cannot be read: then its reader says why."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        return found.st_size > MOST_BYTES or bool(words.search(path.read_bytes()))
+    except FileNotFoundError:  # a link to nothing, or a file that was renamed just now
+        return False
+    except OSError:
+        return True
 
 
 def _trial_id(path: Path) -> str | None:

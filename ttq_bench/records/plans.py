@@ -7,9 +7,10 @@ from pathlib import Path
 import pydantic
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import write_atomically
-from ttq_bench.records.foreign_files import json_files
+from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.records.foreign_files import plan_files
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.schema import first_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,33 @@ _PLANNED = pydantic.TypeAdapter(PlannedSuite)
 
 
 def write_planned(results: ResultsPaths, planned: PlannedSuite) -> Path:
-    """Note the plan under its suite and profile, replacing an older one; return where."""
+    """Note the plan under its suite and profile, replacing an older one; return where.
+
+    Raises ``ResultsError`` where a file of the user's own has that name.
+    """
     name = f"{planned.suite}-{planned.profile}.json" if planned.profile else f"{planned.suite}.json"
     content = json.dumps(asdict(planned), indent=2) + "\n"
     path = results.root / "plans" / name
+    if path.is_file() and path not in plan_files(results) and path.read_bytes().strip():
+        raise ResultsError(
+            f"{path}: lies where the plan is to be noted and was not written by ttq-bench; give it"
+            " another name"
+        )
     write_atomically(path, content.encode())
     return path
 
 
 def read_planned(results: ResultsPaths) -> list[PlannedSuite]:
-    """Return the noted plans, ordered by name."""
+    """Return the noted plans, ordered by name; ``ResultsError`` names a bad one of ours."""
     plans = []
-    for path in json_files(results.root / "plans"):
+    for path in plan_files(results):
         try:
             plans.append(_PLANNED.validate_json(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except pydantic.ValidationError as error:
             raise ResultsError(
-                f"{path}: not a noted plan ({reason}); delete it, the next run writes it anew"
+                f"{path}: not a noted plan ({first_problem(error)}); delete it, the next run"
+                " writes it anew"
             ) from error
     return plans

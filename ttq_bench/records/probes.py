@@ -16,9 +16,10 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import write_atomically
-from ttq_bench.records.foreign_files import json_files
+from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.records.foreign_files import probe_files
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.schema import first_problem
 
 # 2: moves of the scales of the same size as making them equal, and healing; older ones lack them.
 PROBE_VERSION = 2
@@ -123,15 +124,17 @@ def probe_seal(fields: dict[str, Any]) -> str:
 def read_probes(results: ResultsPaths) -> list[Probe]:
     """Return every probe of a folder, ordered by trial id; ``ResultsError`` names a bad one."""
     probes = []
-    for path in json_files(results.probes):
+    for path in probe_files(results):
         try:
             fields = _FIELDS.validate_json(path.read_bytes())
             seal = fields.pop("sha256", None)
             probe = Probe.model_validate_json(json.dumps(fields))
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except pydantic.ValidationError as error:
             raise ResultsError(
-                f"{path}: not a probe ({reason}); delete it and run `ttq-bench probe` again"
+                f"{path}: not a probe ({first_problem(error)}); delete it and run"
+                " `ttq-bench probe` again"
             ) from error
         if probe.probe_version > PROBE_VERSION:
             raise ResultsError(

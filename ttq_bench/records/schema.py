@@ -6,10 +6,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
+import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from ttq_bench.records.reported_spec import ReportedSpec
 from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.text import one_line
 
 # 2: code flips, gauge, alarms, histograms; older records lack them. 3: top-5 errors, of ImageNet.
 SCHEMA_VERSION = 3
@@ -176,3 +178,12 @@ def columns_of(table: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]
     """Return the columns of a table with these rows: the usual ones, and those the first adds."""
     added = OPTIONAL_COLUMNS.get(table, ())
     return TABLES[table] + tuple(name for name in added if rows and name in rows[0])
+
+
+def first_problem(error: pydantic.ValidationError) -> str:
+    """Return the first problem with its field, on one line."""
+    detail: Any = error.errors()[0]
+    if detail["type"] == "json_invalid":
+        return one_line(detail["msg"], 200)
+    place = ".".join(map(str, detail["loc"]))
+    return one_line(f"{place + ': ' if place else ''}{detail['msg']}, got {detail['input']!r}", 200)
