@@ -87,6 +87,57 @@ def test_a_trial_that_cannot_be_meant_is_told_in_one_sentence(trained, asked, me
     assert done.stderr.count("\n") == 1
 
 
+ENDINGS = (".onnx", ".safetensors", ".sizes.csv")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("content", ["my own", '{"format":"another","trial_id":"another"}'])
+def test_a_file_of_the_users_own_is_not_overwritten_and_nothing_is_written(
+    trained, ending, content, tmp_path, capsys
+):
+    results, specs = trained
+    own = tmp_path / f"{specs[1].trial_id}{ending}"
+    own.write_text(content)
+
+    code = main(["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)])
+
+    assert code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ttq-bench: {own}: lies where the export is to go and is none of this")
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [own.name]
+    assert own.read_text() == content
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_written(
+    trained, tmp_path, capsys
+):
+    results, specs = trained
+    (tmp_path / f"{specs[1].trial_id}.onnx").mkdir()
+
+    code = main(["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)])
+
+    assert code == 2
+    assert ".onnx: cannot be read (Is a directory); move this folder" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_export_is_replaced_by_a_later_one_of_its_trial_and_of_no_other(
+    trained, tmp_path, capsys
+):
+    results, specs = trained
+    words = ["--to", str(tmp_path), "--results", str(results)]
+    assert main(["export", specs[1].trial_id, *words]) == 0
+    assert main(["export", specs[1].trial_id, *words]) == 0
+    for ending in ENDINGS[:2]:
+        path = tmp_path / f"{specs[1].trial_id}{ending}"
+        other = path.with_name(f"{specs[2].trial_id}{ending}")
+        path.rename(other)
+        assert main(["export", specs[2].trial_id, *words]) == 2
+        assert f"{other}: lies where" in capsys.readouterr().err
+        other.unlink()
+
+
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told(trained, tmp_path):
     results, specs = trained

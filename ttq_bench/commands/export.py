@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from ttq_bench.commands.options import add_results_option
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.image_facts import ImageFacts
-from ttq_bench.files import write_atomically
+from ttq_bench.files import unreadable, write_atomically
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.store import read_record, record_files
@@ -58,6 +59,7 @@ def _export(options: argparse.Namespace) -> int:
     card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
+    check_replaceable(options.to, paths.trial_id)
     try:
         file_bytes, restored = _pack_checked(packed, model, spec, card, facts)
         print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
@@ -74,6 +76,36 @@ def _export(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ResultsError(f"{options.to}: cannot be written to ({error.strerror})") from error
     return 0
+
+
+def check_replaceable(folder: Path, trial_id: str) -> None:
+    """Raise ``ResultsError`` where a file of an export would replace one that is somebody else's.
+
+    Ours are files that say of which trial they are, tables of sizes, and files without content.
+    """
+    from ttq_bench.export.packed_file import FORMAT  # torch: 2 s
+    from ttq_bench.export.sizes import sizes_csv
+
+    of_trial = re.escape(trial_id.encode())
+    signs = {
+        ".safetensors": rb'.{8}\{(?=.*"format":"%b")(?=.*"trial_id":"%b")'
+        % (re.escape(FORMAT.encode()), of_trial),
+        ".onnx": rb".*\n\x08trial_id\x12.{1,2}%b" % of_trial,  # as ONNX keeps a pair of texts
+        ".sizes.csv": re.escape(sizes_csv([])),
+    }
+    for ending, sign in signs.items():
+        path = folder / f"{trial_id}{ending}"
+        if not path.exists() and not path.is_symlink():
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if content.strip() and not re.match(sign, content, re.DOTALL):
+            raise ResultsError(
+                f"{path}: lies where the export is to go and is none of this trial by ttq-bench;"
+                " give it another name, or name another folder with --to"
+            )
 
 
 def exportable_spec(paths: TrialPaths) -> TrialSpec:
