@@ -95,7 +95,7 @@ def test_every_command_names_them_once_and_goes_on(tmp_path, capsys):
     write_grid(tmp_path)
     results = ResultsPaths(tmp_path)
     (results.probes).mkdir(exist_ok=True)
-    for name in ("record (1).json", "._record.json", "~$record.json", f"record.{CONFLICT}.json"):
+    for name in ("record (1).json", "._record.json", f"record.{CONFLICT}.json"):
         (results.probes / name).write_bytes(b"\0\5 no JSON")
     (results.probes / "mine.json").write_text('{"todo": []}')
     (results.trials / "fp-0" / "record (1).json").write_text(json.dumps({}))

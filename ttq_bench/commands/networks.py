@@ -1,19 +1,24 @@
 """``ttq-bench networks``: publish trained networks that still lie in ``work/``, list them all."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import results_place
 from ttq_bench.commands.options import add_results_option
 from ttq_bench.errors import ResultsError, unwritable
-from ttq_bench.files import is_intact
+from ttq_bench.files import is_intact, unreadable, write_atomically
+from ttq_bench.records.networks import is_whole, read_network
 from ttq_bench.records.other_versions import split_by_version
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.weights import weights_digest, weights_path
+from ttq_bench.text import counted
+
+Create = Callable[[Path, bytes], bool]
 
 DESCRIPTION = """\
 Publish trained networks of finished trials whose weights are in work/ but not in networks/ yet,
@@ -37,22 +42,53 @@ def _publish(options: argparse.Namespace) -> int:
         raise ResultsError(f"{results.root}: no such folder; name one with --results")
     current, _ = split_by_version(checked_records(results))
     finished = [record for record in current if record.outcome == "finished"]
+    create = folder.create if options.url else _replaced
     published = sum(
-        _published(record, results.trial(record.trial_id), folder) for record in finished
+        _published(record, results.trial(record.trial_id), folder, create) for record in finished
     )
     print(f"{options.url or results.root}: {published} published now")
-    for kind, sizes in _sizes(results, finished).items():
+    reasons = {r.trial_id: _why_bad(results.trial(r.trial_id)) for r in finished}
+    bad = {trial_id: reason for trial_id, reason in reasons.items() if reason}
+    for kind, sizes in _sizes(results, finished, bad).items():
         there = [size for size in sizes if size]
         mean = f", {sum(there) / len(there) / 1000:,.0f} kB each" if there else ""
         total = f", {sum(there) / 1e6:,.1f} MB in all" if there else ""
         print(f"{kind}: {len(there)} of {len(sizes)} trials have their network{mean}{total}")
+    if bad:
+        more = f" ({counted(len(bad) - 1, 'more network')} cannot be used)" if len(bad) > 1 else ""
+        raise ResultsError(f"{min(bad.values())}{more}")
     return 0
 
 
-def _published(record: TrialRecord, paths: TrialPaths, folder: Folder) -> bool:
-    """Publish the network of one trial if it lies here and is not published; return whether so."""
+def _replaced(path: Path, content: bytes) -> bool:
+    """Write a network, in the place of a damaged one if there is one."""
+    write_atomically(path, content)
+    return True
+
+
+def _why_bad(paths: TrialPaths) -> str:
+    """Return why the published network of a trial cannot be used, empty if it can or is missing."""
+    try:
+        read_network(paths.network)
+    except FileNotFoundError as error:
+        return str(unreadable(paths.network, error)) if paths.network.is_symlink() else ""
+    except ResultsError as error:
+        return str(error)
+    return ""
+
+
+def _published(record: TrialRecord, paths: TrialPaths, folder: Folder, create: Create) -> bool:
+    """Publish the network of one trial if its weights lie here and it is missing or damaged.
+
+    Returns whether it was published.
+    """
     folder.bring_states(paths, weights_alone=True)
-    if paths.network.exists() or not is_intact(weights_path(paths)):
+    try:
+        if is_whole(paths.network):
+            return False
+    except ResultsError:
+        return False  # there, and cannot be read: told in the end
+    if paths.network.is_symlink() or not is_intact(weights_path(paths)):
         return False
     from ttq_bench.export.published import publish_network  # torch: 2 s
     from ttq_bench.probing.trained_network import recorded_spec, trained_model
@@ -61,16 +97,19 @@ def _published(record: TrialRecord, paths: TrialPaths, folder: Folder) -> bool:
     model = trained_model(spec, paths, spec.card.classes)
     digest = weights_digest(paths)
     try:
-        return publish_network(folder.create, paths, model, spec, weights_sha256=digest)
+        return publish_network(create, paths, model, spec, weights_sha256=digest)
     except OSError as error:
         raise unwritable(paths.results.root, error) from error
 
 
-def _sizes(results: ResultsPaths, records: Iterable[TrialRecord]) -> dict[str, list[int]]:
-    """Return the bytes of each trial's network by kind, 0 where there is none."""
+def _sizes(
+    results: ResultsPaths, records: Iterable[TrialRecord], bad: Collection[str]
+) -> dict[str, list[int]]:
+    """Return the bytes of each trial's network by kind, 0 where there is none or it is ``bad``."""
     found: dict[str, list[int]] = {"full precision": [], "quantized": []}
     for record in records:
         path = results.trial(record.trial_id).network
+        usable = record.trial_id not in bad and path.exists()
         kind = "quantized" if record.spec.get("quantization") else "full precision"
-        found[kind].append(path.stat().st_size if path.exists() else 0)
+        found[kind].append(path.stat().st_size if usable else 0)
     return found

@@ -19,6 +19,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from ttq_bench.errors import ResultsError
+from ttq_bench.files import unreadable
 
 # ImageNet's networks are larger and stay in ``work/`` where they were trained.
 LARGEST_BYTES = 16 << 20
@@ -33,6 +34,7 @@ TYPES = {
     "I8": ("torch.int8", "i1"),
     "U8": ("torch.uint8", "u1"),
 }
+DAMAGED = (AttributeError, KeyError, TypeError, ValueError)
 _HEADER = pydantic.TypeAdapter(dict[str, Any])
 
 
@@ -50,10 +52,13 @@ class StoredNetwork:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether ``path`` is a published network with the content that was written."""
+    """Return whether ``path`` is a published network with the content that was written.
+
+    Raises ``ResultsError`` for a file that is there and cannot be read: it may be good.
+    """
     try:
-        read_network(path)
-    except (ResultsError, FileNotFoundError):
+        parsed(_content(path))
+    except (FileNotFoundError, *DAMAGED):
         return False
     return True
 
@@ -61,16 +66,21 @@ def is_whole(path: Path) -> bool:
 def read_network(path: Path) -> StoredNetwork:
     """Return a published network; ``ResultsError`` for a damaged file, ``FileNotFoundError``."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ValueError(f"has more than {LARGEST_BYTES >> 20} MiB")
-        return parsed(path.read_bytes())
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return parsed(_content(path))
+    except DAMAGED as error:
         reason = str(error).splitlines()[0]
         raise ResultsError(f"{path}: not a published network ({reason}); {REMEDY}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ValueError(f"has more than {LARGEST_BYTES >> 20} MiB")
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def parsed(content: bytes) -> StoredNetwork:

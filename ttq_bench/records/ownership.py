@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import file_digest, write_atomically
+from ttq_bench.files import file_digest, unreadable, write_atomically
 from ttq_bench.records.remote.names import REPORT
 from ttq_bench.records.seal import seal_bytes, sha256
 from ttq_bench.text import one_line
@@ -80,9 +80,13 @@ def _visible(root: Path) -> Iterator[Path]:
 
 
 def check_replaceable(root: Path, names: Iterable[str] = FIXED) -> None:
-    """Raise ``ResultsError`` for the first of ``names`` below ``root`` that is somebody else's."""
+    """Raise ``ResultsError`` for the first of ``names`` below ``root`` that is somebody else's.
+
+    Whose a file is cannot be said of one that cannot be read, so that is refused, too.
+    """
     own = listed(root)
     for name in names:
+        _check_readable(root / name)
         # A table without rows is a file without words, of which nothing can be lost.
         there = name not in own and _head(root / name).strip()
         if there and not _shows_our_hand(root, name):
@@ -90,6 +94,15 @@ def check_replaceable(root: Path, names: Iterable[str] = FIXED) -> None:
                 f"{root / name}: lies where the report is to go and was not written by ttq-bench;"
                 " give it another name, or name another folder with --results"
             )
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _shows_our_hand(root: Path, name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ttq_bench.errors import ResultsError
+from ttq_bench.files import unreadable
 
 SEAL = "SHA256SUMS"
 REMEDY = "restore it from version control, or delete its folder to run the trial again"
@@ -29,6 +30,8 @@ def read_sealed(path: Path, seal: bytes) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
+        if not _is_missing(path, error):
+            raise unreadable(path, error) from error
         raise ResultsError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     if _line(sha256(content), path.name).encode() not in seal.splitlines(keepends=True):
         raise ResultsError(f"{path}: does not agree with {SEAL}, one of them changed; {REMEDY}")
@@ -43,6 +46,11 @@ def check_seal(folder: Path, seal: bytes, digests: Mapping[str, str]) -> None:
         )
 
 
+def _is_missing(path: Path, error: OSError) -> bool:
+    """Return whether nothing is there: else what is there may be good, and is not to be deleted."""
+    return isinstance(error, FileNotFoundError) and not path.is_symlink()
+
+
 def _line(digest: str, name: str) -> str:
     return f"{digest}  {name}\n"
 
@@ -53,6 +61,8 @@ def read_seal(asked: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        if not _is_missing(path, error):
+            raise unreadable(path, error) from error
         raise ResultsError(
             f"{path}: cannot be read ({error.strerror}), so nothing vouches for {asked.name};"
             " copy it from where the record came from, or restore it from version control"

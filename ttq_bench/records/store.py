@@ -20,7 +20,7 @@ from ttq_bench.files import TEMPORARY, remove_temporaries, sync_folder, write_at
 from ttq_bench.records.foreign_files import is_own_name, trial_names
 from ttq_bench.records.paths import SAFE_ID, ResultsPaths, TrialPaths
 from ttq_bench.records.remote.names import WRITTEN
-from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord, columns_of
+from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord, columns_of, first_problem
 from ttq_bench.records.seal import (
     SEAL,
     check_seal,
@@ -158,9 +158,9 @@ def read_record(path: Path) -> TrialRecord:
     try:
         record = TrialRecord.model_validate_json(content)
     except pydantic.ValidationError as error:
-        reason = str(error).splitlines()[0]
         raise ResultsError(
-            f"{path}: not a record ({reason}); delete its folder to run the trial again"
+            f"{path}: not a record ({first_problem(error)}); delete its folder to run the trial"
+            " again"
         ) from error
     if record.schema_version > SCHEMA_VERSION:
         raise ResultsError(
@@ -208,7 +208,9 @@ def read_failures(results: ResultsPaths) -> list[dict[str, str]]:
             continue  # finished since, elsewhere, and its folder was copied in
         try:
             reason = str(_FIELDS.validate_json(path.read_bytes())["reason"])
-        except (OSError, ValueError, KeyError):
+        except OSError as error:
+            reason = f"failure.json cannot be read ({error.strerror})"
+        except (ValueError, KeyError):
             reason = "failure.json is not readable"
         failures.append({"trial_id": name, "reason": reason})
     return failures

@@ -1,0 +1,94 @@
+"""``networks`` counts what can be used, publishes the rest anew, and names what it cannot."""
+
+import shutil
+
+import pytest
+
+from ttq_bench.cli import main
+from ttq_bench.records.networks import is_whole, read_network
+from ttq_bench.records.paths import ResultsPaths
+
+
+@pytest.fixture
+def results(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "results")
+    return ResultsPaths(tmp_path / "results")
+
+
+@pytest.fixture
+def network(results):
+    return min(results.networks.iterdir())
+
+
+def networks(results, capsys):
+    code = main(["networks", "--results", str(results.root)])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def damage(network, how):
+    content = network.read_bytes()
+    network.write_bytes(
+        {"cut": content[: len(content) // 2], "random": b"\7" * 5000, "empty": b""}[how]
+    )
+
+
+@pytest.mark.parametrize("how", ["cut", "random", "empty"])
+def test_a_damaged_network_is_published_anew_from_the_weights(results, network, how, capsys):
+    before = read_network(network)
+    damage(network, how)
+
+    code, out, err = networks(results, capsys)
+
+    assert (code, err) == (0, "")
+    assert "1 published now" in out
+    assert read_network(network).metadata == before.metadata
+
+
+@pytest.mark.parametrize("how", ["cut", "random", "empty"])
+def test_a_damaged_network_without_weights_is_named_and_not_counted(results, network, how, capsys):
+    shutil.rmtree(results.root / "work")
+    damage(network, how)
+
+    code, out, err = networks(results, capsys)
+
+    assert code == 2
+    assert "0 published now" in out
+    assert "full precision: 0 of 1 trials have their network\n" in out
+    assert "quantized: 2 of 2 trials have their network" in out
+    assert err.startswith(f"ttq-bench: {network}: not a published network (")
+    assert err.count("\n") == 1
+
+
+def test_a_folder_or_a_lost_link_in_the_place_of_a_network_is_left_and_named(
+    results, network, capsys
+):
+    network.unlink()
+    network.mkdir()
+    code, out, err = networks(results, capsys)
+    assert (code, err) == (
+        2, f"ttq-bench: {network}: cannot be read (Is a directory); move this folder elsewhere\n"
+    )  # fmt: skip
+    assert "full precision: 0 of 1" in out
+
+    network.rmdir()
+    network.symlink_to("nowhere")
+    code, out, err = networks(results, capsys)
+    assert code == 2
+    assert "cannot be read (No such file or directory); the file that this link names" in err
+    assert network.is_symlink()
+
+
+def test_several_networks_that_cannot_be_used_are_counted(results, capsys):
+    shutil.rmtree(results.root / "work")
+    for path in results.networks.iterdir():
+        damage(path, "empty")
+    assert "(2 more networks cannot be used)" in networks(results, capsys)[2]
+
+
+def test_a_missing_network_is_published_from_the_weights(results, network, capsys):
+    network.unlink()
+    code, out, _ = networks(results, capsys)
+    assert code == 0
+    assert "1 published now" in out
+    assert is_whole(network)
