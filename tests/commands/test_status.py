@@ -12,6 +12,7 @@ from ttq_bench.cli import main
 from ttq_bench.records.attempts.holder import this_host
 from ttq_bench.records.attempts.progress import Progress
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.training.checkpoints import Checkpoints
 from ttq_bench.trial.attempt import attempt
 
 
@@ -60,6 +61,37 @@ def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(resul
         "  started b-started: epoch 3 of 9",
     ]
     assert rest[2].startswith("  failed  digits-lenet5-ttq")
+
+
+DAMAGED = (b"", b"[]", b'{"epoch": NaN}', b"\xff\xfe\x00", b'{"epoch": 3')
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_trial_with_damaged_progress_is_started_at_its_newest_whole_checkpoint(
+    tmp_path, content, capsys
+):
+    trial = ResultsPaths(tmp_path).trial("a")
+    attempt = claimed_progress(trial, Progress(3, 9, 0.5, 1.0, 1.0, time.time()))
+    attempt.progress.write_bytes(content)
+    states = Checkpoints(attempt.checkpoints)
+    states.save(2, {"epoch": 2})
+    states.save(3, {"epoch": 3}, step=7)
+    newest = attempt.checkpoints / "epoch-000003-step-00000007.pt"
+
+    for epoch in (3, 2, None):
+        assert main(["status", "--results", str(tmp_path), "--json"]) == 0
+        status = json.loads(capsys.readouterr().out)
+        assert (status["counts"]["started"], status["counts"]["running"]) == (1, 0)
+        assert status["unfinished"] == [
+            {"trial_id": "a", "state": "started", "epoch": epoch, "epochs": None,
+             "share_of_epoch": None}
+        ]  # fmt: skip
+        assert main(["status", "--results", str(tmp_path)]) == 0
+        at = "at an unknown epoch" if epoch is None else f"checkpoint of epoch {epoch}"
+        told = capsys.readouterr().out.splitlines()[1]
+        assert told == f"  started a: {at}; its progress.json is missing or damaged"
+        newest.write_bytes(b"damaged")
+        newest = attempt.checkpoints / "epoch-000002.pt"
 
 
 def test_nothing_runs_once_the_driver_was_killed_however_fresh_the_signs(results, capsys):

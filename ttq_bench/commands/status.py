@@ -4,7 +4,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ttq_bench.analysis.chance import alarms_of, in_words
@@ -14,14 +14,14 @@ from ttq_bench.commands.option_values import results_place
 from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.errors import ResultsError
 from ttq_bench.execution.lock import driver_is_gone
-from ttq_bench.records.attempts.progress import read_progress
+from ttq_bench.records.attempts.progress import is_begun, read_progress, saved_epochs
 from ttq_bench.records.foreign_files import is_own_name
 from ttq_bench.records.other_versions import (
     count_left_out,
     left_out_sentences,
     split_by_version,
 )
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.text import json_text, one_line
@@ -59,10 +59,7 @@ def _show(options: argparse.Namespace) -> int:
     for sentence in status["left_out"]:
         print(f"  {sentence}")
     for row in status["unfinished"]:
-        epochs = f"epoch {row['epoch']} of {row['epochs']}"
-        if row["share_of_epoch"]:
-            epochs += f", {100 * row['share_of_epoch']:.0f} % of the next"
-        print(f"  {row['state']:8}{one_line(row['trial_id'])}: {one_line(epochs)}")
+        print(f"  {row['state']:8}{one_line(row['trial_id'])}: {one_line(_place(row))}")
     for row in status["alarms"]:
         print(f"  alarm   {one_line(row['trial_id'])}: {one_line('; '.join(row['alarms']))}")
     for row in status["failures"]:
@@ -70,28 +67,29 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _place(row: Mapping[str, Any]) -> str:
+    """Return in words where an unfinished trial is."""
+    if row["epochs"] is None:
+        at = (
+            "at an unknown epoch" if row["epoch"] is None else f"checkpoint of epoch {row['epoch']}"
+        )
+        return f"{at}; its progress.json is missing or damaged"
+    share = row["share_of_epoch"]
+    within = f", {100 * share:.0f} % of the next" if share else ""
+    return f"epoch {row['epoch']} of {row['epochs']}{within}"
+
+
 def collect(results: ResultsPaths) -> dict[str, Any]:
     """Return counts by state, what is left out, unfinished trials with their epochs, failures."""
     current, left_out = split_by_version(checked_records(results))
     outcomes = Counter(record.outcome for record in current)
-    unfinished = []
     gone = driver_is_gone(results)
-    for name in _unrecorded(results):
-        paths = results.trial(name)
-        progress = read_progress(paths)
-        if progress is None or paths.failure.exists():
-            continue
-        fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
-        at_work = fresh and not progress.ended and not gone
-        unfinished.append(
-            {
-                "trial_id": name,
-                "state": "running" if at_work else "started",
-                "epoch": progress.epoch,
-                "epochs": progress.epochs,
-                "share_of_epoch": progress.share_of_epoch if at_work else progress.saved_share,
-            }
-        )
+    begun = map(results.trial, _unrecorded(results))
+    unfinished = [
+        {"trial_id": paths.trial_id, **place}
+        for paths in begun
+        if not paths.failure.exists() and (place := _unfinished(paths, gone=gone))
+    ]
     failures = read_failures(results)
     counts = {
         "finished": outcomes["finished"],
@@ -108,6 +106,25 @@ def collect(results: ResultsPaths) -> dict[str, Any]:
         "unfinished": unfinished,
         "alarms": alarm_rows(current),
         "failures": failures,
+    }
+
+
+def _unfinished(paths: TrialPaths, *, gone: bool) -> dict[str, Any] | None:
+    """Return state and place of a trial without a record, None where no attempt has begun.
+
+    Where no attempt says its place, the epoch is that of the newest checkpoint, if there is one.
+    """
+    progress = read_progress(paths)
+    if progress is None:
+        unknown = {"epoch": saved_epochs(paths), "epochs": None, "share_of_epoch": None}
+        return {"state": "started", **unknown} if is_begun(paths) else None
+    fresh = abs(time.time() - progress.updated) < RUNNING_SECONDS  # clocks go back, too
+    at_work = fresh and not progress.ended and not gone
+    return {
+        "state": "running" if at_work else "started",
+        "epoch": progress.epoch,
+        "epochs": progress.epochs,
+        "share_of_epoch": progress.share_of_epoch if at_work else progress.saved_share,
     }
 
 

@@ -46,7 +46,16 @@ def test_a_half_written_progress_file_is_ignored(paths, share):
 
 
 @pytest.mark.parametrize(
-    "content", [[], {"epoch": 1}, None, 3, {**asdict(HALF_WAY), "updated": "x"}]
+    "content",
+    [
+        [],
+        {"epoch": 1},
+        None,
+        3,
+        {**asdict(HALF_WAY), "updated": "x"},
+        {**asdict(HALF_WAY), "epoch": -1},
+        {**asdict(HALF_WAY), "saved_share": float("nan")},
+    ],
 )
 def test_a_progress_file_of_another_kind_is_ignored(paths, content):
     claimed_progress(paths, HALF_WAY).progress.write_text(json.dumps(content))

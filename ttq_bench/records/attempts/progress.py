@@ -1,11 +1,14 @@
 """Where a running trial is: a small file that its worker rewrites and the driver reads."""
 
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import pydantic
 
-from ttq_bench.files import write_atomically
+from ttq_bench.files import is_intact, write_atomically
 from ttq_bench.records.attempts.lease import attempt_numbers
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
 
@@ -20,17 +23,19 @@ class Progress:
     the epoch that is not whole: there the trial goes on, however its worker ended.
     """
 
-    epoch: int
-    epochs: int
+    epoch: pydantic.NonNegativeInt
+    epochs: pydantic.NonNegativeInt
     share_of_epoch: pydantic.FiniteFloat
     validation_error_percent: pydantic.FiniteFloat | None
     epoch_seconds: pydantic.FiniteFloat | None
     updated: pydantic.FiniteFloat
     beat: int = 0
     ended: bool = False
-    saved_share: float = 0.0
+    saved_share: pydantic.FiniteFloat = 0.0
 
 
+# As ``training/checkpoints.py`` names the states of an attempt.
+CHECKPOINT = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
 _PROGRESS = pydantic.TypeAdapter(Progress)
 
 
@@ -51,3 +56,29 @@ def progress_of(attempt: AttemptPaths) -> Progress | None:
         return _PROGRESS.validate_json(attempt.progress.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def is_begun(paths: TrialPaths) -> bool:
+    """Return whether an attempt wrote where it is, readable or not, or saved a checkpoint."""
+    attempts = map(paths.attempt, attempt_numbers(paths))
+    return any(os.path.lexists(a.progress) or _checkpoints(a) for a in attempts)
+
+
+def saved_epochs(paths: TrialPaths) -> int | None:
+    """Return the whole epochs before the newest checkpoint that is intact, None without any.
+
+    For trials whose attempts do not say where they are.
+    """
+    found = [state for n in attempt_numbers(paths) for state in _checkpoints(paths.attempt(n))]
+    ordered = sorted(found, reverse=True)
+    return next((epoch for epoch, _, path in ordered if is_intact(path)), None)
+
+
+def _checkpoints(attempt: AttemptPaths) -> list[tuple[int, int, Path]]:
+    """Return the whole epochs before each checkpoint, the steps since, and its file."""
+    try:
+        files = list(attempt.checkpoints.iterdir())
+    except OSError:
+        return []
+    named = [(CHECKPOINT.fullmatch(path.name), path) for path in files]
+    return [(int(found[1]), int(found[2] or 0), path) for found, path in named if found]
