@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttq_bench.commands.at_url import folder_of, in_step
-from ttq_bench.commands.option_values import local_path, results_place
+from ttq_bench.commands.option_values import output_folder, results_place
 from ttq_bench.commands.options import add_results_option
 from ttq_bench.data.catalog import DatasetCard
 from ttq_bench.errors import ResultsError, TtqBenchError
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add: which trial of which results, and where to."""
     parser.add_argument("trial", help="id of a trial, or a part that only this id contains")
     parser.add_argument(
-        "--to", type=local_path, required=True, metavar="DIR", help="folder to write to"
+        "--to", type=output_folder, required=True, metavar="DIR", help="folder to write to"
     )
     add_results_option(parser, results_place)
 

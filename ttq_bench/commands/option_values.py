@@ -10,8 +10,12 @@ from typing import TypeVar
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.ray.address import dashboard_url, host_and_port, resolved
 from ttq_bench.records.remote.objects import checked_url, is_url
-from ttq_bench.text import seconds_in, without_credentials
+from ttq_bench.text import one_line, seconds_in, without_credentials
 
+MOST_BYTES = 3000  # of a path; the system allows 4096, and names of trials and files come below it
+MOST_LEVELS = 200
+SHOWN = 80
+NO_IMAGES = "images cannot be read from object storage"
 TIMES = ("--time-limit", "--silence", "--timeout", "--checkpoint-every")
 NEGATIVE = re.compile(r"-\.?\d.*")
 T = TypeVar("T")
@@ -44,20 +48,33 @@ def local_path(text: str) -> Path:
     """Return the path of a file or folder; a tilde is somebody's home, as in a shell.
 
     Its name has to be UTF-8, and no ring of links: reports, records and Ray keep names as UTF-8, so
-    that some would fail halfway and others write elsewhere.
+    that some would fail halfway and others write elsewhere. It leaves room for names below it.
     """
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is empty; name a folder, . for this one")
     given = _read(in_home, text)
+    shown = repr(one_line(text, SHOWN))
     try:
-        str(given.absolute()).encode()
+        too_long = len(str(given.absolute()).encode()) > MOST_BYTES
     except UnicodeEncodeError as error:
         raise argparse.ArgumentTypeError(
-            f"the path {text!r} is not UTF-8 as a whole; give the folder another name"
+            f"the path {shown} is not UTF-8 as a whole; give the folder another name"
         ) from error
+    if too_long or len(given.parts) > MOST_LEVELS:
+        raise argparse.ArgumentTypeError(
+            f"the path {shown} is too long: expected at most {MOST_BYTES:,} bytes and {MOST_LEVELS}"
+            " folders; name a shorter one"
+        )
     try:
         given.stat()
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise argparse.ArgumentTypeError(f"the path {text!r} is a ring of links") from error
+            raise argparse.ArgumentTypeError(f"the path {shown} is a ring of links") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise argparse.ArgumentTypeError(
+                f"the path {shown} has a name that is too long for this file system; name a shorter"
+                " one"
+            ) from error
     return given
 
 
@@ -81,6 +98,16 @@ def folder(text: str) -> Path:
     )
 
 
+def images_folder(text: str) -> Path:
+    """Return the path of a folder of images."""
+    return _no_url(text, "a folder", NO_IMAGES)
+
+
+def output_folder(text: str) -> Path:
+    """Return the path of a folder to write files for the user to."""
+    return _no_url(text, "a folder", "this command writes no objects: name a folder, and copy it")
+
+
 def shared_place(text: str) -> Path | str:
     """Return where all nodes of a cluster find results: an absolute path, or a URL."""
     return _read(checked_url, text) if is_url(text) else shared_path(text)
@@ -88,7 +115,7 @@ def shared_place(text: str) -> Path | str:
 
 def shared_path(text: str) -> Path:
     """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
-    given = _no_url(text, "an absolute path", "images cannot be read from object storage")
+    given = _no_url(text, "an absolute path", NO_IMAGES)
     if not given.is_absolute():
         raise argparse.ArgumentTypeError(
             f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
@@ -124,7 +151,7 @@ def with_signs(words: Sequence[str]) -> list[str]:
 
 def _no_url(text: str, expected: str, why: str) -> Path:
     if is_url(text):
-        given = without_credentials(text)
+        given = one_line(without_credentials(text))
         raise argparse.ArgumentTypeError(f"expected {expected}, got the URL {given!r}; {why}")
     return local_path(text)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ttq_bench.commands.chosen_trials import add_choosing_options
 from ttq_bench.commands.option_values import (
     folder,
+    images_folder,
     in_home,
     local_path,
     positive,
@@ -109,7 +110,11 @@ def add_results_option(
 def add_data_option(parser: argparse.ArgumentParser) -> None:
     """Add: the folder of the images."""
     parser.add_argument(
-        "--data-dir", type=local_path, default=DATA_DIR, metavar="DIR", help="folder of the images"
+        "--data-dir",
+        type=images_folder,
+        default=DATA_DIR,
+        metavar="DIR",
+        help="folder of the images",
     )
 
 
@@ -130,6 +135,6 @@ def chosen_images(asked: str, data_dir: Path) -> tuple[str, Path]:
     if data_dir not in (DATA_DIR, folder):
         raise TtqBenchError(f"--data-dir {data_dir}: {asked} names its place itself; leave it out")
     try:
-        return name, local_path(place)
+        return name, images_folder(place)
     except argparse.ArgumentTypeError as error:
         raise TtqBenchError(f"--dataset: {error}") from error

@@ -1,0 +1,68 @@
+"""Places that a command cannot use are refused at once, in one sentence."""
+
+import pytest
+
+from ttq_bench.cli import main
+
+
+def refused(words, capsys):
+    """Return the last line of a command that argparse or a sentence of ours refuses."""
+    try:
+        code = main(words)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    *_, last = capsys.readouterr().err.splitlines()
+    assert len(last) < 500
+    return last
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["export", "x", "--to", "s3://b/x"], "this command writes no objects: name a folder"),
+        (["plan", "suites/demo.yaml", "--data-dir", "s3://b"], "images cannot be read from object"),
+        (["data", "show", "cifar10", "--data-dir", "gs://b"], "images cannot be read from object"),
+        (["data", "fetch", "cifar10", "--data-dir", "s3://b"], "images cannot be read from object"),
+        (["data", "show", "folder:s3://b"], "images cannot be read from object"),
+        (["probe", "--data-dir", "s3://b"], "images cannot be read from object"),
+        (["doctor", "--data-dir", "https://u:secret@b/c"], "images cannot be read from object"),
+    ],
+)
+def test_a_url_where_a_folder_is_meant_is_refused(words, why, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = refused(words, capsys)
+    assert "expected a folder, got the URL" in told
+    assert why in told
+    assert "secret" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "--results"], ["speed", "--results"], ["data", "show", "cifar10", "--data-dir"],
+        ["plan", "suites/demo.yaml", "--results"], ["export", "x", "--to"], ["compare", "results"],
+        ["plan"], ["report", "--readme"],
+    ],
+)  # fmt: skip
+def test_an_unset_variable_is_not_taken_for_this_folder(words, empty, capsys):
+    told = refused([*words, empty], capsys)
+    assert f"{empty!r} is empty; name a folder, . for this one" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("a/" * 2000 + "b", "at most 3,000 bytes and 200 folders"),
+        ("a/" * 250 + "b", "at most 3,000 bytes and 200 folders"),
+        ("/".join(20 * ["a" * 200]), "at most 3,000 bytes and 200 folders"),
+        ("a" * 300, "has a name that is too long for this file system"),
+    ],
+)
+@pytest.mark.parametrize("words", [["doctor", "--results"], ["export", "x", "--to"]])
+def test_a_very_long_path_is_refused_and_shortened(words, path, why, capsys):
+    told = refused([*words, path], capsys)
+    assert why in told
+    assert path[:60] in told
