@@ -196,13 +196,14 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
     assert len(labels) == len(set(labels)) == 14
 
 
-@pytest.mark.slow
-def test_a_readme_without_marks_is_refused(tmp_path):
-    write_grid(tmp_path)
-    readme = tmp_path / "README.md"
-    readme.write_text("nothing\n", encoding="utf-8")
-    with pytest.raises(ResultsError, match="marks"):
+@pytest.mark.parametrize("text", ["nothing\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n"])
+def test_a_readme_without_marks_is_refused_by_its_path_before_anything_is_written(tmp_path, text):
+    write_grid(tmp_path, seeds=1)
+    readme = tmp_path / "mine.md"
+    readme.write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match=rf"^{readme}: has no place for the findings; put these"):
         build_report(tmp_path, readme)
+    assert not (tmp_path / "summary.md").exists()
 
 
 def test_a_readme_that_is_not_utf_8_is_refused_before_anything_is_written(tmp_path):

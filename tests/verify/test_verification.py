@@ -10,7 +10,7 @@ import pytest
 from tests.record_builders import seal_anew, write_grid, write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.ownership import listed, write_list
+from ttq_bench.records.ownership import LIST, listed, write_list
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report
 from ttq_bench.report.sections.readme import BEGIN, END
@@ -115,7 +115,7 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
 
 
 @pytest.mark.slow
-def test_a_changed_page_for_the_browser_is_named_and_a_missing_one_is_no_fault(root):
+def test_a_changed_page_for_the_browser_is_named_and_one_left_out_of_the_list_is_no_fault(root):
     page = root / "report.html"
     text = page.read_text(encoding="utf-8")
     drawings = text.replace("</svg>", "<g></g></svg>")
@@ -124,9 +124,24 @@ def test_a_changed_page_for_the_browser_is_named_and_a_missing_one_is_no_fault(r
     (line,) = verify_results(root).differences
     assert (line.file, "contradicted" in line.what) == ("report.html", True)
     page.unlink()
+    (root / LIST).unlink()
     found = verify_results(root)
     assert found.differences == ()
     assert "report.html" not in found.texts
+
+
+def test_a_page_for_the_browser_that_is_listed_and_gone_is_missing(root):
+    (root / "report.html").unlink()
+    assert list(map(str, verify_results(root).differences)) == ["report.html: is missing"]
+    (root / "report.html").mkdir()
+    assert list(map(str, verify_results(root).differences)) == ["report.html: is a folder"]
+
+
+def test_a_readme_without_marks_is_named_by_its_own_path(root, tmp_path):
+    readme = tmp_path / "mine.md"
+    readme.write_text("no marks")
+    with pytest.raises(ResultsError, match=rf"^{readme}: has no place for the findings; put these"):
+        verify_results(root, readme)
 
 
 def test_wrong_records_are_named_and_the_report_is_not_blamed(root):

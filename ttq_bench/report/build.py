@@ -32,7 +32,7 @@ from ttq_bench.report.figures.catalog import draw_figures
 from ttq_bench.report.figures.style import SavedFigure
 from ttq_bench.report.page.html_page import html_page
 from ttq_bench.report.sections.claims_table import evidence_table
-from ttq_bench.report.sections.readme import findings_block, replace_block
+from ttq_bench.report.sections.readme import check_marks, findings_block, replace_block
 from ttq_bench.report.sections.summary import summary_page
 from ttq_bench.text import printable
 
@@ -45,14 +45,18 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
 
     It goes into the folder ``into``, ``root`` itself by default. With ``readme``, the generated
     block in that file is refreshed too. Raises ``ResultsError``, before anything is written, for a
-    folder that holds something else than results, and for files in it that no report wrote.
+    folder that holds something else than results, for files in it that no report wrote, and for a
+    ``readme`` without the marks of the block.
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
     look_over(root)
     check_results_folder(root)
     check_replaceable(into or root)
-    around = read_text(readme) if readme is not None else ""
+    around = ""
+    if readme is not None:
+        around = read_text(readme)
+        check_marks(around, readme)
     contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
     try:

@@ -1,5 +1,6 @@
 """Everything in a results folder that its records give, computed anew and compared."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.report.build import build_report
+from ttq_bench.report.sections.readme import check_marks
 from ttq_bench.spec.trial import SPEC_VERSION
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.verify.diff import read_csv, table_differences, text_differences
@@ -130,8 +132,9 @@ def _per_channel(spec: dict[str, Any]) -> bool:
 
 
 def _copied(readme: Path, folder: Path) -> Path:
-    copy = folder / readme.name
-    copy.write_text(read_text(readme), encoding="utf-8")
+    copy, text = folder / readme.name, read_text(readme)
+    check_marks(text, readme)
+    copy.write_text(text, encoding="utf-8")
     return copy
 
 
@@ -141,12 +144,14 @@ def _compared(
     """Compare every file of the report ``given`` with the one of ``root``."""
     expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
     expected = {n: p for n, p in expected.items() if n != LIST and not n.startswith("trials/")}
+    own = listed(root)
     differences, texts, tables = _left_over(root, set(expected)), [], []
     for name, path in sorted(expected.items()):
         if not (root / name).is_file():
-            # The page for a browser may be left out: all that it says is in the other files.
-            if path.suffix != ".html":
-                differences.append(Difference(name, "", "is missing"))
+            # No list, and no page for a browser: one may leave it out, the other files say it all.
+            if path.suffix != ".html" or name in own or os.path.lexists(root / name):
+                what = "is a folder" if (root / name).is_dir() else "is missing"
+                differences.append(Difference(name, "", what))
         elif path.suffix == ".csv":
             text = read_text(path)
             tables.append(read_csv(text))

@@ -1,5 +1,7 @@
 """The block of the README that is generated: the answer, and the verdict on each claim."""
 
+from pathlib import Path
+
 from ttq_bench.errors import ResultsError
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.answer import answer
@@ -34,10 +36,17 @@ def findings_block(contents: Contents) -> str:
     return "\n".join([*answer(contents), *table(HEADER, rows)])
 
 
+def check_marks(text: str, path: Path) -> None:
+    """Raise ``ResultsError`` where the ``text`` of the file ``path`` lacks the two marks."""
+    if END not in text.partition(BEGIN)[2]:
+        raise ResultsError(
+            f"{path}: has no place for the findings; put these two lines where the findings go:"
+            f" {BEGIN} and, below it, {END}"
+        )
+
+
 def replace_block(text: str, block: str) -> str:
-    """Return ``text`` with what stands between the two marks replaced."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ResultsError(f"README: the marks {BEGIN!r} and {END!r} are missing")
+    """Return ``text``, which has the two marks, with what stands between them replaced."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n\n{block}\n{END}{after}"
