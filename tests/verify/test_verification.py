@@ -89,9 +89,9 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     replace(root / "summary.md", f"*{verdict}*", "*reversed*")
     replace(readme, "after\n", "hereafter\n")  # outside of the block, which is not generated
     block = readme.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    row = next(line for line in reversed(block.splitlines()) if line.startswith("|"))
-    label = row.split("|")[1].strip()
-    replace(readme, row, row.replace(f"| {label} |", f"| {label}x |", 1))
+    (link,) = re.findall(r"!\[.*\]\((.*)\)", block)
+    replace(readme, "in 1 of 1 setting", "in 2 of 2 settings")
+    replace(readme, f"({link})", f"({link}x)")
     found = [str(difference) for difference in verify_results(root, readme).differences]
     wrong = [line for line in found if "summary.md" not in line and "README.md" not in line]
     assert sorted(line for line in wrong if "asymmetry.csv" not in line) == sorted([
@@ -110,8 +110,10 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     (word,) = [line for line in found if "summary.md" in line]
     assert "*reversed*" in word.partition(" stands there")[0]
     assert f"*{verdict}*" in word.partition(" stands there")[2]
-    (cell,) = [line for line in found if "README.md" in line]
-    assert f"'{label}x' stands there, the records give '{label}'" in cell
+    sentence, drawn = [line for line in found if "README.md" in line]
+    assert "in 2 of 2 settings" in sentence.partition(" stands there")[0]
+    assert "in 1 of 1 setting " in sentence.partition(" stands there")[2]
+    assert f"({link}x)" in drawn.partition(" stands there")[0]
 
 
 @pytest.mark.slow

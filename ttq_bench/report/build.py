@@ -40,13 +40,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
 
-def build_report(root: Path, readme: Path | None = None, *, into: Path | None = None) -> Path:
+def build_report(
+    root: Path,
+    readme: Path | None = None,
+    *,
+    into: Path | None = None,
+    links_from: Path | None = None,
+) -> Path:
     """Write the report of the records in ``root`` and return the path of ``summary.md``.
 
     It goes into the folder ``into``, ``root`` itself by default. With ``readme``, the generated
-    block in that file is refreshed too. Raises ``ResultsError``, before anything is written, for a
-    folder that holds something else than results, for files in it that no report wrote, and for a
-    ``readme`` without the marks of the block.
+    block in that file is refreshed too; its links lead from the folder ``links_from``, that of
+    ``readme`` by default, to ``root``, and are left out where ``root`` lies elsewhere. Raises
+    ``ResultsError``, before anything is written, for a folder that holds something else than
+    results, for files in it that no report wrote, and for a ``readme`` without the block's marks.
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
@@ -60,12 +67,19 @@ def build_report(root: Path, readme: Path | None = None, *, into: Path | None = 
     contents = read_contents(ResultsPaths(root))
     out = ResultsPaths(into or root)
     try:
-        _write(contents, out)
+        figures = _write(contents, out)
     except OSError as error:
         raise unwritable(out.root, error) from error
     if readme is not None:
-        _refresh(readme, replace_block(around, findings_block(contents)))
+        folder = _relative(root, links_from or readme.parent)
+        block = findings_block(contents, [figure.path.name for figure in figures], folder)
+        _refresh(readme, replace_block(around, block))
     return out.summary
+
+
+def _relative(root: Path, start: Path) -> str | None:
+    root, start = root.resolve(), start.resolve()
+    return root.relative_to(start).as_posix() if root.is_relative_to(start) else None
 
 
 def _refresh(readme: Path, text: str) -> None:
@@ -78,7 +92,7 @@ def _refresh(readme: Path, text: str) -> None:
         ) from error
 
 
-def _write(contents: Contents, out: ResultsPaths) -> None:
+def _write(contents: Contents, out: ResultsPaths) -> list[SavedFigure]:
     tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
     written = {f"tables/{name}.csv": _csv(table) for name, table in tables.items()}
     with tempfile.TemporaryDirectory(prefix="ttq-bench-report-") as folder:
@@ -98,6 +112,7 @@ def _write(contents: Contents, out: ResultsPaths) -> None:
         write_atomically(out.root / name, content)
     remove_stale(out.root, before, written.keys() | pages.keys())
     write_list(out.root, digests(written | pages))
+    return figures
 
 
 def _csv(table: pd.DataFrame) -> bytes:

@@ -81,7 +81,7 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
         given.mkdir()
         (given / "trials").symlink_to(results.trials.resolve())  # report.html links what is there
         copy = _copied(readme, Path(folder)) if readme else None
-        build_report(root, copy, into=given)
+        build_report(root, copy, into=given, links_from=readme.parent if readme else None)
         return _compared(root, given, readme, copy, (len(files), older))
 
 

@@ -12,15 +12,13 @@ from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import table, with_interval
+from ttq_bench.report.sections.settings import Rows, Settings, rows_on, settings_of, share
 from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief
 
 QUESTION = (
     "**Do the learned scales W_p and W_n of Trained Ternary Quantization really become different,"
     " and does it matter?**"
 )
-Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
-Settings = Mapping[Network, Rows]
-ASKED = ("A1 different", "A1 direction", "B1 close", "B1 no value", "Q1", "Q2")
 ORDER = (
     "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
 )  # fmt: skip
@@ -28,7 +26,7 @@ ORDER = (
 
 def answer(contents: Contents) -> list[str]:
     """Return the question, its answer in sentences, and the table of settings they count."""
-    settings = _settings(contents.evidence)
+    settings = settings_of(contents.evidence)
     sentences = [
         *_differ(settings, contents.tables),
         *_matter(settings),
@@ -39,29 +37,9 @@ def answer(contents: Contents) -> list[str]:
     return [QUESTION, "", *numbered, "", *_table(settings)]
 
 
-def _settings(evidence: list[LedgerRow]) -> Settings:
-    found: dict[Network, dict[str, LedgerRow]] = {}
-    for row in evidence:
-        if row.claim.label in (*ASKED, "A1 capacity") and row.network is not None:
-            found.setdefault(row.network, {})[row.claim.label] = row
-    return found
-
-
-def _of(settings: Settings, label: str) -> list[LedgerRow]:
-    return [rows[label] for rows in settings.values() if label in rows]
-
-
-def _share(rows: list[LedgerRow], verdict: str) -> str:
-    """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
-    found = [row for row in rows if row.says == verdict]
-    alone = sum(not row.holds for row in found)
-    words = f"in {len(found) or 'none'} of {len(rows)} setting{'s' * (len(rows) > 1)}"
-    return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
-
-
 def _differ(settings: Settings, tables: Tables) -> list[str]:
-    different, close = _of(settings, "A1 different"), _of(settings, "B1 close")
-    direction = _of(settings, "A1 direction")
+    different, close = rows_on(settings, "A1 different"), rows_on(settings, "B1 close")
+    direction = rows_on(settings, "A1 direction")
     if not different:
         return []
     log = direction[0].log if direction else None
@@ -74,28 +52,28 @@ def _differ(settings: Settings, tables: Tables) -> list[str]:
     )
     return [
         f"**Do they become different?** Training makes them differ by more than {MARGIN:.0%},"
-        f" noise taken off, {_share(different, 'supported')}; less is shown"
-        f" {_share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
-        f" included, {_share(close, 'supported')}; more is shown {_share(close, 'contradicted')}.",
-        f"**Which is larger?** On average W_p {_share(direction, 'contradicted')}, W_n"
-        f" {_share(direction, 'supported')}{authors}.{turns}",
+        f" noise taken off, {share(different, 'supported')}; less is shown"
+        f" {share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
+        f" included, {share(close, 'supported')}; more is shown {share(close, 'contradicted')}.",
+        f"**Which is larger?** On average W_p {share(direction, 'contradicted')}, W_n"
+        f" {share(direction, 'supported')}{authors}.{turns}",
     ]
 
 
 def _matter(settings: Settings) -> list[str]:
-    capacity, as_good = _of(settings, "A1 capacity"), _of(settings, "B1 no value")
-    tuned = _of(settings, "Q1")
+    capacity, as_good = rows_on(settings, "A1 capacity"), rows_on(settings, "B1 no value")
+    tuned = rows_on(settings, "Q1")
     parts = []
     if as_good:
         parts.append(
             f"A network trained with one scale is shown to be as good, within {ONE_SCALE:g} points"
-            f" of test error, {_share(as_good, 'supported')}, and to be worse"
-            f" {_share(capacity, 'supported')}."
+            f" of test error, {share(as_good, 'supported')}, and to be worse"
+            f" {share(capacity, 'supported')}."
         )
     if tuned:
         parts.append(
             "That a trained network is tuned to its scales is shown"
-            f" {_share(tuned, 'supported')}: equal scales, forced on it, cost accuracy. What"
+            f" {share(tuned, 'supported')}: equal scales, forced on it, cost accuracy. What"
             " another change of the same size would cost was not measured."
         )
     return [f"**Does it matter?** {' '.join(parts)}"] if parts else []

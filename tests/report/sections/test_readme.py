@@ -1,0 +1,93 @@
+"""The generated block of the README: two sentences that follow from the verdicts, one figure."""
+
+import re
+
+import pytest
+
+from tests.record_builders import write_grid, write_probe
+from tests.report.sections.test_answer import CLOSE, FAR, write_networks
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.build import build_report
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.readme import BEGIN, END, findings_block
+
+FIGURE = "asymmetry_cifar10-jpeg_short_resnet20.png"
+SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
+
+
+def block(root, figures=(FIGURE,), folder="results"):
+    return findings_block(read_contents(ResultsPaths(root)), figures, folder)
+
+
+def sentences(root):
+    return [line for line in block(root).splitlines() if line.startswith("**")]
+
+
+def test_scales_that_stay_close_and_do_not_matter(tmp_path):
+    write_networks(tmp_path, CLOSE, *SAME)
+    differ, matter = sentences(tmp_path)
+    where = "(resnet20, cifar10-jpeg, protocol short)"
+    assert differ.startswith("**Do the two scales become different?** Training makes")
+    assert f"in none of 1 setting {where}, and they stay within 10% of each other in 1 of" in differ
+    assert f"within 0.125 percentage points of test error, in 1 of 1 setting {where}" in matter
+    assert "is shown to be worse in none of 1 setting" in matter
+    for sentence in (differ, matter):
+        assert sentence.endswith("proxy evidence, the paper's own data and schedule were not run.")
+        assert sentence.count(". ") == 0
+
+
+def test_scales_that_differ_and_matter(tmp_path):
+    write_networks(tmp_path, FAR, (20.0, 20.2, 20.4), (21.0, 21.3, 21.35))
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    differ, matter = sentences(tmp_path)
+    assert "seeds, in 1 of 1 setting" in differ
+    assert "is shown to be worse in 1 of 1 setting" in matter
+    assert "equal scales, forced on a network trained with two, raise the error in 1 of 1" in matter
+
+
+@pytest.mark.slow
+def test_settings_with_the_paper_s_data_and_schedule_are_told_from_proxy_evidence(tmp_path):
+    write_networks(tmp_path, FAR, *SAME, protocol="paper", dataset="cifar10")
+    assert all(s.endswith(": on the paper's own data and schedule.") for s in sentences(tmp_path))
+    write_networks(tmp_path, CLOSE, *SAME)
+    for sentence in sentences(tmp_path):
+        assert sentence.endswith("1 of these has the paper's own data and schedule, the rest is"
+                                 " proxy evidence.")  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_verdict_that_does_not_hold_after_correction_is_named_as_such(tmp_path):
+    write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.35, 20.7, 21.05))
+    matter = sentences(tmp_path)[1]
+    assert "worse in 1 of 1 setting (1 of these not after correction for the number of" in matter
+
+
+def test_without_a_trial_there_is_no_verdict(tmp_path):
+    assert block(tmp_path) == "No trial is finished yet, so there is no verdict.\n"
+
+
+def test_a_figure_that_the_report_lacks_and_links_to_a_folder_elsewhere_are_left_out(tmp_path):
+    write_networks(tmp_path, CLOSE, *SAME)
+    text = block(tmp_path)
+    assert f"](results/figures/{FIGURE})" in text
+    assert text.endswith("records: [results/summary.md](results/summary.md).\n")
+    assert "![" not in block(tmp_path, figures=("claims.png",))
+    assert f"](figures/{FIGURE})" in block(tmp_path, folder=".")
+    elsewhere = block(tmp_path, folder=None)
+    assert "](" not in elsewhere
+    assert elsewhere.endswith("records: `summary.md` of the results folder.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["a", "a/results", "b"])
+def test_links_lead_from_the_readme_to_the_results(tmp_path, place):
+    root, readme = tmp_path / "a/results", tmp_path / place / "README.md"
+    write_grid(root)
+    readme.parent.mkdir(exist_ok=True)
+    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    build_report(root, readme)
+    links = re.findall(r"\]\((.*?)\)", readme.read_text(encoding="utf-8"))
+    assert [(readme.parent / link).is_file() for link in links] == [True] * (
+        0 if place == "b" else 2
+    )
