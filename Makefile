@@ -109,7 +109,7 @@ plan: $(READY) ## Show what a run of SUITE would do (default: what reproduce-cif
 	  --results $(OUT) $(ARGS)
 
 .PHONY: report
-report: $(READY) ## Redraw tables, figures, summary and the README's table from the records
+report: $(READY) ## Redraw tables, figures, summary and README's answer from the records
 	$(BIN)/ttq-bench report --results $(OUT) $(WITH_README)
 
 # The markers `slow` and `full` of pyproject.toml part the tests; -m overrides what it says there.

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 import torch
 import yaml
+from hatchling.builders.wheel import WheelBuilder
 
 from tests.export.conftest import network
 from tests.suite.test_reading import SHIPPED
@@ -217,3 +218,10 @@ def test_every_target_of_make_that_is_shown_exists_and_has_the_profile(page, tar
     if profile:
         suite = target.removeprefix("reproduce-") if "reproduce" in target else "cifar"
         assert profile[1] in read_document(SHIPPED / f"{suite}.yaml")["profiles"]
+
+
+def test_the_wheel_has_the_page_of_no_folder_of_the_checkout():
+    files = WheelBuilder(str(ROOT)).recurse_included_files()
+    inside = {file.distribution_path for file in files}
+    assert {"ttq_bench/cli.py", "ttq_bench/analysis/reference_data/README.md"} <= inside
+    assert inside.isdisjoint(PAGES)

@@ -10,6 +10,7 @@ import pytest
 from tests.record_builders import seal_anew, write_grid, write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.errors import ResultsError
+from ttq_bench.records.foreign_files import foreign_files
 from ttq_bench.records.ownership import LIST, listed, write_list
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report
@@ -230,3 +231,14 @@ def test_an_older_spec_keeps_its_id_and_is_counted(trained):
     found = changed_spec(trained, training_version=0)
     assert found.older == 1
     assert found.records_agree
+
+
+@pytest.mark.slow
+def test_a_readme_in_the_results_folder_stays_as_it_is_and_is_no_difference(root):
+    page = root / "README.md"
+    page.write_text("# How to read this folder\n", encoding="utf-8")
+    build_report(root)
+    assert page.read_text(encoding="utf-8") == "# How to read this folder\n"
+    assert "README.md" not in listed(root)
+    assert foreign_files(ResultsPaths(root)) == []
+    assert verify_results(root).differences == ()

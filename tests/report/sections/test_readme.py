@@ -27,12 +27,14 @@ def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     write_networks(tmp_path, CLOSE, *SAME)
     differ, matter = sentences(tmp_path)
     where = "(resnet20, cifar10-jpeg, protocol short)"
-    assert differ.startswith("**Do the two scales become different?** Training makes")
-    assert f"in none of 1 setting {where}, and they stay within 10% of each other in 1 of" in differ
-    assert f"within 0.125 percentage points of test error, in 1 of 1 setting {where}" in matter
-    assert "is shown to be worse in none of 1 setting" in matter
+    assert differ.startswith(
+        f"**Do the two scales become different?** In none of 1 setting {where} training makes"
+    )
+    assert f"; in 1 of 1 setting {where} they stay within 10% of each other; " in differ
+    assert matter.startswith(f"**Does it matter?** In 1 of 1 setting {where} a network trained")
+    assert "within 0.125 percentage points of test error, and in none of 1 setting it is" in matter
     for sentence in (differ, matter):
-        assert sentence.endswith("proxy evidence, the paper's own data and schedule were not run.")
+        assert sentence.endswith("proxy evidence: the paper's own data and schedule were not run.")
         assert sentence.count(". ") == 0
 
 
@@ -41,18 +43,18 @@ def test_scales_that_differ_and_matter(tmp_path):
     for seed in range(3):
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
     differ, matter = sentences(tmp_path)
-    assert "seeds, in 1 of 1 setting" in differ
-    assert "is shown to be worse in 1 of 1 setting" in matter
-    assert "equal scales, forced on a network trained with two, raise the error in 1 of 1" in matter
+    assert "different?** In 1 of 1 setting (" in differ
+    assert "and in 1 of 1 setting it is shown to be worse; in 1 of 1 setting (resnet20," in matter
+    assert ") equal scales, forced on a network that was trained with two, raise its e" in matter
 
 
 @pytest.mark.slow
 def test_settings_with_the_paper_s_data_and_schedule_are_told_from_proxy_evidence(tmp_path):
     write_networks(tmp_path, FAR, *SAME, protocol="paper", dataset="cifar10")
-    assert all(s.endswith(": on the paper's own data and schedule.") for s in sentences(tmp_path))
+    assert all(s.endswith(" on the paper's own data and schedule.") for s in sentences(tmp_path))
     write_networks(tmp_path, CLOSE, *SAME)
     for sentence in sentences(tmp_path):
-        assert sentence.endswith("1 of these has the paper's own data and schedule, the rest is"
+        assert sentence.endswith("; 1 setting has the paper's own data and schedule, the rest is"
                                  " proxy evidence.")  # fmt: skip
 
 
@@ -60,7 +62,9 @@ def test_settings_with_the_paper_s_data_and_schedule_are_told_from_proxy_evidenc
 def test_a_verdict_that_does_not_hold_after_correction_is_named_as_such(tmp_path):
     write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.35, 20.7, 21.05))
     matter = sentences(tmp_path)[1]
-    assert "worse in 1 of 1 setting (1 of these not after correction for the number of" in matter
+    assert (
+        "in 1 of 1 setting (1 of these not after correction for the number of claims) it" in matter
+    )
 
 
 def test_without_a_trial_there_is_no_verdict(tmp_path):

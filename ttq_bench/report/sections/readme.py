@@ -39,10 +39,10 @@ def _differ(settings: Settings) -> str:
     if not different:
         return f"{question} No trained network here tells."
     return (
-        f"{question} Training makes the scale of the positive weights and that of the negative"
-        f" weights differ by more than {MARGIN:.0%}, not counting chance differences between seeds,"
-        f" {named_share(different, 'supported')}, and they stay within {CLOSE:.0%} of each other"
-        f" {named_share(close, 'supported')}: {_evidence([*different, *close])}."
+        f"{question} {_capital(named_share(different, 'supported'))} training makes the scale of"
+        " the positive weights and that of the negative weights differ by more than"
+        f" {MARGIN:.0%}, chance between seeds taken off; {named_share(close, 'supported')} they"
+        f" stay within {CLOSE:.0%} of each other; {_evidence([*different, *close])}."
     )
 
 
@@ -52,18 +52,23 @@ def _matter(settings: Settings) -> str:
     parts = []
     if as_good:
         parts.append(
-            "a network trained with one scale for both signs is as good as one with two, within"
-            f" {ONE_SCALE:g} percentage points of test error, {named_share(as_good, 'supported')},"
-            f" and is shown to be worse {share(worse, 'supported')}"
+            f"{named_share(as_good, 'supported')} a network trained with one scale for both signs"
+            f" is as good as one with two, within {ONE_SCALE:g} percentage points of test error,"
+            f" and {share(worse, 'supported')} it is shown to be worse"
         )
     if forced:
         parts.append(
-            "equal scales, forced on a network trained with two, raise the error"
-            f" {named_share(forced, 'supported')}"
+            f"{named_share(forced, 'supported')} equal scales, forced on a network that was"
+            " trained with two, raise its error"
         )
-    said = "; ".join(parts) or "no trained network here tells"
-    evidence = f": {_evidence([*as_good, *forced])}" if parts else ""
-    return f"**Does it matter?** {said[0].upper()}{said[1:]}{evidence}."
+    said = "; ".join(
+        [*parts, _evidence([*as_good, *forced])] if parts else ["no network here tells"]
+    )
+    return f"**Does it matter?** {_capital(said)}."
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _evidence(rows: list[LedgerRow]) -> str:
@@ -71,11 +76,11 @@ def _evidence(rows: list[LedgerRow]) -> str:
     networks = {row.network for row in rows}
     exact = {row.network for row in rows if row.exact}
     if not exact:
-        return f"all of it {PROXY}, the paper's own data and schedule were not run"
+        return f"all of this is {PROXY}: the paper's own data and schedule were not run"
     if exact == networks:
-        return "on the paper's own data and schedule"
-    have = "has" if len(exact) == 1 else "have"
-    return f"{len(exact)} of these {have} the paper's own data and schedule, the rest is {PROXY}"
+        return "all of this is on the paper's own data and schedule"
+    have = "setting has" if len(exact) == 1 else "settings have"
+    return f"{len(exact)} {have} the paper's own data and schedule, the rest is {PROXY}"
 
 
 def _figure(settings: Settings, figures: Collection[str], folder: str) -> Iterator[str]:
