@@ -225,3 +225,19 @@ def test_the_wheel_has_the_page_of_no_folder_of_the_checkout():
     inside = {file.distribution_path for file in files}
     assert {"ttq_bench/cli.py", "ttq_bench/analysis/reference_data/README.md"} <= inside
     assert inside.isdisjoint(PAGES)
+
+
+def test_the_exit_codes_are_those_that_the_help_tells():
+    table = RESULTS.partition("## Exit codes")[2]
+    told = re.findall(r"(?:: |; )(\d+) ", make_parser().epilog)
+    assert re.findall(r"^\| (\d+) \|", table, re.MULTILINE) == told
+    assert len(told) > 10
+    assert "exit codes: [results/README.md]" in PAGES["README.md"].replace("\n", " ")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_that_is_named_exists(page):
+    for name in re.findall(r"`([\w/.]+\.py)`", PAGES[page]):
+        places = ((ROOT / page).parent, ROOT, ROOT / "ttq_bench")
+        beside = [*ROOT.glob(f"ttq_bench/*/{name}"), *ROOT.glob(f"tests/*/{name}")]
+        assert beside or any((place / name).is_file() for place in places), name

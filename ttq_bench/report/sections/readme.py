@@ -41,7 +41,7 @@ def _differ(settings: Settings) -> str:
     return (
         f"{question} {_capital(named_share(different, 'supported'))} training makes the scale of"
         " the positive weights and that of the negative weights differ by more than"
-        f" {MARGIN:.0%}, chance between seeds taken off; {named_share(close, 'supported')} they"
+        f" {MARGIN:.0%}, noise between seeds taken off; {named_share(close, 'supported')} they"
         f" stay within {CLOSE:.0%} of each other; {_evidence([*different, *close])}."
     )
 
