@@ -91,7 +91,7 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     replace(readme, "after\n", "hereafter\n")  # outside of the block, which is not generated
     block = readme.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     (link,) = re.findall(r"!\[.*\]\((.*)\)", block)
-    replace(readme, "in 1 of 1 setting", "in 2 of 2 settings")
+    replace(readme, "In 1 of 1 setting", "In 2 of 2 settings")
     replace(readme, f"({link})", f"({link}x)")
     found = [str(difference) for difference in verify_results(root, readme).differences]
     wrong = [line for line in found if "summary.md" not in line and "README.md" not in line]
@@ -112,8 +112,8 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     assert "*reversed*" in word.partition(" stands there")[0]
     assert f"*{verdict}*" in word.partition(" stands there")[2]
     sentence, drawn = [line for line in found if "README.md" in line]
-    assert "in 2 of 2 settings" in sentence.partition(" stands there")[0]
-    assert "in 1 of 1 setting " in sentence.partition(" stands there")[2]
+    assert "In 2 of 2 settings" in sentence.partition(" stands there")[0]
+    assert "In 1 of 1 setting " in sentence.partition(" stands there")[2]
     assert f"({link}x)" in drawn.partition(" stands there")[0]
 
 
