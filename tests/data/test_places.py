@@ -339,7 +339,9 @@ def test_folders_that_are_no_wordnet_ids_are_told_of_imagenet_s(tmp_path):
 def test_what_lies_in_the_place_of_a_missing_parquet_split_is_named(tmp_path):
     for name in ("train.parquet", "test.jsonl"):
         (tmp_path / name).touch()
-    with pytest.raises(DataError, match=r"missing .*; test\.jsonl, train\.parquet lie there"):
+    with pytest.raises(
+        DataError, match=r"missing .*; rename what holds it: test\.jsonl lies there$"
+    ):
         find_source("cifar10", tmp_path)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ttq_bench.data.catalog import DATASETS, FOLDER, is_streamed
 from ttq_bench.data.formats.class_folders import check_link, find_class_folders, image_folder
-from ttq_bench.data.formats.folder_contents import what_lies_in
+from ttq_bench.data.formats.folder_contents import missing_split
 from ttq_bench.data.formats.parquet_splits import check_shards, second_split
 from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import LYING, Archive
@@ -203,10 +203,8 @@ def _parquet_in(dataset: str, place: Path) -> Source | None:
     train = tuple(sorted(place.glob("train*.parquet")))
     test = second_split(place)
     if bool(train) != bool(test):
-        missing = "test" if train else "train"
-        raise DataError(
-            f"{place}: {missing}*.parquet is missing beside the other split; {what_lies_in(place)}"
-        )
+        there = [path.name for path in train or test]
+        raise missing_split(place, f"{'test' if train else 'train'}*.parquet", there)
     for files in (train, test):
         check_shards(files)
     return Source(dataset, "parquet", train, test) if train else None

@@ -18,6 +18,7 @@ from ttq_bench.data.formats.folder_contents import (
     is_of_system,
     kind_of,
     kinds_in_words,
+    missing_split,
     what_lies_in,
 )
 from ttq_bench.errors import DataError
@@ -42,18 +43,16 @@ def find_class_folders(folder: Path) -> tuple[Folders, Folders] | None:
     test = next((found for found in second if _names(found) == _names(train)), None)
     test = test or next(iter(second), ())
     if bool(train) != bool(test):
-        missing = "test" if train else "train"
-        raise DataError(
-            f"{folder}: {missing}/CLASS/ is missing beside the other split; {what_lies_in(folder)}"
-        )
+        there = (train or test)[0].parent.name
+        raise missing_split(folder, f"{'test' if train else 'train'}/CLASS/", [there])
     if not train:
         return None
     if names := _names(train) ^ _names(test):
         one = one_line(min(names), 80)
         raise DataError(
             f"{folder}: {train[0].parent.name}/ and {test[0].parent.name}/ do not hold the same"
-            f" class folders ({len(names)} in one of them alone, for example {one!r}"
-            f"{_other_form(names)})"
+            f" class folders ({len(names)} in one of them alone, for example {one!r})"
+            f"{_other_form(names)}"
         )
     return train, test
 

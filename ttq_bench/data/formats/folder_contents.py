@@ -2,8 +2,10 @@
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
+from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
 # In small letters: what desktops, NAS systems and Python write into folders that they serve.
@@ -49,17 +51,25 @@ def kinds_in_words(kinds: Counter[str]) -> str:
     )
 
 
-def what_lies_in(folder: Path) -> str:
+def what_lies_in(folder: Path, *, but: Collection[str] = ()) -> str:
     """Return a clause that names what lies in ``folder``, and counts what lies in its folders.
 
-    Folders come first: ``cat/ (3 .png), dog/ (3 .png) lie there``.
+    Folders come first: ``cat/ (3 .png), dog/ (3 .png) lie there``. Names in ``but`` are left out.
     """
-    found = sorted(entries_of(folder), key=lambda entry: (not entry.is_dir(), entry.name))
+    found = [entry for entry in entries_of(folder) if entry.name not in but]
+    found.sort(key=lambda entry: (not entry.is_dir(), entry.name))
     if not found:
         return "nothing lies there"
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     verb = "lies" if len(found) == 1 else "lie"
     return f"{', '.join(map(_described, found[:SHOWN]))}{more} {verb} there"
+
+
+def missing_split(folder: Path, missing: str, there: Collection[str]) -> DataError:
+    """Return the error for one split alone, and what lies beside those names that are ``there``."""
+    others = any(entry.name not in there for entry in entries_of(folder))
+    remedy = f"; rename what holds it: {what_lies_in(folder, but=there)}" if others else ""
+    return DataError(f"{folder}: {missing} is missing beside the other split{remedy}")
 
 
 def _described(entry: "os.DirEntry[str]") -> str:
