@@ -83,7 +83,8 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
         return EXIT_IO, None
     except KeyboardInterrupt as interrupt:
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
-        return 128 + (interrupt.args or (signal.SIGINT,))[0], None
+        number = next((n for n in interrupt.args if isinstance(n, int)), signal.SIGINT)
+        return 128 + number, None
 
 
 def _called(options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """What a network's first training step shows of mistakes around it, told once."""
 
 import copy
+import pickle
 import warnings
 
 import pytest
@@ -148,6 +149,8 @@ def test_what_moves_latent_weights_without_a_backward_pass_is_no_step(write):
         for _ in range(2):
             model(INPUTS)
             write(model)
+        model(INPUTS)
+    model.zero_grad()
     before = sgd(network())
     before.param_groups[0]["params"] = [p for n, p in model.named_parameters() if "scale" not in n]
 
@@ -164,3 +167,36 @@ def test_scales_of_half_precision_may_stay_where_they_are():
         for _ in range(3):
             model(INPUTS.bfloat16()).square().mean().backward()
             optimizer.step()
+
+
+def test_a_network_that_is_cast_or_frozen_after_a_call_is_looked_at_anew():
+    model = quantize_(network(), "ttq")
+    model(INPUTS).sum().backward()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.bfloat16()(INPUTS.bfloat16())
+        model.float()(INPUTS).sum().backward()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_("scale" not in name)
+        model(INPUTS)
+
+
+def test_weights_can_be_pickled_while_a_step_is_waited_for():
+    model = quantize_(network(), "ttq")
+    model(INPUTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pickle.dumps(model[1].weight)
+
+
+def test_what_writes_weights_after_a_backward_pass_is_no_step_either():
+    model = quantize_(network(), "ttq")
+    state = quantize_(network(), "ttq").state_dict()
+    state["1.parametrizations.weight.original"] = torch.ones(4, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for write in (model[1].reset_parameters, lambda: model.load_state_dict(state)):
+            for _ in range(2):
+                model(INPUTS).sum().backward()
+                write()
+        model(INPUTS)

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -257,3 +258,25 @@ def test_folding_batch_normalisation_into_a_quantized_layer_is_refused():
     freeze_(model)
     images = torch.randn(3, 2, 4, 4)
     torch.testing.assert_close(fuse_conv_bn_eval(*model)(images), model(images))
+
+
+class Scaled(nn.Linear):
+    def reset_parameters(self, std=1.0):
+        nn.init.normal_(self.weight, std=std)
+        return std
+
+
+def test_a_layer_of_ones_own_begins_anew_with_its_own_arguments():
+    torch.manual_seed(0)
+    model = nn.Sequential(*(Scaled(8, 8) for _ in range(3)))
+    quantize_(model, "ttq")
+
+    assert model[1].reset_parameters(100.0) == 100.0
+    assert latent_of(model[1]).std() > 50
+
+
+@pytest.mark.parametrize("read", [lambda w: w.numpy(), np.asarray])
+def test_arrays_of_weights_are_read_only_however_they_are_made(read):
+    array = read(quantize_(network(), "ttq")[1].weight.detach())
+
+    assert not array.flags.writeable

@@ -32,8 +32,7 @@ def test_every_other_failure_has_its_class(error, cause):
     ("error", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "r/work/x"),
-         "r/work/x: No space left on device; free some room on that disk, or take another with"
-         " --results"),
+         "r/work/x: No space left on device; free some room on that disk"),
         (OSError(errno.EFBIG, "File too large"),
          "File too large; raise the limit of a file's size (`ulimit -f`)"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error"),

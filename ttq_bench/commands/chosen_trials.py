@@ -17,7 +17,7 @@ def add_choosing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", type=expression, metavar="WORDS",
         help="trials whose id holds these words, joined by `and`, `or`, `not`: 'ttq and not tied';"
-        " the networks that they start from come along",
+        " the networks that they start from are added",
     )  # fmt: skip
     parser.add_argument(
         "--seeds", type=seeds, metavar="LIST",
@@ -52,7 +52,7 @@ def seeds(text: str) -> str:
 def change(text: str) -> str:
     """Return ``text`` if it is a field with a value."""
     field, equals, _ = text.partition("=")
-    if not equals or not re.fullmatch(r"\w+(\.\w+)*", field):
+    if not equals or not re.fullmatch(r"\w+(\.\w+){0,9}", field):
         raise argparse.ArgumentTypeError(
             f"expected FIELD=VALUE, such as training.fine_tuned.epochs=1; got {text!r}"
         )
@@ -74,13 +74,13 @@ def chosen_trials(specs: Sequence[TrialSpec], options: argparse.Namespace) -> li
                 " others"
             )
         chosen = [spec for spec in chosen if spec.seed in asked]
-    if options.only is not None:
-        chosen = [spec for spec in chosen if matches(options.only, spec.trial_id)]
+    asked_for, chosen = chosen, [s for s in chosen if matches(options.only or "", s.trial_id)]
     if not chosen:
-        example = max((spec.trial_id for spec in specs), key=len, default="")
+        example = max((spec.trial_id for spec in asked_for), key=len)
+        of_seeds = f" of seeds {options.seeds}" if options.seeds else ""
         raise TtqBenchError(
-            f"--only {options.only!r}: fits none of {counted(len(specs), 'trial')}, whose ids are"
-            f" such as {example}; `ttq-bench plan --json` lists all"
+            f"--only {options.only!r}: fits none of {counted(len(asked_for), 'trial')}{of_seeds},"
+            f" whose ids are such as {example}; `ttq-bench plan --json` lists all"
         )
     wanted = {spec.trial_id for spec in chosen} | {spec.parent for spec in chosen}
     return [spec for spec in specs if spec.trial_id in wanted]
@@ -88,7 +88,8 @@ def chosen_trials(specs: Sequence[TrialSpec], options: argparse.Namespace) -> li
 
 def name_of(changes: Sequence[str]) -> str:
     """Return a short name of what ``--set`` changes, the same in any order; none of nothing."""
-    text = "\n".join(sorted(changes))
+    last = dict(change.split("=", 1) for change in changes)
+    text = "\n".join(f"{field}={value}" for field, value in sorted(last.items()))
     return f"set-{hashlib.sha256(text.encode()).hexdigest()[:6]}" if changes else ""
 
 
@@ -118,4 +119,4 @@ def _seeds_in(text: str) -> set[int]:
         if not span or len(span) > MOST_SEEDS:
             return set()
         found.update(span)
-    return found
+    return found if len(found) <= MOST_SEEDS else set()

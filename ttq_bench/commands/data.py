@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
         fetch(published_source(dataset, data_dir), console_here())
     source = find_source(dataset, data_dir)
     if not source.is_present:
-        print(f"{dataset}: not in {data_dir}; `ttq-bench data fetch` gets it")
+        there = f"not in {data_dir}" if data_dir.exists() else f"there is no folder {data_dir}"
+        print(f"{dataset}: {there}; `ttq-bench data fetch {dataset}` gets it")
         return 0
     identity = identify(source, cache_folder())
     print(

@@ -80,7 +80,7 @@ def entrypoint(options: argparse.Namespace) -> str:
     for name in PASSED_ON:
         value = getattr(options, name)
         if value is not None:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            words.append(f"--{name.replace('_', '-')}={value}")
     words += [f"--set={change}" for change in options.changes]
     words += ["--no-report"] if options.no_report else []
     return shlex.join(words)

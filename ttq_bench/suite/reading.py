@@ -110,6 +110,8 @@ def parse_suite(
         fields = _merged(fields, document["profiles"][profile])
     for change in changes:
         fields = _merged(fields, _as_fields(change))
+    if changes:
+        where += f" with {' '.join(f'--set {one_line(change, 80)}' for change in changes)}"
     if dataset is not None:
         fields["datasets"] = [dataset]
     try:

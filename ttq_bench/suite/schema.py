@@ -118,7 +118,7 @@ class Suite(Strict):
         """Refuse datasets that are not in the table, but for a folder of images."""
         if path := next((name for name in names if name.startswith(f"{FOLDER}:")), None):
             raise ValueError(
-                f"{path!r}: a path stands in no suite; name any dataset here, and give --dataset"
+                f"{path!r}: a suite file takes no path; name any dataset here, and give --dataset"
                 f" {path}, which takes its place"
             )
         return _known(names, (*DATASETS, FOLDER), "dataset")

@@ -58,7 +58,9 @@ def text_hint(given: Any, *, whole: bool) -> str:
         number = int(given) if given.isdigit() else float(given)
     except (AttributeError, ValueError):
         return ""
-    if not math.isfinite(number) or (not number and re.search("[1-9]", given)):
+    if math.isnan(number):
+        return ""
+    if math.isinf(number) or (not number and re.search("[1-9]", given.lower().partition("e")[0])):
         return ", which is beyond what a number can be here"
     if whole and math.isfinite(number) and number == int(number):
         number = int(number)

@@ -43,7 +43,10 @@ def layers_to_quantize(
         if reason := _why_not(model.get_submodule(name)):
             raise TtqBenchError(f"quantize_: {reason.format(layer=f'layer {name!r}')}")
     if isinstance(model, torch.jit.ScriptModule):
-        raise TtqBenchError("quantize_: a scripted model cannot be converted; convert it before")
+        raise TtqBenchError(
+            "quantize_: a scripted model cannot be converted; convert the plain one, freeze_ it,"
+            " then script it"
+        )
     if not names:
         raise TtqBenchError(f"quantize_: the model has none of the layers to convert ({kinds()})")
     if not chosen:

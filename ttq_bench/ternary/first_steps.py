@@ -1,7 +1,7 @@
 """Two mistakes that show after a network's first training step, and cost its scales or its zeros.
 
-A step moves latent weights after a backward pass; what moves them without one (loading,
-``nn.init``, averaging) is none.
+What moves latent weights without a backward pass (loading, ``nn.init``, averaging) is no step.
+Scales of half precision are not looked at: there a small step rounds to none.
 
 An optimizer that was made before ``quantize_`` has the latent weights and not the scales; a delta
 strategy that moves stays where it starts unless ``set_epoch_`` is called. Once a step has been
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import unserializable_hook
 
 from ttq_bench.errors import QuantizationWarning
 
@@ -56,16 +57,16 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
         return
     if latent.is_cuda and torch.cuda.is_current_stream_capturing():
         return
+    if type(latent) not in {Tensor, nn.Parameter}:  # sharded
+        return
     # Values, since not all optimizers tell torch that they changed a tensor.
     now = (latent[0].detach().clone(), *(scale.detach().clone() for scale in _learned(quantizer)))
-    if quantizer.first_values is None:
-        quantizer.first_values = now
+    before = quantizer.first_values
+    if before is None or not quantizer.was_differentiated or _kinds(before) != _kinds(now):
+        begin_anew(quantizer, now)
         return
-    moved = [not _same(a, b) for a, b in zip(quantizer.first_values, now, strict=True)]
+    moved = [not _same(a, b) for a, b in zip(before, now, strict=True)]
     if not moved[0]:
-        return
-    if not quantizer.was_differentiated:
-        quantizer.first_values = now
         return
     if len(moved) > 1 and not any(moved[1:]):
         watch.warn(NO_OPTIMIZER)
@@ -79,11 +80,21 @@ def listen(quantizer: Quantizer, weights: Tensor) -> None:
     if quantizer.first_values is None or not weights.requires_grad or is_looked_at():
         return
 
+    @unserializable_hook  # type: ignore[untyped-decorator]
     def note(gradient: Tensor) -> None:
         del gradient
         quantizer.was_differentiated = True
 
     weights.register_hook(note)  # type: ignore[no-untyped-call]
+
+
+def begin_anew(quantizer: Quantizer, values: tuple[Tensor, ...] | None = None) -> None:
+    """Forget what was seen: the weights were written by something else than a step."""
+    quantizer.first_values, quantizer.was_differentiated = values, False
+
+
+def _kinds(values: tuple[Tensor, ...]) -> list[object]:
+    return [(value.shape, value.dtype, value.device) for value in values]
 
 
 def _same(before: Tensor, now: Tensor) -> bool:
@@ -92,10 +103,7 @@ def _same(before: Tensor, now: Tensor) -> bool:
 
 
 def _learned(quantizer: Quantizer) -> list[nn.Parameter]:
-    """Return the scales that a step has to move; one before a normalisation has no effect.
-
-    Nor those of half precision, where a small step rounds to none.
-    """
+    """Return the scales that a step has to move; one before a normalisation has no effect."""
     if quantizer.method.scales == "learned_one" and quantizer.feeds_batch_norm != "no":
         return []
     return [

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.ternary.first_steps import is_looked_at
+from ttq_bench.ternary.first_steps import begin_anew, is_looked_at
 from ttq_bench.ternary.quantizers import Quantizer
 
 WEIGHT = "weight"
@@ -57,15 +57,19 @@ def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
         finally:
             _calls.layer = before
 
+    def reset_parameters(self: nn.Module, *given: Any, **options: Any) -> Any:
+        return _restart(self, plain, *given, **options)
+
+    made.plain_class = plain
     if hasattr(plain, "reset_parameters"):
-        made.reset_parameters = _restart
+        made.reset_parameters = reset_parameters
     made.weight = property(weight, _assign)
     made.__setattr__ = set_attribute
     made.forward = forward
 
 
 def _assign(layer: nn.Module, value: Tensor) -> None:
-    kind = type(layer).__bases__[0].__name__
+    kind = layer.plain_class.__name__  # type: ignore[union-attr]
     latent = _latent(layer)
     if not isinstance(value, Tensor) or value.shape != latent.shape:
         given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -76,31 +80,42 @@ def _assign(layer: nn.Module, value: Tensor) -> None:
     is_new = isinstance(value, nn.Parameter) and value is not latent
     if is_new and not layer.training:  # as torch folds batch normalisation into a layer
         raise TtqBenchError(
-            f"weight of a quantized {kind} in evaluation mode: takes no parameter in"
-            " its place, which would become its latent weights; freeze_ the model before"
+            f"weight of a quantized {kind} in evaluation mode: takes no parameter in its place,"
+            " which would become its latent weights; freeze_ the model before, or write latent"
+            " weights as a plain tensor"
         )
     with torch.no_grad():
         latent.copy_(value)
+    begin_anew(layer.parametrizations[WEIGHT][0])  # type: ignore[index,arg-type]
 
 
-def _restart(layer: nn.Module) -> None:
-    """Begin anew: latent weights as the plain layer makes them, and the scales that follow."""
-    made: Any = type(layer)
-    made.__bases__[0].reset_parameters(layer)
+def _restart(layer: nn.Module, plain: Any, *given: Any, **options: Any) -> Any:
+    """Give latent weights their first values, as the plain layer does, and scales that fit them."""
     quantizer: Any = layer.parametrizations[WEIGHT][0]  # type: ignore[index]
-    quantizer.hold_threshold(_latent(layer))
-    quantizer.set_initial_scales(_latent(layer), quantizer.initial_scales)
+    latent = _latent(layer)
+    if type(latent) not in {Tensor, nn.Parameter}:
+        raise TtqBenchError(
+            f"reset_parameters of a quantized {plain.__name__}: its latent weights are sharded"
+            f" ({type(latent).__name__}); initialise the model before it is sharded"
+        )
+    begin_anew(quantizer)
+    done = plain.reset_parameters(layer, *given, **options)
+    quantizer.hold_threshold(latent)
+    quantizer.set_initial_scales(latent, quantizer.initial_scales)
+    begin_anew(quantizer)
+    return done
 
 
 def check_alone(layer: nn.Module) -> None:
     """Raise ``TtqBenchError`` where another parametrization was put behind the quantizer."""
     parametrizations: Any = layer.parametrizations[WEIGHT]  # type: ignore[index]
     if len(parametrizations) > 1:
-        kind = type(layer).__bases__[0].__name__
+        kind = layer.plain_class.__name__  # type: ignore[union-attr]
         other = type(parametrizations[1]).__name__
         raise TtqBenchError(
             f"weight of a quantized {kind}: {other} was put behind the quantizer, so that the"
-            " weights are not ternary; remove it, or freeze_ the model before"
+            " weights are not ternary; take it off (del layer.parametrizations.weight[1:]), or"
+            " freeze_ the model before"
         )
 
 
@@ -144,7 +159,10 @@ class QuantizedWeight(Tensor):
                 return func(*_given(args, is_latent), **_given(options, is_latent))
         is_latent = {id(options.get("out"))}
         found = func(*_given(args, is_latent), **_given(options, is_latent))
-        if name == "numpy":  # what is written into the array would reach no latent weight
+        if name in (
+            "numpy",
+            "__array__",
+        ):  # what is written into the array would reach no latent weight
             found.flags.writeable = False
             return found
         source = next((x for x in args if isinstance(x, cls)), None)

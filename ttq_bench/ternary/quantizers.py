@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.batch_norm import FedAnswer
-from ttq_bench.ternary.first_steps import FirstSteps, listen, look
+from ttq_bench.ternary.first_steps import FirstSteps, begin_anew, is_looked_at, listen, look
 from ttq_bench.ternary.gradients import Pair, binary_sets, codes_of, quantized, ternary_sets
 from ttq_bench.ternary.methods import Granularity, Method
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -50,8 +50,9 @@ class Quantizer(nn.Module):
         self.shared = tuple(range(1, latent.ndim)) if granularity == "channel" else None
         self.number = strategy.number_at(0.0) if strategy else 0.0
         self.initial_scales: InitialScales = "ones"
-        # Set by ``fused/rows.py`` while a thread calls the network: weights, and under which hooks.
-        self.prepared: dict[int, tuple[Tensor, object]] = {}
+        # Set by ``fused/rows.py`` while a thread calls the network: latent weights, what they are
+        # quantized to, and under which hooks.
+        self.prepared: dict[int, tuple[Tensor, Tensor, object]] = {}
         # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
         self.watch: FirstSteps | None = None
         self.first_values: tuple[Tensor, ...] | None = None
@@ -109,6 +110,7 @@ class Quantizer(nn.Module):
             errors.append(f"{prefix}: has one scale for both signs, and the state has two")
         super()._load_from_state_dict(state, prefix, *rest)
         self._tie()
+        begin_anew(self)
         self.was_loaded = True
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -124,11 +126,12 @@ class Quantizer(nn.Module):
         return weights
 
     def _weights(self, latent: Tensor) -> Tensor:
-        if self.prepared and (found := self.prepared.get(threading.get_ident())):
-            made, hooks = found
+        if self.prepared and not is_looked_at():
+            of, made, hooks = self.prepared.get(threading.get_ident(), (None, latent, None))
             is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)
-            # A checkpointed part of the network is computed again when nothing is prepared.
-            if is_wanted and hooks == saved_tensors_hooks():
+            # A checkpointed part of the network is computed again when nothing is prepared, and a
+            # replica of the network has latent weights of its own.
+            if of is latent and is_wanted and hooks == saved_tensors_hooks():
                 return made
         return quantized(*self.parts(latent), self.method)
 

@@ -1,6 +1,7 @@
 """How an attempt at a trial can end, and how often each kind of failure is tried again."""
 
 import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,11 +25,13 @@ LOST_PEER = (
 )  # fmt: skip
 ADVICE: Mapping[int, str] = MappingProxyType(
     {
-        errno.ENOSPC: "free some room on that disk, or take another with --results",
-        errno.EDQUOT: "free some of the quota, or take another disk with --results",
+        errno.ENOSPC: "free some room on that disk",
+        errno.EDQUOT: "free some of the quota on that disk",
         errno.EFBIG: "raise the limit of a file's size (`ulimit -f`)",
         errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
-        errno.EROFS: "the disk takes no writes; take another with --results",
+        errno.EROFS: "take a disk that can be written",
+        errno.EACCES: "give this user the right to write there",
+        errno.EPERM: "give this user the right to write there",
     }
 )
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
@@ -58,7 +61,8 @@ def in_words(error: BaseException) -> str:
         return str(error)
     if not isinstance(error, OSError) or not error.strerror:
         return repr(error)
-    where = f"{error.filename}: " if error.filename else ""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    where = f"{' or '.join(names)}: " if names else ""
     advice = ADVICE.get(error.errno or 0, "")
     return f"{where}{error.strerror}{f'; {advice}' if advice else ''}"
 

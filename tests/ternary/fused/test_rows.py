@@ -442,3 +442,37 @@ def test_threads_that_train_one_fused_network_do_not_meet():
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(train, range(4)))
+
+
+@pytest.mark.parametrize("was_called", [False, True])
+def test_a_fused_network_compiles_and_exports_as_one_graph(was_called):
+    torch.manual_seed(0)
+    model = fuse_(quantize_(nn.Sequential(*(nn.Linear(8, 8) for _ in range(4))), "ttq")).eval()
+    inputs = torch.randn(2, 8)
+    plain = copy.deepcopy(model)
+    expected = plain(inputs)
+    if was_called:
+        model(inputs)
+
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    exported = torch.export.export(model, (inputs,), strict=True).module()
+
+    assert torch.equal(compiled(inputs), expected)
+    assert torch.equal(exported(inputs), expected)
+    assert torch.equal(model(inputs), expected)
+
+
+def test_a_replica_computes_with_its_own_latent_weights():
+    torch.manual_seed(0)
+    model = fuse_(quantize_(nn.Sequential(*(nn.Linear(8, 8) for _ in range(4))), "ttq"))
+    layer = model[1]
+    replica = quantizer_of(layer)._replicate_for_data_parallel()
+    for name in ("positive_scale", "negative_scale"):
+        setattr(replica, name, getattr(quantizer_of(layer), name).detach())
+    own = latent_of(layer).detach() * 2
+    seen = []
+    model[0].register_forward_pre_hook(lambda *_: seen.append(replica(own)))
+
+    model(torch.randn(2, 8))
+
+    assert torch.equal(seen[0], quantizer_of(layer)(own))

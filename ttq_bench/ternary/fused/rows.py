@@ -110,9 +110,11 @@ class FusedLayers:
 
     def prepare(self, *_: object) -> None:
         """Compute the weights of all layers; each quantizer then answers with its own."""
+        if is_looked_at():
+            return
         pairs = zip(self.layers, self.quantizers, strict=True)
         if any(own_quantizer(layer) is not quantizer for layer, quantizer in pairs):
-            return  # one was frozen since: each computes its own
+            return  # a layer was frozen since: the others compute their own weights
         latents = [latent_of(layer) for layer in self.layers]
         if not _are_plain(latents):
             return
@@ -124,7 +126,7 @@ class FusedLayers:
             return
         hooks = saved_tensors_hooks()
         for quantizer, latent, part in zip(self.quantizers, latents, parts, strict=True):
-            quantizer.prepared[threading.get_ident()] = _as_laid_out(part, latent), hooks
+            quantizer.prepared[threading.get_ident()] = latent, _as_laid_out(part, latent), hooks
 
     def _on_device(self, latents: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return the weights of each layer, by kernels."""
@@ -159,6 +161,8 @@ class FusedLayers:
 
     def forget(self, *_: object) -> None:
         """Let each quantizer compute its weights itself again."""
+        if is_looked_at():
+            return
         for quantizer in self.quantizers:
             quantizer.prepared.pop(threading.get_ident(), None)
 
@@ -205,7 +209,7 @@ def _are_plain(latents: Sequence[Tensor]) -> bool:
 
     What is kept from call to call would else be made of the tensors of an export or a transform.
     """
-    return not is_looked_at() and all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
+    return all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
 
 
 def _wanted(weights: Tensor) -> torch.dtype:
