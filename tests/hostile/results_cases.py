@@ -178,7 +178,10 @@ REFUSED = {
         with_text("plans/a.json", json.dumps(PLAN | {"trial_ids": [[1], {}]})),
         "not a noted plan",
     ),
-    "100,000 open lists as a plan": (with_text("plans/a.json", "[" * 100_000), "not a noted"),
+    "100,000 open lists as a plan": (
+        with_text("plans/a.json", '{"trial_ids": ' + "[" * 100_000),
+        "not a noted",
+    ),
 }
 # Words that do harm where they are shown as they are, and what else may be there: all at once.
 SHOWN = (

@@ -115,7 +115,7 @@ def shared_place(text: str) -> Path | str:
 
 def shared_path(text: str) -> Path:
     """Return the path of a folder that all nodes of a cluster see: absolute, and no URL."""
-    given = _no_url(text, "an absolute path", NO_IMAGES)
+    given = _no_url(text if text.strip() else ".", "an absolute path", NO_IMAGES)
     if not given.is_absolute():
         raise argparse.ArgumentTypeError(
             f"expected an absolute path that every node of the cluster sees, got {text!r}; a"
