@@ -64,11 +64,12 @@ def test_a_second_record_is_refused_and_changes_nothing(paths, record, epochs):
     assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
 
 
-def test_a_folder_without_record_in_the_way_is_named(paths, record, epochs):
+def test_a_folder_without_record_in_the_way_is_to_be_moved_not_deleted(paths, record, epochs):
     paths.folder.mkdir(parents=True)
-    (paths.folder / "epochs.parquet").touch()
-    with pytest.raises(ResultsError, match=r"in the way and holds no record\.json; delete it"):
+    (paths.folder / "notes.txt").write_text("mine")
+    with pytest.raises(ResultsError, match=r"holds no record\.json; move it elsewhere and run"):
         publish_record(paths, record, {"epochs.parquet": epochs})
+    assert (paths.folder / "notes.txt").read_text() == "mine"
 
 
 def _publish(paths, number, start, answers):

@@ -105,7 +105,7 @@ def images_folder(text: str) -> Path:
 
 def output_folder(text: str) -> Path:
     """Return the path of a folder to write files for the user to."""
-    return _no_url(text, "a folder", "this command writes no objects: name a folder, and copy it")
+    return _no_url(text, "a folder", "export writes to folders only: name one, and copy the files")
 
 
 def shared_place(text: str) -> Path | str:

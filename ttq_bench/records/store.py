@@ -96,7 +96,8 @@ def _renamed(hidden: Path, paths: TrialPaths) -> bool:
             raise
         if not paths.record.exists():
             raise ResultsError(
-                f"{paths.folder}: is in the way and holds no record.json; delete it and run again"
+                f"{paths.folder}: is in the way and holds no record.json; move it elsewhere and run"
+                " again"
             ) from error
         paths.failure.unlink(missing_ok=True)  # an earlier attempt's; this one went well
         return False
