@@ -15,7 +15,7 @@ def test_bundled_images_are_shown_with_their_fingerprint(tmp_path, capsys):
 def test_a_published_archive_that_is_not_there_is_said_to_be_fetchable(tmp_path, capsys):
     assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == (
-        f"cifar10: not in {tmp_path}; `ttq-bench data fetch` gets it\n"
+        f"cifar10: not in {tmp_path}; `ttq-bench data fetch cifar10` gets it\n"
     )
 
 
