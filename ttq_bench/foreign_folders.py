@@ -45,10 +45,10 @@ def _look_at(entry: os.DirEntry[str], inside: Path) -> None:
     status = entry.stat()
     is_file = stat.S_ISREG(status.st_mode)
     if not is_file and not stat.S_ISDIR(status.st_mode):
-        raise ResultsError(f"{entry.path}: is neither a file nor a folder; delete it")
+        raise ResultsError(f"{entry.path}: is neither a file nor a folder; move it elsewhere")
     if is_file and status.st_size > MOST_BYTES and Path(entry.path).suffix in READ_WHOLE:
         raise ResultsError(
-            f"{entry.path}: has {status.st_size:,} bytes, more than any file of its kind; delete it"
+            f"{entry.path}: has {status.st_size:,} bytes, more than any file of its kind; move it elsewhere"
         )
 
 
@@ -61,7 +61,9 @@ def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
     while folders:
         folder, level = folders.pop()
         if level > MOST_LEVELS:
-            raise ResultsError(f"{folder}: is nested deeper than {MOST_LEVELS} levels; delete it")
+            raise ResultsError(
+                f"{folder}: is nested deeper than {MOST_LEVELS} levels; move it elsewhere"
+            )
         try:
             with os.scandir(folder) as found:
                 entries = list(found)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ttq_bench.provenance import arithmetic, instruction_level, processor_name
 from ttq_bench.records.attempts.lease import newest_number, read_lease
-from ttq_bench.records.attempts.progress import read_progress
+from ttq_bench.records.attempts.progress import read_progress, saved_epochs
 from ttq_bench.records.other_versions import (
     is_current,
     spec_apart_from_version,
@@ -149,15 +149,16 @@ def _to_train(
     state: State = "new"
     reason, left = "", spec.recipe.epochs
     progress = read_progress(paths)
+    epoch = progress.epoch if progress is not None else saved_epochs(paths) or 0
     share = progress.saved_share if progress is not None else 0.0
-    if progress is not None and (progress.epoch or share):
-        state, left = "started", max(spec.recipe.epochs - progress.epoch, 0)
-        reason = f"goes on after epoch {progress.epoch}"
+    if epoch or share:
+        state, left = "started", max(spec.recipe.epochs - epoch, 0)
+        reason = f"goes on after epoch {epoch}"
         if share:
-            reason = f"goes on within epoch {progress.epoch + 1}, after {100 * share:.0f} % of it"
+            reason = f"goes on within epoch {epoch + 1}, after {100 * share:.0f} % of it"
         if _by_other_code(paths, code):
             left = spec.recipe.epochs
-            reason = f"begins anew: the code that trains changed after epoch {progress.epoch}"
+            reason = f"begins anew: the code that trains changed after epoch {epoch}"
     if paths.failure.exists():
         state, reason = "failed", f"failed before, will be tried again; see {paths.failure}"
     if spec.trial_id in records:

@@ -191,7 +191,7 @@ class Mirror(Folder):
             if found[name] > MOST_BYTES and not STATE.fullmatch(name):
                 raise ResultsError(
                     f"{self.objects.url}/{name}: has {found[name]:,} bytes, more than any file of"
-                    " its kind; delete it"
+                    " its kind; move it elsewhere"
                 )
         return names
 
