@@ -48,7 +48,8 @@ def _look_at(entry: os.DirEntry[str], inside: Path) -> None:
         raise ResultsError(f"{entry.path}: is neither a file nor a folder; move it elsewhere")
     if is_file and status.st_size > MOST_BYTES and Path(entry.path).suffix in READ_WHOLE:
         raise ResultsError(
-            f"{entry.path}: has {status.st_size:,} bytes, more than any file of its kind; move it elsewhere"
+            f"{entry.path}: has {status.st_size:,} bytes, more than any file of its kind; move it"
+            " elsewhere"
         )
 
 
