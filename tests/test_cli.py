@@ -96,13 +96,14 @@ def test_a_folder_given_as_suite_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_missing_images_are_refused_with_the_places_that_were_looked_at(tmp_path, capsys, command):
     suite = write_suite(tmp_path, datasets=["mnist"])
+    (tmp_path / "images").mkdir()
     words = [command, suite, "--results", tmp_path / "results", "--data-dir", tmp_path / "images"]
     code, told = refused(words, capsys)
     assert code == 5
     assert f"{tmp_path / 'images'}: no mnist found" in told
     assert told.count("\n") == 1
     assert not (tmp_path / "results").exists()
-    assert not (tmp_path / "images").exists()
+    assert list((tmp_path / "images").iterdir()) == []
 
 
 def test_results_that_cannot_be_written_are_refused(tmp_path, suite, capsys):

@@ -102,7 +102,7 @@ def test_a_plan_of_imagenet_tells_gpu_hours_for_the_whole_set_where_it_is_not_he
     assert rows[0].startswith("  alexnet  full_precision  80 epochs: 19.5 for a seed, 58.4 for all")
     assert len(rows) == 6 + 2
     assert main(["run", *words]) == main(["plan", *words, "--json"]) == 5
-    assert "no imagenet found" in capsys.readouterr().err
+    assert "no such folder; name with --data-dir" in capsys.readouterr().err
 
 
 def test_a_plan_warns_of_layers_that_get_too_large_and_names_them(tmp_path, capsys):

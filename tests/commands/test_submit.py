@@ -51,7 +51,7 @@ def test_results_may_be_below_a_url_but_images_may_not(capsys):
     assert code == 2
     assert "gs://***@bucket: is no place for results" in told
     options = make_parser().parse_args(["submit", *words])
-    assert "--results s3://bucket/results" in entrypoint(options)
+    assert "--results=s3://bucket/results" in entrypoint(options)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_an_unforeseen_error_leaves_its_traceback_and_does_not_raise(cache, tmp_
     assert (ended.trial_id, ended.outcome) == (spec.trial_id, "failed")
     failure = failure_of(tmp_path, spec)
     assert failure["traceback"].startswith("Traceback (most recent call last)")
-    assert "Error(" in failure["reason"]
+    assert failure["reason"] == f"{attempts}: File exists"
     assert failure["reason"] == ended.message
     assert failure["spec"] == spec.resolved()
     assert not ResultsPaths(tmp_path).trial(spec.trial_id).folder.exists()
