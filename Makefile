@@ -129,7 +129,7 @@ test-full: $(READY) ## Run all tests, also those of minutes each, with the full 
 	TTQ_BENCH_TESTS=full $(TESTS) -m '' $(ARGS)
 
 .PHONY: faults
-faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (an hour)
+faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (hours on two slow cores)
 	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(OUT)/robustness.md \
 	  $(BIN)/python -m pytest -m '' tests/faults $(ARGS)
 

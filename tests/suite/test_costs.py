@@ -90,6 +90,19 @@ def test_a_model_without_records_is_scaled_like_the_others(small, spec):
     assert trial_core_seconds(other, 1, rates) == pytest.approx(expected)
 
 
+def test_a_model_without_records_is_as_fast_as_the_one_nearest_in_size(small):
+    small |= {"models": ["lenet5", "resnet20", "resnet32"], "datasets": ["digits"]}
+    lenet, resnet, deeper = (
+        next(t for t in trials_of(small | {"models": [name]}))
+        for name in ("resnet20", "resnet32", "resnet44")
+    )
+    rates = rates_of([record_of(lenet, 1000.0), record_of(resnet, 100.0)], "cpu")
+    factor = 200.0 / epoch_core_seconds(resnet, "cpu", LEVEL)
+
+    expected = factor * epoch_core_seconds(deeper, "cpu", LEVEL)
+    assert trial_core_seconds(deeper, 1, rates) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -30,9 +30,11 @@ def chance_alarm(record: TrialRecord) -> tuple[Alarm, ...]:
     spread = min(SHARE * 100 / classes, MOST_POINTS)
     epochs = (record.errors.minimum_over_test_percent, record.errors.moving_average_percent)
     is_stuck = record.epochs_done > 1 and all(abs(error - one) < SAME for one in epochs)
-    if error < guessing - spread and not (is_stuck and error > guessing / 2):
+    is_near = error >= guessing - spread
+    if not is_near and not (is_stuck and error > guessing / 2):
         return ()
-    what = f"{CHANCE}: a test error of {error:.2f} %, guessing has {guessing:.2f} %"
+    how = "a test error of" if is_near else "the same test error after each of the last epochs,"
+    what = f"{CHANCE}: {how} {error:.2f} %, guessing has {guessing:.2f} %"
     return (Alarm(what=what, layer=None, epoch=record.epochs_done),)
 
 

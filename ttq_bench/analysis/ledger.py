@@ -173,13 +173,11 @@ def _nothing(claim: Claim, found: list[LedgerRow]) -> LedgerRow:
 
 
 def _is_exact(claim: Claim, network: Network) -> bool:
+    if claim.models and network.model not in claim.models:
+        return False
     if not claim.datasets:
         return True
-    return (
-        network.dataset in claim.datasets
-        and network.protocol in PUBLISHED_PROTOCOLS
-        and (not claim.models or network.model in claim.models)
-    )
+    return network.dataset in claim.datasets and network.protocol in PUBLISHED_PROTOCOLS
 
 
 def _rank(row: LedgerRow) -> tuple[bool, bool, bool, int, Network]:

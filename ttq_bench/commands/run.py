@@ -23,7 +23,7 @@ from ttq_bench.commands.status import alarm_rows
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
-from ttq_bench.errors import BusyError, TrialsFailedError
+from ttq_bench.errors import BusyError, SuiteError, TrialsFailedError, TtqBenchError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.monitor import console_here, say
@@ -116,7 +116,11 @@ def _check_kept_layers(prepared: Prepared) -> None:
         from ttq_bench.ternary.choice import layers_to_quantize
 
         chosen = {name: getattr(conversion, name) for name in ("keep_first", "keep_last", "keep")}
-        layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)
+        try:
+            layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)
+        except TtqBenchError as error:
+            where = f"suite {prepared.suite.name}, model {model}: conversion"
+            raise SuiteError(f"{where}: {str(error).removeprefix('quantize_: ')}") from error
 
 
 def _run_pending(

@@ -134,8 +134,17 @@ def feeding_cores(spec: TrialSpec) -> float:
 
 
 def trial_core_seconds(spec: TrialSpec, epochs: int, rates: Rates) -> float:
-    """Return the core-seconds that ``epochs`` epochs of a trial will take, without its start."""
-    correction = rates.corrections.get(spec.model)
-    if correction is None:
-        correction = median(rates.corrections.values()) if rates.corrections else 1.0
-    return epochs * epoch_core_seconds(spec, rates.device, rates.instructions) * correction
+    """Return the core-seconds that ``epochs`` epochs of a trial will take, without its start.
+
+    A model without records is taken to be as fast, by operations, as the one nearest to it in size.
+    """
+    each = epoch_core_seconds(spec, rates.device, rates.instructions)
+    if not rates.corrections:
+        return epochs * each
+    like = min(rates.corrections, key=lambda model: _ratio_of_sizes(model, spec.model))
+    return epochs * each * rates.corrections[like]
+
+
+def _ratio_of_sizes(one: str, other: str) -> float:
+    """Return by how much the operations of two models differ: 0 for the same."""
+    return abs(math.log(MODELS[one].multiply_adds / MODELS[other].multiply_adds))

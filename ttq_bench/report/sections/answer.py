@@ -110,8 +110,8 @@ def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
 
 def _stands(ledger: list[LedgerRow]) -> str:
     paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
-    counted = [row for row in paper if row.is_counted]
-    trained = [row for row in paper if not row.is_counted]
+    counted = [row for row in paper if row.is_counted and row.exact]
+    trained = [row for row in paper if not (row.is_counted and row.exact)]
     exact = Counter(brief(row) if row.exact else "not run" for row in trained)
     proxies = Counter(brief(row) for row in trained if not row.exact and row.network)
     critique = [row for row in ledger if row.claim.source == "[B]"]
