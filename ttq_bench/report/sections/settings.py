@@ -36,7 +36,7 @@ def share(rows: list[LedgerRow], verdict: str) -> str:
 def named_share(rows: list[LedgerRow], verdict: str) -> str:
     """Return ``in 1 of 3 settings (resnet20, cifar10, protocol paper)``; without any, all names."""
     found = [row for row in rows if row.says == verdict]
-    names = [str(row.network) + f": {NOT_AFTER}" * (not row.holds) for row in found]
+    names = [str(row.network) + f", this one {NOT_AFTER}" * (not row.holds) for row in found]
     return f"{_of_settings(found, rows)} ({'; '.join(names or [str(r.network) for r in rows])})"
 
 
