@@ -20,7 +20,7 @@ from ttq_bench.execution.resources import (
     share,
     trials_on_a_gpu,
 )
-from ttq_bench.records.ownership import check_replaceable, check_results_folder
+from ttq_bench.records.ownership import check_replaceable
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.grid import expand
@@ -79,7 +79,6 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     specs = chosen_trials(whole, options)
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.
-    check_results_folder(results.root)
     check_replaceable(results.root)
     found = checked_records(results)
     recorded = {record.trial_id for record in found}
