@@ -51,6 +51,13 @@ def one_line(text: str, most: int = 500) -> str:
     return line if len(line) <= most and len(text) <= 4 * most else f"{line[:most]}..."
 
 
+def replace_between(text: str, begin: str, end: str, block: str) -> str:
+    """Return ``text``, which has both marks, with what stands between them replaced."""
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n\n{block}\n{end}{after}"
+
+
 def _escaped_in(line: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line

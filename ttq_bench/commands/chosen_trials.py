@@ -1,4 +1,4 @@
-"""Which trials of a suite are meant: ``--only`` and ``--seeds``."""
+"""Which trials of a suite are meant, and with what values: ``--only``, ``--seeds``, ``--set``."""
 
 import argparse
 import hashlib

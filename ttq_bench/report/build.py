@@ -32,9 +32,9 @@ from ttq_bench.report.figures.catalog import draw_figures
 from ttq_bench.report.figures.style import SavedFigure
 from ttq_bench.report.page.html_page import html_page
 from ttq_bench.report.sections.claims_table import evidence_table
-from ttq_bench.report.sections.readme import check_marks, findings_block, replace_block
+from ttq_bench.report.sections.readme import BEGIN, END, check_marks, findings_block
 from ttq_bench.report.sections.summary import summary_page
-from ttq_bench.text import printable
+from ttq_bench.text import printable, replace_between
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
@@ -73,7 +73,7 @@ def build_report(
     if readme is not None:
         folder = _relative(root, links_from or readme.parent)
         block = findings_block(contents, [figure.path.name for figure in figures], folder)
-        _refresh(readme, replace_block(around, block))
+        _refresh(readme, replace_between(around, BEGIN, END, block))
     return out.summary
 
 

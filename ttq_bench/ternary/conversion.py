@@ -17,7 +17,7 @@ from ttq_bench.ternary.choice import (
 from ttq_bench.ternary.first_size import oversized
 from ttq_bench.ternary.first_steps import FirstSteps
 from ttq_bench.ternary.methods import METHODS, Granularity
-from ttq_bench.ternary.own_weight import register_quantizer
+from ttq_bench.ternary.own_weight import latent_in, register_quantizer
 from ttq_bench.ternary.quantizers import InitialScales, Normalisation, Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy, is_number
 from ttq_bench.ternary.thresholds import check_strategy
@@ -176,8 +176,7 @@ def quantizer_of(layer: nn.Module) -> Quantizer:
 def latent_of(layer: nn.Module) -> Tensor:
     """Return a converted layer's latent weights; ``TtqBenchError`` for another layer."""
     quantizer_of(layer)
-    latent: Tensor = layer.parametrizations["weight"].original  # type: ignore[index,union-attr]
-    return latent
+    return latent_in(layer)
 
 
 def set_epoch_(model: nn.Module, epoch: float, *, begins: bool = False) -> None:

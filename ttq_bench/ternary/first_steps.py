@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import unserializable_hook
 
 from ttq_bench.errors import QuantizationWarning
+from ttq_bench.ternary.thresholds import SINGLE_BYTES
 
 if TYPE_CHECKING:
     from ttq_bench.ternary.quantizers import Quantizer
 
-SINGLE_BYTES = 4
 NO_OPTIMIZER = (
     "a training step moved the latent weights and not the scales; make the optimizer after"
     " quantize_, from model.parameters(), with a learning rate above zero for scales"
@@ -57,7 +57,7 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
         return
     if latent.is_cuda and torch.cuda.is_current_stream_capturing():
         return
-    if type(latent) not in {Tensor, nn.Parameter}:  # sharded
+    if not is_torchs_own(latent):
         return
     # Values, since not all optimizers tell torch that they changed a tensor.
     now = (latent[0].detach().clone(), *(scale.detach().clone() for scale in _learned(quantizer)))
@@ -111,6 +111,11 @@ def _learned(quantizer: Quantizer) -> list[nn.Parameter]:
         for scale in quantizer.parameters()
         if scale.requires_grad and scale.element_size() >= SINGLE_BYTES
     ]
+
+
+def is_torchs_own(tensor: Tensor) -> bool:
+    """Return whether a tensor is one of torch's own: no sharded one, no other subclass."""
+    return type(tensor) in {Tensor, nn.Parameter}
 
 
 def is_looked_at() -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.ternary.first_steps import begin_anew, is_looked_at
+from ttq_bench.ternary.first_steps import begin_anew, is_looked_at, is_torchs_own
 from ttq_bench.ternary.quantizers import Quantizer
 
 WEIGHT = "weight"
@@ -39,7 +39,7 @@ def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
         is_own = getattr(_calls, "layer", None) is self
         if is_own or type(value) is not Tensor or is_looked_at():
             return value
-        return QuantizedWeight.of(value, _latent(self))
+        return QuantizedWeight.of(value, latent_in(self))
 
     def set_attribute(self: nn.Module, name: str, value: Any) -> None:
         if name == WEIGHT and parametrize.is_parametrized(self, WEIGHT):
@@ -70,7 +70,7 @@ def register_quantizer(layer: nn.Module, quantizer: Quantizer) -> None:
 
 def _assign(layer: nn.Module, value: Tensor) -> None:
     kind = layer.plain_class.__name__  # type: ignore[union-attr]
-    latent = _latent(layer)
+    latent = latent_in(layer)
     if not isinstance(value, Tensor) or value.shape != latent.shape:
         given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise TtqBenchError(
@@ -92,8 +92,8 @@ def _assign(layer: nn.Module, value: Tensor) -> None:
 def _restart(layer: nn.Module, plain: Any, *given: Any, **options: Any) -> Any:
     """Give latent weights their first values, as the plain layer does, and scales that fit them."""
     quantizer: Any = layer.parametrizations[WEIGHT][0]  # type: ignore[index]
-    latent = _latent(layer)
-    if type(latent) not in {Tensor, nn.Parameter}:
+    latent = latent_in(layer)
+    if not is_torchs_own(latent):
         raise TtqBenchError(
             f"reset_parameters of a quantized {plain.__name__}: its latent weights are sharded"
             f" ({type(latent).__name__}); initialise the model before it is sharded"
@@ -119,7 +119,8 @@ def check_alone(layer: nn.Module) -> None:
         )
 
 
-def _latent(layer: nn.Module) -> Tensor:
+def latent_in(layer: nn.Module) -> Tensor:
+    """Return the latent weights of a layer that is known to be converted."""
     latent: Tensor = layer.parametrizations[WEIGHT].original  # type: ignore[index,union-attr]
     return latent
 

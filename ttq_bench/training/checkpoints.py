@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ttq_bench.files import digest_path, write_atomically
+from ttq_bench.training.checkpoint_names import name_of, newest_first
 
 KEEP = 2
 MOST_BYTES = 4 << 30  # five times what AlexNet's state under Adam takes
@@ -22,7 +23,6 @@ CALLABLE = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_tensor_v2"
     r"|torch (Float|Double|Half|BFloat16|Long|Int|Short|Char|Byte|Bool)Storage"
 )
-NAME = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
 
 
 def save_state(path: Path, state: dict[str, Any], fence: Callable[[], object] = bool) -> str:
@@ -119,9 +119,8 @@ class Checkpoints:
         self, epoch: int, state: dict[str, Any], fence: Callable[[], object] = bool, step: int = 0
     ) -> int:
         """Save the state ``step`` steps after ``epoch``; keep the last two, return how many."""
-        within = f"-step-{step:08d}" if step else ""
-        save_state(self.folder / f"epoch-{epoch:06d}{within}.pt", state, fence)
-        paths = _newest_first([self.folder])
+        save_state(self.folder / name_of(epoch, step), state, fence)
+        paths = _states_in([self.folder])
         for path in paths[KEEP:]:
             digest_path(path).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
@@ -134,20 +133,11 @@ class Checkpoints:
 
 def whole_states(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """Yield the states in all ``folders`` that are whole, later ones first."""
-    for path in _newest_first(folders):
+    for path in _states_in(folders):
         state = load_state(path)
         if state is not None:
             yield state
 
 
-def _newest_first(folders: Iterable[Path]) -> list[Path]:
-    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-    states = [path for path in found if NAME.fullmatch(path.name)]
-    return sorted(states, key=_place, reverse=True)
-
-
-def _place(path: Path) -> tuple[int, int]:
-    """Return the whole epochs before a state, and the steps since."""
-    told = NAME.fullmatch(path.name)
-    assert told is not None
-    return int(told[1]), int(told[2] or 0)
+def _states_in(folders: Iterable[Path]) -> list[Path]:
+    return newest_first(path for folder in folders if folder.is_dir() for path in folder.iterdir())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pydantic
 from ttq_bench.files import is_intact, write_atomically
 from ttq_bench.records.attempts.lease import attempt_numbers
 from ttq_bench.records.paths import AttemptPaths, TrialPaths
+from ttq_bench.training.checkpoint_names import newest_first, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,6 @@ class Progress:
     saved_share: pydantic.FiniteFloat = 0.0
 
 
-# As ``training/checkpoints.py`` names the states of an attempt.
-CHECKPOINT = re.compile(r"epoch-(\d{6})(?:-step-(\d{8}))?\.pt")
 _PROGRESS = pydantic.TypeAdapter(Progress)
 
 
@@ -69,16 +67,12 @@ def saved_epochs(paths: TrialPaths) -> int | None:
 
     For trials whose attempts do not say where they are.
     """
-    found = [state for n in attempt_numbers(paths) for state in _checkpoints(paths.attempt(n))]
-    ordered = sorted(found, reverse=True)
-    return next((epoch for epoch, _, path in ordered if is_intact(path)), None)
+    found = [path for n in attempt_numbers(paths) for path in _checkpoints(paths.attempt(n))]
+    return next((place_of(path)[0] for path in newest_first(found) if is_intact(path)), None)
 
 
-def _checkpoints(attempt: AttemptPaths) -> list[tuple[int, int, Path]]:
-    """Return the whole epochs before each checkpoint, the steps since, and its file."""
+def _checkpoints(attempt: AttemptPaths) -> list[Path]:
     try:
-        files = list(attempt.checkpoints.iterdir())
+        return newest_first(attempt.checkpoints.iterdir())
     except OSError:
         return []
-    named = [(CHECKPOINT.fullmatch(path.name), path) for path in files]
-    return [(int(found[1]), int(found[2] or 0), path) for found, path in named if found]

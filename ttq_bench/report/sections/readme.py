@@ -110,10 +110,3 @@ def check_marks(text: str, path: Path) -> None:
             f"{path}: has no place for the findings; put these two lines where the findings go:"
             f" {BEGIN} and, below it, {END}"
         )
-
-
-def replace_block(text: str, block: str) -> str:
-    """Return ``text``, which has the two marks, with what stands between them replaced."""
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n\n{block}\n{END}{after}"

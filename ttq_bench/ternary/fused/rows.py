@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ttq_bench.ternary.choice import own_quantizer
-from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
-from ttq_bench.ternary.first_steps import is_looked_at
+from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
+from ttq_bench.ternary.first_steps import is_looked_at, is_torchs_own
 from ttq_bench.ternary.fused.gpu import Rule, Segments, can_compute, in_a_row, quantized_on_device
 from ttq_bench.ternary.gradients import Pair, binary_sets, quantized, ternary_sets
+from ttq_bench.ternary.own_weight import latent_in
 from ttq_bench.ternary.quantizers import Quantizer, saved_tensors_hooks
 
 FOUR = 4  # dimensions of a convolution's weights
@@ -110,13 +111,13 @@ class FusedLayers:
 
     def prepare(self, *_: object) -> None:
         """Compute the weights of all layers; each quantizer then answers with its own."""
-        if is_looked_at():
+        if is_looked_at():  # what is kept would be made of the tensors of an export or a transform
             return
         pairs = zip(self.layers, self.quantizers, strict=True)
         if any(own_quantizer(layer) is not quantizer for layer, quantizer in pairs):
             return  # a layer was frozen since: the others compute their own weights
-        latents = [latent_of(layer) for layer in self.layers]
-        if not _are_plain(latents):
+        latents = [latent_in(layer) for layer in self.layers]
+        if not all(map(is_torchs_own, latents)):
             return
         if can_compute(latents, self.quantizers):
             parts = self._on_device(latents)
@@ -202,14 +203,6 @@ class FusedLayers:
             return layout.maxima(rows.detach().abs()) * first.number
         layers = zip(self.quantizers, layout.layers(rows.detach()), strict=True)
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
-
-
-def _are_plain(latents: Sequence[Tensor]) -> bool:
-    """Return whether nothing but torch's own operations looks at these tensors now.
-
-    What is kept from call to call would else be made of the tensors of an export or a transform.
-    """
-    return all(type(latent) in {Tensor, nn.Parameter} for latent in latents)
 
 
 def _wanted(weights: Tensor) -> torch.dtype:
