@@ -122,10 +122,21 @@ def test_evidence_is_ordered_by_its_worth_whatever_the_records_are_called(tmp_pa
     )
 
 
-def test_what_is_counted_is_settled_on_any_network_without_seeds(tmp_path):
-    write(tmp_path, "Z1 layers", "supported", FAR)
+@pytest.mark.parametrize(
+    ("model", "exact", "verdict"),
+    [
+        ("resnet20", True, "supported"),
+        ("resnet56", True, "supported"),
+        ("lenet5", False, "not run"),
+    ],
+)
+def test_what_is_counted_is_settled_on_any_data_for_a_network_of_the_paper_without_seeds(
+    tmp_path, model, exact, verdict
+):
+    write(tmp_path, "Z1 layers", "supported", replace(FAR, model=model))
     row = row_of(read(tmp_path)[1], "Z1 layers")
-    assert (row.exact, row.is_counted, row.verdict, row.seeds) == (True, True, "supported", None)
+    assert (row.exact, row.is_counted, row.verdict, row.seeds) == (exact, True, verdict, None)
+    assert row.says == "supported"
     assert (row.value.low, row.value.high) == (row.value.mean, row.value.mean)
 
 
