@@ -12,6 +12,7 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.records.ownership import (
     FIXED,
     LIST,
+    PAGES,
     check_replaceable,
     check_results_folder,
     in_list,
@@ -20,6 +21,7 @@ from ttq_bench.records.ownership import (
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report, csv_tables
 from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.pages import PAGES as SECTIONS
 
 COMMITTED = Path(__file__).parents[2] / "results"
 
@@ -41,7 +43,8 @@ def write_files(root, *names):
         (root / name).write_text(f"mine: {name}", encoding="utf-8")
 
 
-NOTES = ("notes.txt", "summary.md", "report.html", "figures/holiday.png", "tables/accuracy.csv")
+NOTES = ("notes.txt", "summary.md", "report.html", "figures/holiday.png", "tables/accuracy.csv",
+         "pages/scales.md")  # fmt: skip
 STRANGE = (
     NOTES, ("notes.txt",), ("figures/plot.svg",), ("summary.md",), ("trials/first/try.txt",),
     ("plans/2026.json", "probes/a.json"), ("work/essay.docx",), ("speed.csv",),
@@ -99,7 +102,8 @@ def test_a_run_says_so_before_it_trains(tmp_path, capsys):
 
 
 MINE = ("figures/my-plot.png", "figures/claims_mine.svg", "figures/sub/a.png", "tables/mine.csv",
-        "notes.md", "figures/.claims.png.abcdefgh.txt", ".summary.md.swp")  # fmt: skip
+        "notes.md", "pages/mine.md", "pages/sub/scales.md",
+        "figures/.claims.png.abcdefgh.txt", ".summary.md.swp")  # fmt: skip
 
 
 @pytest.mark.slow
@@ -133,7 +137,7 @@ def test_files_that_no_record_stands_behind_any_more_are_removed_unless_they_wer
 def test_the_list_names_every_file_of_the_report_as_sha256sum_reads_it(tmp_path):
     one_trial(tmp_path)
     build_report(tmp_path)
-    folders = ("figures", "tables")
+    folders = ("figures", "pages", "tables")
     written = {p for folder in folders for p in (tmp_path / folder).iterdir()}
     written |= {tmp_path / "summary.md", tmp_path / "report.html"}
     assert {tmp_path / name for name in listed(tmp_path)} == written
@@ -144,11 +148,12 @@ def test_the_list_names_every_file_of_the_report_as_sha256sum_reads_it(tmp_path)
 def test_a_report_of_a_version_that_left_no_list_is_drawn_anew(tmp_path):
     one_trial(tmp_path)
     build_report(tmp_path)
+    before = set(listed(tmp_path))
     (tmp_path / LIST).unlink()
     write_files(tmp_path, "figures/asymmetry_gone.png")
     build_report(tmp_path)
     assert (tmp_path / "figures/asymmetry_gone.png").exists()  # nobody can say whose it is
-    assert len(listed(tmp_path)) > len(FIXED)
+    assert set(listed(tmp_path)) == before > {name for name in FIXED if name.startswith("tables/")}
 
 
 def test_what_versions_without_a_list_left_in_this_repository_is_known_as_ours():
@@ -158,7 +163,7 @@ def test_what_versions_without_a_list_left_in_this_repository_is_known_as_ours()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", ["figures", "summary.md"])
+@pytest.mark.parametrize("at", ["figures", "summary.md", "pages/trials.md", "report.html"])
 def test_a_report_that_was_killed_anywhere_is_drawn_anew(tmp_path, monkeypatch, at):
     one_trial(tmp_path)
 
@@ -173,6 +178,10 @@ def test_a_report_that_was_killed_anywhere_is_drawn_anew(tmp_path, monkeypatch, 
         with pytest.raises(KeyboardInterrupt):
             build_report(tmp_path)
     build_report(tmp_path)
+
+
+def test_the_pages_that_are_looked_for_early_are_those_of_the_report():
+    assert tuple(SECTIONS) == PAGES
 
 
 def test_the_tables_that_are_looked_for_early_are_those_of_the_report(tmp_path):

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -34,63 +33,111 @@ def report(tmp_path_factory):
     return build_report(root).read_text(encoding="utf-8"), root
 
 
+def page_of(root, name):
+    return (root / "pages" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def texts_of(root):
+    """Return the summary and every page by its path below the results folder."""
+    paths = [root / "summary.md", *sorted((root / "pages").iterdir())]
+    return {path.relative_to(root): path.read_text(encoding="utf-8") for path in paths}
+
+
 def test_first_lines_name_the_data_and_say_it_is_not_the_published_one(report):
     page, _ = report
-    first_screen = page[: page.index("| measured on | claim |")]
+    first_screen = page[: page.index("| claim | verdict |")]
     assert "**Read with this in mind.** cifar10-jpeg: " in first_screen
     assert "not the published bytes" in first_screen
     assert "Protocol short is not the paper's: 2 + 2 epochs." in first_screen
 
 
-def test_the_page_begins_with_question_answer_and_claims(report):
+def test_the_summary_begins_with_question_answer_and_claims(report):
     page, _ = report
-    question, claims, rest = (
-        page.index(s) for s in ("W_p and W_n", "| measured on | claim |", "## What was run")
+    question, answer, claims, rest = (
+        page.index(s)
+        for s in ("W_p and W_n", "1. **Different?** ", "| claim | verdict |", "## What was run")
     )
-    assert question < page.index("1. **Do they become different?**") < claims < rest
+    assert question < answer < claims < rest
 
 
-def test_the_page_states_cost_and_asymmetry_with_interval_and_n(report):
-    page, _ = report
+def test_pages_state_cost_and_asymmetry_with_interval_and_n(report):
+    _, root = report
     row = "| cifar10-jpeg: resnet20, TTQ max_fraction(0.05) | 2 + 2 | 3 |"
-    (errors,) = [line for line in page.splitlines() if line.startswith(row)]
+    (errors,) = [x for x in page_of(root, "methods").splitlines() if x.startswith(row)]
     assert "| +2.10 [+1.85, +2.35] | 25.0 | 1.0 |" in errors  # cost, zeros, codes flipped
-    (scales,) = [x for x in page.splitlines() if x.startswith("| resnet20, TTQ max_fraction")]
+    lines = page_of(root, "scales").splitlines()
+    (scales,) = [x for x in lines if x.startswith("| resnet20, TTQ max_fraction")]
     assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 | 25.0 | 0.095 [")
     assert scales.endswith("| supported |")
 
 
-def test_failed_diverged_and_missing_trials_are_shown(report):
-    page, _ = report
-    assert "9 trials finished, 1 diverged, 1 failed, 1 missing" in page
-    assert "| fp-9 | diverged" in page
-    assert "| broken-1 | failed: disk \\| full |" in page
-    assert "| never-ran | missing" in page
-
-
-def test_every_link_leads_to_a_file(report):
+def test_failed_diverged_and_missing_trials_are_counted_in_the_summary_and_shown(report):
     page, root = report
-    links = re.findall(r"\]\(([^)]+)\)", page)
-    assert len(links) > 15
-    files = [link for link in links if not link.startswith("#")]
-    assert [link for link in files if not (root / link).is_file()] == []
-    headings = {anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
-    assert {link[1:] for link in links if link.startswith("#")} <= headings
+    assert "9 trials finished, 1 diverged, 1 failed, 1 missing" in page
+    first_screen = page[: page.index("| claim | verdict |")]
+    assert "**Alarm.** 1 diverged; 1 failed; 1 missing: see [trials that need a" in first_screen
+    trials = page_of(root, "trials")
+    assert "| fp-9 | diverged" in trials
+    assert "| broken-1 | failed: disk \\| full |" in trials
+    assert "| never-ran | missing" in trials
+
+
+def test_every_link_of_every_page_leads_to_a_file_or_a_heading(report):
+    _, root = report
+    texts = texts_of(root)
+    assert len(texts) > 8
+    headings = {
+        (root / name).resolve(): {
+            anchor(line.lstrip("# ")) for line in text.splitlines() if line.startswith("#")
+        }
+        for name, text in texts.items()
+    }
+    count = 0
+    for name, text in texts.items():
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            path, _, place = link.partition("#")
+            target = (root / name.parent / path).resolve() if path else (root / name).resolve()
+            assert target.is_file(), f"{name}: {link}"
+            assert not place or place in headings[target], f"{name}: {link}"
+            count += 1
+    assert count > 60
+
+
+def test_the_summary_links_every_page_and_each_page_the_summary(report):
+    page, root = report
+    for name, text in texts_of(root).items():
+        if name.parent.name == "pages":
+            assert f"]({name})" in page
+            assert "](../summary.md)" in text.split("## ")[0]
 
 
 def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
-    page, root = report
-    pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", page)
-    kinds = {Path(link).stem.split("_")[0] for _, link in pictures}
+    _, root = report
+    kinds, linked = set(), []
+    for name, text in texts_of(root).items():
+        pictures = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)\n\n(.*) \(\[SVG\]", text)
+        assert len(pictures) == text.count("![")
+        for words, link, caption in pictures:
+            path = root / name.parent / link
+            assert 10 < len(words) < 200  # read out where nothing is seen
+            kind = path.stem.split("_")[0]
+            assert len(caption) > 40 or (caption == "Drawn as above." and kind in kinds)
+            kinds.add(kind)
+            linked.append(path.stem)
+            assert path.read_bytes().startswith(b"\x89PNG")
+            assert b"<svg" in path.with_suffix(".svg").read_bytes()[:600]
     assert kinds >= {
         "claims", "scales", "asymmetry", "direction", "error-curves", "error-sparsity",
     }  # fmt: skip
-    drawn = {path.stem for path in (root / "figures").iterdir()}
-    assert {Path(link).stem for _, link in pictures} == drawn  # none is left out of the page
-    for words, link in pictures:
-        assert len(words) > 40
-        assert (root / link).read_bytes().startswith(b"\x89PNG")
-        assert b"<svg" in (root / link).with_suffix(".svg").read_bytes()[:600]
+    drawn = [path.stem for path in (root / "figures").glob("*.png")]
+    assert sorted(linked) == sorted(drawn)  # each is on one page, and on one alone
+
+
+def test_no_page_says_the_same_twice(report):
+    _, root = report
+    for name, text in texts_of(root).items():
+        lines = [x for x in text.splitlines() if len(x) > 60 and not x.startswith(("|", "["))]
+        assert len(set(lines)) == len(lines), name
 
 
 def test_tables_are_tidy_csv(report):
@@ -121,9 +168,10 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     write_trial(
         tmp_path, "ttq-9", seed=9, errors=(), outcome="diverged", parent="fp-1", scales=layers
     )
-    page = build_report(tmp_path).read_text(encoding="utf-8")
-    assert "| ttq-9 | diverged" in page
-    (scales,) = [x for x in page.splitlines() if x.startswith("| resnet20, TTQ max_fraction")]
+    build_report(tmp_path)
+    assert "| ttq-9 | diverged" in page_of(tmp_path, "trials")
+    lines = page_of(tmp_path, "scales").splitlines()
+    (scales,) = [x for x in lines if x.startswith("| resnet20, TTQ max_fraction")]
     assert scales.startswith("| resnet20, TTQ max_fraction(0.05) | 3 | ")
 
 
@@ -132,11 +180,12 @@ def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
     write_trial(tmp_path, "learning", seed=1, errors=(50.0, 9.0))
     page = build_report(tmp_path).read_text(encoding="utf-8")
 
-    first_screen = page[: page.index("| claim |")]
+    first_screen = page[: page.index("| data: model and arm |")]
     assert (
         "**Alarm.** 1 of 2 trials ended at chance level (resnet20 full_precision)" in first_screen
     )
-    assert "| guessing | finished; alarm: ended at chance level: a test error of 90.00 %" in page
+    row = "| guessing | finished; alarm: ended at chance level: a test error of 90.00 %"
+    assert row in page_of(tmp_path, "trials")
 
 
 @pytest.mark.slow
@@ -145,9 +194,10 @@ def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
     write_trial(
         tmp_path, "ttq-7", seed=7, errors=(22.0, 21.0), parent="gone", scales={"a": (1.0, 1.0)}
     )
-    page = build_report(tmp_path).read_text(encoding="utf-8")
-    assert "| ttq-7 | stands apart: its parent gone has no record here |" in page
-    assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in page
+    build_report(tmp_path)
+    trials = page_of(tmp_path, "trials")
+    assert "| ttq-7 | stands apart: its parent gone has no record here |" in trials
+    assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in page_of(tmp_path, "methods")
 
 
 def test_failures_are_told_even_where_nothing_finished(tmp_path):
@@ -187,7 +237,8 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
             strategy=("constant_sparsity", number / 20),
         )  # fmt: skip
     write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="other")
-    page = build_report(tmp_path).read_text(encoding="utf-8")
+    build_report(tmp_path)
+    page = page_of(tmp_path, "methods")
     labels = re.findall(r"^\| (cifar10-jpeg: resnet20[^|]*) \|", page, flags=re.MULTILINE)
     assert len(labels) == len(set(labels)) == 14
 

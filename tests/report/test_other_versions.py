@@ -54,16 +54,23 @@ def drawn(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
+def texts(root):
+    """Return the summary and every page by name."""
+    paths = [root / "summary.md", *(root / "pages").iterdir()]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
 def test_every_number_is_that_of_the_folder_without_them(reports):
     alone, mixed = reports
     assert drawn(mixed) == drawn(alone)
     assert {name.partition("/")[0] for name in drawn(alone)} == {"tables", "figures"}
     readmes = [(root.parent / "README.md").read_text(encoding="utf-8") for root in reports]
     assert readmes[0] == readmes[1]
-    pages = [(root / "summary.md").read_text(encoding="utf-8") for root in reports]
-    assert pages[1] != pages[0]
-    rest = TOLD.sub("", pages[1])
-    assert rest == pages[0]
+    pages = [texts(root) for root in reports]
+    assert {name for name in pages[0] if pages[0][name] != pages[1][name]} == {
+        "summary.md", "pages/trials.md",
+    }  # fmt: skip
+    assert {name: TOLD.sub("", text) for name, text in pages[1].items()} == pages[0]
 
 
 @pytest.mark.parametrize("name", ["summary.md", "report.html"])
@@ -78,13 +85,18 @@ def test_both_pages_say_how_many_are_left_out_and_what_to_do(reports, name):
         assert sentence in mixed
         assert sentence not in alone
     assert "run their suites again" in mixed
+
+
+@pytest.mark.parametrize("name", ["pages/trials.md", "report.html"])
+def test_each_is_named_on_the_page_of_trials(reports, name):
+    alone, mixed = ((root / name).read_text(encoding="utf-8") for root in reports)
     for trial_id in OTHERS:
         assert trial_id in mixed
         assert trial_id not in alone
 
 
 def test_each_is_named_among_the_trials_that_need_a_look_and_not_as_missing(reports):
-    page = (reports[1] / "summary.md").read_text(encoding="utf-8")
+    page = (reports[1] / "pages/trials.md").read_text(encoding="utf-8")
     look = page[page.index("## Trials that need a look") :]
     for trial_id, version in OTHERS.items():
         state = "stale" if version == OLDER else "newer"
@@ -109,5 +121,5 @@ def test_a_folder_with_records_of_other_versions_is_verified_like_any(reports, t
     assert (found.differences, found.records) == ((), 12)
     shutil.rmtree(mixed / "trials/ttq-old")
     assert {difference.file for difference in verify_results(mixed).differences} == {
-        "summary.md", "report.html",
+        "summary.md", "pages/trials.md", "report.html",
     }  # fmt: skip

@@ -48,6 +48,11 @@ def _classes(record: TrialRecord) -> int | None:
         return None
 
 
+def kind(alarm: Alarm) -> str:
+    """Return what went wrong, without the layer, the epoch and the numbers of this trial."""
+    return CHANCE if alarm.what.startswith(CHANCE) else alarm.what.partition(":")[0]
+
+
 def in_words(alarm: Alarm) -> str:
     """Return an alarm with its layer and its first epoch."""
     if alarm.what.startswith(CHANCE):

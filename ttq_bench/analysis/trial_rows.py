@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ttq_bench.analysis.chance import alarms_of, in_words
+from ttq_bench.analysis.chance import alarms_of, in_words, kind
 from ttq_bench.records.reported_spec import ReportedConversion, ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
@@ -34,6 +34,7 @@ DELTA = {
 # What ``strategy`` says in words, in parts: the delta strategy alone, the conversion alone. These
 # are columns to compute with; a CSV file has the words.
 STRATEGY_PARTS = ("delta_strategy", "conversion", "granularity", *DELTA)
+IN_NO_FILE = (*STRATEGY_PARTS, "alarm_kinds")
 
 
 def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "sparsity": record.sparsity,
         "parameter_count": record.parameter_count,
         "alarms": "; ".join(map(in_words, alarms_of(record))),
+        "alarm_kinds": tuple(dict.fromkeys(map(kind, alarms_of(record)))),
         **{column: getattr(record.gauge, name, None) for column, name in GAUGE.items()},
         "training_seconds": record.training_seconds,
         "started": _started(record),

@@ -52,7 +52,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _counts(found: "Verification") -> str:
-    *most, last = (name.replace("summary.md", "summary") for name in found.texts)
+    pages = [name for name in found.texts if name.startswith("pages/")]
+    others = [name.replace("summary.md", "summary") for name in found.texts if name not in pages]
+    *most, last = [f"{len(pages)} pages"] * bool(pages) + others
     texts = f"{', '.join(most)} and {last} agree" if most else f"{last} agrees"
     older = f" ({found.older} of older versions: ids not checked)" if found.older else ""
     return (

@@ -1,10 +1,10 @@
-"""The whole report of a results folder: tables, figures, summary, and one page for a browser.
+"""The whole report of a results folder: tables, figures, summary, pages, all for a browser.
 
 It replaces and removes only files of an earlier report (``records/ownership.py``).
 """
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ import pandas as pd
 
 from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
-from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
+from ttq_bench.analysis.trial_rows import IN_NO_FILE
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import read_text, write_atomically
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.ownership import (
-    PAGES,
+    TEXTS,
     check_replaceable,
     check_results_folder,
     digests,
@@ -31,9 +31,11 @@ from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures.catalog import draw_figures
 from ttq_bench.report.figures.style import SavedFigure
 from ttq_bench.report.page.html_page import html_page
+from ttq_bench.report.page.whole import whole_text
 from ttq_bench.report.sections.claims_table import evidence_table
+from ttq_bench.report.sections.pages import Drawn, detail_pages, page_file
 from ttq_bench.report.sections.readme import BEGIN, END, check_marks, findings_block
-from ttq_bench.report.sections.summary import summary_page
+from ttq_bench.report.sections.summary import main_figures, summary_page
 from ttq_bench.text import printable, replace_between
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -101,18 +103,32 @@ def _write(contents: Contents, out: ResultsPaths) -> list[SavedFigure]:
     check_replaceable(out.root, written)
     before = listed(out.root)
     # Listed before they are written: one that is killed in between may be replaced all the same.
-    write_list(out.root, before | dict.fromkeys(PAGES, "0" * 64) | digests(written))
+    write_list(out.root, before | dict.fromkeys(TEXTS, "0" * 64) | digests(written))
     for name, content in written.items():
         write_atomically(out.root / name, content)
     figures = [replace(f, path=out.root / "figures" / f.path.name) for f in drawn]
-    summary = summary_page(out.summary, contents, figures)
-    page = html_page(summary, out.root, {name: tables[name] for name in ON_THE_PAGE})
-    pages = {out.summary.name: summary.encode(), out.page.name: page.encode()}
-    for name, content in pages.items():
+    texts = _texts(contents, figures, out.root, {name: tables[name] for name in ON_THE_PAGE})
+    for name, content in texts.items():
         write_atomically(out.root / name, content)
-    remove_stale(out.root, before, written.keys() | pages.keys())
-    write_list(out.root, digests(written | pages))
+    remove_stale(out.root, before, written.keys() | texts.keys())
+    write_list(out.root, digests(written | texts))
     return figures
+
+
+def _texts(
+    contents: Contents,
+    figures: list[SavedFigure],
+    root: Path,
+    tables: Mapping[str, pd.DataFrame],
+) -> dict[str, bytes]:
+    """Return the summary, the pages below it, and all of them as one page for a browser."""
+    main = main_figures(contents, figures)
+    pages = detail_pages(contents, Drawn(figures, main))
+    summary = summary_page(contents, main, pages)
+    whole = html_page(whole_text(summary, pages), root, tables)
+    files = {f"pages/{name}.md": page_file(text) for name, text in pages.items()}
+    texts = {"summary.md": summary, **files, "report.html": whole}
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _csv(table: pd.DataFrame) -> bytes:
@@ -142,7 +158,7 @@ def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:
     """Return the tables by the names of their files."""
     return {
         "claims": evidence_table(contents.evidence, contents.ledger),
-        "accuracy": contents.tables.recorded.drop(columns=[*STRATEGY_PARTS], errors="ignore"),
+        "accuracy": contents.tables.recorded.drop(columns=[*IN_NO_FILE], errors="ignore"),
         "comparison": comparison_table(contents.results),
         "scales": contents.tables.final_scales(),
         "asymmetry": asymmetry_table(contents.asymmetries),

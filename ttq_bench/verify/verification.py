@@ -171,7 +171,8 @@ def _left_over(root: Path, expected: set[str]) -> list[Difference]:
 
     Without a list of them, as older versions left none, all files in the folders of the report.
     """
-    found = [p for folder in ("figures", "tables") for p in sorted((root / folder).glob("[!.]*"))]
+    folders = ("figures", "pages", "tables")
+    found = [p for folder in folders for p in sorted((root / folder).glob("[!.]*"))]
     names = [path.relative_to(root).as_posix() for path in found]
     own = listed(root) or names
     names = [name for name in names if name in own and name not in expected]

@@ -149,7 +149,7 @@ def test_the_link_to_the_records_leads_to_their_list(tables):
     lines = list(records_behind([row, row_of("T3 top-1")]))
     headings = [line for line in lines if line.startswith("### ")]
     assert headings == ["### Records of A1 capacity"]
-    assert f"(#{anchor(headings[0][4:])})" in claims_table([row], tables)[2]
+    assert f"(pages/trials.md#{anchor(headings[0][4:])})" in claims_table([row], tables)[2]
     assert "[a-1](trials/a-1/record.json), [b-2](trials/b-2/record.json)" in lines
 
 

@@ -31,7 +31,8 @@ NETWORK = re.compile(rf"networks/{ID}\.safetensors")
 KNOWN = (RECORD, STATE, ONCE, CHANGING, NETWORK)
 WRITTEN = re.compile("|".join(form.pattern for form in KNOWN))
 REPORT = re.compile(
-    rf"summary\.md|report\.html|report\.sha256|tables/{ID}\.csv|figures/{ID}\.(png|svg)"
+    rf"summary\.md|report\.html|report\.sha256|pages/{ID}\.md|tables/{ID}\.csv"
+    rf"|figures/{ID}\.(png|svg)"
 )
 ATTEMPT = re.compile(rf"work/{ID}/attempts/(\d{{6}})/.+")
 SETTLED_SECONDS = 60.0  # a younger file may be here and not yet at the URL

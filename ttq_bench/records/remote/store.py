@@ -33,7 +33,7 @@ from ttq_bench.records.remote.names import (
 from ttq_bench.records.remote.objects import Objects
 from ttq_bench.records.store import place_record
 
-PARTS_OF_REPORT = ("summary.md", "report.html", LIST, "tables", "figures")
+PARTS_OF_REPORT = ("summary.md", "report.html", LIST, "pages", "tables", "figures")
 
 
 class Folder:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.report.figures.style import COLOURS, SavedFigure, save
-from ttq_bench.report.sections.verdicts import PROXY, brief
+from ttq_bench.report.sections.verdicts import PROXY, at_a_glance
 
 INCHES_A_ROW = 0.46
 NAME_WIDTH = 48
@@ -110,17 +110,10 @@ def _draw_row(axis: Axes, place: int, row: LedgerRow, frame: tuple[float, float]
             label="measured here" if row.exact else f"measured here, {PROXY}",
         )  # fmt: skip
     axis.text(
-        1.01, place, _says(row), transform=axis.get_yaxis_transform(),
+        1.01, place, at_a_glance(row), transform=axis.get_yaxis_transform(),
         va="center", fontsize=9, color=VERDICT_COLOURS[row.says],
         fontweight="bold" if row.exact and value is not None else "normal",
     )  # fmt: skip
-
-
-def _says(row: LedgerRow) -> str:
-    if row.value is None:
-        return "not run"
-    words = brief(row) + (" by rule" if row.lacks else "")
-    return words if row.exact else f"{PROXY}: {words}"
 
 
 def _name(row: LedgerRow) -> str:

@@ -21,6 +21,7 @@ from markdown_it.token import Token
 from ttq_bench.report.page.html_figures import figure_element, figure_file, outside_image
 from ttq_bench.report.page.html_tables import LONG_TEXT, table_section, table_title
 
+VERDICTS = ("supported", "contradicted", "undecided", "not run")
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -58,6 +59,7 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
     parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
     tokens = parser.parse(markdown)
     _align_tables(tokens)
+    _mark_verdicts(tokens)
     _put_figures(tokens, parser, folder)
     for name, table in tables.items():
         tokens += parser.parse(f"## {table_title(name)}")
@@ -131,21 +133,33 @@ def _align_tables(tokens: Sequence[Token]) -> None:
                     token.attrs = {"class": kind} if kind else {}
 
 
+def _mark_verdicts(tokens: Sequence[Token]) -> None:
+    """Give each verdict that stands by itself in emphasis the class of its colour."""
+    for token in tokens:
+        for opening, text in pairwise(token.children or []):
+            if opening.type in ("em_open", "strong_open") and text.content in VERDICTS:
+                opening.attrSet("class", f"verdict {text.content.replace(' ', '-')}")
+
+
 def _put_figures(tokens: list[Token], parser: MarkdownIt, folder: Path) -> None:
-    """Replace each paragraph of one image, and the caption that repeats its text, by the figure."""
+    """Replace each paragraph of one image, and the caption below that links its SVG, by both."""
     lone = [i for i, token in enumerate(tokens) if _figure_source(token, folder)]
-    for number, place in reversed(list(enumerate(lone, 1))):
+    glyphs: set[str] = set()
+    removed = 0
+    for number, found in enumerate(lone, 1):
+        place = found - removed
         path = _figure_source(tokens[place], folder)
         assert path is not None
         image = (tokens[place].children or [])[0]
         caption = "".join(part.content for part in image.children or [])
         caption_html, end = escape(caption), place + 2
         below = next(iter(tokens[end + 1 : end + 2]), image)
-        if below.type == "inline" and below.content.startswith(image.content or "\n"):
+        if below.type == "inline" and below.content.endswith(f"([SVG](figures/{path.name}))"):
             caption_html = parser.renderer.render([below], parser.options, {})
             end += 3
-        html = figure_element(path, number, caption=caption, caption_html=caption_html)
+        html = figure_element(path, number, glyphs, caption=caption, caption_html=caption_html)
         tokens[place - 1 : end] = [_html(html)]
+        removed += end - place
 
 
 def _figure_source(token: Token, folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""The question, and its answer: sentences made from the verdicts, and a table by setting."""
+"""The answer verdict by verdict: how many settings have each, and a table by setting."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,17 +15,13 @@ from ttq_bench.report.sections.markdown import table, with_interval
 from ttq_bench.report.sections.settings import Rows, Settings, rows_on, settings_of, share
 from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief
 
-QUESTION = (
-    "**Do the learned scales W_p and W_n of Trained Ternary Quantization really become different,"
-    " and does it matter?**"
-)
 ORDER = (
     "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
 )  # fmt: skip
 
 
 def answer(contents: Contents) -> list[str]:
-    """Return the question, its answer in sentences, and the table of settings they count."""
+    """Return sentences on the verdicts, and the table of the settings that they count."""
     settings = settings_of(contents.evidence)
     sentences = [
         *_differ(settings, contents.tables),
@@ -34,7 +30,7 @@ def answer(contents: Contents) -> list[str]:
         _stands(contents.ledger),
     ]
     numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
-    return [QUESTION, "", *numbered, "", *_table(settings)]
+    return [*numbered, "", *_table(settings)]
 
 
 def _differ(settings: Settings, tables: Tables) -> list[str]:
@@ -110,7 +106,7 @@ def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
 
 def _stands(ledger: list[LedgerRow]) -> str:
     paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
-    counted = [row for row in paper if row.is_counted and row.exact]
+    sizes = [row for row in paper if row.is_counted and row.exact]
     trained = [row for row in paper if not (row.is_counted and row.exact)]
     exact = Counter(brief(row) if row.exact else "not run" for row in trained)
     proxies = Counter(brief(row) for row in trained if not row.exact and row.network)
@@ -118,13 +114,14 @@ def _stands(ledger: list[LedgerRow]) -> str:
     measured = Counter(brief(row) for row in critique if row.network)
     return (
         f"**What stands of the paper?** Of {len(paper)} parts of its claims"
-        f" {_counted(Counter(map(brief, counted)))} by counting bytes; on its own data and schedule"
-        f" {_counted(exact)}; on {PROXY} (other data, or a shorter schedule) {_counted(proxies)}."
-        f" Of the critique's {len(critique)} parts {_counted(measured)} on {PROXY}."
+        f" {counted(Counter(map(brief, sizes)))} by counting bytes; on its own data and schedule"
+        f" {counted(exact)}; on {PROXY} (other data, or a shorter schedule) {counted(proxies)}."
+        f" Of the critique's {len(critique)} parts {counted(measured)} on {PROXY}."
     )
 
 
-def _counted(counts: "Counter[str]") -> str:
+def counted(counts: "Counter[str]") -> str:
+    """Return ``1 supported, 2 undecided``, what is decided first."""
     return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name]) or "none"
 
 

@@ -45,7 +45,7 @@ def _row(row: LedgerRow, tables: Tables) -> list[str]:
         adjusted(row),
         verdict(row),
         what_would_decide(row, tables),
-        f"[{count}](#{records_anchor(row)})" if count else "–",
+        f"[{count}](pages/trials.md#{records_anchor(row)})" if count else "–",
     ]
 
 

@@ -63,13 +63,16 @@ def directions(tables: Tables, network: Network) -> list[Direction]:
 
 def direction(contents: Contents) -> Iterator[str]:
     """Yield mean rho beside zeros and counts, setting by setting, then the authors' direction."""
+    yield "Means over layers; n₊ and n₋ count the positive and the negative weights. Slope -1: ρ"
+    yield "undoes the counts wholly. *ρ of least squares*: of the pair of scales nearest to the"
+    yield "latent weights, ln of their mean size in the positive set over that in the negative"
+    yield "(estimated from histograms)."
+    yield ""
     for network in networks(contents.tables):
         found = directions(contents.tables, network)
         if not found:
             continue
-        yield f"**{network}:** means over layers; slope -1: ρ undoes the counts wholly. *ρ of"
-        yield "least squares*: of the pair of scales nearest to the latent weights, ln of their"
-        yield "mean size in the positive set over that in the negative (estimated from histograms)."
+        yield f"**{network}**"
         yield ""
         yield from table(HEADER, [_row(one) for one in found])
         yield from _turns([one for one in found if one.arm == ARMS[0]])

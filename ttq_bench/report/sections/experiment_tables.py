@@ -27,6 +27,7 @@ from ttq_bench.records.probes import Probe
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.naming import arm_label
 from ttq_bench.report.sections.findings import error_table
+from ttq_bench.report.sections.how_to_read import OF_ERRORS
 from ttq_bench.report.sections.markdown import table, with_interval
 from ttq_bench.ternary.methods import METHODS
 
@@ -41,15 +42,21 @@ def against_ttq(contents: Contents) -> Iterator[str]:
     header = [
         "arm", "minus TTQ [95 %]", "n", "equivalent: p", "codes flipped an epoch %, arm / TTQ",
     ]  # fmt: skip
-    for network in networks(tables):
-        rows = list(_arms_against_ttq(tables, network, flips))
-        if rows:
-            yield f"**{network}:** test error of each arm minus that of TTQ {TTQ[1]}, paired, in"
-            yield "points. *Equivalent*: p of two one-sided t tests that the difference is within"
-            yield f"{ONE_SCALE:g} points. There is no verdict: all arms have one learning rate,"
-            yield "which suits methods differently, as the codes show that they flip."
-            yield ""
-            yield from table(header, rows)
+    found = {
+        network: rows
+        for network in networks(tables)
+        if (rows := list(_arms_against_ttq(tables, network, flips)))
+    }
+    if found:
+        yield f"Test error of each arm minus that of TTQ {TTQ[1]}, paired, in points. *Equivalent*:"
+        yield f"p of two one-sided t tests that the difference is within {ONE_SCALE:g} points."
+        yield "There is no verdict: all arms have one learning rate, which suits methods"
+        yield "differently, as the codes show that they flip."
+        yield ""
+    for network, rows in found.items():
+        yield f"**{network}**"
+        yield ""
+        yield from table(header, rows)
 
 
 def _arms_against_ttq(
@@ -86,6 +93,11 @@ def _rank(arm: str) -> int:
 def symmetrised_tables(contents: Contents) -> Iterator[str]:
     """Yield for each arm with probes what equal scales cost, layer by layer and all at once."""
     tables = contents.tables
+    if tables.probes:
+        yield "Change of test error in points when both scales of a trained layer are set to"
+        yield "√(W_p·W_n), against a control that was treated alike. *Shown*: the change differs"
+        yield "from zero (t tests, Holm over the layers)."
+        yield ""
     for network in networks(tables):
         for arm in PAIRED:
             select = (arm, TTQ[1])
@@ -97,12 +109,8 @@ def _symmetrised(
     contents: Contents, network: Network, select: Select, probes: list[Probe]
 ) -> Iterator[str]:
     count = probes[0].reestimation_images
-    control = (
-        f"; batch normalisation is estimated anew on {count:,} training images, there as in the"
-    )
-    yield f"**{network}, {arm_label(*select)}:** change of test error in points when both scales of"
-    yield f"a trained layer are set to √(W_p·W_n){control + ' control' if count else ''}. *Shown*:"
-    yield "the change differs from zero (t tests, Holm over the layers)."
+    control = f": batch normalisation is estimated anew on {count:,} training images"
+    yield f"**{network}, {arm_label(*select)}**{control if count else ''}"
     yield ""
     changes: dict[str, list[float]] = {}
     for probe in probes:
@@ -149,6 +157,7 @@ def sparsity_table(contents: Contents) -> Iterator[str]:
 
 def error_tables(contents: Contents) -> Iterator[str]:
     """Yield for each data set and protocol the errors of all arms, and what quantizing costs."""
+    yield OF_ERRORS
     for (dataset, protocol), group in groupby(
         contents.results, key=lambda r: (r.arm.dataset, r.arm.protocol)
     ):
@@ -156,8 +165,6 @@ def error_tables(contents: Contents) -> Iterator[str]:
         yield f"### {dataset}, protocol {protocol}"
         yield ""
         yield _data(contents.tables, dataset)
-        yield ""
-        yield "Test error at the last epoch, mean over n seeds with its 95 % interval:"
         yield ""
         yield from error_table(results)
         yield from _training(contents.tables, results)

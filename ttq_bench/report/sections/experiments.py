@@ -1,7 +1,8 @@
-"""Table ``EXPERIMENTS``: the sections of the summary, one for each question.
+"""Table ``EXPERIMENTS``: the sections of the pages, one for each question.
 
-Each has the arms it is about (none: all), the figures that show it, and a function that writes its
-tables. To add one: add an entry, and a function of the contents that yields lines.
+Each has the page it stands on, the arms it is about (none: all), the figures that show it, and a
+function that writes its tables. To add one: add an entry, and a function of the contents that
+yields lines.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,8 +24,10 @@ from ttq_bench.report.sections.experiment_tables import (
     sparsity_table,
     symmetrised_tables,
 )
+from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
 from ttq_bench.report.sections.findings import is_pinned, rho_table
 from ttq_bench.report.sections.fine_tunes import fine_tune_spread
+from ttq_bench.report.sections.how_to_read import OF_SCALES
 from ttq_bench.report.sections.provenance import how_it_was_run
 
 Lines = Callable[[Contents], Iterator[str]]
@@ -34,6 +37,7 @@ Lines = Callable[[Contents], Iterator[str]]
 class Experiment:
     """One section: ``figures`` are the kinds in the names of figure files, in their order."""
 
+    page: str
     title: str
     arms: tuple[str, ...]
     figures: tuple[str, ...]
@@ -47,6 +51,7 @@ class Experiment:
 
 def do_they_differ(contents: Contents) -> Iterator[str]:
     """Yield a table for each setting: every arm that learns two scales, controls among them."""
+    yield OF_SCALES
     for (dataset, protocol), group in groupby(
         contents.asymmetries, key=lambda n: (n.arm.dataset, n.arm.protocol)
     ):
@@ -76,43 +81,46 @@ def does_it_matter(contents: Contents) -> Iterator[str]:
 PAIRS = ("ttq", "ttq-as-printed", "ttq-mean-grad", "ttq-ste")
 EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
-        "1. Do W_p and W_n become different?", PAIRS,
-        ("asymmetry", "scales", "sign"), do_they_differ,
+        "scales", "Do W_p and W_n become different?", PAIRS, ("asymmetry", "scales", "sign"),
+        do_they_differ,
     ),
     Experiment(
-        "2. Does it matter?", (), ("symmetrised",), does_it_matter,
-    ),
-    Experiment(
-        "3. Which scale is larger, and do counts explain it?", ("ttq", "ttq-ste"),
+        "scales", "Which scale is larger, and do counts explain it?", ("ttq", "ttq-ste"),
         ("direction",), direction,
     ),
+    Experiment("effect", "Does it matter?", (), ("symmetrised",), does_it_matter),
     Experiment(
-        "4. Error against sparsity", (TTQ[0], FULL_PRECISION, CONTROL[0]),
+        "sparsity", "Error against the share of zeros", (TTQ[0], FULL_PRECISION, CONTROL[0]),
         ("error-sparsity",), sparsity_table,
     ),
     Experiment(
-        "5. What every method costs", (), ("error-curves", "depth"),
-        error_tables,
+        "methods", "What every method costs", (), ("error-curves", "depth"), error_tables,
     ),
     Experiment(
-        "6. What happens inside", (TTQ[0],), ("histograms", "kernels"), kept_movement,
+        "inside", "What happens inside", (TTQ[0],), ("histograms", "kernels"), kept_movement,
     ),
 )  # fmt: skip
 
 
 def experiment_lines(
-    contents: Contents, figures: list[SavedFigure], figure_lines: Callable[[SavedFigure], list[str]]
+    page: str, contents: Contents, figures: list[SavedFigure], shown: list[SavedFigure]
 ) -> Iterator[str]:
-    """Yield every section: tables, figures, how it was run, caveats."""
-    for experiment in EXPERIMENTS:
-        trials = experiment.trials(contents)
-        if trials.empty:
-            continue
+    """Yield the sections of a page: tables, figures, how it was run.
+
+    Of the figures ``shown`` in the summary there is a line that says so.
+    """
+    mine = [one for one in EXPERIMENTS if one.page == page and not one.trials(contents).empty]
+    for experiment in mine:
         yield f"## {experiment.title}"
         yield ""
         yield from experiment.lines(contents)
         for kind in experiment.figures:
-            for figure in figures:
-                if figure.path.stem.split("_")[0] == kind:
-                    yield from figure_lines(figure)
-        yield from how_it_was_run(trials, contents.planned)
+            of_kind = [figure for figure in figures if kind_of(figure) == kind]
+            for figure in of_kind:
+                if figure in shown:
+                    yield f"*{figure.title}*: drawn in the [summary](summary.md)."
+                    yield ""
+            yield from figure_lines(figure for figure in of_kind if figure not in shown)
+    if mine:
+        trials = pd.concat([experiment.trials(contents) for experiment in mine])
+        yield from how_it_was_run(trials.drop_duplicates("trial_id"), contents.planned)

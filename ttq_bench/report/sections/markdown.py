@@ -38,11 +38,16 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
         return "–"
     if math.isnan(value.mean):
         return "undefined"
-    number = f"{{:{'+' if signed else ''}.{digits}f}}"
+    number = f"{{:{'+' if signed else ''}z.{digits}f}}"  # z: no negative zero
     mean = number.format(value.mean)
     if math.isinf(value.half_width):
         return f"{mean} ({'one seed' if value.n == 1 else f'{value.n} seeds'}: no interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
+
+
+def capital(text: str) -> str:
+    """Return ``text`` as a sentence begins."""
+    return text[0].upper() + text[1:]
 
 
 def percent(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""How trials were run, and what to bear in mind when reading them."""
+"""What was run, how, and what to bear in mind when reading it."""
 
 from collections.abc import Hashable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ FEW_SEEDS = 5
 
 
 def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterator[str]:
-    """Yield suites, commits, data and hours of one experiment, then its caveats."""
+    """Yield suites, commits, data and hours of one experiment."""
     hours = duration(float(trials["training_seconds"].sum()))
     suites = {
         plain(plan.suite) for plan in planned if set(plan.trial_ids) & set(trials["trial_id"])
@@ -31,8 +31,6 @@ def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterato
         f"commits {', '.join(sorted({plain(str(commit)[:10]) for commit in trials['commit']}))}",
     ]
     yield f"**How it was run.** {'; '.join(facts)}."
-    yield ""
-    yield f"**Caveats.** {' '.join(caveats(trials))}"
     yield ""
 
 
@@ -57,7 +55,8 @@ def what_was_run(contents: Contents) -> Iterator[str]:
         yield f"Not run: the protocols {', '.join(absent)}."
     empty = [row.claim.label for row in contents.ledger if row.measured is None]
     if empty:
-        yield f"Without any record, not even {PROXY}: {', '.join(empty)}."
+        yield f"Without any record, not even {PROXY} (named as on [every claim](pages/claims.md)):"
+        yield f"{', '.join(empty)}."
     yield ""
 
 
@@ -80,13 +79,19 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
 
 
 def provenance(trials: pd.DataFrame) -> Iterator[str]:
-    """Yield what all trials ran on, and a row for each trial with a link to its record."""
-    trials = trials.sort_values(["dataset", "protocol", "model", "seed", "arm", "strategy"])
-    yield "## Where each number comes from"
+    """Yield what all trials ran on."""
+    yield "## What the trials ran on"
     yield ""
     for column in ("processor", "device", "torch", "commit", "backend", "threads"):
         values = sorted({plain(value) for value in trials[column]})
         yield f"- {column}: {', '.join(values)}"
+    yield ""
+
+
+def trial_table(trials: pd.DataFrame) -> Iterator[str]:
+    """Yield a row for each trial with a link to its record."""
+    trials = trials.sort_values(["dataset", "protocol", "model", "seed", "arm", "strategy"])
+    yield "## All trials"
     yield ""
     rows = [
         [
@@ -98,6 +103,9 @@ def provenance(trials: pd.DataFrame) -> Iterator[str]:
         ]
         for trial in trials.to_dict("records")
     ]
+    yield "Test errors in percent: at the last epoch, at the epoch of the lowest validation error,"
+    yield f"and the mean of the last {MOVING_AVERAGE_EPOCHS} epochs where there are so many."
+    yield ""
     header = ["trial", "final %", "at best validation %", "mean of last 20 epochs %", "training"]
     yield from table(header, rows)
 

@@ -20,7 +20,8 @@ by the length of the steps alone: *by decay*, the factor over the whole run that
 give; *seen*, the factor by layers and seeds; *seen over predicted*, that factor over what decay and
 steps together explain, which should be 1 (not predicted for Nesterov's momentum).
 Trials with alarms (a scale that is not positive, a dead or saturated layer, a residue above 0.1, a
-size that is not explained, a loss that is not finite) are listed under *Trials that need a look*.
+size that is not explained, a loss that is not finite) are listed under
+[trials that need a look](pages/trials.md#trials-that-need-a-look).
 """
 
 

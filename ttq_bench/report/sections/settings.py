@@ -1,10 +1,12 @@
 """The verdicts on the question, setting by setting, and in how many settings one holds."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Network
-from ttq_bench.report.sections.verdicts import NOT_AFTER
+from ttq_bench.report.naming import file_name
+from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY
 
 Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
 Settings = Mapping[Network, Rows]
@@ -33,11 +35,49 @@ def share(rows: list[LedgerRow], verdict: str) -> str:
     return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
 
 
-def named_share(rows: list[LedgerRow], verdict: str) -> str:
-    """Return ``in 1 of 3 settings (resnet20, cifar10, protocol paper)``; without any, all names."""
+def named_share(
+    rows: list[LedgerRow], verdict: str, tell: Callable[[LedgerRow], str] | None = None
+) -> str:
+    """Return ``in 1 of 3 settings (resnet20, cifar10, protocol paper)``; without any, all names.
+
+    ``tell`` gives other words for a row than the name of its setting.
+    """
     found = [row for row in rows if row.says == verdict]
-    names = [str(row.network) + f", this one {NOT_AFTER}" * (not row.holds) for row in found]
+    if tell:
+        names = list(map(tell, found or rows))
+    else:
+        names = [str(row.network) + f", this one {NOT_AFTER}" * (not row.holds) for row in found]
     return f"{_of_settings(found, rows)} ({'; '.join(names or [str(r.network) for r in rows])})"
+
+
+def short_names(settings: Settings) -> Mapping[Network, str]:
+    """Return the protocol of each setting, where that tells it from the others, else its name."""
+    protocols = Counter(where.protocol for where in settings)
+    return {
+        where: f"`{where.protocol}`" if protocols[where.protocol] == 1 else str(where)
+        for where in settings
+    }
+
+
+def evidence_words(rows: list[LedgerRow]) -> str:
+    """Return whether the settings are those of the paper, in words."""
+    networks = {row.network for row in rows}
+    exact = {row.network for row in rows if row.exact}
+    if not exact:
+        return f"all of this is {PROXY}: the paper's own data and schedule were not run"
+    if exact == networks:
+        return "all of this is on the paper's own data and schedule"
+    have = "setting has" if len(exact) == 1 else "settings have"
+    return f"{len(exact)} {have} the paper's own data and schedule, the rest is {PROXY}"
+
+
+def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Network, str] | None:
+    """Return the figure, among ``names``, of the scales in the best setting that has one."""
+    for where in settings:
+        name = f"{file_name('asymmetry', where.dataset, where.protocol, where.model)}.png"
+        if name in names:
+            return where, name
+    return None
 
 
 def _of_settings(found: list[LedgerRow], rows: list[LedgerRow]) -> str:

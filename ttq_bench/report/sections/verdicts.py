@@ -29,6 +29,15 @@ def brief(row: LedgerRow) -> str:
     return row.says if row.says not in DECIDED or row.holds else f"{row.says}, alone"
 
 
+def at_a_glance(row: LedgerRow, emphasis: str = "") -> str:
+    """Return the verdict in a few words, with marks of ``emphasis`` around the verdict itself."""
+    if row.value is None:
+        return f"{emphasis}not run{emphasis}"
+    words, *alone = brief(row).split(", ")
+    told = ", ".join([f"{emphasis}{words}{emphasis}" + " by rule" * bool(row.lacks), *alone])
+    return told if row.exact else f"{PROXY}: {told}"
+
+
 def _qualified(row: LedgerRow) -> str:
     """Return what a reader must know beside the verdict."""
     if row.lacks.startswith("until "):

@@ -1,0 +1,87 @@
+"""What went wrong: counted by kind for the first screen, and trial by trial."""
+
+from collections.abc import Iterator
+
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.records.other_versions import left_out_sentences, origin, state_of
+from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.sections.markdown import plain, table
+
+LOOK = "Trials that need a look"
+
+
+def alarm_lines(contents: Contents) -> Iterator[str]:
+    """Yield a paragraph on the alarms of trials, and one on the records that are in no number."""
+    counts = [*_by_kind(contents.tables), *_not_finished(contents)]
+    if counts:
+        where = "[trials that need a look](pages/trials.md#trials-that-need-a-look)"
+        yield f"**Alarm.** {'; '.join(counts)}: see {where}."
+        yield ""
+    if sentences := " ".join(left_out_sentences(contents.tables.left_out)):
+        yield f"**Left out.** {sentences}"
+        yield ""
+
+
+def _by_kind(tables: Tables) -> Iterator[str]:
+    """Yield for each kind of alarm how many trials have it, and of which arms."""
+    trials = tables.recorded
+    if trials.empty:
+        return
+    kinds = dict.fromkeys(kind for kinds in trials["alarm_kinds"] for kind in kinds)
+    for kind in kinds:
+        found = trials[[kind in kinds for kinds in trials["alarm_kinds"]]]
+        arms = ", ".join(sorted({f"{row.model} {row.arm}" for row in found.itertuples()}))
+        yield f"{len(found)} of {len(trials)} trials {_verb(kind)} ({plain(arms)})"
+
+
+def _verb(kind: str) -> str:
+    return kind if kind.startswith("ended ") else f"had the alarm *{plain(kind)}*"
+
+
+def _not_finished(contents: Contents) -> Iterator[str]:
+    trials = contents.tables.recorded
+    diverged = 0 if trials.empty else int((trials["outcome"] == "diverged").sum())
+    counts = {
+        "diverged": diverged,
+        "failed": len(contents.tables.failures),
+        "missing": len(missing(contents.tables, contents.planned)),
+    }
+    yield from (f"{count} {name}" for name, count in counts.items() if count)
+
+
+def missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
+    """Return the planned trials that left neither a record nor a failure."""
+    there = tables.trial_ids() | {failure["trial_id"] for failure in tables.failures}
+    there = there.union(*tables.left_out.values())
+    # Profiles of one suite share trials: each is missing once.
+    expected = dict.fromkeys(name for plan in planned for name in plan.trial_ids)
+    return [name for name in expected if name not in there]
+
+
+def problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
+    """Yield a row for each trial that diverged, failed, is missing, or has an alarm."""
+    rows = [
+        (
+            str(trial["trial_id"]),
+            "; alarm: ".join(filter(None, (trial["outcome"], trial["alarms"]))),
+        )
+        for trial in tables.recorded.to_dict("records")
+        if trial["outcome"] == "diverged" or trial["alarms"]
+    ]
+    rows += [
+        (str(trial["trial_id"]), f"stands apart: its parent {trial['parent']} has no record here")
+        for trial in tables.recorded.to_dict("records")
+        if trial["budget_epochs"].startswith("?")
+    ]
+    rows += [(str(f["trial_id"]), f"failed: {f['reason']}") for f in tables.failures]
+    rows += [
+        (name, f"{state_of(version)}: {origin(version)}")
+        for version, names in tables.left_out.items()
+        for name in names
+    ]
+    rows += [(name, "missing: planned, not run yet") for name in missing(tables, planned)]
+    if rows:
+        yield f"## {LOOK}"
+        yield ""
+        yield from table(["trial", "what"], [tuple(map(plain, row)) for row in rows])
