@@ -97,6 +97,7 @@ REFUSED = {
         with_link("figures/claims.png", f"results/trials/{TRIAL}/record.json"),
         "was not written by ttq-bench",
     ),
+    "a page behind a link": (with_link("pages/scales.md", "outside/secret.txt"), LEADS_OUT),
     "the summary behind a link": (with_link("summary.md", "outside/secret.txt"), LEADS_OUT),
     "a record behind an endless device": (
         with_link(f"trials/{TRIAL}/record.json", "/dev/zero"),

@@ -42,9 +42,10 @@ def shown(room):
 def test_what_is_shown_is_shown_as_text(room, shown, capsys):
     done = told(room, capsys, "report", "--results", room.results)
     assert done.code == 0, done.text
-    summary = (room.results / "summary.md").read_text()
-    assert not SUMMARY_TAG.search(summary)
-    assert not CONTROL.search(summary)
+    for path in [room.results / "summary.md", *room.results.glob("pages/*.md")]:
+        text = path.read_text()
+        assert not SUMMARY_TAG.search(text), path
+        assert not CONTROL.search(text), path
     for path in [*room.results.glob("tables/*.csv"), room.results / "report.html"]:
         assert not CONTROL.search(path.read_text(encoding="utf-8")), path
     page = (room.results / "report.html").read_text()

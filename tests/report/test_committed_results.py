@@ -34,6 +34,17 @@ def test_every_cell_of_the_report_is_the_one_that_the_records_give(capsys):
     assert code == 0, told.out + told.err
 
 
+def test_the_summary_is_read_in_a_minute():
+    text = (RESULTS / "summary.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert len(text.encode()) <= 15_000
+    lines = text.splitlines()
+    start = lines.index("## Answer") + 2
+    answer = lines[start : lines.index("", start)]
+    assert 1 <= len(answer) <= 5
+    assert sum(line.startswith("![") for line in lines) == 2
+
+
 def test_no_committed_record_comes_from_changed_code():
     made_by = [record.provenance for record in read_records(ResultsPaths(RESULTS))]
     changed = [code for code in made_by if "dirty" in code.get("commit", "unknown")]

@@ -51,6 +51,7 @@ def test_another_machine_sees_records_plan_and_report(
     assert sum(name.startswith("trials/") for name in names) == 3
     assert {"summary.md", "report.html", "plans/tiny.json"} <= set(names)
     assert any(name.startswith("figures/") for name in names)
+    assert {"pages/scales.md", "pages/trials.md"} <= set(names)
     assert not any("/." in name for name in names)
     second = machine("second")
     code, said = second.ask("status", "--json")

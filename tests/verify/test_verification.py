@@ -133,6 +133,19 @@ def test_a_changed_page_for_the_browser_is_named_and_one_left_out_of_the_list_is
     assert "report.html" not in found.texts
 
 
+def test_pages_below_the_summary_are_compared_and_those_left_over_named(root):
+    replace(root / "pages/scales.md", "0.095", "0.059")
+    (root / "pages/claims.md").unlink()
+    for name in ("old", "mine"):
+        (root / f"pages/{name}.md").write_text("x\n", encoding="utf-8")
+    write_list(root, listed(root) | {"pages/old.md": "0" * 64})
+    found = {difference.file: difference.what for difference in verify_results(root).differences}
+    assert found.keys() == {"pages/scales.md", "pages/claims.md", "pages/old.md"}
+    assert "0.059" in found["pages/scales.md"]
+    assert found["pages/claims.md"] == "is missing"
+    assert found["pages/old.md"] == "should not be there"
+
+
 def test_a_page_for_the_browser_that_is_listed_and_gone_is_missing(root):
     (root / "report.html").unlink()
     assert list(map(str, verify_results(root).differences)) == ["report.html: is missing"]

@@ -1,4 +1,4 @@
-"""``ttq-bench report``: tables, figures and summary from the records alone."""
+"""``ttq-bench report``: summary, pages, tables and figures from the records alone."""
 
 import argparse
 import re
@@ -12,8 +12,8 @@ from ttq_bench.files import remove_temporaries
 from ttq_bench.records.remote.names import REPORT
 
 DESCRIPTION = """\
-Write tables, figures, summary.md and report.html from the records in a results folder. Neither
-torch nor Ray is needed, and nothing is trained."""
+Write summary.md, the pages below pages/, report.html, tables and figures from the records in a
+results folder. Neither torch nor Ray is needed, and nothing is trained."""
 EXAMPLES = ("ttq-bench report --results results/demo", "ttq-bench report --readme README.md")
 
 
@@ -39,7 +39,7 @@ def write(options: argparse.Namespace) -> int:
     readme: Path | None = getattr(options, "readme", None)
     folder_of(options).bring_report()
     summary = build_report(options.results, readme)
-    for places in ("", "tables", "figures"):
+    for places in ("", "pages", "tables", "figures"):
         remove_temporaries(options.results, REPORT, places)
     if readme is not None:
         remove_temporaries(readme.parent, re.compile(re.escape(readme.name)))

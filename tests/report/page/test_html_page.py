@@ -152,6 +152,24 @@ def test_a_figure_is_drawn_in_place_with_its_caption_once(page):
     assert '<a href="https://example.org/x.png">elsewhere</a>' in page
 
 
+def test_letters_are_drawn_once_for_all_figures(page):
+    outline = Outline(page)
+    letters = [name for name in outline.ids if name.startswith("S-")]
+    assert len(letters) == len(set(letters)) > 10
+    second = page[page.index('class="svg2"') :]
+    assert 'href="#S-' in second  # used there
+    assert 'id="S-' not in second  # and drawn above
+
+
+def test_a_verdict_is_a_chip_and_other_emphasis_is_not(folder):
+    text = "proxy evidence: *supported*, **contradicted**, *not run*, *size*, supported"
+    page = html_page(text, folder, {})
+    assert '<em class="verdict supported">supported</em>' in page
+    assert '<strong class="verdict contradicted">contradicted</strong>' in page
+    assert '<em class="verdict not-run">not run</em>' in page
+    assert "<em>size</em>, supported" in page
+
+
 def test_a_figure_loses_its_metadata_and_digits_that_nobody_sees(page):
     assert "rdf" not in page
     paths = re.findall(r' d="([^"]+)"', page)

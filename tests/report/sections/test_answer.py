@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.record_builders import write_grid, write_probe, write_trial
+from tests.record_builders import moved_scales, write_grid, write_probe, write_trial
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import Healing
 from ttq_bench.report.contents import read_contents
 from ttq_bench.report.sections.answer import answer
 
@@ -91,6 +92,29 @@ def test_how_both_can_be_is_told_in_one_setting_where_records_carry_it(tmp_path)
     assert "all 3 seeds agree in 3 of 3, by chance in 0.8" in both
     assert re.search(r"as good within 0\.25 points", both)
     assert "hurt (+1.10 [+0.85, +1.35] points" in both
+
+
+@pytest.mark.slow
+def test_what_was_measured_is_not_said_to_be_unknown(tmp_path):
+    same = {"layer1.conv1": (1.1, 1.0), "layer1.conv2": (1.2, 1.0), "layer1.conv3": (1.1, 1.0)}
+    write_networks(tmp_path, same, (20.0, 20.2, 20.4), (20.1, 20.2, 20.3))
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    text = " ".join(sentences(tmp_path))
+    assert "What another change of the same size would cost was not measured." in text
+    assert "Whether it readapts when it is trained on is not in these records." in text
+    for seed, value in enumerate((1.0, 1.1, 1.2)):
+        more = {
+            "moved": (moved_scales("doubled", 20.5), moved_scales("common", 20.1)),
+            "healing": Healing(
+                epochs=1, learning_rate=0.005, as_trained_error_percent=20.0,
+                equal_error_percent=20.0 + value,
+            ),
+        }  # fmt: skip
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=20.0 + value, **more)
+    text = " ".join(sentences(tmp_path))
+    assert "not measured" not in text
+    assert "not in these records" not in text
 
 
 def test_nothing_is_answered_that_was_not_measured(tmp_path):

@@ -37,19 +37,22 @@ def figure_element(
 def inline_svg(text: str, name: str, label: str, glyphs: set[str]) -> str:
     """Return an SVG file as an element for HTML, described by ``label``.
 
-    Ids start with ``name`` but for those of letters, which all figures of a page share: ``glyphs``
-    are there already. Styles hold inside it alone, comments and metadata are gone, and coordinates
-    have two decimals: a fiftieth of what a screen can show.
+    Ids that nothing refers to are gone; others start with ``name``, but for those of letters, which
+    all figures of a page share: ``glyphs`` are there already. Styles hold inside it alone, comments
+    and metadata are gone, and coordinates have two decimals: a fiftieth of what a screen can show.
     """
     root = ElementTree.fromstring(text)  # noqa: S314 - this package drew it
     for parent in root.iter():
         for child in list(parent):
             if child.tag.endswith("}metadata") or child.get("id") in glyphs:
                 parent.remove(child)
-    found = (str(element.get("id")) for element in root.iter())
-    glyphs.update(name for name in found if GLYPH.fullmatch(name))
+    ids = [element.get("id", "") for element in root.iter()]
+    glyphs.update(filter(GLYPH.fullmatch, ids))
+    used = set(re.findall(r"#([^\s\"')]+)", text))
     for element in root.iter():
         element.tag = _local(element.tag)
+        if element.get("id", "") not in used | glyphs:
+            element.attrib.pop("id", None)
         element.attrib = {_local(k): _renamed(k, v, name) for k, v in element.attrib.items()}
         if element.tag == "use":
             _move(element)
@@ -85,7 +88,7 @@ def _local(name: str) -> str:
 def _renamed(attribute: str, value: str, name: str) -> str:
     key = _local(attribute)
     if key in ("id", "href") and GLYPH.fullmatch(value.removeprefix("#")):
-        return value
+        return value.replace("DejaVu", "").replace("Sans", "S")
     if key == "id":
         return f"{name}.{value}"
     if key == "href" and value.startswith("#"):

@@ -15,6 +15,8 @@ from ttq_bench.report.sections.markdown import table, with_interval
 from ttq_bench.report.sections.settings import Rows, Settings, rows_on, settings_of, share
 from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief
 
+OTHERS = " What another change of the same size would cost was not measured."
+READAPTS = " Whether it readapts when it is trained on is not in these records."
 ORDER = (
     "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
 )  # fmt: skip
@@ -23,10 +25,11 @@ ORDER = (
 def answer(contents: Contents) -> list[str]:
     """Return sentences on the verdicts, and the table of the settings that they count."""
     settings = settings_of(contents.evidence)
+    measured = {row.claim.label for row in contents.evidence}
     sentences = [
         *_differ(settings, contents.tables),
-        *_matter(settings),
-        *_both(settings, contents.asymmetries),
+        *_matter(settings, measured),
+        *_both(settings, contents.asymmetries, measured),
         _stands(contents.ledger),
     ]
     numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
@@ -56,7 +59,7 @@ def _differ(settings: Settings, tables: Tables) -> list[str]:
     ]
 
 
-def _matter(settings: Settings) -> list[str]:
+def _matter(settings: Settings, measured: set[str]) -> list[str]:
     capacity, as_good = rows_on(settings, "A1 capacity"), rows_on(settings, "B1 no value")
     tuned = rows_on(settings, "Q1")
     parts = []
@@ -69,13 +72,13 @@ def _matter(settings: Settings) -> list[str]:
     if tuned:
         parts.append(
             "That a trained network is tuned to its scales is shown"
-            f" {share(tuned, 'supported')}: equal scales, forced on it, cost accuracy. What"
-            " another change of the same size would cost was not measured."
+            f" {share(tuned, 'supported')}: equal scales, forced on it, cost accuracy."
+            f"{'' if 'Q1 excess' in measured else OTHERS}"
         )
     return [f"**Does it matter?** {' '.join(parts)}"] if parts else []
 
 
-def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
+def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[str]) -> list[str]:
     """Return how different scales and no gain go together, in the best setting that tells both."""
     for where, rows in settings.items():
         ours = next((n for n in networks if _is_ttq(n, where)), None)
@@ -92,8 +95,8 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
             f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
             f" trained with one scale is as good within {within:.2f} points; equal scales forced"
             f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"
-            f"{'' if tuned.holds else f'; {NOT_AFTER}'}). Whether it readapts when it is trained on"
-            " is not in these records."
+            f"{'' if tuned.holds else f'; {NOT_AFTER}'})."
+            f"{'' if 'Q1 healing' in measured else READAPTS}"
         ]
     return []
 

@@ -38,8 +38,8 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
         return "–"
     if math.isnan(value.mean):
         return "undefined"
-    number = f"{{:{'+' if signed else ''}z.{digits}f}}"  # z: no negative zero
-    mean = number.format(value.mean)
+    number = f"{{:{'+' if signed else ''}.{digits}f}}"
+    mean = f"{{:{'+' if signed else ''}z.{digits}f}}".format(value.mean)  # z: no negative zero
     if math.isinf(value.half_width):
         return f"{mean} ({'one seed' if value.n == 1 else f'{value.n} seeds'}: no interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"

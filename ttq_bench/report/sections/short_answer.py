@@ -24,7 +24,7 @@ from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief
 
 QUESTION = (
     "Trained Ternary Quantization gives each weight of a layer one of three values: +W_p, 0 or"
-    " -W_n. The positive and the negative scale, W_p and W_n, are learned. **Do the two scales"
+    " −W_n. The positive and the negative scale, W_p and W_n, are learned. **Do the two scales"
     " really become different, and does it matter?**"
 )
 WORDS = (

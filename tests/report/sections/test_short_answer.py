@@ -1,0 +1,103 @@
+"""The answer in five plain sentences, each with its settings, intervals and seeds."""
+
+import pytest
+
+from tests.record_builders import tables_of, write_grid, write_probe, write_trial
+from tests.report.sections.test_answer import CLOSE, FAR, write_networks
+from ttq_bench.analysis.claims import CLAIMS
+from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.measured import Measured, Network
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.short_answer import QUESTION, ratio, short_answer
+
+SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
+
+
+def sentences(root):
+    lines = short_answer(read_contents(ResultsPaths(root)))
+    return [line.partition(" ")[2] for line in lines if line[:1].isdigit()]
+
+
+def words(root):
+    return short_answer(read_contents(ResultsPaths(root)))[0]
+
+
+def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    differ, larger, one, paper = sentences(tmp_path)
+    assert "more than 5%, noise between seeds taken off, in 1 of 1 setting (`short`: 1." in differ
+    assert " times, n = 3" in differ
+    assert "they stay within 10% of each other, noise included, in none of 1 setting" in differ
+    assert larger.startswith("**Which is larger?** The positive scale in ")
+    assert "within 0.125 points of test error, in 1 of 1 setting (`short`: +0.00 [" in one
+    assert one.endswith("it is shown to be worse in none of 1 setting.")
+    assert paper.startswith("**The paper?** All of this is proxy evidence: ")
+    assert "of 18 parts of its claims 2 contradicted (by counting bytes), 16 open." in paper
+
+
+def test_what_looks_contradictory_is_reconciled_where_both_are_shown(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    *_, equal, _ = sentences(tmp_path)
+    assert "raise its error in 1 of 1 setting (`short`: +1.10 [+0.85, +1.35] points, n = 3" in equal
+    assert "tuned to the scales that it was trained with, which does not show that it" in equal
+    assert equal.endswith("; what other changes of the same size cost was not measured.")
+
+
+def test_nothing_is_reconciled_where_one_scale_is_worse(tmp_path):
+    write_networks(tmp_path, FAR, (20.0, 20.2, 20.4), (21.0, 21.3, 21.35))
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    *_, one, equal, _ = sentences(tmp_path)
+    assert "shown to be worse in 1 of 1 setting." in one
+    assert "tuned" not in equal
+
+
+def test_a_finding_that_does_not_hold_after_correction_has_a_dagger_that_is_explained(tmp_path):
+    write_networks(tmp_path, CLOSE, *SAME)
+    for seed, error in enumerate((20.45, 20.7, 20.95)):  # p = 0.04 alone
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=error)
+    *_, equal, _ = sentences(tmp_path)
+    assert "n = 3 †)" in equal
+    assert "† means not after correction for the number of claims" in words(tmp_path)
+
+
+@pytest.mark.slow
+def test_settings_of_one_protocol_are_told_by_their_whole_names(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    write_networks(tmp_path, FAR, *SAME, protocol="modern")
+    assert "Settings: `modern` resnet20 on cifar10-jpeg; `short` resnet20 on" in words(tmp_path)
+    write_networks(tmp_path, FAR, *SAME, model="resnet32")
+    differ = sentences(tmp_path)[0]
+    assert "`modern`: 1." in differ
+    assert "resnet32, cifar10-jpeg, protocol short: 1." in differ
+
+
+def test_no_answer_has_more_than_five_sentences_or_symbols_that_are_not_explained(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    for seed in range(3):
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
+    told = sentences(tmp_path)
+    assert len(told) == 5
+    assert [sentence.count(". ") for sentence in told] == [0] * 5
+    assert not set("ρ√Δ|") & set(QUESTION + "".join(told))
+
+
+def test_records_without_evidence_on_the_question_give_no_answer(tmp_path):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    assert sentences(tmp_path) == []
+
+
+def test_a_ratio_is_the_exponential_of_the_mean_logarithm():
+    short = Network("cifar10-jpeg", "short", "resnet20")
+    measured = Measured((0.09, 0.1, 0.11), ("a", "b", "c"), counted=False)
+    row = LedgerRow(CLAIMS["A1 different"], short, measured, exact=False)
+    assert ratio(row) == "1.11 [1.08, 1.13] times"  # exp(0.1 -+ 0.0248)
+
+
+def test_one_seed_has_a_ratio_and_no_interval(tmp_path):
+    write_grid(tmp_path, seeds=1)
+    assert len(tables_of(tmp_path).trials) == 3
+    assert "1.10 (one seed: no interval) times, n = 1" in sentences(tmp_path)[0]

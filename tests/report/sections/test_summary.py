@@ -1,0 +1,107 @@
+"""The summary: short, and about the arms of a suite where no claim of the paper has evidence."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.record_builders import write_arm, write_grid, write_parents
+from ttq_bench.analysis.claims import CLAIMS
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.sections.figure_lines import figure_lines
+from ttq_bench.report.sections.main_claims import HEADER, MAIN_CLAIMS, main_claims
+from ttq_bench.report.sections.pages import PAGES, page_file
+from ttq_bench.report.sections.summary import main_figures, summary_page
+
+
+def figure(name):
+    return SavedFigure(Path("figures") / f"{name}.png", f"Title of {name}", f"Caption of {name}.")
+
+
+FIGURES = [
+    figure(name)
+    for name in (
+        "claims", "asymmetry_cifar10-jpeg_short_resnet20", "error-curves_a", "error-curves_b",
+    )
+]  # fmt: skip
+
+
+def summary(root):
+    contents = read_contents(ResultsPaths(root))
+    return summary_page(contents, main_figures(contents, FIGURES), PAGES)
+
+
+def test_a_suite_on_the_paper_has_the_two_figures_that_carry_the_answer(tmp_path):
+    write_grid(tmp_path)
+    page = summary(tmp_path)
+    pictures = [line for line in page.splitlines() if line.startswith("![")]
+    assert pictures == [
+        "![Title of asymmetry_cifar10-jpeg_short_resnet20]"
+        "(figures/asymmetry_cifar10-jpeg_short_resnet20.png)",
+        "![Title of claims](figures/claims.png)",
+    ]
+    assert "## What the arms" not in page
+
+
+def test_a_suite_of_other_arms_leads_with_them_and_says_nothing_of_the_paper(tmp_path):
+    write_parents(tmp_path, 3)
+    write_arm(tmp_path, "bwn", [21.0, 21.5, 22.0])
+    page = summary(tmp_path)
+    row = "| cifar10-jpeg: resnet20, BWN | 2 + 2 | 3 | 21.50 [20.26, 22.74] | +1.50 ["
+    assert page.index("## What the arms of this suite reach") < page.index(row)
+    assert page.index(row) < page.index("![Title of error-curves_a]")
+    assert page.index("*Minus its start*") < page.index(row)  # columns are defined where they stand
+    assert page.count("![") == 1
+    assert "| claim | verdict |" not in page
+    assert "## Answer" not in page
+    assert page.startswith("# Trained Ternary Quantization: what the records say\n")  # as ours
+
+
+def test_the_eight_claims_are_claims_of_the_ledger_and_have_no_symbols():
+    assert len(MAIN_CLAIMS) == 8
+    assert set(MAIN_CLAIMS) <= set(CLAIMS)
+    assert not set("ρ√Δ|₊₋") & set("".join(MAIN_CLAIMS.values()))
+
+
+def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(tmp_path):
+    write_grid(tmp_path)
+    lines = main_claims(read_contents(ResultsPaths(tmp_path)).ledger)
+    rows = [
+        dict(zip(HEADER, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
+        for line in lines[2:10]
+    ]
+    by_claim = dict(zip(MAIN_CLAIMS, rows, strict=True))
+    table_1 = by_claim["T1 ResNet-20"]
+    assert table_1["verdict"] == "proxy evidence: *contradicted*"
+    assert table_1["the paper prints"] == "8.23 → 8.87 %: -0.64"
+    assert table_1["here [95 %]"] == "-2.10 [-2.35, -1.85] points"
+    assert (table_1["n"], table_1["measured on"]) == ("3", "resnet20, cifar10-jpeg, protocol short")
+    assert by_claim["A1 different"]["here [95 %]"].endswith("] times")
+    assert by_claim["Q1"]["verdict"] == "**not run**"
+    assert by_claim["Z1 network"]["verdict"].startswith("**contradicted**")
+
+
+def test_a_caption_that_figures_share_stands_once():
+    same = [SavedFigure(Path(f"{name}.png"), name, "What is drawn.") for name in ("a_1", "a_2")]
+    text = "\n".join(figure_lines([*same, figure("b_1")]))
+    assert text.count("What is drawn. ([SVG](figures/a_1.svg))") == 1
+    assert "Drawn as above. ([SVG](figures/a_2.svg))" in text
+    assert "Caption of b_1. ([SVG](figures/b_1.svg))" in text
+
+
+@pytest.mark.parametrize(
+    ("link", "there"),
+    [
+        ("figures/a.png", "../figures/a.png"),
+        ("pages/trials.md#records-of-q1", "trials.md#records-of-q1"),
+        ("trials/a-1/record.json", "../trials/a-1/record.json"),
+        ("#below", "#below"),
+        ("https://example.org/x", "https://example.org/x"),
+    ],
+)
+def test_links_of_a_page_lead_from_its_folder(link, there):
+    text = page_file(f"# Title\n\n[a]({link}) \\[b\\](c)\n")
+    assert text.endswith(f"[a]({there}) \\[b\\](c)\n")
+    assert text.splitlines()[1] == "# Title"
+    assert "[summary](../summary.md)" in text
