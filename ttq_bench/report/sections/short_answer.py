@@ -30,8 +30,8 @@ QUESTION = (
 WORDS = (
     "Words: a *setting* is a network, its images and a schedule of training (its protocol); *n*"
     " counts seeds; brackets are 95 % intervals over seeds; a *point* is one percent of the test"
-    f" images; † means {NOT_AFTER}; *{PROXY}* comes from other images or another schedule than the"
-    " paper's."
+    f" images; † marks what holds alone, {NOT_AFTER}; *{PROXY}* comes from other images"
+    " or another schedule than the paper's."
 )
 MOST_LOGARITHM = 99.0
 
@@ -113,7 +113,7 @@ def _direction(told: _Told) -> Iterator[str]:
     direction = told.rows("A1 direction")
     if not direction:
         return
-    authors = " (in the authors' own log it is that one)" if direction[0].log else ""
+    authors = ", but in the authors' own log" if direction[0].log else ""
     names = short_names(told.settings)
     turns = "".join(
         f"; with more zeros it turns ({names[where]}: the positive one is larger up to"
@@ -122,7 +122,7 @@ def _direction(told: _Told) -> Iterator[str]:
         if (shares := turning_shares(directions(told.contents.tables, where)))
     )
     yield (
-        "**Which is larger?** The positive scale"
+        "**Which is larger?** On average the positive scale is"
         f" {named_share(direction, 'contradicted', told.ratio)}, the negative one"
         f" {share(direction, 'supported')}{authors}{turns}."
     )
@@ -145,20 +145,28 @@ def _one_scale(told: _Told) -> Iterator[str]:
 
 
 def _equal(told: _Told) -> Iterator[str]:
-    forced = told.rows("Q1")
-    if not forced:
-        return
-    fits = (
-        "; this fits with a single scale that does as well: a network is tuned to the scales that"
-        " it was trained with, which does not show that it needed two"
-    )
-    hurts = any(row.says == "supported" for row in forced)
-    needed = any(row.says == "supported" for row in told.rows("A1 capacity"))
-    yield (
-        "**Equal after training?** Equal scales, forced on a network that was trained with two, are"
-        f" shown to raise its error {named_share(forced, 'supported', told.points)}"
-        f"{fits if hurts and not needed else ''}; {_others(told)}."
-    )
+    if forced := told.rows("Q1"):
+        yield (
+            "**Equal after training?** Equal scales, forced on a network that was trained with two,"
+            f" are shown to raise its error {named_share(forced, 'supported', told.points)}"
+            f"{_reconciled(told)}; {_others(told)}."
+        )
+
+
+def _reconciled(told: _Told) -> str:
+    """Return how equal scales can hurt and one scale do as well, where one setting shows both."""
+    for where, rows in told.settings.items():
+        forced, one, worse = (rows.get(label) for label in ("Q1", "B1 no value", "A1 capacity"))
+        hurts = forced is not None and forced.says == "supported"
+        if not hurts or one is None or one.value is None or math.isinf(one.value.half_width):
+            continue
+        if worse is None or worse.says != "supported":
+            return (
+                f", though in {short_names(told.settings)[where]} one scale from the start costs at"
+                f" most {max(one.value.high, 0):.2f} points: a network is tuned to the scales that"
+                " it was trained with, which does not show that it needed two"
+            )
+    return ""
 
 
 def _others(told: _Told) -> str:
@@ -179,4 +187,4 @@ def _decided(ledger: list[LedgerRow]) -> str:
         return f"all {len(paper)} parts of its claims are open"
     how = " (by counting bytes)" if all(row.is_counted for row in decided) else ""
     words = counted(Counter(map(brief, decided)))
-    return f"of {len(paper)} parts of its claims {words}{how}, {len(paper) - len(decided)} open"
+    return f"of the {len(paper)} parts of its claims {words}{how}, {len(paper) - len(decided)} open"
