@@ -19,7 +19,7 @@ def test_what_agrees_is_counted(drawn, capsys):
     assert told.err == ""
     assert re.fullmatch(
         r"verified: 9 records \(9 of older versions: ids not checked\), [\d,]+ cells of \d tables,"
-        r" (report\.html, )?summary and README agree\n",
+        r" 9 pages, (report\.html, )?summary and README agree\n",
         told.out,
     )
 
