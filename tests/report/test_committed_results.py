@@ -43,6 +43,7 @@ def test_the_summary_is_read_in_a_minute():
     answer = lines[start : lines.index("", start)]
     assert 1 <= len(answer) <= 5
     assert sum(line.startswith("![") for line in lines) == 2
+    assert (RESULTS / "report.html").stat().st_size < 2_000_000
 
 
 def test_no_committed_record_comes_from_changed_code():

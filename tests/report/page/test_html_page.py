@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ttq_bench.errors import ResultsError
+from ttq_bench.report.figures.style import figure_style
 from ttq_bench.report.page.html_page import html_page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -67,11 +68,12 @@ class Outline(HTMLParser):
 def folder(tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("one", "two"):
-        figure = Figure()
-        axes = figure.subplots()
-        axes.plot(np.sin(np.arange(50.0)))  # leaves its frame unless clipped: clip-path by id
-        axes.set_title(ATTACK)
-        figure.savefig(tmp_path / "figures" / f"{name}.svg")
+        with figure_style():
+            figure = Figure()
+            axes = figure.subplots()
+            axes.plot(np.sin(np.arange(50.0)))  # leaves its frame unless clipped: clip-path by id
+            axes.set_title(ATTACK)
+            figure.savefig(tmp_path / "figures" / f"{name}.svg")
     (tmp_path / "trials" / "t 1").mkdir(parents=True)
     (tmp_path / "trials" / "t 1" / "record.json").write_text("{}")
     return tmp_path
@@ -85,6 +87,7 @@ def page(folder):
             "parent": [None, "t 1", ""],
             "error_percent": [19.123456, 123456.7, float("nan")],
             "seed": [1, 2, 3],
+            "share": [1 / 3, 0.5, 1.0],
             "model": ["resnet20"] * 3,
             ATTACK: ["x", "y", "z"],
         }
@@ -95,7 +98,7 @@ def page(folder):
 def test_every_tag_is_closed_and_every_id_is_used_once(page):
     outline = Outline(page)
     assert outline.open == []
-    assert len(outline.ids) > 20
+    assert len(outline.ids) >= 6
     assert len(set(outline.ids)) == len(outline.ids)
 
 
@@ -103,7 +106,7 @@ def test_every_reference_within_the_page_has_its_target(page):
     outline = Outline(page)
     named = re.findall(r"url\(#([^)]+)\)", page)
     assert named
-    assert any(name.startswith("svg2.") for name in named)
+    assert any(name.startswith("f2.") for name in named)
     inside = [link[1:] for link in outline.links if link.startswith("#")]
     assert [name for name in named + inside if name not in outline.ids] == []
 
@@ -114,13 +117,16 @@ def test_no_element_loads_anything_and_the_policy_forbids_it(page):
     assert [(t, a) for t, a in tags if "src" in a or "xlink:href" in a] == []
     policy = next(a["content"] for t, a in tags if "http-equiv" in a)
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "style-src 'sha256-" in policy
+    assert [(t, a) for t, a in tags if "style" in a] == []
 
 
 def test_text_of_others_is_shown_never_run(page):
     outline = Outline(page)
     assert [t for t, _ in outline.tags].count("script") == 1
     assert [a for _, a in outline.tags if any(name.startswith("on") for name in a)] == []
-    assert outline.text.count(ATTACK) == 3  # a paragraph, a trial's id, the name of a column
+    # A paragraph, a trial's id, the name of a column, the titles of two figures.
+    assert outline.text.count(ATTACK) == 5
 
 
 def test_headings_have_ids_as_on_github_and_those_of_level_two_are_listed(page):
@@ -152,13 +158,21 @@ def test_a_figure_is_drawn_in_place_with_its_caption_once(page):
     assert '<a href="https://example.org/x.png">elsewhere</a>' in page
 
 
-def test_letters_are_drawn_once_for_all_figures(page):
-    outline = Outline(page)
-    letters = [name for name in outline.ids if name.startswith("S-")]
-    assert len(letters) == len(set(letters)) > 10
-    second = page[page.index('class="svg2"') :]
-    assert 'href="#S-' in second  # used there
-    assert 'id="S-' not in second  # and drawn above
+def test_a_style_is_written_once_for_all_figures(page):
+    styles = dict(re.findall(r"^\.(s\d+) \{(.*)\}$", page, re.MULTILINE))
+    assert len(set(styles.values())) == len(styles) > 5
+    first, second = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    used = set(re.findall(r'class="([^"]+)"', first))
+    assert used == set(re.findall(r'class="([^"]+)"', second)) == set(styles)
+
+
+def test_ground_frame_and_letters_of_a_figure_follow_the_page_and_data_keep_their_colour(page):
+    styles = re.findall(r"^\.s\d+ \{(.*)\}$", page, re.MULTILINE)
+    assert "fill: var(--ground)" in styles
+    assert [style for style in styles if "font-size" in style and "fill: var(--text)" in style]
+    assert [style for style in styles if "stroke: #4c72b0" in style or "stroke: #1f77b4" in style]
+    for colour in ("#ffffff", "#262626", "#cccccc"):
+        assert colour not in "".join(styles)
 
 
 def test_a_verdict_is_a_chip_and_other_emphasis_is_not(folder):
@@ -177,8 +191,9 @@ def test_a_figure_loses_its_metadata_and_digits_that_nobody_sees(page):
     assert [path for path in paths if re.search(r"\.\d{3}", path)] == []
 
 
-def test_cells_show_four_digits_and_keep_all_of_them(page):
+def test_cells_show_four_digits_and_keep_eight(page):
     assert '<td class="number" title="19.123456">19.12</td>' in page
+    assert '<td class="number" title="0.33333333">0.3333</td>' in page
     assert '<td class="number" title="123456.7">123457</td>' in page
     assert '<td class="number">–</td>' in page
     assert '<td class="number">3</td>' in page

@@ -15,7 +15,7 @@ from ttq_bench.report.naming import heading, network_file
 
 MOST_TILES = 16  # channels in each direction
 CELL, GAP = 6, 3  # pixels of the picture: a code, the line between kernels
-SHADES = {"+": 1.0, "0": 0.62, "-": 0.0}
+SHADES = {"+": 0.98, "0": 0.62, "-": 0.02}  # not white and black, which a dark page exchanges
 GAP_COLOUR = (0.45, 0.66, 0.87)  # of no code
 TICKS = 5
 

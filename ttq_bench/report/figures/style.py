@@ -92,7 +92,8 @@ def figure_style() -> Iterator[None]:
     """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process."""
     settings = {
         "svg.hashsalt": "ttq_bench",  # the same records give the same file
-        "svg.fonttype": "path",
+        "svg.fonttype": "none",  # letters can be read out, searched for and copied
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # Verdana is as wide
         "axes.spines.top": False,
         "axes.spines.right": False,
         "figure.constrained_layout.use": True,

@@ -1,6 +1,7 @@
-"""Figures as SVG elements inside an HTML page, where several share one name space of ids."""
+"""Figures as SVG elements inside an HTML page: they share its name space of ids, and its styles."""
 
 import re
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,21 +9,45 @@ from xml.etree import ElementTree
 from ttq_bench.errors import ResultsError
 
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
-GLYPH = re.compile(r"DejaVu[A-Za-z]+(-[A-Za-z]+)?-[0-9a-f]+")  # the same outline in all figures
-MOVED = re.compile(r"translate\((-?[\d.]+)[ ,](-?[\d.]+)\)")
+REFERENCE = re.compile(r"#([^\s\"')]+)")
+# What is neither data nor its colour follows the page, which may be dark.
+COLOURS = {
+    "#ffffff": "var(--ground)",
+    "#000000": "var(--text)",
+    "#262626": "var(--text)",
+    **dict.fromkeys(("#404040", "#4c4c4c", "#595959", "#666666"), "var(--quiet)"),
+    "#cccccc": "var(--line)",
+    **dict.fromkeys(("#e0e0e0", "#e6e6e6"), "var(--span)"),
+}
+
+
+class Styles:
+    """The styles of a page's figures: each is written once and has a class of its own."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, str] = {}
+
+    def class_of(self, style: str) -> str:
+        """Return the class of the elements with the declarations ``style``."""
+        return self._classes.setdefault(style, f"s{len(self._classes)}")
+
+    def rules(self) -> str:
+        """Return the rules of all classes, colours of frame and letters as the page has them."""
+        rules = "".join(f".{name} {{{style}}}\n" for style, name in self._classes.items())
+        return re.sub(r"#[0-9a-f]{6}\b", lambda found: COLOURS.get(found[0], found[0]), rules)
 
 
 def figure_element(
-    path: Path, number: int, glyphs: set[str], *, caption: str, caption_html: str
+    path: Path, number: int, styles: Styles, *, caption: str, caption_html: str
 ) -> str:
     """Return the ``<figure>`` of the SVG file at ``path``; page.js makes it zoomable.
 
     ``number`` is the figure's place on the page; ``caption`` is read out where nothing is seen.
-    ``glyphs`` are the letters that figures before it have drawn; those that it draws are added.
-    Raises ResultsError when the file is missing or is no SVG.
+    ``styles`` takes those of its elements. Raises ResultsError when the file is missing or is no
+    SVG.
     """
     try:
-        svg = inline_svg(path.read_text(encoding="utf-8"), f"svg{number}", caption, glyphs)
+        svg = inline_svg(path.read_text(encoding="utf-8"), f"f{number}", caption, styles)
     except (OSError, ElementTree.ParseError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ResultsError(
@@ -34,50 +59,35 @@ def figure_element(
     )
 
 
-def inline_svg(text: str, name: str, label: str, glyphs: set[str]) -> str:
+def inline_svg(text: str, name: str, label: str, styles: Styles) -> str:
     """Return an SVG file as an element for HTML, described by ``label``.
 
-    Ids that nothing refers to are gone; others start with ``name``, but for those of letters, which
-    all figures of a page share: ``glyphs`` are there already. Styles hold inside it alone, comments
-    and metadata are gone, and coordinates have two decimals: a fiftieth of what a screen can show.
+    Ids that nothing refers to are gone, the others are short and start with ``name``; style
+    attributes are classes of ``styles``. Comments, metadata and style sheets are gone (page.css has
+    Matplotlib's), and coordinates have two decimals: a fiftieth of what a screen can show.
     """
     root = ElementTree.fromstring(text)  # noqa: S314 - this package drew it
-    for parent in root.iter():
-        for child in list(parent):
-            if child.tag.endswith("}metadata") or child.get("id") in glyphs:
-                parent.remove(child)
-    ids = [element.get("id", "") for element in root.iter()]
-    glyphs.update(filter(GLYPH.fullmatch, ids))
-    used = set(re.findall(r"#([^\s\"')]+)", text))
+    used = dict.fromkeys(REFERENCE.findall(text))
+    ids = {old: f"{name}.{number}" for number, old in enumerate(used)}
     for element in root.iter():
+        for child in list(element):
+            if child.tag.endswith(("}metadata", "}style")):
+                element.remove(child)
         element.tag = _local(element.tag)
-        if element.get("id", "") not in used | glyphs:
-            element.attrib.pop("id", None)
-        element.attrib = {_local(k): _renamed(k, v, name) for k, v in element.attrib.items()}
-        if element.tag == "use":
-            _move(element)
-        if element.tag == "style":
-            element.text = f".{name} {{ {element.text} }}"
-        elif element.tag not in ("text", "tspan") and not (element.text or "").strip():
+        element.attrib = {
+            _local(key): _renamed(_local(key), value, ids)
+            for key, value in element.attrib.items()
+            if key != "id" or value in ids
+        }
+        if "style" in element.attrib:
+            element.set("class", styles.class_of(element.attrib.pop("style")))
+        if element.tag not in ("text", "tspan") and not (element.text or "").strip():
             element.text = None
         if not (element.tail or "").strip():
             element.tail = None
     kept = {k: v for k, v in root.attrib.items() if k not in ("width", "height")}
-    root.attrib = {"class": name, "role": "img", "aria-label": label, **kept}
+    root.attrib = {"role": "img", "aria-label": label, **kept}
     return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
-
-
-def _move(use: ElementTree.Element) -> None:
-    """Say where a ``<use>`` is moved by its shorter attributes."""
-    moved = MOVED.fullmatch(use.get("transform", ""))
-    if moved and "x" not in use.attrib and "y" not in use.attrib:
-        del use.attrib["transform"]
-        use.attrib |= {"x": moved[1], "y": moved[2]}
-    for key in ("x", "y"):
-        if key in use.attrib:
-            use.set(key, NUMBER.sub(_two_decimals, use.attrib[key]))
-            if use.attrib[key] in ("0", "-0"):
-                del use.attrib[key]
 
 
 def _local(name: str) -> str:
@@ -85,17 +95,12 @@ def _local(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def _renamed(attribute: str, value: str, name: str) -> str:
-    key = _local(attribute)
-    if key in ("id", "href") and GLYPH.fullmatch(value.removeprefix("#")):
-        return value.replace("DejaVu", "").replace("Sans", "S")
+def _renamed(key: str, value: str, ids: Mapping[str, str]) -> str:
     if key == "id":
-        return f"{name}.{value}"
-    if key == "href" and value.startswith("#"):
-        return f"#{name}.{value[1:]}"
-    if key == "d":
-        return NUMBER.sub(_two_decimals, " ".join(value.split()))
-    return re.sub(r"url\(#", f"url(#{name}.", value)
+        return ids[value]
+    if key in ("href", "clip-path"):
+        return REFERENCE.sub(lambda found: f"#{ids.get(found[1], found[1])}", value)
+    return NUMBER.sub(_two_decimals, " ".join(value.split())) if key in ("d", "x", "y") else value
 
 
 def _two_decimals(number: re.Match[str]) -> str:

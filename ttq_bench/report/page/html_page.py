@@ -18,7 +18,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ttq_bench.report.page.html_figures import figure_element, figure_file, outside_image
+from ttq_bench.report.page.html_figures import Styles, figure_element, figure_file, outside_image
 from ttq_bench.report.page.html_tables import LONG_TEXT, table_section, table_title
 
 VERDICTS = ("supported", "contradicted", "undecided", "not run")
@@ -60,17 +60,18 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
     tokens = parser.parse(markdown)
     _align_tables(tokens)
     _mark_verdicts(tokens)
-    _put_figures(tokens, parser, folder)
+    styles = _put_figures(tokens, parser, folder)
     for name, table in tables.items():
         tokens += parser.parse(f"## {table_title(name)}")
         tokens.append(_html(table_section(name, table, folder)))
     headings = _name_headings(tokens)
     assets = files("ttq_bench.report.page")
     script = assets.joinpath("page.js").read_text(encoding="utf-8")
+    style = assets.joinpath("page.css").read_text(encoding="utf-8") + styles.rules()
     return PAGE.format(
-        policy=_policy(f"\n{script}"),
+        policy=_policy(f"\n{script}", f"\n{style}"),
         title=escape(next((text for _, level, text in headings if level == "h1"), "Results")),
-        style=assets.joinpath("page.css").read_text(encoding="utf-8"),
+        style=style,
         contents="\n".join(
             f'<li><a href="#{escape(slug)}">{escape(text)}</a></li>'
             for slug, level, text in headings
@@ -81,16 +82,17 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
     )
 
 
-def _policy(script: str) -> str:
-    """Return a policy that forbids every request and every script but ``script``.
-
-    Styles cannot be held to a hash: the figures say colours in style attributes.
-    """
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def _policy(script: str, style: str) -> str:
+    """Return a policy that forbids every request, every script and every style but these."""
+    script_hash, style_hash = map(_hash, (script, style))
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"
+        f"default-src 'none'; script-src 'sha256-{script_hash}'; style-src 'sha256-{style_hash}';"
         " img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
@@ -141,10 +143,13 @@ def _mark_verdicts(tokens: Sequence[Token]) -> None:
                 opening.attrSet("class", f"verdict {text.content.replace(' ', '-')}")
 
 
-def _put_figures(tokens: list[Token], parser: MarkdownIt, folder: Path) -> None:
-    """Replace each paragraph of one image, and the caption below that links its SVG, by both."""
+def _put_figures(tokens: list[Token], parser: MarkdownIt, folder: Path) -> Styles:
+    """Replace each paragraph of one image, and the caption below that links its SVG, by both.
+
+    Returns the styles of these figures.
+    """
     lone = [i for i, token in enumerate(tokens) if _figure_source(token, folder)]
-    glyphs: set[str] = set()
+    styles = Styles()
     removed = 0
     for number, found in enumerate(lone, 1):
         place = found - removed
@@ -157,9 +162,10 @@ def _put_figures(tokens: list[Token], parser: MarkdownIt, folder: Path) -> None:
         if below.type == "inline" and below.content.endswith(f"([SVG](figures/{path.name}))"):
             caption_html = parser.renderer.render([below], parser.options, {})
             end += 3
-        html = figure_element(path, number, glyphs, caption=caption, caption_html=caption_html)
+        html = figure_element(path, number, styles, caption=caption, caption_html=caption_html)
         tokens[place - 1 : end] = [_html(html)]
         removed += end - place
+    return styles
 
 
 def _figure_source(token: Token, folder: Path) -> Path | None:

@@ -91,11 +91,11 @@ def _cell(column: str, value: object, right: bool, folder: Path) -> str:
 
 
 def _shown(value: object) -> tuple[str, str]:
-    """Return a value as it is read, and in full as it is sorted; both are safe in HTML."""
+    """Return a value as it is read and, to eight digits, as it is sorted; both are safe in HTML."""
     if value is None or value is pd.NA or value == "" or value != value:  # noqa: PLR0124 - NaN
         return "–", "–"
     if isinstance(value, Real) and not isinstance(value, bool | Integral):
-        return _four_digits(float(value)), repr(float(value)).removesuffix(".0")
+        return _four_digits(float(value)), f"{float(value):.8g}"
     text = str(value)
     short = f"{text[:12]}…" if re.fullmatch("[0-9a-f]{32,}", text) else text
     return escape(short), escape(text)
