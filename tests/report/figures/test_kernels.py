@@ -36,8 +36,8 @@ def centres(tiles):
 
 def test_plus_is_white_zero_is_grey_and_minus_is_black_in_row_major_order():
     shades = centres(kernel_tiles(TWO_BY_ONE)).reshape(2, 3)
-    assert shades[0, 0] == shades[1, 1] == 1
-    assert shades[0, 2] == shades[1, 0] == 0
+    assert shades[0, 0] == shades[1, 1] > 0.97
+    assert shades[0, 2] == shades[1, 0] < 0.03
     assert 0.3 < shades[0, 1] == shades[1, 2] < 0.9
 
 
