@@ -5,9 +5,11 @@ import re
 from collections.abc import Sequence
 
 from ttq_bench.analysis.statistics import Estimate
+from ttq_bench.report.naming import seeds_in_words
 from ttq_bench.text import one_line
 
 SPECIAL = re.compile(r"[\\`*<>&\[\]]")  # a table escapes its bars itself
+TOO_FEW = 2  # seeds for an interval that says anything
 NUMBER = re.compile(r"[+−-]?\d|–$|undefined$|diverged$")
 
 
@@ -33,7 +35,11 @@ def plain(text: object) -> str:
 
 
 def with_interval(value: Estimate | None, *, signed: bool = False, digits: int = 2) -> str:
-    """Return a mean with its 95 % interval, or why there is none."""
+    """Return a mean with its 95 % interval, or why there is none.
+
+    Student's interval of two seeds reaches 12.7 standard errors to each side: it would say nothing
+    but that seeds are too few.
+    """
     if value is None or value.n == 0:
         return "–"
     if math.isnan(value.mean):
@@ -41,7 +47,9 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     number = f"{{:{'+' if signed else ''}.{digits}f}}"
     mean = f"{{:{'+' if signed else ''}z.{digits}f}}".format(value.mean)  # z: no negative zero
     if math.isinf(value.half_width):
-        return f"{mean} ({'one seed' if value.n == 1 else f'{value.n} seeds'}: no interval)"
+        return f"{mean} ({seeds_in_words(value.n)}: no interval)"
+    if value.n == TOO_FEW:
+        return f"{mean} ({value.n} seeds: too few for an interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
 
 
