@@ -20,6 +20,7 @@ from ttq_bench.text import without_credentials
 # it has to offer). Its line of help is here, so that ``ttq-bench --help`` imports none of them.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "suites": "list the suites that are shipped, or copy one to change it",
         "plan": "show what a run would do and how long it would take",
         "run": "train the missing trials of a suite, then write the report",
         "submit": "run a suite as a job on a Ray cluster and follow its output",

@@ -20,7 +20,7 @@ def refused(words, capsys):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["export", "x", "--to", "s3://b/x"], "export writes to folders only: name one"),
+        (["export", "x", "--to", "s3://b/x"], "this command writes to folders only: name one"),
         (["plan", "suites/demo.yaml", "--data-dir", "s3://b"], "images cannot be read from object"),
         (["data", "show", "cifar10", "--data-dir", "gs://b"], "images cannot be read from object"),
         (["data", "fetch", "cifar10", "--data-dir", "s3://b"], "images cannot be read from object"),

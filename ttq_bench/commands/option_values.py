@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ttq_bench.errors import TtqBenchError
+from ttq_bench.errors import TtqBenchError, did_you_mean
 from ttq_bench.execution.ray.address import dashboard_url, host_and_port, resolved
 from ttq_bench.records.remote.objects import checked_url, is_url
+from ttq_bench.suite.shipped import shipped_suites
 from ttq_bench.text import one_line, seconds_in, without_credentials
 
 MOST_BYTES = 3000  # of a path; the system allows 4096, and names of trials and files come below it
@@ -89,6 +90,19 @@ def in_home(text: str) -> Path:
         ) from error
 
 
+def suite_file(text: str) -> Path:
+    """Return the file of a suite: the one at this path, or the shipped suite of this name."""
+    given = local_path(text)
+    is_path = str(given) != text or given.name != text or bool(given.suffix)
+    if is_path or (given.exists() and not given.is_dir()):
+        return given
+    known = shipped_suites()
+    if text not in known:
+        hint = did_you_mean(text, known)
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a file nor a shipped suite{hint}")
+    return known[text]
+
+
 def folder(text: str) -> Path:
     """Return the path of a folder; a URL would be taken for one with strange names."""
     return _no_url(
@@ -105,7 +119,9 @@ def images_folder(text: str) -> Path:
 
 def output_folder(text: str) -> Path:
     """Return the path of a folder to write files for the user to."""
-    return _no_url(text, "a folder", "export writes to folders only: name one, and copy the files")
+    return _no_url(
+        text, "a folder", "this command writes to folders only: name one, and copy the files"
+    )
 
 
 def shared_place(text: str) -> Path | str:

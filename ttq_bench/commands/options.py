@@ -9,9 +9,9 @@ from ttq_bench.commands.option_values import (
     folder,
     images_folder,
     in_home,
-    local_path,
     positive,
     results_place,
+    suite_file,
     time_span,
 )
 from ttq_bench.data.catalog import FOLDER
@@ -35,7 +35,10 @@ def add_training_options(
     parser: argparse.ArgumentParser, images: Callable[[str], str] = str
 ) -> None:
     """Add: the suite, its profile and images, and what a trial gets of a machine."""
-    parser.add_argument("suite", type=local_path, help="suite file, for example suites/cifar.yaml")
+    parser.add_argument(
+        "suite", type=suite_file,
+        help="suite file, or the name of a shipped suite (`ttq-bench suites` lists them)",
+    )  # fmt: skip
     parser.add_argument(
         "--profile", default="auto", help="profile of the suite; auto: the one for GPUs or for CPUs"
     )

@@ -22,8 +22,8 @@ Show what `ttq-bench run` would do: the images, each trial with its state, the r
 estimate of the time. Nothing is trained or written. The estimate comes from the records in the
 results folder, where there are any."""
 EXAMPLES = (
-    "ttq-bench plan suites/demo.yaml",
-    "ttq-bench plan suites/cifar.yaml --profile paper --json",
+    "ttq-bench plan demo",
+    "ttq-bench plan cifar --profile paper --json",
 )
 SECONDS_PER_HOUR = 3600.0
 

@@ -41,8 +41,8 @@ DESCRIPTION = """\
 Train the trials of a suite that have no record yet, then write the report. The plan is printed
 first. Ctrl-C stops the run cleanly; the same command goes on at the last checkpoint."""
 EXAMPLES = (
-    "ttq-bench run suites/demo.yaml --results results/demo",
-    "ttq-bench run suites/cifar.yaml --profile quick --data-dir /data/cifar10 --time-limit 2h",
+    "ttq-bench run demo --results results/demo",
+    "ttq-bench run cifar --profile quick --data-dir /data/cifar10 --time-limit 2h",
 )
 EXIT_STOPPED = 4
 

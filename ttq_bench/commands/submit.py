@@ -22,8 +22,8 @@ DESCRIPTION = """\
 Send this package and a suite to a Ray cluster, run the suite there as a job, and print the job's
 output until it ends. Ctrl-C leaves the job running. The exit code is that of the run."""
 EXAMPLES = (
-    "ttq-bench submit suites/demo.yaml --address http://head:8265 --results /shared/results",
-    "ttq-bench submit suites/cifar.yaml --address http://head:8265 --results s3://bucket/results"
+    "ttq-bench submit demo --address http://head:8265 --results /shared/results",
+    "ttq-bench submit cifar --address http://head:8265 --results s3://bucket/results"
     " --data-dir /shared/data",
 )
 INTERRUPTED = 130
