@@ -65,6 +65,13 @@ def test_a_script_that_runs_another_place_s_code_refuses_and_tells_how_to_set_it
     )
 
 
+def test_where_there_is_no_makefile_the_way_to_set_it_up_names_pip(copy):
+    (copy / "Makefile").unlink()
+    done = run(copy, ".venv/bin/ttq-bench", "status")
+    assert done.returncode == 2
+    assert done.stderr.endswith("`, then `python3 -m venv` and `pip install` as before)\n")
+
+
 def test_a_script_of_its_own_environment_runs_also_through_a_link(tmp_path):
     (tmp_path / "ttq-bench").symlink_to(Path(sys.executable).with_name("ttq-bench"))
     done = run(tmp_path, "./ttq-bench", "status", "--results", "none")

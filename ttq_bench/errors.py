@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+CHECKOUT = Path(__file__).parents[1]
+
 
 class TtqBenchError(Exception):
     """Something the user can mend: the message says where, what was given, and what is allowed."""
@@ -77,9 +79,15 @@ def unwritable(results: Path | str, error: OSError) -> ResultsError:
     )
 
 
+def how_to_install(checkout: Path = CHECKOUT) -> str:
+    """Return what brings missing packages: the Makefile of a checkout, or else pip."""
+    has_make = (checkout / "Makefile").is_file()
+    return "run `make install`" if has_make else "install ttq-bench with pip again"
+
+
 def no_ray(error: ImportError) -> ResultsError:
     """Return the error for a Ray that cannot be imported."""
     return ResultsError(
-        f"--backend ray: Ray cannot be imported ({error});"
-        " run `make install`, or use --backend inprocess"
+        f"--backend ray: Ray cannot be imported ({error}); {how_to_install()}, or use"
+        " --backend inprocess"
     )

@@ -113,9 +113,11 @@ def check_environment() -> None:
     beside = environment.parent / "ttq_bench"
     is_other = (beside / "__init__.py").is_file() and beside.resolve() != package
     if is_other or environment != Path(sys.prefix).resolve():
+        has_make = (environment.parent / "Makefile").is_file()
+        install = "`make install`" if has_make else "`python3 -m venv` and `pip install` as before"
         raise TtqBenchError(
             f"{environment} was copied or moved: it would run the code in {package}; make it anew"
-            f" (`rm -rf {shlex.quote(str(environment))}`, then `make install`)"
+            f" (`rm -rf {shlex.quote(str(environment))}`, then {install})"
         )
 
 

@@ -29,7 +29,7 @@ from ttq_bench.data.formats.class_folders import class_folder_files
 from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.imagenet import class_names, list_folders, list_shards
-from ttq_bench.errors import DataError
+from ttq_bench.errors import DataError, how_to_install
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
 FORMAT = "identity-5"  # raise it when the answers below change, or what is refused
@@ -104,7 +104,7 @@ def _verified(source: Source) -> Identity:
 def _bundled_digits() -> str:
     package = find_spec("sklearn")
     if package is None or package.origin is None:
-        raise DataError("digits: scikit-learn is not installed; run `make install`")
+        raise DataError(f"digits: scikit-learn is not installed; {how_to_install()}")
     return f"sha256:{file_digest(Path(package.origin).parent / 'datasets/data/digits.csv.gz')}"
 
 

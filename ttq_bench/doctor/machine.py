@@ -46,7 +46,7 @@ def judged_gpus(listed: int, driver: str, seen: int, cuda: str | None, named: st
         advice = "make nvidia-smi work here, or pass `--device cuda`: without, the cores are used"
         return Finding("gpu", found, "warning", advice)
     if cuda is None:
-        advice = f"install a torch that is built for CUDA (`make install`), {ELSE_CPU}"
+        advice = f"install a torch that is built for CUDA (pytorch.org says how), {ELSE_CPU}"
     elif not seen:
         advice = f"install a driver for CUDA {cuda} or newer, restart the machine, {ELSE_CPU}"
     else:

@@ -18,12 +18,13 @@ from packaging.version import InvalidVersion, Version
 
 import ttq_bench
 from ttq_bench.doctor.finding import Finding
+from ttq_bench.errors import how_to_install
 from ttq_bench.provenance import arithmetic, source_commit, why_no_commit
 from ttq_bench.spec.training_version import TRAINING_VERSION
 
 NAME = "ttq-bench"
 LOCK = Path(ttq_bench.__file__).parents[1] / "requirements.lock"
-INSTALL = "run `make install`"
+INSTALL = how_to_install()
 SKEW_SECONDS = 5.0  # signs of life and notes of machines that share a folder are compared
 DAY_SECONDS = 86400.0  # a commit may come from a machine whose clock is a little ahead
 LOCKED = re.compile(r"([\w.-]+)==([^\s;\\]+)")
@@ -87,7 +88,7 @@ def _installed(name: str) -> str | None:
 
 def _python(version: str, bounds: str) -> Finding:
     fine = within(version, bounds)
-    advice = "" if fine else "make the environment anew: `make clean install PYTHON=python3.11`"
+    advice = "" if fine else "install ttq-bench into an environment with such a Python"
     return Finding("python", f"{version} (needs {bounds})", "ok" if fine else "problem", advice)
 
 

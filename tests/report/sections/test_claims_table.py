@@ -1,5 +1,6 @@
 """The first table: printed, logged, measured, verdict, what would decide, records."""
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -10,6 +11,7 @@ from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Measured, Network
 from ttq_bench.analysis.tables import load_tables
+from ttq_bench.cli import make_parser
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.sections.claims_table import (
     by_setting,
@@ -22,7 +24,9 @@ from ttq_bench.report.sections.claims_table import (
     records_behind,
 )
 from ttq_bench.report.sections.markdown import anchor
+from ttq_bench.report.sections.next_steps import COMMANDS
 from ttq_bench.report.sections.verdicts import turning_point, verdict
+from ttq_bench.suite.reading import read_document
 
 SHORT = Network("cifar10-jpeg", "short", "resnet20")
 PAPER = Network("cifar10", "paper", "resnet20")
@@ -67,13 +71,22 @@ def test_exact_evidence_gives_the_verdict_in_bold(tables):
 def test_proxy_evidence_never_decides_and_says_how_to_run_the_claim(tables):
     found = cells(held("A1 capacity", (0.5, 0.6, 0.55), SHORT), tables)
     assert found["verdict"] == "**not run**; proxy evidence: *supported*"
-    assert "make reproduce-asymmetry PROFILE=paper" in found["what would decide it"]
+    assert "`ttq-bench run asymmetry --profile paper`, then" in found["what would decide it"]
 
 
 def test_a_claim_without_evidence_is_not_run_and_has_no_number(tables):
     found = cells(row_of("T3 top-1"), tables)
     assert (found["verdict"], found["n"], found["ours [95 %]"]) == ("**not run**", "–", "–")
-    assert found["what would decide it"] == "`make reproduce-imagenet`, PROFILE=table2 or table3"
+    command = "`ttq-bench run imagenet --profile table2` (or table3)"
+    assert found["what would decide it"] == command
+
+
+@pytest.mark.parametrize("advice", COMMANDS.values())
+def test_every_command_that_would_decide_a_claim_can_be_given(advice):
+    for command in re.findall(r"`ttq-bench (.+?)`", advice):
+        options = make_parser().parse_args(command.split())
+        if "suite" in options:
+            assert options.profile in read_document(options.suite)["profiles"]
 
 
 def test_the_authors_log_stands_beside_the_printed_figure(tables):

@@ -125,8 +125,8 @@ def refusal(error: Exception, address: str | None) -> str:
     if len(versions := VERSIONS.findall(str(error))) == 2:  # noqa: PLR2004 - theirs and ours
         theirs, ours = (f"Ray {ray} on Python {python}" for ray, python in versions)
         return (
-            f"{where} has {theirs}, this machine {ours}; install on both what requirements.lock"
-            " says (`make install`), under one Python"
+            f"{where} has {theirs}, this machine {ours}; install one version of Ray on both (a"
+            " checkout's requirements.lock names it), under one Python"
         )
     if "AF_UNIX" in str(error):
         set_here = (

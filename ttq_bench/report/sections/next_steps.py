@@ -13,11 +13,11 @@ from ttq_bench.suite.protocols import PROTOCOLS
 SECONDS_AN_HOUR = 3600
 YARDSTICK = f"resnet{DEPTHS[0]}"
 COMMANDS = {
-    "sparsity": "`make reproduce-sparsity PROFILE=paper`",
-    "imagenet": "`make reproduce-imagenet`, PROFILE=table2 or table3",
+    "sparsity": "`ttq-bench run sparsity --profile paper`",
+    "imagenet": "`ttq-bench run imagenet --profile table2` (or table3)",
     "any": "any trial of TTQ",
-    "cifar10": "`make reproduce-cifar PROFILE=paper`",
-    "asymmetry": "`make reproduce-asymmetry PROFILE=paper`",
+    "cifar10": "`ttq-bench run cifar --profile paper`",
+    "asymmetry": "`ttq-bench run asymmetry --profile paper`, then `ttq-bench probe`",
 }
 # Fine-tuned trials of a seed and model in these suites under protocol paper, the control with them.
 FINE_TUNED = {"asymmetry": 9, "sparsity": 18, "cifar10": 2}
