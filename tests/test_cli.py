@@ -39,7 +39,7 @@ def suite(tmp_path):
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["--version"], ["run", "--help"], ["plan", "SUITE"], ["plan", "SUITE", "--json"],
-     ["status", "--results", "."], ["data", "show", "digits"]],
+     ["suites"], ["status", "--results", "."], ["data", "show", "digits"]],
     ids=" ".join,
 )  # fmt: skip
 def test_questions_are_answered_without_heavy_imports(tmp_path, suite, words):
