@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ttq_bench.analysis.comparison import ERROR
+from ttq_bench.analysis.once import once
 from ttq_bench.analysis.own_rates import VALIDATION, at_own_rates
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
@@ -79,6 +80,7 @@ def networks(tables: Tables) -> list[Network]:
     return sorted(Network(*map(str, row)) for row in keys.itertuples(index=False))
 
 
+@once
 def finished(tables: Tables, network: Network, select: Select | None = None) -> pd.DataFrame:
     """Return the finished trials of a network; with ``select``, those of one arm and strategy.
 
@@ -125,6 +127,7 @@ def of_most_seeds(rows: pd.DataFrame, point: str) -> pd.DataFrame:
     return rows[rows["seed"].isin(seeds) & rows[point].isin(best)]
 
 
+@once
 def pairs(tables: Tables, network: Network, minuend: Select, subtrahend: Select) -> pd.DataFrame:
     """Return one row for each pair that started from the same weights with the same budget.
 
@@ -138,6 +141,7 @@ def pairs(tables: Tables, network: Network, minuend: Select, subtrahend: Select)
     return one_recipe(first.merge(second, on=keys, suffixes=("", "_other")))
 
 
+@once
 def paired_errors(
     tables: Tables, network: Network, minuend: Select, subtrahend: Select
 ) -> Measured | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ttq_bench.analysis.measured import Measured, Network, Select, finished, one_recipe
+from ttq_bench.analysis.once import once
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.systematic import signed_by_others, systematic_size
 from ttq_bench.analysis.tables import Tables
@@ -37,6 +38,7 @@ def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(np.log(ratio), dtype=float)
 
 
+@once
 def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch."""
     return by_trial(
@@ -48,6 +50,7 @@ def mean_size(tables: Tables, network: Network, select: Select) -> Measured | No
     )
 
 
+@once
 def mean_rho(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of the signed rho over layers at the last epoch: above zero W_p is larger."""
     return by_trial(
@@ -59,6 +62,7 @@ def mean_rho(tables: Tables, network: Network, select: Select) -> Measured | Non
     )
 
 
+@once
 def systematic(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the systematic size of what training adds to rho; see ``systematic_size``.
 
@@ -102,6 +106,7 @@ def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
     return (last - first).unstack("layer_index").dropna()
 
 
+@once
 def counts_slope(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the slope through the origin of rho on ln(n_positive / n_negative), over layers.
 
@@ -128,6 +133,7 @@ def slope_through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> floa
     return float(np.sum(x[whole] * y[whole])) / square if square > 0 else math.nan
 
 
+@once
 def mean_log_counts(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of ln(n_positive / n_negative) over layers at the last epoch."""
     return by_trial(
@@ -139,6 +145,7 @@ def mean_log_counts(tables: Tables, network: Network, select: Select) -> Measure
     )
 
 
+@once
 def least_squares_rho(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean over layers of the rho that least squares would choose (an estimate).
 

@@ -106,6 +106,11 @@ class Tables:
         both = [rows for rows in (self.trials, self.repeats) if len(rows)]
         return pd.concat(both, ignore_index=True) if both else self.trials
 
+    @cached_property
+    def answers(self) -> dict[Hashable, Any]:
+        """What was computed from these tables already, see ``once``."""
+        return {}
+
     def trial_ids(self) -> set[str]:
         """Return the ids of all trials that have a record."""
         return set() if self.recorded.empty else set(self.recorded["trial_id"])
