@@ -93,6 +93,7 @@ def assert_one_sentence(ended, k):
 
 
 @pytest.mark.fault("F2")
+@pytest.mark.full
 def test_a_run_on_a_disk_that_refuses_tells_it_and_the_next_one_ends_well(
     undisturbed, cache, tmp_path, record_property
 ):

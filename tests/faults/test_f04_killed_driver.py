@@ -16,7 +16,7 @@ from tests.tiny_suite import tiny_document, wait_until
 from ttq_bench.records.attempts.lease import newest_number
 from ttq_bench.records.store import read_record
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 SOONEST, LATEST = 0.5, 7.0  # seconds after its start: before, within and after that of Ray
 AGENTS_SECONDS = 120.0  # two small processes of Ray ask the dead cluster for 60 s before they end

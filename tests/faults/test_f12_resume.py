@@ -11,7 +11,7 @@ from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.thresholds import THRESHOLDS
 from ttq_bench.trial.run import run_trial
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
 EPOCHS = 3
 STRATEGIES = tuple({name: number_of(name, 0.05)} for name in sorted(THRESHOLDS))

@@ -44,7 +44,7 @@ def other_rank(grid, trial_id):
     return None
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_trial_whose_second_rank_is_killed_goes_on_and_ends_like_one_of_a_single_process(
     tmp_path,
 ):
