@@ -16,13 +16,14 @@ from hatchling.builders.wheel import WheelBuilder
 
 import ttq_bench
 from tests.suite.test_reading import SHIPPED
+from ttq_bench.provenance import source_commit
 
 ROOT = SHIPPED.parent
 SUITES = {path.name: path.read_bytes() for path in SHIPPED.glob("*.yaml")}
 
 
-def built(builder, folder, kind):
-    return Path(next(builder(str(ROOT)).build(directory=str(folder), versions=[kind])))
+def built(builder, folder, kind, source=ROOT):
+    return Path(next(builder(str(source)).build(directory=str(folder), versions=[kind])))
 
 
 def test_the_wheel_holds_each_suite_as_it_is_and_nothing_else_of_its_folder(tmp_path):
@@ -46,6 +47,19 @@ def test_the_source_distribution_has_suites_and_no_results(tmp_path):
     assert {f"suites/{name}" for name in SUITES} < names
     assert {"pyproject.toml", "README.md", "ttq_bench/cli.py"} < names
     assert not [name for name in names if name.startswith(("results", ".venv", ".git/", "data"))]
+
+
+def test_what_is_built_names_its_commit(tmp_path):
+    with zipfile.ZipFile(built(WheelBuilder, tmp_path, "standard")) as wheel:
+        assert wheel.read("ttq_bench/COMMIT").decode() == f"{source_commit()}\n"
+        assert "ttq_bench/build_hook.py" not in wheel.namelist()
+    with tarfile.open(built(SdistBuilder, tmp_path, "standard")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("ttq_bench-*/")
+    assert (source / "ttq_bench/COMMIT").read_text() == f"{source_commit()}\n"
+    with zipfile.ZipFile(built(WheelBuilder, tmp_path / "again", "standard", source)) as wheel:
+        assert wheel.namelist().count("ttq_bench/COMMIT") == 1
+        assert wheel.read("ttq_bench/COMMIT").decode() == f"{source_commit()}\n"
 
 
 def test_package_and_citation_have_one_version():
