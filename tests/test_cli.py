@@ -13,7 +13,7 @@ from tests.tiny_suite import command_line, write_suite
 from ttq_bench.cli import main, make_parser
 from ttq_bench.data.identity import cache_folder
 
-HEAVY = ("torch", "torchvision", "ray", "pandas", "scipy", "seaborn", "matplotlib", "sklearn")
+HEAVY = ("torch", "torchvision", "ray", "pandas", "scipy", "seaborn", "matplotlib")
 IMPORTED = """
 import json, sys
 from ttq_bench.cli import main

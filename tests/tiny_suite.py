@@ -1,4 +1,4 @@
-"""A suite small enough for tests, on images that ship with scikit-learn, and ways to run it."""
+"""A suite small enough for tests, on the digits of this package, and ways to run it."""
 
 import os
 import subprocess

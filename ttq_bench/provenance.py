@@ -22,7 +22,7 @@ ARITHMETIC = (
     "data/augmentation.py", "data/batches.py", "data/decoding.py", "data/prepared.py",
     "data/formats/png.py", "data/streaming/*.py",
 )  # fmt: skip
-PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow")
+PACKAGES = ("torch", "torchvision", "ray", "numpy", "pandas", "scipy", "pyarrow")
 
 # Levels of instructions by which the time of a step differs, the best first, and the flags of
 # /proc/cpuinfo that a level needs.

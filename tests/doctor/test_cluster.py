@@ -11,7 +11,7 @@ from ttq_bench.execution.ray.nodes import Answer, Node
 
 CODE = {
     "python": "3.11.7", "torch": "2.15.0", "torchvision": "0.29", "ray": "2.60.0", "numpy": "2.4",
-    "pandas": "3", "scipy": "1", "scikit-learn": "1", "pyarrow": "20", "ttq_bench": "0.1.0",
+    "pandas": "3", "scipy": "1", "pyarrow": "20", "ttq_bench": "0.1.0",
     "commit": "aaaa", "arithmetic": "bbbb",
 }  # fmt: skip
 IMAGES = {"mnist": Seen("present", "mnist-png", "sha256:1")}

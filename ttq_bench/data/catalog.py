@@ -61,7 +61,7 @@ DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
         ),
         "mnist": DatasetCard((1, 28, 28), 10, 60_000, 10_000, 5_000, (), "LeCun et al. 1998"),
         "digits": DatasetCard(
-            (1, 28, 28), 10, 1_397, 400, 200, (), "handwritten digits of scikit-learn, 8x8 enlarged"
+            (1, 28, 28), 10, 1_397, 400, 200, (), "handwritten digits, 8x8 enlarged"
         ),
         # Its images have many sizes; 224x224 is what they are cropped to.
         "imagenet": DatasetCard(
@@ -111,7 +111,7 @@ def describe_dataset(dataset: str) -> str:
             " compared with each other alone"
         )
     if name == "digits":
-        return "digits that ship with scikit-learn: they show the way, not a result of the paper"
+        return "digits that come with this package: they show the way, not a result of the paper"
     if name == "imagenet" and not changes:
         return "ILSVRC 2012 by its classes and its number of images; their bytes are not verified"
     if not changes:

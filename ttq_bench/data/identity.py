@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from ttq_bench.data.catalog import (
@@ -25,11 +24,12 @@ from ttq_bench.data.catalog import (
     folder_card,
     is_streamed,
 )
+from ttq_bench.data.formats import digits
 from ttq_bench.data.formats.class_folders import class_folder_files
 from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.imagenet import class_names, list_folders, list_shards
-from ttq_bench.errors import DataError, how_to_install
+from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
 FORMAT = "identity-5"  # raise it when the answers below change, or what is refused
@@ -91,7 +91,9 @@ def identify(source: Source, cache: Path) -> Identity:
         fingerprint = fingerprint_of(card.archives[-1] if card.archives else source.archive)
         return Identity(source.dataset, fingerprint, card.train_count, card.test_count)
     if source.kind == "bundled":
-        return Identity(source.dataset, _bundled_digits(), card.train_count, card.test_count)
+        return Identity(
+            source.dataset, f"sha256:{file_digest(digits.FILE)}", card.train_count, card.test_count
+        )
     return _remembered(source, cache, lambda: _read_identity(source))
 
 
@@ -99,13 +101,6 @@ def _verified(source: Source) -> Identity:
     assert source.archive is not None
     check_files(source.archive, source.train)
     return Identity(source.archive.files[0].file_name, fingerprint_of(source.archive), 0, 0)
-
-
-def _bundled_digits() -> str:
-    package = find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise DataError(f"digits: scikit-learn is not installed; {how_to_install()}")
-    return f"sha256:{file_digest(Path(package.origin).parent / 'datasets/data/digits.csv.gz')}"
 
 
 def _read_identity(source: Source) -> Identity:

@@ -16,7 +16,7 @@ command -v "$python" >/dev/null || exit 127
 "$python" -c '
 import sys
 from importlib.util import find_spec
-needed = "numpy pandas pyarrow pydantic ray rich safetensors scipy seaborn sklearn torch yaml"
+needed = "numpy pandas pyarrow pydantic ray rich safetensors scipy seaborn torch yaml"
 missing = [name for name in needed.split() if not find_spec(name)]
 if sys.version_info < (3, 11) or missing:
     sys.exit("Python %s, without: %s" % (sys.version.split()[0], ", ".join(missing) or "nothing"))
