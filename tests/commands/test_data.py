@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ttq_bench.cli import main
@@ -10,6 +12,21 @@ def test_bundled_images_are_shown_with_their_fingerprint(tmp_path, capsys):
     assert out.startswith(
         "digits: 1,397 training and 400 test images, bundled, fingerprint sha256:"
     )
+
+
+def test_as_json_images_have_the_fields_of_the_line_and_missing_ones_are_not_found(
+    tmp_path, capsys
+):
+    words = ("--data-dir", str(tmp_path), "--json")
+    assert main(["data", "show", "digits", *words]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown.pop("fingerprint").startswith("sha256:")
+    assert shown == {
+        "dataset": "digits", "found": True, "train_count": 1397, "test_count": 400,
+        "format": "bundled", "passed_over": [],
+    }  # fmt: skip
+    assert main(["data", "show", "cifar10", *words]) == 0
+    assert json.loads(capsys.readouterr().out) == {"dataset": "cifar10", "found": False}
 
 
 def test_a_published_archive_that_is_not_there_is_said_to_be_fetchable(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """``networks`` counts what can be used, publishes the rest anew, and names what it cannot."""
 
+import json
 import shutil
 
 import pytest
@@ -43,6 +44,20 @@ def test_a_damaged_network_is_published_anew_from_the_weights(results, network, 
     assert (code, err) == (0, "")
     assert "1 published now" in out
     assert read_network(network).metadata == before.metadata
+
+
+def test_as_json_each_network_has_its_bytes_and_what_cannot_be_used_its_reason(
+    results, network, capsys
+):
+    shutil.rmtree(results.root / "work")
+    damage(network, "cut")
+    assert main(["networks", "--results", str(results.root), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["published_now"] == 0
+    assert told["bytes"]["full precision"] == {network.stem: 0}
+    assert len(told["bytes"]["quantized"]) == 2
+    assert all(told["bytes"]["quantized"].values())
+    assert told["unusable"][network.stem].startswith(f"{network}: not a published network (")
 
 
 @pytest.mark.parametrize("how", ["cut", "random", "empty"])

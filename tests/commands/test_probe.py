@@ -90,6 +90,20 @@ def test_a_probe_without_a_mean_of_some_scales_says_in_which_layers(results, nam
     assert "not all layers with equal scales: not positive in conv2, fc1 (" in told
 
 
+def test_as_json_trials_are_told_by_what_became_of_them(results, names, capsys):
+    first, second = names
+    assert probe(results, first, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "probed": [first], "already": [], "without_network": [],
+    }  # fmt: skip
+    results.trial(second).network.unlink()
+    shutil.rmtree(results.root / "work")
+    assert probe(results, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "probed": [], "already": [first], "without_network": [second],
+    }  # fmt: skip
+
+
 def test_parts_choose_trials_and_the_rest_can_follow(results, names, capsys):
     assert probe(results, "constant_spar", names[0][-8:]) == 0
     assert [found.trial_id for found in read_probes(results)] == [names[0]]

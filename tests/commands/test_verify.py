@@ -1,5 +1,6 @@
 """What a user sees: one line each, a count, and the exit code."""
 
+import json
 import re
 import shutil
 
@@ -43,6 +44,24 @@ def test_differences_are_listed_to_the_twentieth_and_counted(drawn, tmp_path, ca
         f"ttq-bench: {tmp_path / 'results'}: 36 differences, the first 20 are shown;"
         " draw the report anew\n"
     )
+
+
+@pytest.mark.slow
+def test_as_json_the_counts_and_all_differences_are_there(drawn, tmp_path, capsys):
+    assert verify(drawn / "results", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["records"], found["differences"]) == (9, [])
+    assert found["cells"] > 1_000
+    assert "summary.md" in found["texts"]
+
+    shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "results/tables/epochs.csv").unlink()
+    assert verify(tmp_path / "results", "--json") == 6
+    told = capsys.readouterr()
+    assert json.loads(told.out)["differences"] == [
+        {"file": "tables/epochs.csv", "place": "", "what": "is missing"}
+    ]
+    assert told.err.endswith("1 difference; draw the report anew\n")
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Only what we wrote is replaced or removed: a report among its user's files."""
 
+import json
 import os
 from pathlib import Path
 
@@ -107,12 +108,16 @@ MINE = ("figures/my-plot.png", "figures/claims_mine.svg", "figures/sub/a.png", "
 
 
 @pytest.mark.slow
-def test_a_user_s_own_files_in_a_results_folder_survive_reports_and_do_not_hinder_verify(tmp_path):
+def test_a_user_s_own_files_in_a_results_folder_survive_reports_and_do_not_hinder_verify(
+    tmp_path, capsys
+):
     one_trial(tmp_path)
     write_files(tmp_path, *MINE)
     mine = {tmp_path / name: contents(tmp_path)[tmp_path / name] for name in MINE}
     for _ in range(2):
-        assert main(["report", "--results", str(tmp_path)]) == 0
+        assert main(["report", "--results", str(tmp_path), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told == {"summary": str(tmp_path / "summary.md")}
         assert contents(tmp_path).items() >= mine.items()
     assert main(["verify", "--results", str(tmp_path)]) == 0
 

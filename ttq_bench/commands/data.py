@@ -3,14 +3,14 @@
 import argparse
 
 from ttq_bench.commands.fetching import fetch
-from ttq_bench.commands.options import add_data_option, chosen_images
+from ttq_bench.commands.options import add_data_option, add_json_option, chosen_images
 from ttq_bench.data.catalog import DATASETS, FOLDER
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.passed_over import passed_over
-from ttq_bench.data.sources import find_source, published_source
+from ttq_bench.data.sources import Source, find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
 from ttq_bench.execution.monitor import console_here
-from ttq_bench.text import printable
+from ttq_bench.text import json_text, printable
 
 DESCRIPTION = """\
 `fetch` downloads the published images of a dataset, `show` prints which images are found for it:
@@ -25,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "dataset", help="a dataset, such as cifar10, or folder:PATH with train/CLASS/ in it"
     )
     add_data_option(parser)
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,6 +38,9 @@ def run(options: argparse.Namespace) -> int:
             raise DataError(f"{dataset}: there is no published archive to fetch")
         fetch(published_source(dataset, data_dir), console_here())
     source = find_source(dataset, data_dir)
+    if options.json:
+        print(json_text(_as_json(source)))
+        return 0
     if not source.is_present:
         there = f"not in {data_dir}" if data_dir.exists() else f"there is no folder {data_dir}"
         print(f"{dataset}: {there}; `ttq-bench data fetch {dataset}` gets it")
@@ -51,3 +55,19 @@ def run(options: argparse.Namespace) -> int:
     if source.kind in ("parquet", "folders"):
         print("  looked at: labels, formats and sizes; the first run decodes the pixels")
     return 0
+
+
+def _as_json(source: Source) -> dict[str, object]:
+    """Return what ``show`` says; ``found`` is false, and alone, where no images are found."""
+    if not source.is_present:
+        return {"dataset": source.dataset, "found": False}
+    identity = identify(source, cache_folder())
+    return {
+        "dataset": identity.name,
+        "found": True,
+        "train_count": identity.train_count,
+        "test_count": identity.test_count,
+        "format": source.kind,
+        "fingerprint": identity.fingerprint,
+        "passed_over": list(passed_over(source)),
+    }

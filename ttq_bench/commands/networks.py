@@ -7,7 +7,7 @@ from pathlib import Path
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import results_place
-from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import is_intact, unreadable, write_atomically
 from ttq_bench.records.networks import is_whole, read_network
@@ -16,7 +16,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.weights import weights_digest, weights_path
-from ttq_bench.text import counted
+from ttq_bench.text import counted, json_text
 
 Create = Callable[[Path, bytes], bool]
 
@@ -29,6 +29,7 @@ EXAMPLES = ("ttq-bench networks", "ttq-bench networks --results /other/results")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add: whose networks."""
     add_results_option(parser, results_place)
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,18 +47,25 @@ def _publish(options: argparse.Namespace) -> int:
     published = sum(
         _published(record, results.trial(record.trial_id), folder, create) for record in finished
     )
-    print(f"{options.url or results.root}: {published} published now")
     reasons = {r.trial_id: _why_bad(results.trial(r.trial_id)) for r in finished}
     bad = {trial_id: reason for trial_id, reason in reasons.items() if reason}
-    for kind, sizes in _sizes(results, finished, bad).items():
-        there = [size for size in sizes if size]
-        mean = f", {sum(there) / len(there) / 1000:,.0f} kB each" if there else ""
-        total = f", {sum(there) / 1e6:,.1f} MB in all" if there else ""
-        print(f"{kind}: {len(there)} of {len(sizes)} trials have their network{mean}{total}")
+    sizes = _sizes(results, finished, bad)
+    if options.json:
+        print(json_text({"published_now": published, "bytes": sizes, "unusable": bad}))
+    else:
+        print(f"{options.url or results.root}: {published} published now")
+        print("\n".join(_size_line(kind, [*of_kind.values()]) for kind, of_kind in sizes.items()))
     if bad:
         more = f" ({counted(len(bad) - 1, 'more network')} cannot be used)" if len(bad) > 1 else ""
         raise ResultsError(f"{min(bad.values())}{more}")
     return 0
+
+
+def _size_line(kind: str, sizes: list[int]) -> str:
+    there = [size for size in sizes if size]
+    mean = f", {sum(there) / len(there) / 1000:,.0f} kB each" if there else ""
+    total = f", {sum(there) / 1e6:,.1f} MB in all" if there else ""
+    return f"{kind}: {len(there)} of {len(sizes)} trials have their network{mean}{total}"
 
 
 def _replaced(path: Path, content: bytes) -> bool:
@@ -104,12 +112,12 @@ def _published(record: TrialRecord, paths: TrialPaths, folder: Folder, create: C
 
 def _sizes(
     results: ResultsPaths, records: Iterable[TrialRecord], bad: Collection[str]
-) -> dict[str, list[int]]:
-    """Return the bytes of each trial's network by kind, 0 where there is none or it is ``bad``."""
-    found: dict[str, list[int]] = {"full precision": [], "quantized": []}
+) -> dict[str, dict[str, int]]:
+    """Return the bytes of networks by kind and trial, 0 where there is none or it is ``bad``."""
+    found: dict[str, dict[str, int]] = {"full precision": {}, "quantized": {}}
     for record in records:
         path = results.trial(record.trial_id).network
         usable = record.trial_id not in bad and path.exists()
         kind = "quantized" if record.spec.get("quantization") else "full precision"
-        found[kind].append(path.stat().st_size if usable else 0)
+        found[kind][record.trial_id] = path.stat().st_size if usable else 0
     return found

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import positive, results_place
-from ttq_bench.commands.options import add_data_option, add_device_option, add_results_option
+from ttq_bench.commands.options import (
+    add_data_option,
+    add_device_option,
+    add_json_option,
+    add_results_option,
+)
 from ttq_bench.data.identity import cache_folder
 from ttq_bench.errors import ResultsError, TtqBenchError, unwritable
 from ttq_bench.execution.cgroups import usable_cores
@@ -21,6 +26,7 @@ from ttq_bench.records.probes import PROBE_VERSION, Probe, publish_probe, read_p
 from ttq_bench.records.weights import weights_path
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.text import json_text
 from ttq_bench.trial.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--heal", action="store_true",
         help="also train one more epoch, as trained and with equal scales (minutes a network)",
     )  # fmt: skip
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,14 +90,19 @@ def _probe(options: argparse.Namespace) -> int:
             folder.post(trial.paths.probe)
         except OSError as error:
             raise unwritable(results.root, error) from error
-        print(describe(found), flush=True)
-    names = {trial.paths.trial_id for trial in trials} - {trial.paths.trial_id for trial in pending}
-    already = len(names & there.keys())
+        if not options.json:
+            print(describe(found), flush=True)
+    now = [trial.paths.trial_id for trial in pending]
+    others = {trial.paths.trial_id for trial in trials} - set(now)
+    already, without = sorted(others & there.keys()), sorted(others - there.keys())
+    if options.json:
+        print(json_text({"probed": now, "already": already, "without_network": without}))
+        return 0
     print(
-        f"{options.url or results.root}: {len(pending)} probed, {already} were there already,"
-        f" {len(names) - already} have no network in networks/ or work/"
+        f"{options.url or results.root}: {len(now)} probed, {len(already)} were there already,"
+        f" {len(without)} have no network in networks/ or work/"
     )
-    if pending:
+    if now:
         print(
             f"run `ttq-bench report --results {shlex.quote(str(options.url or results.root))}` now:"
             " the report lacks what was measured, and `ttq-bench verify` would say so"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import local_path, results_place
-from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.commands.streams import tell_person
 from ttq_bench.files import remove_temporaries
 from ttq_bench.records.remote.names import REPORT
+from ttq_bench.text import json_text
 
 DESCRIPTION = """\
 Write summary.md, the pages below pages/, report.html, tables and figures from the records in a
@@ -24,6 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--readme", type=local_path, metavar="FILE",
         help="also write the findings into this file, between its two comments for them",
     )  # fmt: skip
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,5 +46,6 @@ def write(options: argparse.Namespace) -> int:
     if readme is not None:
         remove_temporaries(readme.parent, re.compile(re.escape(readme.name)))
     folder_of(options).post_report()
-    print(f"summary: {f'{options.url}/{summary.name}' if options.url else summary}")
+    place = f"{options.url}/{summary.name}" if options.url else str(summary)
+    print(json_text({"summary": place}) if getattr(options, "json", False) else f"summary: {place}")
     return 0

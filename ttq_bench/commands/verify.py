@@ -1,14 +1,15 @@
 """``ttq-bench verify``: compute the whole report anew from the records, and compare."""
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import local_path, results_place
-from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.commands.streams import tell_person
 from ttq_bench.errors import VerificationError
-from ttq_bench.text import one_line
+from ttq_bench.text import json_text, one_line
 
 if TYPE_CHECKING:
     from ttq_bench.verify.verification import Verification
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Compute the report again from the records and compare every value of tables and texts with the
 files in the results folder. The first differences are printed; any difference gives exit code 6."""
-EXAMPLES = ("ttq-bench verify --results results", "ttq-bench verify --readme README.md")
+EXAMPLES = (
+    "ttq-bench verify --results results --json",
+    "ttq-bench verify --readme README.md",
+)
 SHOWN = 20
 
 
@@ -26,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--readme", type=local_path, metavar="FILE", help="also compare the findings in this file"
     )
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,15 +44,19 @@ def _verify(options: argparse.Namespace) -> int:
 
     folder_of(options).bring_report()
     found = verify_results(options.results, options.readme)
-    for difference in found.differences[:SHOWN]:
-        print(one_line(str(difference), 1_000))
+    if options.json:
+        print(json_text(asdict(found)))
+    else:
+        for difference in found.differences[:SHOWN]:
+            print(one_line(str(difference), 1_000))
     if number := len(found.differences):
-        shown = f", the first {SHOWN} are shown" if number > SHOWN else ""
+        shown = f", the first {SHOWN} are shown" if number > SHOWN and not options.json else ""
         raise VerificationError(
             f"{options.results}: {number} difference{'s' * (number > 1)}{shown};"
             f" {'draw the report anew' if found.records_agree else 'copy or run these trials anew'}"
         )
-    print(f"verified: {_counts(found)}")
+    if not options.json:
+        print(f"verified: {_counts(found)}")
     return 0
 
 
