@@ -127,7 +127,7 @@ SUITES = {
     "warm-up that is no number": (with_recipe(warmup_epochs=".nan"), "warmup_epochs"),
     "smoothing that is no number": (with_recipe(label_smoothing=".nan"), "label_smoothing: exp"),
     "a threshold that is no number": (
-        with_fields(delta_strategies=[{"max_fraction": float("nan")}]), "delta_strategies: ",
+        with_fields(delta_strategies=[{"max_fraction": float("nan")}]), "delta_strategies.0: ",
     ),
     "a seed of 30 digits": (with_fields(seeds=[10**30]), "seeds.0: expected"),
     "a batch of 10^18": (with_recipe(batch_size=10**18), "batch_size: expected"),

@@ -25,10 +25,10 @@ def test_every_problem_is_listed_under_its_file_and_field(read, small):
     message = problems_of(read, small)
     assert "small.yaml: 2 problems\n" in message
     assert (
-        "\n  training.full_precision.epochs: expected a whole number, got '200',"
+        "\n  line 23: training.full_precision.epochs: expected a whole number, got '200',"
         " which YAML reads as text; write 200"
     ) in message
-    assert "\n  metod: unknown field; did you mean 'methods'? (allowed: " in message
+    assert "\n  line 9: metod: unknown field; did you mean 'methods'? (allowed: " in message
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.suite.conftest import problems_of
         ("models", ["resnet21"], "unknown model 'resnet21'; did you mean 'resnet"),
         ("methods", ["tqt"], "unknown method 'tqt'; did you mean 'ttq'?"),
         ("delta_strategies", [{"max_fractio": 0.05}],
-         "delta_strategies: unknown delta strategy 'max_fractio'; did you mean 'max_fraction'?"),
+         "delta_strategies.0: unknown delta strategy 'max_fractio'; did you mean 'max_fraction'?"),
         ("delta_strategies", [{"max_fraction": 1.0}], "from 0 up to, not including, 1; got 1"),
         ("delta_strategies", [{"max_fraction": -0.1}], "got -0.1"),
         ("delta_strategies", [{"max_fraction": "5e-2"}], "reads as text; write 0.05"),

@@ -25,7 +25,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
-from ttq_bench.suite.reading import read_suite
+from ttq_bench.suite.reading import read_with_origin
 from ttq_bench.suite.schema import Suite
 
 
@@ -60,7 +60,9 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     dataset, data_dir = None, options.data_dir
     if options.dataset is not None:
         dataset, data_dir = chosen_images(options.dataset, data_dir)
-    suite, profile = read_suite(options.suite, options.profile, device, dataset, options.changes)
+    suite, profile, origin = read_with_origin(
+        options.suite, options.profile, device, dataset, options.changes
+    )
     _check_ranks(suite, profile, options)
     if getattr(options, "address", None) is None:
         _check_cores(machine, options)
@@ -75,7 +77,7 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
         for name, source in sources.items()
     }
     _check_counts(identities)
-    whole = expand(suite, identities, str(options.suite))
+    whole = expand(suite, identities, origin)
     specs = chosen_trials(whole, options)
     results = ResultsPaths(options.results)
     # Checked, so that what a report would refuse is refused before anything is trained.

@@ -8,6 +8,7 @@ from ttq_bench.data.identity import Identity
 from ttq_bench.errors import SuiteError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.spec.trial import FolderImages, Quantization, TrialSpec
+from ttq_bench.suite.lines import Origin, at
 from ttq_bench.suite.schema import Selection, Suite
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -26,7 +27,9 @@ class Point:
     seed: int
 
 
-def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list[TrialSpec]:
+def expand(
+    suite: Suite, identities: Mapping[str, Identity], where: str | Origin
+) -> list[TrialSpec]:
     """Return the trials of ``suite``, parents before children, none twice.
 
     ``identities`` says for each dataset of the suite which images stand for it. Raises
@@ -50,14 +53,15 @@ def expand(suite: Suite, identities: Mapping[str, Identity], where: str) -> list
     return [*parents.values(), *children.values()]
 
 
-def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str) -> None:
+def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str | Origin) -> None:
     for identity in identities.values():
         for model in suite.models if identity.image_shape else ():
             needs = MODELS[model].image_shape
             if identity.image_shape != needs:
                 raise SuiteError(
-                    f"{where}: models: {model!r} takes images of {needs}, all of {identity.name}"
-                    f" are {identity.image_shape}; resize them, or choose another model"
+                    f"{at(where, 'models')}: models: {model!r} takes images of {needs}, all of"
+                    f" {identity.name} are {identity.image_shape}; resize them, or choose"
+                    " another model"
                 )
 
 
@@ -73,37 +77,34 @@ def _product(suite: Suite) -> Iterator[Point]:
             yield Point(dataset, model, method, strategy, seed)
 
 
-def _selected(suite: Suite, points: list[Point], where: str) -> list[Point]:
+def _selected(suite: Suite, points: list[Point], where: str | Origin) -> list[Point]:
     kept = points
     for number, selection in enumerate(suite.exclude):
+        told = f"{at(where, 'exclude', number)}: exclude.{number}: ({selection.describe()})"
         gone = {point for point in points if _matches(selection, point)}
         if not gone:
-            raise SuiteError(
-                f"{where}: exclude.{number}: ({selection.describe()}) matches no trial of the grid"
-            )
+            raise SuiteError(f"{told} matches no trial of the grid")
         kept = [point for point in kept if point not in gone]
         orphans = {_network(point) for point in gone if point.method == "full_precision"}
         if suite.start == "parent" and orphans & {_network(point) for point in kept}:
             raise SuiteError(
-                f"{where}: exclude.{number}: ({selection.describe()}) takes out full_precision,"
+                f"{told} takes out full_precision,"
                 " from which trials that stay are fine-tuned; exclude these too"
             )
     for number, selection in enumerate(suite.include):
+        told = f"{at(where, 'include', number)}: include.{number}: ({selection.describe()})"
         back = [point for point in points if _matches(selection, point)]
         if not back:
             raise SuiteError(
-                f"{where}: include.{number}: ({selection.describe()}) matches no trial of the axes;"
-                " include brings back what exclude took out"
+                f"{told} matches no trial of the axes; include brings back what exclude took out"
             )
         present = set(kept)
         if present.issuperset(back):
-            raise SuiteError(
-                f"{where}: include.{number}: ({selection.describe()}) is in the grid already"
-            )
+            raise SuiteError(f"{told} is in the grid already")
         present.update(back)
         kept = [point for point in points if point in present]
     if not kept:
-        raise SuiteError(f"{where}: exclude: the selections together leave no trial")
+        raise SuiteError(f"{at(where, 'exclude')}: exclude: the selections together leave no trial")
     return kept
 
 

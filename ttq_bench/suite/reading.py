@@ -11,14 +11,16 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
+from ttq_bench.suite.lines import Origin, Place, at
 from ttq_bench.suite.schema import MOST_LETTERS, Suite
 from ttq_bench.suite.wording import got, reason
-from ttq_bench.suite.yaml_text import load_yaml
+from ttq_bench.suite.yaml_text import load_with_lines, load_yaml
 from ttq_bench.text import one_line
 
 MOST_BYTES = 1_000_000
 SHOWN = 30
 MOST_SAID = 2_000  # characters of one problem: it repeats what was given
+FIELD = re.compile(r"[a-z_]+(\.[a-z_]+)*(?=: )")
 PROFILE = re.compile(rf"[a-z][a-z0-9_-]{{0,{MOST_LETTERS - 1}}}")
 
 
@@ -35,19 +37,41 @@ def read_suite(
     takes the place of the suite's, as do ``changes`` (``FIELD=VALUE``, in YAML). Raises
     ``SuiteError`` that lists every problem with its field.
     """
-    document = read_document(path)
-    chosen = choose_profile(document, profile, device, str(path))
-    return parse_suite(document, chosen, str(path), dataset, changes), chosen
+    suite, chosen, _ = read_with_origin(path, profile, device, dataset, changes)
+    return suite, chosen
+
+
+def read_with_origin(
+    path: Path,
+    profile: str,
+    device: str,
+    dataset: str | None = None,
+    changes: Sequence[str] = (),
+) -> tuple[Suite, str, Origin]:
+    """Return what ``read_suite`` does, and where each field of the suite comes from."""
+    document, lines = _read(path)
+    origin = Origin(str(path), lines)
+    chosen = choose_profile(document, profile, device, origin)
+    origin = origin.under(chosen)
+    for change in changes:
+        origin = origin.without(tuple(change.partition("=")[0].split(".")))
+    if dataset is not None:
+        origin = origin.without(("datasets",))
+    return parse_suite(document, chosen, origin, dataset, changes), chosen, origin
 
 
 def read_document(path: Path) -> dict[str, Any]:
     """Return the YAML mapping in ``path``."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     try:
         with path.open("rb") as stream:  # not by its size: a device or a pipe has none
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise SuiteError(f"{path}: larger than {MOST_BYTES:,} bytes; not a suite")
-        document = load_yaml(content.decode("utf-8"))
+        document, lines = load_with_lines(content.decode("utf-8"))
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -58,10 +82,10 @@ def read_document(path: Path) -> dict[str, Any]:
         raise SuiteError(f"{path}: not valid YAML ({one_line(str(error))})") from error
     if not isinstance(document, dict):
         raise SuiteError(f"{path}: expected fields such as 'name:' and 'models:', got no mapping")
-    return document
+    return document, lines
 
 
-def choose_profile(document: dict[str, Any], asked: str, device: str, where: str) -> str:
+def choose_profile(document: dict[str, Any], asked: str, device: str, where: str | Origin) -> str:
     """Return the profile to use; empty for a suite without profiles."""
     profiles = document.get("profiles")
     profiles = {} if profiles is None else profiles
@@ -71,7 +95,8 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
         default = default.get(device, "")
     chosen = default if asked == "auto" else asked
     if not isinstance(chosen, str):
-        raise SuiteError(f"{where}: default_profile: expected the name of a profile, {got(chosen)}")
+        place = at(where, "default_profile", device)
+        raise SuiteError(f"{place}: default_profile: expected the name of a profile, {got(chosen)}")
     if not chosen and profiles:
         names = one_line(", ".join(profiles))
         raise SuiteError(f"{where}: has no default profile for {device}; name one of {names}")
@@ -79,20 +104,25 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
         raise SuiteError(f"{where}: has no profiles; leave out --profile {chosen}")
     if chosen and chosen not in profiles:
         said = f"unknown profile {one_line(chosen, 80)!r}{did_you_mean(chosen, profiles)}"
-        raise SuiteError(f"{where}: {one_line(said, MOST_SAID)}")
+        place = at(where, "default_profile", device) if asked == "auto" else str(where)
+        raise SuiteError(f"{place}: {one_line(said, MOST_SAID)}")
     return chosen
 
 
-def _check_profiles(profiles: Any, where: str) -> None:
+def _check_profiles(profiles: Any, where: str | Origin) -> None:
     """Raise ``SuiteError`` unless ``profiles`` are mappings under names."""
-    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
-        raise SuiteError(f"{where}: profiles: expected a mapping of names to fields")
-    for name in profiles:
+    expected = "profiles: expected a mapping of names to fields"
+    if not isinstance(profiles, dict):
+        raise SuiteError(f"{at(where, 'profiles')}: {expected}")
+    for name, fields in profiles.items():
+        place = at(where, "profiles", name)
         if not isinstance(name, str):
-            raise SuiteError(f"{where}: profiles: expected a name, {got(name)}")
+            raise SuiteError(f"{place}: profiles: expected a name, {got(name)}")
+        if not isinstance(fields, dict):
+            raise SuiteError(f"{place}: {expected}")
         if not PROFILE.fullmatch(name):  # it becomes a part of a file's name
             raise SuiteError(
-                f"{where}: profiles: {one_line(name, 80)!r} is no name; write lower-case letters,"
+                f"{place}: profiles: {one_line(name, 80)!r} is no name; write lower-case letters,"
                 " digits, '-' and '_', 64 at most"
             )
 
@@ -100,18 +130,16 @@ def _check_profiles(profiles: Any, where: str) -> None:
 def parse_suite(
     document: dict[str, Any],
     profile: str,
-    where: str,
+    where: str | Origin,
     dataset: str | None = None,
     changes: Sequence[str] = (),
 ) -> Suite:
-    """Return the checked suite of a YAML mapping; ``where`` stands in front of each problem."""
+    """Return the checked suite of a YAML mapping; ``where`` names it in front of its problems."""
     fields = {k: v for k, v in document.items() if k not in ("profiles", "default_profile")}
     if profile:
         fields = _merged(fields, document["profiles"][profile])
     for change in changes:
         fields = _merged(fields, _as_fields(change))
-    if changes:
-        where += f" with {' '.join(f'--set {one_line(change, 80)}' for change in changes)}"
     if dataset is not None:
         fields["datasets"] = [dataset]
     try:
@@ -119,7 +147,7 @@ def parse_suite(
         return Suite.model_validate_json(json.dumps(fields))
     except (TypeError, ValueError) as error:
         if isinstance(error, pydantic.ValidationError):
-            raise SuiteError(_explained(error, where)) from error
+            raise SuiteError(_explained(error, where, changes)) from error
         raise SuiteError(
             f"{where}: has a value that is no text, number, list or mapping"
         ) from error
@@ -146,24 +174,29 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explained(error: pydantic.ValidationError, where: str) -> str:
+def _explained(error: pydantic.ValidationError, where: str | Origin, changes: Sequence[str]) -> str:
     details = error.errors()
     places = {detail["loc"][:-1] for detail in details}
     # A list whose entries are refused counts as too short as well: that is no problem of its own.
     told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
-    problems = [
-        f"  {_field(detail)}{one_line(reason(detail, _siblings(detail['loc'])), MOST_SAID)}"
-        for detail in told[:SHOWN]
-    ]
+    problems = [f"  {_problem(detail, where)}" for detail in told[:SHOWN]]
     count = "1 problem" if len(told) == 1 else f"{len(told):,} problems"
     shown = f", the first {SHOWN} are" if len(told) > SHOWN else ""
-    return "\n".join([f"{where}: {count}{shown}", *problems])
+    set_here = "".join(f" --set {one_line(change, 80)}" for change in changes)
+    name = f"{where} with{set_here}" if changes else where
+    return "\n".join([f"{name}: {count}{shown}", *problems])
 
 
-def _field(detail: ErrorDetails) -> str:
-    # A problem between two fields names them itself.
-    place = ".".join(one_line(str(part), 80) for part in detail["loc"])
-    return f"{place}: " if place else ""
+def _problem(detail: ErrorDetails, where: str | Origin) -> str:
+    """Return ``line 12: seeds.0: expected ...``, the line where one is known."""
+    place = detail["loc"]
+    told = one_line(reason(detail, _siblings(place)), MOST_SAID)
+    if place:
+        told = f"{'.'.join(one_line(str(part), 80) for part in place)}: {told}"
+    elif named := FIELD.match(told):  # a problem between two fields names them itself
+        place = tuple(named[0].split("."))
+    line = where.line(place) if isinstance(where, Origin) else 0
+    return f"line {line}: {told}" if line else told
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -5,10 +5,13 @@ To add an axis: add a field here, a level in ``grid.expand``, and a field in ``T
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     field_validator,
@@ -35,6 +38,44 @@ MOST_LETTERS = 64
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=MOST_LETTERS)]
 MOST_TRIALS = 10_000
 T = TypeVar("T")
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuse a value given twice: of a seed it would count one result as two."""
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands there twice")
+    return values
+
+
+def _known(name: str, table: Collection[str], kind: str) -> str:
+    if name not in table:
+        raise ValueError(f"unknown {kind} {one_line(name, 80)!r}{did_you_mean(name, table)}")
+    return name
+
+
+def _dataset(name: str) -> str:
+    if name.startswith(f"{FOLDER}:"):
+        raise ValueError(
+            f"{name!r}: a suite file takes no path; name any dataset here, and give --dataset"
+            f" {name}, which takes its place"
+        )
+    return _known(name, (*DATASETS, FOLDER), "dataset")
+
+
+def _model(name: str) -> str:
+    return _known(name, MODELS, "model")
+
+
+def _method(name: str) -> str:
+    return _known(name, METHODS, "method")
+
+
+Distinct = AfterValidator(_distinct)
+Dataset = Annotated[str, AfterValidator(_dataset)]
+Model = Annotated[str, AfterValidator(_model)]
+Method = Annotated[str, AfterValidator(_method)]
+Strategy = Annotated[DeltaStrategy, BeforeValidator(read_strategy)]
 
 
 class Strict(BaseModel):
@@ -89,13 +130,13 @@ class Suite(Strict):
     title: Annotated[str, Field(max_length=200)]
     protocol: Name
     parent_protocol: Name | None = None
-    datasets: Axis
-    models: Axis
-    methods: Axis
-    delta_strategies: tuple[DeltaStrategy, ...] = ()
-    seeds: Seeds
+    datasets: Annotated[tuple[Dataset, ...], Field(min_length=1), Distinct]
+    models: Annotated[tuple[Model, ...], Field(min_length=1), Distinct]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1), Distinct]
+    delta_strategies: Annotated[tuple[Strategy, ...], Distinct] = ()
+    seeds: Annotated[Seeds, Distinct]
     training: Training
-    learning_rates: Annotated[tuple[LearningRate, ...], Field(max_length=20)] = ()
+    learning_rates: Annotated[tuple[LearningRate, ...], Field(max_length=20), Distinct] = ()
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     conversion: Conversion = Conversion()
     start: Literal["parent", "scratch"] = "parent"
@@ -112,35 +153,6 @@ class Suite(Strict):
             raise ValueError("expected one line without control characters")
         return title
 
-    @field_validator("datasets")
-    @classmethod
-    def check_datasets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse datasets that are not in the table, but for a folder of images."""
-        if path := next((name for name in names if name.startswith(f"{FOLDER}:")), None):
-            raise ValueError(
-                f"{path!r}: a suite file takes no path; name any dataset here, and give --dataset"
-                f" {path}, which takes its place"
-            )
-        return _known(names, (*DATASETS, FOLDER), "dataset")
-
-    @field_validator("models")
-    @classmethod
-    def check_models(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse models that are not in the table."""
-        return _known(names, MODELS, "model")
-
-    @field_validator("methods")
-    @classmethod
-    def check_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse methods that are not in the table."""
-        return _known(names, METHODS, "method")
-
-    @field_validator("learning_rates")
-    @classmethod
-    def check_rates(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
-        """Refuse a rate given twice."""
-        return _distinct(rates)
-
     @model_validator(mode="after")
     def check_start(self) -> Self:
         """Refuse what only networks with a parent have where they start from scratch."""
@@ -148,26 +160,6 @@ class Suite(Strict):
             name = "parent_protocol" if self.parent_protocol else "repeats"
             raise ValueError(f"{name}: needs start: parent, got start: scratch; leave one out")
         return self
-
-    @field_validator("seeds")
-    @classmethod
-    def check_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        """Refuse a seed given twice: it would count one result as two."""
-        return _distinct(seeds)
-
-    @field_validator("delta_strategies", mode="before")
-    @classmethod
-    def read_strategies(cls, entries: Any) -> Any:
-        """Take each entry as ``NAME: NUMBER``, or as a name with the fields of a strategy."""
-        if not isinstance(entries, list):
-            return entries
-        return tuple(read_strategy(entry) for entry in entries)
-
-    @field_validator("delta_strategies")
-    @classmethod
-    def check_strategies(cls, entries: tuple[DeltaStrategy, ...]) -> tuple[DeltaStrategy, ...]:
-        """Refuse a strategy given twice."""
-        return _distinct(entries)
 
     @model_validator(mode="after")
     def check_size(self) -> Self:
@@ -239,17 +231,3 @@ class Suite(Strict):
                         f"models: {model!r} takes images of {needs}, {dataset!r} has {has}"
                     )
         return self
-
-
-def _known(names: tuple[str, ...], table: Any, kind: str) -> tuple[str, ...]:
-    for name in names:
-        if name not in table:
-            raise ValueError(f"unknown {kind} {one_line(name, 80)!r}{did_you_mean(name, table)}")
-    return _distinct(names)
-
-
-def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    twice = [value for value, count in Counter(values).items() if count > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} stands there twice")
-    return values

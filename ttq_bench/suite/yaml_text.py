@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from ttq_bench.suite.lines import Place, lines_of
 from ttq_bench.text import one_line
 
 MOST_NODES = 20_000  # the largest suite that is shipped stands for about 400
@@ -32,9 +33,18 @@ KINDS = {PREFIX + kind for kind in ("str", "int", "float", "bool", "null", "seq"
 
 def load_yaml(text: str) -> Any:
     """Return the one document in ``text``; ``yaml.YAMLError`` says what is wrong with it, where."""
+    return load_with_lines(text)[0]
+
+
+def load_with_lines(text: str) -> tuple[Any, dict[Place, int]]:
+    """Return the one document in ``text`` and the line of each place in it, as ``load_yaml``."""
     loader = _Loader(text)
     try:
-        return loader.get_single_data()
+        node = loader.get_single_node()
+        if node is None:
+            return None, {}
+        document = loader.construct_document(node)
+        return document, dict(lines_of(node))
     except RecursionError as error:  # pragma: no cover - the bounds below come first
         raise yaml.YAMLError("nested too deeply") from error
     except (ValueError, OverflowError, TypeError, LookupError) as error:
