@@ -20,17 +20,18 @@ from ttq_bench.provenance import source_commit
 
 ROOT = SHIPPED.parent
 SUITES = {path.name: path.read_bytes() for path in SHIPPED.glob("*.yaml")}
+SCHEMA = {"suite.schema.json": (SHIPPED / "suite.schema.json").read_bytes()}
 
 
 def built(builder, folder, kind, source=ROOT):
     return Path(next(builder(str(source)).build(directory=str(folder), versions=[kind])))
 
 
-def test_the_wheel_holds_each_suite_as_it_is_and_nothing_else_of_its_folder(tmp_path):
+def test_the_wheel_holds_each_suite_as_it_is_their_schema_and_nothing_else_of_its_folder(tmp_path):
     with zipfile.ZipFile(built(WheelBuilder, tmp_path, "standard")) as wheel:
         inside = {name: wheel.read(name) for name in wheel.namelist() if "suites/" in name}
         tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert inside == {f"ttq_bench/_suites/{name}": text for name, text in SUITES.items()}
+    assert inside == {f"ttq_bench/_suites/{name}": text for name, text in (SUITES | SCHEMA).items()}
     assert tops == {"ttq_bench", f"ttq_bench-{ttq_bench.__version__}.dist-info"}
 
 
@@ -44,7 +45,7 @@ def test_an_editable_install_reads_package_and_suites_of_the_checkout(tmp_path):
 def test_the_source_distribution_has_suites_and_no_results(tmp_path):
     with tarfile.open(built(SdistBuilder, tmp_path, "standard")) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"suites/{name}" for name in SUITES} < names
+    assert {f"suites/{name}" for name in SUITES | SCHEMA} < names
     assert {"pyproject.toml", "README.md", "ttq_bench/cli.py"} < names
     assert not [name for name in names if name.startswith(("results", ".venv", ".git/", "data"))]
 
@@ -101,6 +102,7 @@ def test_an_installed_package_lists_and_copies_its_own_suites(installed):
     assert all(file.parent == installed.packages / "ttq_bench/_suites" for file in files)
     installed("suites", "copy", "demo", "mine.yaml")
     assert (installed.work / "mine.yaml").read_bytes() == SUITES["demo.yaml"]
+    assert (installed.work / "suite.schema.json").read_bytes() == SCHEMA["suite.schema.json"]
 
 
 @pytest.mark.slow

@@ -62,7 +62,10 @@ def test_a_dataset_of_the_table_takes_the_place_of_the_suites(words, tmp_path, c
 
 
 REFUSED = {
-    "fashion-mnist": (2, "datasets.0: unknown dataset 'fashion-mnist'; did you mean 'fashion_mnist'"),
+    "fashion-mnist": (
+        2,
+        "datasets.0: unknown dataset 'fashion-mnist'; did you mean 'fashion_mnist'",
+    ),
     "svhn": (2, "models: 'lenet5' takes images of (1, 28, 28), 'svhn' has (3, 32, 32)"),
     "folder:none": (5, "none: no such folder; folder:PATH is one with train/ and test/ in it"),
 }

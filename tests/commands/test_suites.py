@@ -8,7 +8,7 @@ import pytest
 from tests.suite.test_reading import SHIPPED
 from ttq_bench.cli import main, make_parser
 from ttq_bench.commands.suites import describe
-from ttq_bench.suite.shipped import shipped_suites
+from ttq_bench.suite.shipped import SCHEMA, shipped_suites
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
@@ -84,6 +84,8 @@ def test_a_copy_has_the_bytes_of_the_suite_and_can_be_planned(
     assert main(["suites", "copy", "demo", *words]) == 0
     assert capsys.readouterr().out.startswith(f"{written}: a copy of the suite demo; ")
     assert (tmp_path / written).read_bytes() == (SHIPPED / "demo.yaml").read_bytes()
+    schema = (tmp_path / written).with_name(SCHEMA)
+    assert schema.read_bytes() == (SHIPPED / SCHEMA).read_bytes()
     plans = []
     for suite in (written, "demo"):
         assert main(["plan", suite, "--json"]) == 0
@@ -111,7 +113,20 @@ def test_a_copy_overwrites_nothing(tmp_path, monkeypatch, capsys, kind):
 def test_a_copy_tells_a_script_where_it_is(tmp_path, capsys):
     path = tmp_path / "mine.yaml"
     assert main(["suites", "copy", "demo", str(path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"suite": "demo", "file": str(path)}
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"suite": "demo", "file": str(path), "schema": str(tmp_path / SCHEMA)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "the fields of suites"), (b"mine", "exists already, is not that")]
+)
+def test_a_copy_leaves_a_schema_that_is_there_as_it_is(tmp_path, capsys, content, said):
+    schema = tmp_path / SCHEMA
+    schema.write_bytes(content or (SHIPPED / SCHEMA).read_bytes())
+    before = schema.stat(), schema.read_bytes()
+    assert main(["suites", "copy", "demo", str(tmp_path)]) == 0
+    assert f"\n{schema}: {said}" in capsys.readouterr().out
+    assert (schema.stat(), schema.read_bytes()) == before
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.files import publish_once
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import choose_profile, parse_suite, read_document
-from ttq_bench.suite.shipped import shipped_suite, shipped_suites
+from ttq_bench.suite.shipped import SCHEMA, shipped_suite, shipped_suites
 from ttq_bench.text import counted, json_text
 
 DESCRIPTION = """\
 List the suites that come with this package, each with its profiles and their numbers of trials.
-`copy` writes one into a folder of yours, to change it; no file is overwritten. `plan`, `run` and
-`submit` take a shipped suite by its name."""
+`copy` writes one into a folder of yours, to change it, and beside it `suite.schema.json`, by which
+editors complete and check its fields; no file is overwritten. `plan`, `run` and `submit` take a
+shipped suite by its name."""
 EXAMPLES = (
     "ttq-bench suites",
     "ttq-bench suites --json",
@@ -121,10 +122,22 @@ def _copy(options: argparse.Namespace) -> None:
             f"{target}: exists already and is left as it is; name another file, such as"
             f" `ttq-bench suites copy {options.name} my-{options.name}.yaml`"
         )
+    schema = target.parent / SCHEMA
+    is_same = _publish_schema(source.parent / SCHEMA, schema)
     if options.json:
-        print(json_text({"suite": options.name, "file": str(target)}))
+        print(json_text({"suite": options.name, "file": str(target), "schema": str(schema)}))
         return
     print(
         f"{target}: a copy of the suite {options.name}; change it, then"
         f" `ttq-bench run {shlex.quote(str(target))}` runs it"
     )
+    if is_same:
+        print(f"{schema}: the fields of suites, for editors that complete them")
+    else:
+        print(f"{schema}: exists already, is not that of this version, and is left as it is")
+
+
+def _publish_schema(source: Path, target: Path) -> bool:
+    """Copy the schema unless something is there; return whether that is the same schema."""
+    content = source.read_bytes()
+    return publish_once(target, content) or (target.is_file() and target.read_bytes() == content)

@@ -5,7 +5,7 @@ To add an axis: add a field here, a level in ``grid.expand``, and a field in ``T
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -71,10 +71,15 @@ def _method(name: str) -> str:
     return _known(name, METHODS, "method")
 
 
+def _in_editors(names: Iterable[str]) -> Any:
+    """Return what lists the allowed names in the JSON schema of suites."""
+    return Field(json_schema_extra={"enum": [*sorted(names)]})
+
+
 Distinct = AfterValidator(_distinct)
-Dataset = Annotated[str, AfterValidator(_dataset)]
-Model = Annotated[str, AfterValidator(_model)]
-Method = Annotated[str, AfterValidator(_method)]
+Dataset = Annotated[str, AfterValidator(_dataset), _in_editors((*DATASETS, FOLDER))]
+Model = Annotated[str, AfterValidator(_model), _in_editors(MODELS)]
+Method = Annotated[str, AfterValidator(_method), _in_editors(METHODS)]
 Strategy = Annotated[DeltaStrategy, BeforeValidator(read_strategy)]
 
 

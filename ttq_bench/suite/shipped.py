@@ -10,6 +10,7 @@ import ttq_bench
 from ttq_bench.errors import unknown_name
 
 PACKAGE = Path(ttq_bench.__file__).parent
+SCHEMA = "suite.schema.json"  # beside the suites, which name it for editors in their first line
 
 
 def shipped_suites(package: Path = PACKAGE) -> dict[str, Path]:
