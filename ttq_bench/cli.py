@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ttq_bench import __version__
+from ttq_bench.commands.completion import SHELLS, PrintCompletion
 from ttq_bench.commands.environment import blamed
 from ttq_bench.commands.option_values import with_signs
 from ttq_bench.commands.parser import CommandParser, Parser
@@ -110,6 +111,10 @@ def make_parser() -> Parser:
         " output; 143 SIGTERM.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"ttq-bench {__version__}")
+    parser.add_argument(
+        "--print-completion", action=PrintCompletion, choices=SHELLS, metavar="SHELL",
+        help=f"print a script that completes commands and options in {', '.join(SHELLS)}",
+    )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=CommandParser)
     for name, summary in COMMANDS.items():
         commands.add_parser(name, help=summary, module=f"ttq_bench.commands.{name}")

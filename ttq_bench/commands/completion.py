@@ -1,0 +1,50 @@
+"""``ttq-bench --print-completion SHELL``: a script by which a shell completes words."""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from ttq_bench.commands import option_values as values_of
+from ttq_bench.commands.parser import CommandParser
+
+SHELLS = ("bash", "tcsh", "zsh")
+FILES = (values_of.local_path, values_of.results_place, values_of.suite_file)
+FOLDERS = (
+    values_of.folder,
+    values_of.images_folder,
+    values_of.output_folder,
+    values_of.shared_place,
+    values_of.shared_path,
+)
+
+
+class PrintCompletion(argparse.Action):
+    """Print the script for the parser with all its commands, and end with 0."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,  # noqa: ARG002 - argparse's signature
+        values: Any,
+        option_string: str | None = None,  # noqa: ARG002 - argparse's signature
+    ) -> None:
+        """Take in the options of each command first: otherwise they wait until it is parsed."""
+        import shtab  # only here: no other call of the command line needs it
+
+        for action in _actions(parser):
+            if action.type in (*FILES, *FOLDERS):
+                kind = shtab.FILE if action.type in FILES else shtab.DIRECTORY
+                action.complete = kind  # type: ignore[attr-defined]
+        print(shtab.complete(parser, values))
+        parser.exit()
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield all actions of a parser and of its commands."""
+    if isinstance(parser, CommandParser):
+        parser.load()
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)
