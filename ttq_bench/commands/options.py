@@ -14,6 +14,7 @@ from ttq_bench.commands.option_values import (
     suite_file,
     time_span,
 )
+from ttq_bench.commands.rerun import add_rerun_option
 from ttq_bench.data.catalog import FOLDER
 from ttq_bench.errors import TtqBenchError
 
@@ -23,6 +24,7 @@ DATA_DIR = Path("data")
 def add_suite_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to run, where its results and images are, and whether Ray runs it."""
     add_training_options(parser)
+    add_rerun_option(parser)
     add_results_option(parser, results_place)
     add_data_option(parser)
     parser.add_argument(

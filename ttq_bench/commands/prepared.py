@@ -1,7 +1,7 @@
 """What ``plan`` and ``run`` know before anything starts: suite, images, trials, machine, shares."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from ttq_bench.analysis.recorded import checked_records
 from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.chosen_trials import chosen_trials
 from ttq_bench.commands.options import chosen_images
+from ttq_bench.commands.rerun import trials_to_rerun
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.identity import Identity, cache_folder, identify
 from ttq_bench.data.sources import Source, find_source, look_for
@@ -78,20 +79,12 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     }
     _check_counts(identities)
     whole = expand(suite, identities, origin)
-    specs = chosen_trials(whole, options)
-    results = ResultsPaths(options.results)
-    # Checked, so that what a report would refuse is refused before anything is trained.
-    check_replaceable(results.root)
-    found = checked_records(results)
-    recorded = {record.trial_id for record in found}
-    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], options)
-    gpu = machine.gpu_name if device == "cuda" else ""
-    plan = make_plan(specs, results, device, found, gpu)
+    plan = _planned(whole, options, device, gpu=machine.gpu_name if device == "cuda" else "")
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
-    on_a_gpu = options.trials_per_gpu or trials_on_a_gpu(machine, len(specs))
+    on_a_gpu = options.trials_per_gpu or trials_on_a_gpu(machine, len(plan.trials))
     shares = share(
-        [machine], device, len(specs), threads=options.threads,
+        [machine], device, len(plan.trials), threads=options.threads,
         trials_per_gpu=on_a_gpu, ranks=options.ranks,
     )  # fmt: skip
     if options.backend == "inprocess":
@@ -100,6 +93,21 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
         suite, profile, data_dir, sources, identities, plan, machine, device, shares,
         tuple(spec.trial_id for spec in whole),
     )  # fmt: skip
+
+
+def _planned(
+    whole: Sequence[TrialSpec], options: argparse.Namespace, device: str, *, gpu: str
+) -> Plan:
+    """Return the plan of the chosen trials against what lies in the results."""
+    specs = chosen_trials(whole, options)
+    results = ResultsPaths(options.results)
+    # Checked, so that what a report would refuse is refused before anything is trained.
+    check_replaceable(results.root)
+    found = checked_records(results)
+    recorded = {record.trial_id for record in found}
+    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], options)
+    rerun = trials_to_rerun(specs, whole, found, options)
+    return make_plan(specs, results, device, found, gpu, rerun=rerun)
 
 
 def _bring_parents(missing: Iterable[TrialSpec], options: argparse.Namespace) -> None:

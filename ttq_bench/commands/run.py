@@ -226,7 +226,8 @@ def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Co
         say(
             console,
             f"stopped ({why}); not finished: {counted(len(tally.left), 'trial')}; run the"
-            " same command again to go on at the last checkpoint",
+            f" same command again{', without --rerun,' * bool(options.rerun)} to go on at the last"
+            " checkpoint",
         )
         return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
     if tally.failed:

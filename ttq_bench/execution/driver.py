@@ -23,6 +23,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.remote.lock import held_at_url
 from ttq_bench.records.remote.store import Folder, kept_in
+from ttq_bench.records.replaced import set_aside
 from ttq_bench.records.store import remove_leftovers
 from ttq_bench.suite.plan import Plan
 from ttq_bench.text import duration
@@ -82,6 +83,11 @@ def run_plan(
         if not plan.pending:
             return Tally()
         backend = make_backend()
+        try:
+            _set_aside(plan, results, tell)
+        except BaseException:
+            backend.close()
+            raise
         monitor = Monitor(plan, results, shares.workers, console)
         try:
             with monitor, _watch(stop, lock, folder):
@@ -97,6 +103,12 @@ def run_plan(
                 results.stop_file.unlink(missing_ok=True)
                 with contextlib.suppress(OSError, TtqBenchError):  # the next run tries it again
                     folder.post(results.stop_file)
+
+
+def _set_aside(plan: Plan, results: ResultsPaths, tell: Callable[[str], None]) -> None:
+    """Move away what is to be replaced: what was made from a network before the network."""
+    for name in reversed(plan.rerun):
+        tell(f"{name}: what there was of it is kept in {set_aside(results.trial(name))}")
 
 
 def backend_maker(

@@ -90,6 +90,11 @@ class TrialPaths:
         return self.results.networks / f"{self.trial_id}.safetensors"
 
     @property
+    def replaced(self) -> Path:
+        """Folder of what there was of it before it was trained again, numbered from 1."""
+        return self.results.root / "replaced" / self.trial_id
+
+    @property
     def work(self) -> Path:
         """Attempts and weights: what can be made again at the price of time."""
         return self.results.root / "work" / self.trial_id

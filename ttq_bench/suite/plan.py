@@ -25,14 +25,15 @@ from ttq_bench.suite.costs import (
     trial_core_seconds,
 )
 
-State = Literal["done", "diverged", "failed", "started", "new", "again"]
+State = Literal["done", "diverged", "failed", "started", "new", "again", "rerun"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """A trial, where it stands, and the epochs that a run would still train.
 
-    ``again`` marks a finished parent whose weights are gone while a child still needs them.
+    ``again`` marks a finished parent whose weights are gone while a child still needs them;
+    ``rerun`` a trial that is to be trained from the start, whatever there is of it.
     """
 
     spec: TrialSpec
@@ -49,10 +50,14 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All trials of a suite, parents first, and the rates behind the estimates."""
+    """All trials of a suite, parents first, and the rates behind the estimates.
+
+    ``rerun`` are the ids of those whose records are to be replaced, parents first.
+    """
 
     trials: tuple[PlannedTrial, ...]
     rates: Rates
+    rerun: tuple[str, ...] = ()
 
     @property
     def pending(self) -> list[PlannedTrial]:
@@ -91,11 +96,13 @@ def make_plan(
     device: str,
     found: Iterable[TrialRecord] | None = None,
     gpu: str = "",
+    *,
+    rerun: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes.
 
     ``found`` are all records there, for a caller that has read them already. ``gpu`` is the name of
-    the one to train on.
+    the one to train on. ``rerun`` are to be trained again.
     """
     records = {r.trial_id: r for r in (read_records(results) if found is None else found)}
     rates = measured_rates(
@@ -106,18 +113,21 @@ def make_plan(
         gpu=gpu,
     )
     reasons = _reasons_to_train_anew(records.values())
+    records = {name: record for name, record in records.items() if name not in rerun}
     code = arithmetic()
     trials: list[PlannedTrial] = []
     needed: set[str] = set()  # parents with a child that is still to be trained
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
         trial = _recorded(spec, results, records, needs_weights=spec.trial_id in needed)
+        if spec.trial_id in rerun:
+            trial = _to_rerun(spec, results, rates)
         trial = trial or _to_train(spec, results, records, rates, code)
         if trial.state == "new" and not trial.reason:
             trial = replace(trial, reason=reasons.get(spec_apart_from_version(spec.resolved()), ""))
         if trial.is_pending and spec.parent is not None:
             needed.add(spec.parent)
         trials.append(trial)
-    return Plan(tuple(reversed(trials)), rates)
+    return Plan(tuple(reversed(trials)), rates, rerun)
 
 
 def _recorded(
@@ -136,6 +146,12 @@ def _recorded(
     if needs_weights and not has_weights(results.trial(spec.trial_id)):
         return None
     return PlannedTrial(spec, "done", "", 0, 0.0)
+
+
+def _to_rerun(spec: TrialSpec, results: ResultsPaths, rates: Rates) -> PlannedTrial:
+    epochs, kept = spec.recipe.epochs, results.trial(spec.trial_id).replaced
+    reason = f"is trained again; what there is of it will be kept in {kept}"
+    return PlannedTrial(spec, "rerun", reason, epochs, trial_core_seconds(spec, epochs, rates))
 
 
 def _to_train(
