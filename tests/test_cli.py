@@ -229,6 +229,7 @@ TILDES = (
     ["verify", "--results", "~/x", "--readme", "~/x"],
     ["compare", "~/x", "~/x"],
     ["export", "a", "--to", "~/x", "--results", "~/x"],
+    ["export-runs", "--csv", "~/x", "--results", "~/x"],
     ["probe", "--results", "~/x", "--data-dir", "~/x"],
     ["doctor", "--results", "~/x", "--data-dir", "~/x"],
     ["speed", "--results", "~/x"],

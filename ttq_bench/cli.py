@@ -17,8 +17,9 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.provenance import check_environment
 from ttq_bench.text import without_credentials
 
-# A command is the module of its name in ``ttq_bench.commands`` (``commands/parser.py`` says what
-# it has to offer). Its line of help is here, so that ``ttq-bench --help`` imports none of them.
+# A command is the module of its name in ``ttq_bench.commands``, with ``_`` for ``-``
+# (``commands/parser.py`` says what it has to offer). Its line of help is here, so that
+# ``ttq-bench --help`` imports none of them.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "suites": "list the suites that are shipped, or copy one to change it",
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "compare": "show where the records of two results folders differ",
         "networks": "publish trained networks that are not published yet, and list their sizes",
         "export": "write a trained network as packed ternary weights and as ONNX",
+        "export-runs": "write records as runs of TensorBoard or MLflow, or as CSV files",
         "probe": "measure how much accuracy trained networks lose with equal scales",
         "speed": "measure the training speed of this machine",
         "doctor": "check this machine or cluster before a run",
@@ -98,6 +100,11 @@ def _called(options: argparse.Namespace) -> int:
         raise
 
 
+def module_of(command: str) -> str:
+    """Return the module of a command."""
+    return f"ttq_bench.commands.{command.replace('-', '_')}"
+
+
 def make_parser() -> Parser:
     """Return the parser with all commands; each adds its options when it is parsed."""
     parser = Parser(
@@ -117,7 +124,7 @@ def make_parser() -> Parser:
     )  # fmt: skip
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=CommandParser)
     for name, summary in COMMANDS.items():
-        commands.add_parser(name, help=summary, module=f"ttq_bench.commands.{name}")
+        commands.add_parser(name, help=summary, module=module_of(name))
     return parser
 
 

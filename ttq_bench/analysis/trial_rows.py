@@ -50,7 +50,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "dataset": spec.dataset,
         "protocol": spec.protocol,
         "model": spec.model,
-        "arm": _arm(spec),
+        "arm": arm_of(spec),
         **_strategy_columns(spec),
         "seed": spec.seed,
         "repeat": spec.repeat,
@@ -100,7 +100,8 @@ def _started(record: TrialRecord) -> str | None:
         return None
 
 
-def _arm(spec: ReportedSpec) -> str:
+def arm_of(spec: ReportedSpec) -> str:
+    """Return the arm of a trial: its method, or which kind of full precision it is."""
     if spec.quantization:
         return spec.quantization.method
     return CONTINUED if spec.parent else FULL_PRECISION

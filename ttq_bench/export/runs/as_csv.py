@@ -1,0 +1,80 @@
+"""Runs as three CSV files: a row a trial, a row an epoch, a row a layer and epoch."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ttq_bench.errors import ResultsError
+from ttq_bench.export.runs.run import LAYER_MEASURES, Run
+from ttq_bench.files import unreadable, write_atomically
+
+# How each file begins, by which a later export knows it.
+BEGINNINGS = {
+    "runs.csv": "trial_id,setting,",
+    "run_epochs.csv": "trial_id,epoch,",
+    "run_layers.csv": "trial_id,epoch,layer,",
+}
+
+
+def check_csv(folder: Path) -> None:
+    """Raise ``ResultsError`` where a file of the export would replace one that is not its own."""
+    for name, beginning in BEGINNINGS.items():
+        path = folder / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError as error:
+            raise ResultsError(f"{folder}: is no folder; name another one") from error
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if content.strip() and not content.startswith(beginning.encode()):
+            raise ResultsError(
+                f"{path}: lies where the table is to go and is none of `ttq-bench export-runs`;"
+                " give it another name, or name another folder with --csv"
+            )
+
+
+def write_csv(folder: Path, runs: Iterable[Run]) -> list[Path]:
+    """Write the files, each whole or not at all, over those of an earlier export; return them."""
+    runs = list(runs)
+    check_csv(folder)
+    contents = {
+        "runs.csv": _runs_csv(runs),
+        "run_epochs.csv": _joined({run.trial_id: run.epochs for run in runs}),
+        "run_layers.csv": _joined(
+            {
+                run.trial_id: run.layers[["epoch", "layer", *LAYER_MEASURES]]
+                for run in runs
+                if run.layers is not None
+            }
+        ),
+    }
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def _runs_csv(runs: Sequence[Run]) -> bytes:
+    rows = [
+        {"trial_id": run.trial_id, "setting": run.setting, **run.hyperparameters, **run.results,
+         **{f"tag.{name}": value for name, value in run.tags.items()}}
+        for run in runs
+    ]  # fmt: skip
+    columns = dict.fromkeys(name for row in rows for name in row)
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue().encode()
+
+
+def _joined(frames: Mapping[str, pd.DataFrame]) -> bytes:
+    """Return tables of trials as one; no byte where there is none."""
+    if not frames:
+        return b""
+    joined = pd.concat(frames, names=["trial_id", None]).reset_index("trial_id")
+    return joined.to_csv(index=False, lineterminator="\n").encode()
