@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "verify": "compute the report again from the records and compare every value",
         "compare": "show where the records of two results folders differ",
         "networks": "publish trained networks that are not published yet, and list their sizes",
-        "export": "write a trained network as packed ternary weights and as ONNX",
+        "export": "write a trained network as packed ternary weights, as ONNX and for model hubs",
         "export-runs": "write records as runs of TensorBoard or MLflow, or as CSV files",
         "probe": "measure how much accuracy trained networks lose with equal scales",
         "speed": "measure the training speed of this machine",

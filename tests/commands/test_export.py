@@ -1,16 +1,22 @@
+import json
 import re
+import subprocess
 
 import onnx
 import pytest
+import yaml
 
 from tests.record_builders import seal_anew
 from tests.tiny_suite import command_line, settings_for, tiny_specs
 from ttq_bench.cli import main
 from ttq_bench.export.image_facts import ImageFacts
+from ttq_bench.export.model_folder import folder_texts
 from ttq_bench.export.packed_file import image_facts, load_packed
+from ttq_bench.export.sizes import Size
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
+from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.trial.run import run_trial
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the ONNX exporter warns of its own calls
@@ -42,7 +48,7 @@ def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsy
     assert re.search(r"quantized layers +60,480 +241,920 +15,144 .* 15.97", told)
     assert re.search(r"differ by at most \d\.\de-(0[5-9]|1\d)", told)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == [f"{name}.onnx", f"{name}.safetensors", f"{name}.sizes.csv"]
+    assert names == [name, f"{name}.onnx", f"{name}.safetensors", f"{name}.sizes.csv"]
     model, spec = load_packed(tmp_path / "out" / f"{name}.safetensors")
     assert spec == specs[index]
     assert len(model.conv2.weight.unique()) <= 3
@@ -136,6 +142,97 @@ def test_an_export_is_replaced_by_a_later_one_of_its_trial_and_of_no_other(
         assert main(["export", specs[2].trial_id, *words]) == 2
         assert f"{other}: lies where" in capsys.readouterr().err
         other.unlink()
+
+
+HUB = ("README.md", "SHA256SUMS", "config.json", "model.safetensors")
+
+
+@pytest.fixture
+def hub(trained, tmp_path):
+    """The folder for model hubs of an exported trial, its record, and the words to do it again."""
+    results, specs = trained
+    words = ["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)]
+    assert main(words) == 0
+    record = read_record(ResultsPaths(results).trial(specs[1].trial_id).record)
+    return tmp_path / specs[1].trial_id, record, words
+
+
+def test_the_folder_for_hubs_has_weights_a_configuration_and_a_card(hub, monkeypatch, capsys):
+    folder, record, _ = hub
+
+    assert sorted(path.name for path in folder.iterdir()) == sorted(HUB)
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)
+    packed = folder.with_name(f"{folder.name}.safetensors")
+    assert (folder / "model.safetensors").read_bytes() == packed.read_bytes()
+    config = json.loads((folder / "config.json").read_text())
+    assert TrialSpec.model_validate_json(json.dumps(config["spec"])).trial_id == record.trial_id
+    assert (config["model_type"], config["num_labels"]) == ("lenet5", 10)
+    assert config["id2label"]["7"] == "7"
+    assert config["pixel_mean"] == list(record.run["pixel_mean"])
+
+
+def test_the_card_has_the_numbers_of_the_record_and_a_head_that_hubs_read(hub):
+    folder, record, _ = hub
+    _, front, card = (folder / "README.md").read_text().split("---\n", 2)
+
+    head = yaml.safe_load(front)
+    assert head["library_name"] == "ttq_bench"
+    assert head["pipeline_tag"] == "image-classification"
+    (result,) = head["model-index"][0]["results"]
+    assert result["dataset"] == {"name": "digits", "type": "digits", "split": "test"}
+    (metric,) = result["metrics"]
+    assert metric["value"] == pytest.approx(100 - record.errors.final_percent)
+    rows = dict(re.findall(r"^\| (.*?) \| (.*?) \| ", card, re.MULTILINE))
+    assert rows["test error after the last epoch"] == f"{record.errors.final_percent:.2f} %"
+    assert rows["zeros among quantized weights"] == f"{100 * record.sparsity:.1f} %"
+    started = record.start.test_error_percent
+    assert rows["test error of the parent, in full precision"] == f"{started:.2f} %"
+    assert "digits, 400 test images" in card
+    assert record.trial_id in card
+    assert "None" not in card
+
+
+def test_the_example_on_the_card_loads_the_network_of_the_folder(hub, monkeypatch, capsys):
+    folder, *_ = hub
+    monkeypatch.chdir(folder)
+    (example,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    capsys.readouterr()
+
+    exec(example, {})
+
+    assert re.fullmatch(r"tensor\(\[\d\]\)\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", HUB)
+def test_a_file_for_hubs_that_was_edited_is_not_overwritten(hub, name, capsys):
+    folder, _, words = hub
+    (folder / name).write_text("my own words\n")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    assert main(words) == 2
+
+    assert f"{folder / name}: " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_folder_for_hubs_is_written_again_and_files_beside_it_stay(hub, capsys):
+    folder, _, words = hub
+    (folder / ".gitattributes").write_text("mine")
+    (folder / "SHA256SUMS").unlink()  # as of an export that was killed before it
+
+    assert main(words) == 0
+
+    assert {*HUB, ".gitattributes"} == {path.name for path in folder.iterdir()}
+
+
+def test_free_text_of_a_record_can_make_nothing_of_a_card(trained):
+    results, specs = trained
+    record = read_record(ResultsPaths(results).trial(specs[1].trial_id).record)
+    record = record.model_copy(update={"provenance": {"commit": "[x](http://a)<b>|`"}})
+    sizes = [Size("network", 1, 4, 1, 1.0)]
+    card = folder_texts(record, specs[1], None, sizes)["README.md"].decode()
+    assert "commit ?x?(http:??a)?b???." in card
+    assert "import torch" not in card  # without the mean of the images there is no example of it
 
 
 @pytest.mark.slow

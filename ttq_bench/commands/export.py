@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Write the network of a finished, quantized trial as packed ternary weights (.safetensors), as ONNX,
-and a table of its sizes. Each file is checked against the trained network before it is written."""
+a table of its sizes, and a folder with weights, config.json and a model card that model hubs take.
+Weights are checked against the trained network first. For records as runs, see `export-runs`."""
 EXAMPLES = (
     "ttq-bench export ttq-max_fraction0.05-s0 --to exported --results results/demo",
     "ttq-bench export cifar10-resnet20-ttq --to /tmp/networks --results s3://bucket/results",
@@ -48,24 +49,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from ttq_bench.export.onnx_file import missing_packages, save_onnx  # torch: 2 s
+    from ttq_bench.export.model_folder import check_folder, folder_texts, write_folder  # torch: 2 s
+    from ttq_bench.export.onnx_file import missing_packages, save_onnx
     from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
     from ttq_bench.probing.trained_network import trained_model
 
     look_over(options.results)
     paths = find_trial(ResultsPaths(options.results), options.trial)
-    spec, facts = exportable_spec(paths), ImageFacts.of_record(read_record(paths.record))
+    spec, record = exportable_spec(paths), read_record(paths.record)
+    facts = ImageFacts.of_record(record)
     folder_of(options).bring_states(paths, weights_alone=True)
     card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"
     check_replaceable(options.to, paths.trial_id)
+    sizes, hub = network_sizes(model), options.to / paths.trial_id
+    texts = folder_texts(record, spec, facts, sizes)
+    check_folder(hub, texts)
     try:
         file_bytes, restored = _pack_checked(packed, model, spec, card, facts)
         print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
-        sizes = network_sizes(model)
         write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
         print("\n".join(sizes_text(sizes)))
+        write_folder(hub, packed.read_bytes(), texts)
+        print(f"{hub}: weights, config.json and model card, as model hubs take them")
         if missing := missing_packages():
             print(f"no ONNX file: {', '.join(missing)} missing (pip install 'ttq-bench[onnx]')")
             return 0
@@ -83,13 +90,16 @@ def check_replaceable(folder: Path, trial_id: str) -> None:
 
     Ours are files that say of which trial they are, tables of sizes, and files without content.
     """
-    from ttq_bench.export.packed_file import FORMAT  # torch: 2 s
+    from ttq_bench.export.model_folder import WEIGHTS  # torch: 2 s
+    from ttq_bench.export.packed_file import FORMAT
     from ttq_bench.export.sizes import sizes_csv
 
     of_trial = re.escape(trial_id.encode())
+    packed = rb'.{8}\{(?=.*"format":"%b")(?=.*"trial_id":"%b")'
+    packed %= (re.escape(FORMAT.encode()), of_trial)
     signs = {
-        ".safetensors": rb'.{8}\{(?=.*"format":"%b")(?=.*"trial_id":"%b")'
-        % (re.escape(FORMAT.encode()), of_trial),
+        ".safetensors": packed,
+        f"/{WEIGHTS}": packed,
         ".onnx": rb".*\n\x08trial_id\x12.{1,2}%b" % of_trial,  # as ONNX keeps a pair of texts
         ".sizes.csv": re.escape(sizes_csv([])),
     }
