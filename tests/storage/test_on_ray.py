@@ -160,7 +160,8 @@ def test_the_doctor_names_the_node_that_cannot_reach_the_store(at, cluster, obje
     found = {node["node"]["cores"]: node["report"]["results"] for node in told["nodes"]}
     assert found[1.0] == ""
     assert found[0.0].startswith("the store refuses access (NoCredentialsError); ")
-    (warning,) = told["cluster"][1:]
+    # A busy machine may also have a slow node.
+    (warning,) = (row for row in told["cluster"][1:] if objects.url in row["found"])
     assert f"{objects.url}: {found[0.0]} (no cores for trials there)" == warning["found"]
     assert warning["advice"].startswith("give Ray's processes there the credentials")
     assert objects.names() == {}
