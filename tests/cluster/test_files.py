@@ -132,6 +132,17 @@ def test_the_image_gets_what_its_dockerfile_copies():
     assert all(Path(name).exists() for name in names)
 
 
+def test_the_lines_for_one_machine_name_this_image_and_a_command_that_exists():
+    page = (CLUSTER / "README.md").read_text()
+    (build,) = re.findall(r"^docker build (.*)$", page, re.MULTILINE)
+    assert build == f"-f {CLUSTER}/Dockerfile -t ttq-bench:{__version__} ."
+    options, words = re.findall(rf"docker run (.*) ttq-bench:{__version__} ttq-bench (.*)$", page,
+                                re.MULTILINE)[0]  # fmt: skip
+    given = make_parser().parse_args(words.split())
+    assert f":{given.results}" in options
+    assert given.suite.is_file()
+
+
 def test_no_secret_lies_in_these_files():
     for path in CLUSTER.iterdir():
         assert "BEGIN " not in path.read_text()

@@ -63,7 +63,7 @@ def slurm(folder):
     env = os.environ | {
         "PATH": f"{programs}:{here}:{os.environ['PATH']}", "HOME": str(folder), "TMPDIR": "/tmp",
         "TTQ_BENCH_TEST": str(folder),
-        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # a worker waits so long for a head that left
+        "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # how long workers wait for a head
     }  # fmt: skip
 
     def submit(*words):
