@@ -17,6 +17,7 @@ SECRET_FIELD = re.compile(
 )
 AUTHORIZATION = re.compile(r"\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 HIDDEN = "***"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def without_credentials(text: str) -> str:
@@ -43,6 +44,11 @@ def shortest(number: float) -> str:
     """Return a number in six digits, or in all that it takes to tell it from others."""
     short = f"{number:g}"
     return short if float(short) == number or math.isnan(number) else repr(float(number))
+
+
+def no_formula(text: str) -> str:
+    """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def one_line(text: str, most: int = 500) -> str:

@@ -158,6 +158,15 @@ def test_csv_files_hold_a_row_a_trial_an_epoch_and_a_layer(results, tmp_path):
     }  # fmt: skip
 
 
+def test_no_cell_of_a_csv_file_is_a_formula_of_a_spreadsheet(results, tmp_path):
+    write_trial(results, "other", seed=2, errors=(20.0,), commit="=cmd|'/c calc'!A0")
+
+    assert export(results, "--csv", tmp_path) == 0
+
+    runs = pd.read_csv(tmp_path / "runs.csv", index_col="trial_id")
+    assert runs["tag.commit"]["other"] == "'=cmd|'/c calc'!A0"
+
+
 def test_a_second_export_replaces_csv_files_of_its_own_and_no_others(results, tmp_path, capsys):
     assert export(results, "--csv", tmp_path) == 0
     own = tmp_path / "run_layers.csv"

@@ -68,6 +68,16 @@ def commands(room):
         "plan": ["plan", write_suite(room.data), "--results", room.results],
         "compare": ["compare", room.results, room.results],
         "probe": ["probe", "--results", room.results, "--threads", 1],
+        **{
+            f"export-runs --{form}": [
+                "export-runs",
+                f"--{form}",
+                room.results / form,
+                "--results",
+                room.results,
+            ]
+            for form in ("csv", "tensorboard")
+        },
         "export": ["export", "ttq-0", "--results", room.results, "--to", room.results / "out"],
     }
 

@@ -36,9 +36,8 @@ from ttq_bench.report.sections.claims_table import evidence_table
 from ttq_bench.report.sections.pages import Drawn, detail_pages, page_file
 from ttq_bench.report.sections.readme import BEGIN, END, check_marks, findings_block
 from ttq_bench.report.sections.summary import main_figures, summary_page
-from ttq_bench.text import printable, replace_between
+from ttq_bench.text import no_formula, printable, replace_between
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
 
@@ -132,16 +131,11 @@ def _texts(
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    return _with_texts(table, _no_formula).to_csv(index=False, float_format="%.6g").encode()
+    return _with_texts(table, no_formula).to_csv(index=False, float_format="%.6g").encode()
 
 
 def _files_of(figures: Iterable[SavedFigure]) -> Iterable[Path]:
     return (figure.path.with_suffix(ending) for figure in figures for ending in (".png", ".svg"))
-
-
-def _no_formula(text: str) -> str:
-    """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.export.runs.run import LAYER_MEASURES, Run
+from ttq_bench.export.runs.run import LAYER_MEASURES, Plain, Run
 from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.text import no_formula
 
 # How each file begins, by which a later export knows it.
 BEGINNINGS = {
@@ -64,12 +65,17 @@ def _runs_csv(runs: Sequence[Run]) -> bytes:
          **{f"tag.{name}": value for name, value in run.tags.items()}}
         for run in runs
     ]  # fmt: skip
+    rows = [{no_formula(name): value for name, value in row.items()} for row in rows]
     columns = dict.fromkeys(name for row in rows for name in row)
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return stream.getvalue().encode()
+
+
+def _cell(value: Plain) -> Plain:
+    return no_formula(value) if isinstance(value, str) else value
 
 
 def _joined(frames: Mapping[str, pd.DataFrame]) -> bytes:
