@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.record_builders import write_trial
@@ -30,6 +32,36 @@ def test_a_run_makes_what_is_missing_and_a_second_one_finds_nothing_to_do(
     assert main(words) == 0
     assert "3 trials: 3 done, 0 to run" in capsys.readouterr().out
     assert [path.stat().st_mtime_ns for path in records] == made
+
+
+def test_as_json_a_run_tells_what_became_of_each_trial_and_all_else_on_standard_error(
+    words, cache, capsys
+):
+    ids = sorted(spec.trial_id for spec in tiny_specs(cache, epochs=1))
+    assert main([*words, "--json"]) == 0
+    told = capsys.readouterr()
+    ended = json.loads(told.out)
+    assert ended.pop("finished") == ids
+    assert ended.pop("results") == words[words.index("--results") + 1]
+    assert ended == {
+        "diverged": [], "failed": {}, "parent_diverged": [], "not_finished": [], "alarms": [],
+        "summary": None,
+    }  # fmt: skip
+    assert "3/3 trials, 3/3 epochs" in told.err
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["finished"] == []
+
+
+def test_a_quiet_run_that_ends_well_says_nothing(words, capsys):
+    assert main([*words, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_quiet_run_that_is_stopped_says_how_it_goes_on(words, capsys):
+    assert main([*words, "-q", "--time-limit", "1s"]) == 4
+    said = capsys.readouterr().out
+    assert said.startswith("stopped (time limit); not finished: 3 trials; run the same command")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.slow

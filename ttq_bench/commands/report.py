@@ -31,11 +31,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the report, print where the summary is, and return 0."""
     tell_person("report: reading records, drawing figures: up to a minute")
-    return in_step(write, options)
+    return in_step(_report, options)
 
 
-def write(options: argparse.Namespace) -> int:
-    """Write the report, print where the summary is, and return 0."""
+def _report(options: argparse.Namespace) -> int:
+    place = write(options)
+    print(json_text({"summary": place}) if options.json else f"summary: {place}")
+    return 0
+
+
+def write(options: argparse.Namespace) -> str:
+    """Write the report and return where the summary is."""
     from ttq_bench.report.build import build_report  # pandas and seaborn: 2 s
 
     readme: Path | None = getattr(options, "readme", None)
@@ -46,6 +52,4 @@ def write(options: argparse.Namespace) -> int:
     if readme is not None:
         remove_temporaries(readme.parent, re.compile(re.escape(readme.name)))
     folder_of(options).post_report()
-    place = f"{options.url}/{summary.name}" if options.url else str(summary)
-    print(json_text({"summary": place}) if getattr(options, "json", False) else f"summary: {place}")
-    return 0
+    return f"{options.url}/{summary.name}" if options.url else str(summary)

@@ -1,8 +1,6 @@
 """``ttq-bench run``: the plan first, then the images, the grid, the report."""
 
 import argparse
-import shlex
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +17,11 @@ from ttq_bench.commands.option_values import address
 from ttq_bench.commands.options import add_ending_options, add_suite_options
 from ttq_bench.commands.plan import describe
 from ttq_bench.commands.prepared import Prepared, prepare
-from ttq_bench.commands.status import alarm_rows
+from ttq_bench.commands.run_end import RunEnd, alarm_lines, alarms_of
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
-from ttq_bench.errors import BusyError, SuiteError, TrialsFailedError, TtqBenchError
+from ttq_bench.errors import SuiteError, TtqBenchError
 from ttq_bench.execution import mps
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
 from ttq_bench.execution.monitor import console_here, say
@@ -33,8 +31,6 @@ from ttq_bench.execution.scheduler import Tally
 from ttq_bench.provenance import arithmetic, why_no_commit
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
-from ttq_bench.records.store import read_records, record_files
-from ttq_bench.text import counted
 from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 DESCRIPTION = """\
@@ -44,7 +40,6 @@ EXAMPLES = (
     "ttq-bench run demo --results results/demo",
     "ttq-bench run cifar --profile quick --data-dir /data/cifar10 --time-limit 2h",
 )
-EXIT_STOPPED = 4
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +54,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also start Ray's dashboard, on 127.0.0.1 or on HOST",
     )  # fmt: skip
     add_ending_options(parser)
+    parser.add_argument(
+        "-q", "--quiet", action="store_true",
+        help="print no plan and no progress: alarms, what did not end well, and the summary alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", action="store_true",
+        help="print what became of each trial as JSON in the end, all else on standard error",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.time_limit is not None:
         limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
         stop.deadline = time.monotonic() + limit
-    console = console_here()
+    console = console_here(to_stderr=options.json, quiet=options.quiet)
     prepared = shared_out(prepare(options), options)
     told = _of_the_code() if prepared.plan.pending else []
     if options.backend == "ray" and prepared.plan.pending:
@@ -82,14 +85,20 @@ def _run(options: argparse.Namespace) -> int:
     _decode_once(prepared)
     _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, stop, console)
-    _tell_alarms(prepared, options, console)
-    if tally.left:
-        if record_files(ResultsPaths(options.results)):
-            place = shlex.quote(str(options.url or options.results))
-            say(console, f"`ttq-bench report --results {place}` draws what is there so far")
-    elif not options.no_report:
-        report.write(options)
-    return _conclude(tally, stop, options, console)
+    planned = {trial.spec.trial_id for trial in prepared.plan.trials}
+    alarms = alarms_of(ResultsPaths(options.results), planned)
+    if not options.json:
+        print("".join(f"{line}\n" for line in alarm_lines(alarms)), end="")
+    summary = ""
+    if not (tally.left or options.no_report):
+        say(console, "drawing the report")
+        summary = report.write(options)
+    end = RunEnd(tally, stop, options, summary)
+    if options.json:
+        print(end.as_json(alarms))
+    else:
+        print("".join(f"{line}\n" for line in end.lines()), end="")
+    return end.exit_code()
 
 
 def _of_the_code() -> list[str]:
@@ -167,16 +176,6 @@ def _shared_gpus(
         yield shares
 
 
-def _tell_alarms(prepared: Prepared, options: argparse.Namespace, console: Console) -> None:
-    """Print the alarms of the plan's trials that have a record, those made before included."""
-    results = ResultsPaths(options.results)
-    planned = {trial.spec.trial_id for trial in prepared.plan.trials}
-    rows = alarm_rows(r for r in read_records(results) if r.trial_id in planned)
-    for row in rows:
-        line = f"alarm: {row['trial_id']}: {'; '.join(row['alarms'])}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
 def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:
     """Return the profile, and what is not the suite's: other images or values, another plan."""
     other = [identity.name for identity in prepared.identities.values() if options.dataset]
@@ -213,42 +212,3 @@ def _fetch_missing(prepared: Prepared, console: Console) -> None:
         if source.archive is not None and not source.is_present:
             fetch(source, console)
             identify(find_source(source.dataset, prepared.data_dir), cache_folder())
-
-
-def _conclude(tally: Tally, stop: Stop, options: argparse.Namespace, console: Console) -> int:
-    results = ResultsPaths(options.results)
-    if tally.left:
-        why = "time limit" if stop.out_of_time() else "by the stop file"
-        if stop.signal_number is not None:
-            why = signal.Signals(stop.signal_number).name
-        elif stop.is_replaced:
-            raise BusyError(f"{results.root}: another run has taken over there; this one ended")
-        say(
-            console,
-            f"stopped ({why}); not finished: {counted(len(tally.left), 'trial')}; run the"
-            f" same command again{', without --rerun,' * bool(options.rerun)} to go on at the last"
-            " checkpoint",
-        )
-        return EXIT_STOPPED if stop.signal_number is None else 128 + stop.signal_number
-    if tally.failed:
-        raise TrialsFailedError(f"{options.url or results.root}: {_what_failed(tally, results)}")
-    return 0
-
-
-def _what_failed(tally: Tally, results: ResultsPaths) -> str:
-    """Return how many trials failed, where that is told, and how many had no parent to start from.
-
-    ``failures/`` is named where it is: the reason could not be written to a full disk.
-    """
-    said = []
-    if failed := len(tally.failed) - len(tally.not_run):
-        folder = results.root / "failures"
-        see = f" (see {folder}/)" if folder.is_dir() else ""
-        said.append(f"{counted(failed, 'trial')} failed{see}; running the same command tries again")
-    if tally.not_run:
-        count = counted(len(tally.not_run), "trial")
-        said.append(
-            f"{count} not run: their parent diverged, which is a result; a smaller learning rate"
-            " in the suite makes another parent"
-        )
-    return "; ".join(said)

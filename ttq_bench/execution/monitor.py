@@ -24,9 +24,10 @@ STALE_SECONDS = 15.0
 QUIET_SECONDS = 60.0  # without a terminal: how long no line may come while epochs last
 
 
-def console_here() -> Console:
-    """Return a console on standard output that may order a terminal about."""
-    return Console(file=getattr(sys.stdout, "terminal", None))
+def console_here(*, to_stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a console on standard output, or error, that may order a terminal about."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    return Console(file=getattr(stream, "terminal", stream), quiet=quiet)
 
 
 def say(console: Console, line: str) -> None:
