@@ -70,12 +70,12 @@ def test_what_was_not_the_same_where_numbers_differ_is_named(tmp_path, capsys):
 
 def test_what_is_not_shown_to_differ_is_bounded(tmp_path, capsys):
     a, b = tmp_path / "a", tmp_path / "b"
-    for root, errors in ((a, (20.0, 21.0)), (b, (20.1, 20.9))):
+    for root, errors in ((a, (20.0, 21.0, 20.5)), (b, (20.1, 20.9, 20.5))):
         for seed, error in enumerate(errors):
             write_trial(root, f"{root.name}-{seed}", seed=seed, errors=(error,))
     assert main(["compare", str(a), str(b)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.endswith("[-1.27, +1.27]  by seed  no difference shown: at most 1.27")
+    assert last.endswith("[-0.25, +0.25]  by seed  no difference shown: at most 0.25")
 
 
 def test_arms_of_one_heading_are_told_apart_by_their_recipes(tmp_path, capsys):
