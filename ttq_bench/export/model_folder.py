@@ -24,6 +24,7 @@ from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.text import one_line
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+ABSENT = (FileNotFoundError, NotADirectoryError)  # the latter is told where it is written
 REMEDY = "give it another name, or name another folder with --to"
 LOADED = """\
 import torch
@@ -53,7 +54,7 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
     """
     try:
         lines = (folder / SEAL).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    except ABSENT:
         lines = []
     except OSError as error:
         raise unreadable(folder / SEAL, error) from error
@@ -64,7 +65,7 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
     for name, content in texts.items():
         try:
             there = (folder / name).read_bytes()
-        except FileNotFoundError:
+        except ABSENT:
             continue
         except OSError as error:
             raise unreadable(folder / name, error) from error
