@@ -24,8 +24,8 @@ from ttq_bench.data.catalog import (
     folder_card,
     is_streamed,
 )
-from ttq_bench.data.formats import digits
 from ttq_bench.data.formats.class_folders import class_folder_files
+from ttq_bench.data.formats.digits import digits_sha256
 from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.imagenet import class_names, list_folders, list_shards
@@ -92,7 +92,7 @@ def identify(source: Source, cache: Path) -> Identity:
         return Identity(source.dataset, fingerprint, card.train_count, card.test_count)
     if source.kind == "bundled":
         return Identity(
-            source.dataset, f"sha256:{file_digest(digits.FILE)}", card.train_count, card.test_count
+            source.dataset, f"sha256:{digits_sha256()}", card.train_count, card.test_count
         )
     return _remembered(source, cache, lambda: _read_identity(source))
 
