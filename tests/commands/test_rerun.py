@@ -1,11 +1,15 @@
 """``--rerun``: a trial that ended is trained again, and nothing of the old one is lost."""
 
+import errno
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from tests.tiny_suite import tiny_specs, write_suite
 from ttq_bench.cli import main
+from ttq_bench.errors import ResultsError
 from ttq_bench.files import file_digest
 from ttq_bench.records.attempts.lease import attempt_numbers
 from ttq_bench.records.paths import ResultsPaths
@@ -191,6 +195,42 @@ def test_what_cannot_be_trained_again_is_refused_in_one_sentence(run, tmp_path, 
 def test_a_run_that_is_stopped_says_to_go_on_without_the_option(results, ids, run):
     code, out, _ = run("--rerun", ids[1], "--time-limit", "1s")
     assert code == 4
-    assert "run the same command again, without --rerun, to go on at the last checkpoint" in out
+    assert "run the same command without --rerun to go on at the last checkpoint" in out
     assert run("--no-report")[0] == 0
     assert results.trial(ids[1]).record.is_file()
+
+
+def test_nothing_is_moved_where_records_lie_on_another_disk(results, ids):
+    elsewhere = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        shutil.move(results.trials, elsewhere / "trials")
+        results.trials.symlink_to(elsewhere / "trials")
+        before = contents(results.root)
+        with pytest.raises(
+            ResultsError, match=f"{ids[1]}: lies on another disk than {results.root}"
+        ):
+            set_aside(results.trial(ids[1]))
+        assert {p: d for p, d in contents(results.root).items() if ".end." not in p} == {
+            p: d for p, d in before.items() if ".end." not in p
+        }
+        assert (elsewhere / "trials" / ids[1] / "record.json").exists()
+    finally:
+        shutil.rmtree(elsewhere)
+
+
+def test_what_was_moved_goes_back_when_the_rest_cannot_be_moved(results, ids, monkeypatch):
+    before = of_trial(results, ids[1])
+    rename = Path.rename
+
+    def refused(path, target):
+        if path == results.trial(ids[1]).folder:
+            raise OSError(errno.EIO, "the disk refuses")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="the disk refuses"):
+        set_aside(results.trial(ids[1]))
+    after = of_trial(results, ids[1])
+    assert {p: d for p, d in after.items() if ".end." not in p} == {
+        p: d for p, d in before.items() if ".end." not in p
+    }

@@ -34,7 +34,7 @@ def test_every_cell_of_the_report_is_the_one_that_the_records_give(capsys):
     assert code == 0, told.out + told.err
 
 
-def test_the_summary_is_read_in_a_minute():
+def test_the_summary_is_short():
     text = (RESULTS / "summary.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
     assert len(text.encode()) <= 15_000

@@ -8,8 +8,9 @@ tests/analysis/test_coverage.py, where each public function here must have its s
 import math
 from typing import Literal
 
-from ttq_bench.analysis.statistics import FEWEST, Estimate
+from ttq_bench.analysis.statistics import Estimate
 
+FEWEST_JUDGED = 3  # seeds; the simulations begin there
 Verdict = Literal["supported", "contradicted", "undecided", "not run"]
 
 
@@ -17,13 +18,13 @@ def within(value: Estimate | None, low: float, high: float) -> Verdict:
     """Judge that the true value lies between ``low`` and ``high``.
 
     Supported when the whole interval does, contradicted when it lies wholly on one side of them.
-    Undecided too for a single seed, and for an interval of no width: errors are counted, so equal
-    ones agree by chance (see ``Estimate.excludes_zero``).
+    Undecided too for one or two seeds, whose interval is not printed, and for an interval of no
+    width: errors are counted, so equal ones agree by chance (see ``Estimate.excludes_zero``).
     """
     assert low < high, f"nothing lies between {low} and {high}"
     if value is None or value.n == 0:
         return "not run"
-    if value.n < FEWEST or math.isnan(value.mean) or _has_no_width(value):
+    if value.n < FEWEST_JUDGED or math.isnan(value.mean) or _has_no_width(value):
         return "undecided"
     if low < value.low and value.high < high:
         return "supported"

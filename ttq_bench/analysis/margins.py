@@ -37,21 +37,21 @@ def _at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-_TODAY = _at("2026-11-30T01:00")
+_JUDGED = _at("2026-11-30T00:57")
 _T1 = tuple(f"T1 ResNet-{depth}" for depth in (20, 32, 44, 56))
 MARGINS = (
     Fixed("size of rho", f"{MARGIN:g}", ("A1 different",), _at("2026-11-23T14:29"), "1d6467b"),
     Fixed(
         "A1 is judged on the systematic size, was: on the raw size", "-", ("A1 different",),
-        _TODAY, "",
+        _JUDGED, "ee99b3d",
     ),
     Fixed("|rho| that is close", f"{CLOSE:g}", ("B1 close",), _at("2026-11-23T21:26"), "1c73881"),
     Fixed("distance to Table 1", f"{MATTERS:g}", _T1, _at("2026-11-23T21:26"), "1c73881"),
-    Fixed("cost of one scale, was 0.25", f"{ONE_SCALE:g}", ("B1 no value",), _TODAY, ""),
+    Fixed("cost of one scale, was 0.25", f"{ONE_SCALE:g}", ("B1 no value",), _JUDGED, "ee99b3d"),
     Fixed(
-        "Q2 is judged on a slope, was: on a correlation", "0", ("Q2",), _TODAY, "",
+        "Q2 is judged on a slope, was: on a correlation", "0", ("Q2",), _JUDGED, "ee99b3d",
     ),
-    Fixed("movement kept, was 0", f"{SETTLES:g}", ("O1",), _TODAY, ""),
+    Fixed("movement kept, was 0", f"{SETTLES:g}", ("O1",), _JUDGED, "ee99b3d"),
     Fixed(
         "equal shares of zeros, was 0.04", f"{MATCHED:g}", ("S2",), _at("2026-11-30T00:05"),
         "f13c2b6",

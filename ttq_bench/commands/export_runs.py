@@ -66,7 +66,9 @@ def _export(options: argparse.Namespace) -> int:
     results = ResultsPaths(options.results)
     current, left_out = split_by_version(checked_records(results))
     if not current:
-        raise ResultsError(f"{results.root}: has no record to export; name results with --results")
+        raise ResultsError(
+            f"{options.url or results.root}: has no record to export; name results with --results"
+        )
     runs = (Run.of_record(results.trial(record.trial_id), record) for record in current)
     print(_written(options, runs))
     for sentence in left_out_sentences(left_out):

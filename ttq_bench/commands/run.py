@@ -1,6 +1,7 @@
 """``ttq-bench run``: the plan first, then the images, the grid, the report."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ def _run(options: argparse.Namespace) -> int:
         told += notes(options.address, options.device)
     for line in (*describe(prepared, options.url or options.results), *told):
         say(console, line)
+    if options.quiet:
+        print("".join(f"{line}\n" for line in told), end="", file=sys.stderr)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)

@@ -42,6 +42,11 @@ class RunEnd:
         """Return where the records are, on this machine."""
         return ResultsPaths(self.options.results)
 
+    @property
+    def without(self) -> str:
+        """Return what to leave out to go on: ``--rerun`` would move what is good by now, too."""
+        return " without --rerun" * bool(self.options.rerun)
+
     def lines(self) -> Iterator[str]:
         """Yield where the summary is, or why the run stopped and how it goes on."""
         if self.summary:
@@ -55,9 +60,8 @@ class RunEnd:
         if self.stop.signal_number is not None:
             why = signal.Signals(self.stop.signal_number).name
         yield (
-            f"stopped ({why}); not finished: {counted(len(self.tally.left), 'trial')}; run the same"
-            f" command again{', without --rerun,' * bool(self.options.rerun)} to go on at the last"
-            " checkpoint"
+            f"stopped ({why}); not finished: {counted(len(self.tally.left), 'trial')}; run"
+            f" the same command{self.without or ' again'} to go on at the last checkpoint"
         )
 
     def as_json(self, alarms: list[dict[str, Any]]) -> str:
@@ -88,11 +92,13 @@ class RunEnd:
             return EXIT_STOPPED
         if self.tally.failed:
             place = self.options.url or self.results.root
-            raise TrialsFailedError(f"{place}: {_what_failed(self.tally, self.results)}")
+            raise TrialsFailedError(
+                f"{place}: {_what_failed(self.tally, self.results, self.without)}"
+            )
         return 0
 
 
-def _what_failed(tally: Tally, results: ResultsPaths) -> str:
+def _what_failed(tally: Tally, results: ResultsPaths, without: str) -> str:
     """Return how many trials failed, where that is told, and how many had no parent to start from.
 
     ``failures/`` is named where it is: the reason could not be written to a full disk.
@@ -101,7 +107,9 @@ def _what_failed(tally: Tally, results: ResultsPaths) -> str:
     if failed := len(tally.failed) - len(tally.not_run):
         folder = results.root / "failures"
         see = f" (see {folder}/)" if folder.is_dir() else ""
-        said.append(f"{counted(failed, 'trial')} failed{see}; running the same command tries again")
+        said.append(
+            f"{counted(failed, 'trial')} failed{see}; running the same command{without} tries again"
+        )
     if tally.not_run:
         count = counted(len(tally.not_run), "trial")
         said.append(

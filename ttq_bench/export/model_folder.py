@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ttq_bench import __version__
 from ttq_bench.errors import ResultsError
 from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.packed_file import FORMAT
@@ -21,10 +22,12 @@ from ttq_bench.files import unreadable, write_atomically
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.seal import SEAL, seal_bytes, sha256
 from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.ternary.methods import METHODS
 from ttq_bench.text import one_line
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 ABSENT = (FileNotFoundError, NotADirectoryError)  # the latter is told where it is written
+MARKS = {CONFIG: b'"library_name": "ttq_bench"', CARD: b"library_name: ttq_bench"}  # of our own
 REMEDY = "give it another name, or name another folder with --to"
 LOADED = """\
 import torch
@@ -69,7 +72,8 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
             continue
         except OSError as error:
             raise unreadable(folder / name, error) from error
-        if there.strip() and there != content and sha256(there) != listed.get(name):
+        is_ours = MARKS[name] in there and sha256(there) == listed.get(name)
+        if there.strip() and there != content and not is_ours:
             raise ResultsError(
                 f"{folder / name}: was edited since an export, or is none of one; {REMEDY}"
             )
@@ -109,7 +113,7 @@ def _front_matter(record: TrialRecord, spec: TrialSpec) -> dict[str, Any]:
         "type": "accuracy", "name": "test accuracy (%)",
         "value": round(100 - record.errors.final_percent, 4),
     }  # fmt: skip
-    dataset = {"name": spec.dataset, "type": spec.source_name, "split": "test"}
+    dataset = {"name": spec.dataset, "type": spec.dataset, "split": "test"}
     result = {
         "task": {"type": "image-classification"},
         "dataset": dataset,
@@ -118,7 +122,12 @@ def _front_matter(record: TrialRecord, spec: TrialSpec) -> dict[str, Any]:
     return {
         "library_name": "ttq_bench",
         "pipeline_tag": "image-classification",
-        "tags": ["quantization", "ternary", spec.quantization.method, spec.model],
+        "tags": [
+            "quantization",
+            *["ternary"] * (METHODS[spec.quantization.method].levels == "three"),
+            spec.quantization.method,
+            spec.model,
+        ],
         "model-index": [{"name": spec.trial_id, "results": [result]}],
     }
 
@@ -130,8 +139,8 @@ def _card(
     channels, height, width = spec.card.image_shape
     return [
         f"# {spec.model}, {spec.arm} {spec.strategy}".rstrip(), "",
-        f"A network of {record.parameter_count:,} parameters, whose quantized layers keep each"
-        " weight as one of +W_p, 0 and -W_n and the two scales beside them. It was trained by"
+        f"A network of {record.parameter_count:,} parameters. Each weight of its quantized layers"
+        f" has one of {_values(spec)}. It was trained by"
         " `ttq_bench`, a reproduction of *Trained Ternary Quantization* (arXiv 1612.01064)."
         f" It is the trial `{spec.trial_id}`, of one seed ({spec.seed}).", "",
         "## Numbers", "",
@@ -147,6 +156,19 @@ def _card(
         " storage and not faster. Do not rely on it where a wrong class does harm.", "",
         *_loading(spec, facts),
     ]  # fmt: skip
+
+
+def _values(spec: TrialSpec) -> str:
+    """Return in words which values a quantized weight takes."""
+    assert spec.quantization is not None
+    method = METHODS[spec.quantization.method]
+    count = {"three": "three values: positive, zero, negative", "two": "two values: its sign"}
+    scales = {
+        "learned_pair": "times a learned scale for each sign",
+        "learned_one": "times one learned scale",
+        "ones": "without a scale",
+    }.get(method.scales, "times a scale computed from the weights")
+    return f"{count[method.levels]}, {scales}"
 
 
 def _rows(record: TrialRecord, images: str, sizes: Sequence[Size]) -> list[str]:
@@ -188,7 +210,7 @@ def _plain(text: object) -> str:
 
 
 def _loading(spec: TrialSpec, facts: ImageFacts | None) -> list[str]:
-    lines = ["## Load", "", "`pip install ttq-bench`, then:", "", "```python"]
+    lines = ["## Load", "", f"With the package `ttq_bench` {__version__}:", "", "```python"]
     if facts is None:
         code = LOADED.partition("mean, deviation")[0].replace("import torch\n", "")
     else:

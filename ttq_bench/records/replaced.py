@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ttq_bench.errors import ResultsError
 from ttq_bench.records.attempts.lease import End, newest_number, note_end
 from ttq_bench.records.paths import TrialPaths
 
@@ -31,14 +32,33 @@ def set_aside(paths: TrialPaths) -> Path:
         note_end(paths.attempt(number), End("replaced", "the trial is trained again"))
     root, parts = paths.results.root, list(_parts(paths))
     target = _target(paths, parts)
-    for path in parts:
-        place = target / path.relative_to(root)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if path.name.endswith(LEASES):
-            shutil.copy2(path, place)
-        else:
-            path.rename(place)
+    _check_one_disk(root, parts)
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for path in parts:
+            place = target / path.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if path.name.endswith(LEASES):
+                shutil.copy2(path, place)
+            else:
+                path.rename(place)
+                moved.append((path, place))
+    except OSError:
+        for path, place in reversed(moved):
+            place.rename(path)
+        raise
     return target
+
+
+def _check_one_disk(root: Path, parts: Sequence[Path]) -> None:
+    """Raise ``ResultsError`` before anything is moved where something would not go in one step."""
+    here = root.stat().st_dev
+    for path in parts:
+        if path.lstat().st_dev != here or path.parent.stat().st_dev != here:
+            raise ResultsError(
+                f"{path}: lies on another disk than {root}, so it cannot be kept aside in one step;"
+                " bring the results to one disk, or name another folder with --results"
+            )
 
 
 def _parts(paths: TrialPaths) -> Iterator[Path]:

@@ -90,8 +90,8 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[st
             continue
         within = max(value.high, -value.low)
         return [
-            f"**How both can be** ({where}): nothing ties the two scales together, so training"
-            f" pulls them apart, in the same direction in most layers (all {value.n} seeds agree in"
+            f"**How both can be** ({where}): nothing ties the two scales together, and training"
+            f" moves them apart, in the same direction in most layers (all {value.n} seeds agree in"
             f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
             f" trained with one scale is as good within {within:.2f} points; equal scales forced"
             f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"

@@ -108,6 +108,9 @@ def turning_shares(found: list[Direction]) -> tuple[float, float] | None:
     below = [one.zeros for one in ttq if one.rho.estimate.mean < 0]
     if not above or not below or max(above) >= min(below):
         return None
+    others = [one.zeros for one in found if one.arm == ARMS[0] and one not in ttq]
+    if any(zeros < max(above) or zeros > min(below) for zeros in others):
+        return None
     return max(above), min(below)
 
 

@@ -50,8 +50,9 @@ def against_ttq(contents: Contents) -> Iterator[str]:
     if found:
         yield f"Test error of each arm minus that of TTQ {TTQ[1]}, paired, in points. *Equivalent*:"
         yield f"p of two one-sided t tests that the difference is within {ONE_SCALE:g} points."
-        yield "There is no verdict: all arms have one learning rate, which suits methods"
-        yield "differently, as the codes show that they flip."
+        yield "These are no verdicts: all arms have one learning rate, which suits methods"
+        yield "differently, as the codes show that they flip. Only *one scale for both* is judged"
+        yield "(A1 capacity, B1 no value): it differs from TTQ in its scales alone."
         yield ""
     for network, rows in found.items():
         yield f"**{network}**"

@@ -29,7 +29,8 @@ HEADER = ("claim", "verdict", "the paper prints", "here [95 %]", "n", "measured 
 BELOW = (
     f"Verdicts: *supported* or *contradicted* where the whole interval says so, else *undecided*;"
     f" *{PROXY}* never decides a claim; *alone*: {NOT_AFTER}; *by rule*: the runs lack what the"
-    " claim needs. Margins, records and what would decide each:"
+    " claim needs. Points are the error of the other arm minus that of TTQ, unless a row says"
+    " otherwise. Margins, records and what would decide each:"
     " [every claim](pages/claims.md)."
 )
 

@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Sequence
 
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.statistics import Estimate
 from ttq_bench.report.naming import seeds_in_words
 from ttq_bench.text import one_line
 
 SPECIAL = re.compile(r"[\\`*<>&\[\]]")  # a table escapes its bars itself
-TOO_FEW = 2  # seeds for an interval that says anything
 NUMBER = re.compile(r"[+−-]?\d|–$|undefined$|diverged$")
 
 
@@ -48,7 +48,7 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     mean = f"{{:{'+' if signed else ''}z.{digits}f}}".format(value.mean)  # z: no negative zero
     if math.isinf(value.half_width):
         return f"{mean} ({seeds_in_words(value.n)}: no interval)"
-    if value.n == TOO_FEW:
+    if value.n < FEWEST_JUDGED:
         return f"{mean} ({value.n} seeds: too few for an interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
 

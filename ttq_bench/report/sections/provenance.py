@@ -28,10 +28,16 @@ def how_it_was_run(trials: pd.DataFrame, planned: list[PlannedSuite]) -> Iterato
         f"suites {', '.join(sorted(suites)) or 'not noted'}",
         f"{len(trials)} trials, {hours} of training",
         f"data {', '.join(sorted(set(trials['dataset'])))}",
-        f"commits {', '.join(sorted({plain(str(commit)[:10]) for commit in trials['commit']}))}",
+        f"commits {', '.join(sorted({_short(str(commit)) for commit in trials['commit']}))}",
     ]
     yield f"**How it was run.** {'; '.join(facts)}."
     yield ""
+
+
+def _short(commit: str) -> str:
+    """Return ten digits of a commit, and ``+dirty`` where its code was changed."""
+    digits, plus, changed = plain(commit).partition("+")
+    return f"{digits[:10]}{plus}{changed}"
 
 
 def what_was_run(contents: Contents) -> Iterator[str]:
@@ -73,6 +79,9 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
     few = counts[counts < FEW_SEEDS]
     if len(few):
         yield f"{len(few)} of {len(counts)} arms have fewer than {FEW_SEEDS} seeds."
+    changed = int(trials["commit"].astype(str).str.endswith("+dirty").sum())
+    if changed:
+        yield f"{changed} of {len(trials)} trials ran on code with changes that no commit holds."
     diverged = int((trials["outcome"] == "diverged").sum())
     if diverged:
         yield f"{diverged} trials diverged and are in no mean."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Network
 from ttq_bench.report.naming import file_name
-from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY
+from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY
 
 Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
 Settings = Mapping[Network, Rows]
@@ -30,7 +30,7 @@ def rows_on(settings: Settings, label: str) -> list[LedgerRow]:
 def share(rows: list[LedgerRow], verdict: str) -> str:
     """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
     found = [row for row in rows if row.says == verdict]
-    alone = sum(not row.holds for row in found)
+    alone = sum(not row.holds for row in found) if verdict in DECIDED else 0
     words = _of_settings(found, rows)
     return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
 

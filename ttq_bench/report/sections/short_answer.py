@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.report.contents import Contents
@@ -104,28 +105,40 @@ def _differ(told: _Told) -> Iterator[str]:
         yield (
             "**Different?** On average over layers training makes the two scales differ by more"
             f" than {MARGIN:.0%}, noise between seeds taken off,"
-            f" {named_share(different, 'supported', told.ratio)}; they stay within {CLOSE:.0%} of"
-            f" each other, noise included, {close}."
+            f" {named_share(different, 'supported', told.ratio)}{_open(different)}; on average they"
+            f" stay within {CLOSE:.0%} of each other, noise included, {close}."
         )
+
+
+def _open(rows: list[LedgerRow]) -> str:
+    """Return in how many settings a claim is undecided, empty where it is in none."""
+    words = f", undecided {share(rows, 'undecided')}"
+    return words if any(row.says == "undecided" for row in rows) else ""
 
 
 def _direction(told: _Told) -> Iterator[str]:
     direction = told.rows("A1 direction")
     if not direction:
         return
-    authors = ", but in the authors' own log" if direction[0].log else ""
+    log = direction[0].log
+    authors = f"; in the authors' own log the {_sign(log.value)} one is larger" if log else ""
     names = short_names(told.settings)
     turns = "".join(
         f"; with more zeros it turns ({names[where]}: the positive one is larger up to"
-        f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on)"
+        f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on; each share by"
+        " itself, without correction)"
         for where in told.settings
         if (shares := turning_shares(directions(told.contents.tables, where)))
     )
     yield (
-        "**Which is larger?** On average the positive scale is"
+        "**Which is larger?** On average over layers the positive scale is larger"
         f" {named_share(direction, 'contradicted', told.ratio)}, the negative one"
         f" {share(direction, 'supported')}{authors}{turns}."
     )
+
+
+def _sign(rho: float) -> str:
+    return "positive" if rho > 0 else "negative"
 
 
 def _one_scale(told: _Told) -> Iterator[str]:
@@ -158,13 +171,13 @@ def _reconciled(told: _Told) -> str:
     for where, rows in told.settings.items():
         forced, one, worse = (rows.get(label) for label in ("Q1", "B1 no value", "A1 capacity"))
         hurts = forced is not None and forced.says == "supported"
-        if not hurts or one is None or one.value is None or math.isinf(one.value.half_width):
+        if not hurts or one is None or one.value is None or one.value.n < FEWEST_JUDGED:
             continue
         if worse is None or worse.says != "supported":
             return (
-                f", though in {short_names(told.settings)[where]} one scale from the start costs at"
-                f" most {max(one.value.high, 0):.2f} points: a network is tuned to the scales that"
-                " it was trained with, which does not show that it needed two"
+                f", though in {short_names(told.settings)[where]} the interval of what one scale"
+                f" from the start costs ends at {one.value.high:+.2f} points: so a network may be"
+                " tuned to the scales that it was trained with, without having needed two"
             )
     return ""
 

@@ -1,4 +1,4 @@
-"""``summary.md``: what was asked, what was found, how sure, on what evidence, in one minute."""
+"""``summary.md``: what was asked, what was found, how sure, on what evidence, in short."""
 
 from collections.abc import Collection, Iterator
 from itertools import groupby
@@ -19,12 +19,14 @@ from ttq_bench.text import duration
 
 TITLE = "# Trained Ternary Quantization: what the records say"
 TRUST = """\
-- Each verdict follows from the interval alone; that intervals hold what they say, and that a judge
-  errs in at most 5 % of cases, is shown by simulation (`tests/analysis/test_coverage.py`).
-- Margins stand in the code with the commit that fixed each, and with the runs that were there
-  before it; deviations from the paper are declared:
+- Each verdict follows from the interval alone; that intervals hold what they say for normal noise,
+  and that a judge errs in at most 5 % of cases, is shown by simulation
+  (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`).
+- A margin, or a way to judge, that was fixed after its runs makes a verdict exploratory. Which runs
+  were there before, and how this differs from the paper, is declared:
   [where the numbers come from](pages/provenance.md).
-- `ttq-bench verify --results FOLDER` computes every number of these pages anew from the records.
+- `ttq-bench verify --results FOLDER` computes every number in texts and tables anew from the
+  records.
 """
 
 
