@@ -123,7 +123,8 @@ def test_a_changed_page_for_the_browser_is_named_and_one_left_out_of_the_list_is
     text = page.read_text(encoding="utf-8")
     drawings = text.replace("</svg>", "<g></g></svg>")
     assert drawings != text
-    page.write_text(drawings.replace("undecided", "contradicted", 1), encoding="utf-8")
+    before, _, after = drawings.rpartition("undecided")  # in a table: figures hold words, too
+    page.write_text(f"{before}contradicted{after}", encoding="utf-8")
     (line,) = verify_results(root).differences
     assert (line.file, "contradicted" in line.what) == ("report.html", True)
     page.unlink()
