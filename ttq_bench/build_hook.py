@@ -17,12 +17,13 @@ class CommitHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the file to a wheel or a source distribution; an editable install asks git."""
-        package = Path(self.root) / "ttq_bench"
+        if version == "editable":
+            return
         sys.path.insert(0, self.root)
         from ttq_bench.provenance import COMMIT_FILE, source_commit
 
         commit = source_commit()
-        if version == "editable" or commit == "unknown" or (package / COMMIT_FILE).is_file():
+        if commit == "unknown" or (Path(self.root) / "ttq_bench" / COMMIT_FILE).is_file():
             return
         self._folder = tempfile.mkdtemp()
         file = Path(self._folder) / COMMIT_FILE

@@ -3,9 +3,10 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TextIO
 
 from rich.console import Console
 
@@ -83,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
     for line in (*describe(prepared, options.url or options.results), *told):
         say(console, line)
     if options.quiet:
-        print("".join(f"{line}\n" for line in told), end="", file=sys.stderr)
+        _print(told, sys.stderr)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)
@@ -91,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     planned = {trial.spec.trial_id for trial in prepared.plan.trials}
     alarms = alarms_of(ResultsPaths(options.results), planned)
     if not options.json:
-        print("".join(f"{line}\n" for line in alarm_lines(alarms)), end="")
+        _print(alarm_lines(alarms))
     summary = ""
     if not (tally.left or options.no_report):
         say(console, "drawing the report")
@@ -100,8 +101,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(end.as_json(alarms))
     else:
-        print("".join(f"{line}\n" for line in end.lines()), end="")
+        _print(end.lines())
     return end.exit_code()
+
+
+def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    for line in lines:
+        print(line, file=stream)
 
 
 def _of_the_code() -> list[str]:

@@ -25,7 +25,6 @@ from ttq_bench.data.catalog import (
     is_streamed,
 )
 from ttq_bench.data.formats.class_folders import class_folder_files
-from ttq_bench.data.formats.digits import digits_sha256
 from ttq_bench.data.published import check_files, fingerprint_of
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.imagenet import class_names, list_folders, list_shards
@@ -91,6 +90,8 @@ def identify(source: Source, cache: Path) -> Identity:
         fingerprint = fingerprint_of(card.archives[-1] if card.archives else source.archive)
         return Identity(source.dataset, fingerprint, card.train_count, card.test_count)
     if source.kind == "bundled":
+        from ttq_bench.data.formats.digits import digits_sha256  # numpy, which submit spares
+
         return Identity(
             source.dataset, f"sha256:{digits_sha256()}", card.train_count, card.test_count
         )

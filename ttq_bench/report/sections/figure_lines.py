@@ -11,13 +11,13 @@ def kind_of(figure: SavedFigure) -> str:
     return figure.path.stem.partition("_")[0]
 
 
-def figure_lines(figures: Iterable[SavedFigure], level: str = "###") -> Iterator[str]:
-    """Yield each figure with a heading of this ``level``; links lead from the results folder."""
+def figure_lines(figures: Iterable[SavedFigure]) -> Iterator[str]:
+    """Yield each figure with a heading; links lead from the results folder."""
     above: set[str] = set()
     for figure in figures:
         caption = "Drawn as above." if figure.caption in above else figure.caption
         above.add(figure.caption)
-        yield f"{level} {figure.title}"
+        yield f"### {figure.title}"
         yield ""
         yield f"![{escape(figure.title)}](figures/{figure.path.name})"
         yield ""
