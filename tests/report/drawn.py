@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.report.build import write_report
+from ttq_bench.report.contents import read_contents
 from ttq_bench.report.figures.style import SavedFigure, figure_style
 
 Draw = Callable[[Tables, Path], list[SavedFigure]]
@@ -20,6 +22,13 @@ def saved(draw: Draw, root: Path) -> list[SavedFigure]:
     """Return the figures that the records in ``root`` give."""
     with figure_style():
         return draw(load_tables(ResultsPaths(root)), root / "figures")
+
+
+def write_texts(root: Path) -> str:
+    """Write a report whose files of figures hold none, which is quicker; return its summary."""
+    results = ResultsPaths(root)
+    write_report(read_contents(results), results, pictures=False)
+    return results.summary.read_text(encoding="utf-8")
 
 
 def opened(monkeypatch: Any, module: ModuleType, draw: Draw, root: Path) -> list[Figure]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.test_f15_surroundings import in_namespace
 from tests.record_builders import write_grid, write_trial
+from tests.report.drawn import write_texts
 from tests.tiny_suite import COMMAND
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
@@ -161,14 +162,13 @@ def test_the_same_records_give_the_same_files(report, tmp_path):
     assert {p: p.read_bytes() for p in before} == before
 
 
-@pytest.mark.slow
 def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     write_grid(tmp_path)
     layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}
     write_trial(
         tmp_path, "ttq-9", seed=9, errors=(), outcome="diverged", parent="fp-1", scales=layers
     )
-    build_report(tmp_path)
+    write_texts(tmp_path)
     assert "| ttq-9 | diverged" in page_of(tmp_path, "trials")
     lines = page_of(tmp_path, "scales").splitlines()
     (scales,) = [x for x in lines if x.startswith("| resnet20, TTQ max_fraction")]
@@ -178,7 +178,7 @@ def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
 def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
     write_trial(tmp_path, "guessing", seed=0, errors=(50.0, 90.0))
     write_trial(tmp_path, "learning", seed=1, errors=(50.0, 9.0))
-    page = build_report(tmp_path).read_text(encoding="utf-8")
+    page = write_texts(tmp_path)
 
     first_screen = page[: page.index("| data: model and arm |")]
     assert (
@@ -188,13 +188,12 @@ def test_trials_that_ended_at_chance_level_are_on_the_first_screen(tmp_path):
     assert row in page_of(tmp_path, "trials")
 
 
-@pytest.mark.slow
 def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
     write_grid(tmp_path)
     write_trial(
         tmp_path, "ttq-7", seed=7, errors=(22.0, 21.0), parent="gone", scales={"a": (1.0, 1.0)}
     )
-    build_report(tmp_path)
+    write_texts(tmp_path)
     trials = page_of(tmp_path, "trials")
     assert "| ttq-7 | stands apart: its parent gone has no record here |" in trials
     assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in page_of(tmp_path, "methods")
@@ -227,7 +226,6 @@ def test_readme_block_is_replaced_and_nothing_else(tmp_path):
     assert "\nold\n" not in text
 
 
-@pytest.mark.slow
 def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path):
     write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
     for number in range(12):
@@ -237,7 +235,7 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
             strategy=("constant_sparsity", number / 20),
         )  # fmt: skip
     write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="other")
-    build_report(tmp_path)
+    write_texts(tmp_path)
     page = page_of(tmp_path, "methods")
     labels = re.findall(r"^\| (cifar10-jpeg: resnet20[^|]*) \|", page, flags=re.MULTILINE)
     assert len(labels) == len(set(labels)) == 14

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.record_builders import write_grid, write_probe, write_trial
+from tests.report.drawn import write_texts
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.report.build import build_report
@@ -106,7 +107,7 @@ def test_each_is_named_among_the_trials_that_need_a_look_and_not_as_missing(repo
 def test_a_planned_trial_with_a_stale_record_is_stale_not_missing(tmp_path):
     write_trial(tmp_path, "fp-old", seed=0, errors=(20.0,), training_version=OLDER)
     write_planned(ResultsPaths(tmp_path), PlannedSuite("c", "q", "C", ("fp-old", "fp-1")))
-    page = build_report(tmp_path).read_text(encoding="utf-8")
+    page = write_texts(tmp_path)
     assert "There are no finished trials here yet." in page
     assert "**Left out.** 1 record is stale: " in page
     assert "| fp-old | stale: " in page

@@ -3,7 +3,7 @@
 Rows are averaged over seeds only within one dataset, protocol, model, arm, strategy and recipe.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -199,9 +199,12 @@ def _delta_of(row: "pd.Series[Any]") -> DeltaStrategy:
     )
 
 
-def load_tables(results: ResultsPaths) -> Tables:
-    """Return the tables of every record in a results folder that is of the training version."""
-    current, left_out = split_by_version(checked_records(results))
+def load_tables(results: ResultsPaths, given: Sequence[TrialRecord] | None = None) -> Tables:
+    """Return the tables of every record in a results folder that is of the training version.
+
+    ``given`` are its records where they have been read and checked already.
+    """
+    current, left_out = split_by_version(checked_records(results) if given is None else given)
     records = {record.trial_id: record for record in current}
     rows = pd.DataFrame([trial_row(record, records) for record in records.values()])
     trials, repeats = (rows.query(f"repeat {of} 0") if len(rows) else rows for of in ("==", ">"))

@@ -41,46 +41,38 @@ from ttq_bench.text import no_formula, printable, replace_between
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
 
-def build_report(
-    root: Path,
-    readme: Path | None = None,
-    *,
-    into: Path | None = None,
-    links_from: Path | None = None,
-) -> Path:
+def build_report(root: Path, readme: Path | None = None) -> Path:
     """Write the report of the records in ``root`` and return the path of ``summary.md``.
 
-    It goes into the folder ``into``, ``root`` itself by default. With ``readme``, the generated
-    block in that file is refreshed too; its links lead from the folder ``links_from``, that of
-    ``readme`` by default, to ``root``, and are left out where ``root`` lies elsewhere. Raises
-    ``ResultsError``, before anything is written, for a folder that holds something else than
-    results, for files in it that no report wrote, and for a ``readme`` without the block's marks.
+    With ``readme``, the generated block in that file is refreshed too; its links lead to ``root``,
+    and are left out where ``root`` lies elsewhere. Raises ``ResultsError``, before anything is
+    written, for a folder that holds something else than results, for files in it that no report
+    wrote, and for a ``readme`` without the block's marks.
     """
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
     look_over(root)
     check_results_folder(root)
-    check_replaceable(into or root)
+    check_replaceable(root)
     around = ""
     if readme is not None:
         around = read_text(readme)
         check_marks(around, readme)
     contents = read_contents(ResultsPaths(root))
-    out = ResultsPaths(into or root)
-    try:
-        figures = _write(contents, out)
-    except OSError as error:
-        raise unwritable(out.root, error) from error
+    figures = write_report(contents, ResultsPaths(root))
     if readme is not None:
-        folder = _relative(root, links_from or readme.parent)
-        block = findings_block(contents, [figure.path.name for figure in figures], folder)
+        block = readme_block(contents, figures, root, readme.parent)
         _refresh(readme, replace_between(around, BEGIN, END, block))
-    return out.summary
+    return ResultsPaths(root).summary
 
 
-def _relative(root: Path, start: Path) -> str | None:
+def readme_block(
+    contents: Contents, figures: Iterable[SavedFigure], root: Path, start: Path
+) -> str:
+    """Return the generated block of a README in the folder ``start`` about the results ``root``."""
     root, start = root.resolve(), start.resolve()
-    return root.relative_to(start).as_posix() if root.is_relative_to(start) else None
+    folder = root.relative_to(start).as_posix() if root.is_relative_to(start) else None
+    return findings_block(contents, [figure.path.name for figure in figures], folder)
 
 
 def _refresh(readme: Path, text: str) -> None:
@@ -93,11 +85,26 @@ def _refresh(readme: Path, text: str) -> None:
         ) from error
 
 
-def _write(contents: Contents, out: ResultsPaths) -> list[SavedFigure]:
+def write_report(
+    contents: Contents, out: ResultsPaths, *, pictures: bool = True
+) -> list[SavedFigure]:
+    """Write tables, figures, summary and pages into ``out`` and return the figures.
+
+    Without ``pictures`` the files of figures hold none, which takes a third of the time. Raises
+    ``ResultsError`` where files are in the way that no report wrote, and where nothing can be
+    written.
+    """
+    try:
+        return _write(contents, out, pictures=pictures)
+    except OSError as error:
+        raise unwritable(out.root, error) from error
+
+
+def _write(contents: Contents, out: ResultsPaths, *, pictures: bool) -> list[SavedFigure]:
     tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
     written = {f"tables/{name}.csv": _csv(table) for name, table in tables.items()}
     with tempfile.TemporaryDirectory(prefix="ttq-bench-report-") as folder:
-        drawn = draw_figures(contents, Path(folder))
+        drawn = draw_figures(contents, Path(folder), rendered=pictures)
         written |= {f"figures/{path.name}": path.read_bytes() for path in _files_of(drawn)}
     check_replaceable(out.root, written)
     before = listed(out.root)

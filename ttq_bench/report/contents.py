@@ -1,5 +1,6 @@
 """Everything a page of the report is written from, computed once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ttq_bench.analysis.asymmetry import NetworkAsymmetry, asymmetry
@@ -8,6 +9,7 @@ from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, read_planned
+from ttq_bench.records.schema import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,9 @@ class Contents:
     ledger: list[LedgerRow]
 
 
-def read_contents(results: ResultsPaths) -> Contents:
-    """Return the contents of a results folder."""
-    tables = load_tables(results)
+def read_contents(results: ResultsPaths, records: Sequence[TrialRecord] | None = None) -> Contents:
+    """Return the contents of a results folder; ``records`` are its own where they are read."""
+    tables = load_tables(results, records)
     evidence = all_evidence(tables)
     return Contents(
         tables=tables,

@@ -18,7 +18,11 @@ ZERO = 1e-12  # what is left where equal numbers were subtracted
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|\.\d)", re.IGNORECASE)
 WORD = re.compile(r"<[^>]*>|[^\s<]+|\s+|<")
 BAR = re.compile(r"(?<!\\)\|")
-DRAWING = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+# Of a page for a browser: figures, their styles, and the hashes of all styles.
+DRAWING = re.compile(
+    r"<svg\b.*?</svg>|<style id=\"drawings\">.*?</style>|'sha256-[^']*'", re.DOTALL
+)
+BREAK = "\0"  # of a line, inside of a drawing
 CONTEXT = 4  # words and spaces shown before and after what differs
 
 Row = Sequence[str]
@@ -70,7 +74,7 @@ def table_differences(file: str, found: str, expected: str) -> Iterator[Differen
 def text_differences(file: str, found: str, expected: str) -> Iterator[Difference]:
     """Yield each line, or cell of a Markdown table's row, in which two texts differ.
 
-    In HTML, drawings are left out, and so are the empty lines that they leave.
+    In HTML, drawings and their styles are left out, and so are the empty lines that they leave.
     """
     lines, right_lines = (_lines(text, html=file.endswith(".html")) for text in (found, expected))
     plain, right_plain = ([line for _, line in part] for part in (lines, right_lines))
@@ -118,10 +122,14 @@ def _paired(
 
 
 def _lines(text: str, *, html: bool) -> list[tuple[int, str]]:
-    if html:  # line breaks stay, so that a line keeps its number
-        text = DRAWING.sub(lambda drawing: "\n" * drawing.group().count("\n"), text)
-    lines = enumerate(text.splitlines(), start=1)
-    return [(number, line) for number, line in lines if line.strip() or not html]
+    if html:  # a line that follows a drawing keeps its number
+        text = DRAWING.sub(lambda drawing: BREAK * drawing.group().count("\n"), text)
+    lines, number = [], 1
+    for line in text.splitlines():
+        if line.strip() or not html:
+            lines.append((number, line.replace(BREAK, "")))
+        number += 1 + line.count(BREAK)
+    return lines
 
 
 def _columns(lines: Sequence[str], place: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Everything in a results folder that its records give, computed anew and compared."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.consistency import Difference, record_differences, unequal
 from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.other_versions import is_current
-from ttq_bench.records.ownership import LIST, listed
+from ttq_bench.records.ownership import LIST, check_results_folder, listed
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
-from ttq_bench.report.build import build_report
-from ttq_bench.report.sections.readme import check_marks
+from ttq_bench.report.build import readme_block, write_report
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.readme import BEGIN, END, check_marks
 from ttq_bench.spec.trial import SPEC_VERSION
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.text import replace_between
 from ttq_bench.verify.diff import read_csv, table_differences, text_differences
 
 FIGURES = (".png", ".svg")
@@ -62,37 +65,60 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
     if not root.is_dir():
         raise ResultsError(f"{root}: no such folder; name one with --results")
     look_over(root)
-    files = record_files(results)
-    wrong, older = [], 0
-    for path in files:
-        try:
-            record = read_record(path)
-            check_record(results, record)
-        except ResultsError as error:
-            name = path.relative_to(root).as_posix()
-            wrong.append(Difference(name, "", str(error).removeprefix(f"{path}: ")))
-            continue
-        wrong += _of_record(results, record)
-        older += not _can_name(record)
+    if readme:
+        check_marks(read_text(readme), readme)
+    check_results_folder(root)
+    records, wrong = _read(results)
+    contents = None
+    if not wrong:
+        with contextlib.suppress(ResultsError):  # said below, of each table that is at fault
+            contents = read_contents(results, records)
+    for record in records:
+        wrong += _of_record(results, record, readable=bool(contents) and is_current(record))
+    older = sum(not _can_name(record) for record in records)
+    counts = len(record_files(results)), older
     if wrong:
-        return Verification(len(files), older, 0, 0, (), tuple(wrong))
+        by_file = sorted(wrong, key=lambda difference: difference.file)
+        return Verification(*counts, 0, 0, (), tuple(by_file))
+    contents = contents or read_contents(results, records)  # raises what is no table's fault
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "results"
         given.mkdir()
         (given / "trials").symlink_to(results.trials.resolve())  # report.html links what is there
-        copy = _copied(readme, Path(folder)) if readme else None
-        build_report(root, copy, into=given, links_from=readme.parent if readme else None)
-        return _compared(root, given, readme, copy, (len(files), older))
+        figures = write_report(contents, ResultsPaths(given), pictures=False)
+        block = readme_block(contents, figures, root, readme.parent) if readme else ""
+        return _compared(root, given, readme, block, counts)
 
 
-def _of_record(results: ResultsPaths, record: TrialRecord) -> Iterator[Difference]:
-    found = list(_of_own_files(results.trial(record.trial_id), record))
+def _read(results: ResultsPaths) -> tuple[list[TrialRecord], list[Difference]]:
+    """Return the records that can be read, and what is wrong with the others."""
+    records, wrong = [], []
+    for path in record_files(results):
+        try:
+            record = read_record(path)
+            check_record(results, record)
+        except ResultsError as error:
+            name = path.relative_to(results.root).as_posix()
+            wrong.append(Difference(name, "", str(error).removeprefix(f"{path}: ")))
+        else:
+            records.append(record)
+    return records, wrong
+
+
+def _of_record(
+    results: ResultsPaths, record: TrialRecord, *, readable: bool
+) -> Iterator[Difference]:
+    """Yield what disagrees inside of one record; ``readable`` says that its tables were read."""
+    paths = results.trial(record.trial_id)
+    unfit = [] if readable else list(_unfit_tables(paths, record))
+    values = unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
+    found = [*_of_spec(record), *values]
     yield from found
     if not found and _can_name(record):
-        yield from network_differences(results.trial(record.trial_id), record)
+        yield from network_differences(paths, record)
 
 
-def _of_own_files(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
+def _of_spec(record: TrialRecord) -> Iterator[Difference]:
     if _can_name(record):
         file = f"trials/{record.trial_id}/record.json"
         try:
@@ -103,8 +129,6 @@ def _of_own_files(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference
         else:
             if own_id != record.trial_id:
                 yield unequal(file, "trial_id", record.trial_id, own_id)
-    unfit = list(_unfit_tables(paths, record))
-    yield from unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
 
 
 def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference]:
@@ -131,17 +155,10 @@ def _per_channel(spec: dict[str, Any]) -> bool:
     return method is None or method.granularity == "channel"
 
 
-def _copied(readme: Path, folder: Path) -> Path:
-    copy, text = folder / readme.name, read_text(readme)
-    check_marks(text, readme)
-    copy.write_text(text, encoding="utf-8")
-    return copy
-
-
 def _compared(
-    root: Path, given: Path, readme: Path | None, copy: Path | None, counts: tuple[int, int]
+    root: Path, given: Path, readme: Path | None, block: str, counts: tuple[int, int]
 ) -> Verification:
-    """Compare every file of the report ``given`` with the one of ``root``."""
+    """Compare the files of the report ``given`` with those of ``root``, ``block`` with README."""
     expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
     expected = {n: p for n, p in expected.items() if n != LIST and not n.startswith("trials/")}
     own = listed(root)
@@ -159,9 +176,11 @@ def _compared(
         elif path.suffix not in FIGURES:
             texts.append(name)
             differences += text_differences(name, read_text(root / name), read_text(path))
-    if readme and copy:
+    if readme:
+        text = read_text(readme)
         texts.append(readme.name)
-        differences += text_differences(readme.name, read_text(readme), read_text(copy))
+        expected_text = replace_between(text, BEGIN, END, block)
+        differences += text_differences(readme.name, text, expected_text)
     cells = sum(len(row) for _, *rows in filter(None, tables) for row in rows)
     return Verification(*counts, len(tables), cells, tuple(texts), tuple(differences))
 

@@ -1,10 +1,8 @@
-import pytest
-
 from tests.record_builders import write_grid, write_trial
+from tests.report.drawn import write_texts
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import Alarm, Gauge
-from ttq_bench.report.build import build_report
 from ttq_bench.report.sections.selfchecks import self_checks
 
 EQUAL = {"layer1.conv1": (1.0, 1.0)}
@@ -33,18 +31,16 @@ def test_records_without_self_checks_have_no_such_section(tmp_path):
     assert list(self_checks(load_tables(ResultsPaths(tmp_path)))) == []
 
 
-@pytest.mark.slow
 def test_alarms_stand_among_the_trials_that_need_a_look(tmp_path):
     alarm = Alarm(what="negative scale", layer="layer2.conv1", epoch=3)
     write_trial(tmp_path, "t-0", seed=0, errors=(9.0,), scales=EQUAL, alarms=(alarm,))
 
-    build_report(tmp_path)
+    write_texts(tmp_path)
 
     page = (tmp_path / "pages/trials.md").read_text(encoding="utf-8")
     assert "| t-0 | finished; alarm: negative scale in layer2.conv1 from epoch 3 on |" in page
 
 
-@pytest.mark.slow
 def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
     write_grid(tmp_path)
     for seed in range(3):
@@ -53,7 +49,7 @@ def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
             scales=EQUAL, method="twn", strategy=("mean_fraction", 0.7),
         )  # fmt: skip
 
-    build_report(tmp_path)
+    write_texts(tmp_path)
     page, scales = (
         (tmp_path / f"pages/{name}.md").read_text(encoding="utf-8")
         for name in ("methods", "scales")

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ NARROWEST = 8.0  # inches; titles and legends of two columns need them
 MARGIN_SHARE = 0.12
 MOST_DOTS = 5_000  # of one arm; more are an image inside of the SVG, whose size they do not move
 LEGEND_COLUMNS = 2
+EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><g>left out</g></svg>'
+_rendered: ContextVar[bool] = ContextVar("rendered", default=True)
 LEGEND_ROW_INCHES = 0.22
 
 
@@ -88,8 +91,11 @@ class SavedFigure:
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
-    """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process."""
+def figure_style(*, rendered: bool = True) -> Iterator[None]:
+    """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process.
+
+    Without ``rendered`` the files hold no picture: titles and captions are all that is wanted.
+    """
     settings = {
         "svg.hashsalt": "ttq_bench",  # the same records give the same file
         "svg.fonttype": "none",  # letters can be read out, searched for and copied
@@ -100,14 +106,27 @@ def figure_style() -> Iterator[None]:
     }
     look = sns.axes_style("whitegrid") | sns.plotting_context("notebook", font_scale=0.85)
     defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-    with matplotlib.rc_context(defaults | look | settings):
-        yield
+    before = _rendered.set(rendered)
+    try:
+        with matplotlib.rc_context(defaults | look | settings):
+            yield
+    finally:
+        _rendered.reset(before)
 
 
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> SavedFigure:
     """Write ``name``.png and ``name``.svg into ``folder``, close the figure, return what it is."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
+    png, svg = _pictures(figure) if _rendered.get() else (b"", EMPTY_SVG)
+    write_atomically(path, png)
+    write_atomically(path.with_suffix(".svg"), svg)
+    plt.close(figure)
+    return SavedFigure(path, title, caption)
+
+
+def _pictures(figure: Figure) -> tuple[bytes, bytes]:
+    """Return a figure as PNG and as SVG."""
     # The layout alone, without the drawing of all that it moves: a third of the time.
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -121,7 +140,4 @@ def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> S
     png, svg = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    write_atomically(path, png.getvalue())
-    write_atomically(path.with_suffix(".svg"), svg.getvalue())
-    plt.close(figure)
-    return SavedFigure(path, title, caption)
+    return png.getvalue(), svg.getvalue()

@@ -31,6 +31,8 @@ PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 {style}</style>
+<style id="drawings">
+{drawings}</style>
 </head>
 <body>
 <nav aria-label="Contents"><details><summary>Contents</summary>
@@ -67,11 +69,13 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
     headings = _name_headings(tokens)
     assets = files("ttq_bench.report.page")
     script = assets.joinpath("page.js").read_text(encoding="utf-8")
-    style = assets.joinpath("page.css").read_text(encoding="utf-8") + styles.rules()
+    style = assets.joinpath("page.css").read_text(encoding="utf-8")
+    drawings = styles.rules()
     return PAGE.format(
-        policy=_policy(f"\n{script}", f"\n{style}"),
+        policy=_policy(f"\n{script}", f"\n{style}", f"\n{drawings}"),
         title=escape(next((text for _, level, text in headings if level == "h1"), "Results")),
         style=style,
+        drawings=drawings,
         contents="\n".join(
             f'<li><a href="#{escape(slug)}">{escape(text)}</a></li>'
             for slug, level, text in headings
@@ -82,17 +86,16 @@ def html_page(markdown: str, folder: Path, tables: Mapping[str, pd.DataFrame]) -
     )
 
 
-def _policy(script: str, style: str) -> str:
+def _policy(script: str, *styles: str) -> str:
     """Return a policy that forbids every request, every script and every style but these."""
-    script_hash, style_hash = map(_hash, (script, style))
     return (
-        f"default-src 'none'; script-src 'sha256-{script_hash}'; style-src 'sha256-{style_hash}';"
+        f"default-src 'none'; script-src {_hash(script)}; style-src {' '.join(map(_hash, styles))};"
         " img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
 def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _name_headings(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
