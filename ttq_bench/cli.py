@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -15,7 +16,7 @@ from ttq_bench.commands.parser import CommandParser, Parser
 from ttq_bench.commands.streams import EXIT_IO, code_of, guarded
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.provenance import check_environment
-from ttq_bench.text import without_credentials
+from ttq_bench.text import printable, without_credentials
 
 # A command is the module of its name in ``ttq_bench.commands``, with ``_`` for ``-``
 # (``commands/parser.py`` says what it has to offer). Its line of help is here, so that
@@ -75,9 +76,11 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
         return int(ended.code or 0), ended
     except TtqBenchError as error:
         # Messages quote what suites, data and records of strangers say.
+        _trace(options)
         print(f"ttq-bench: {without_credentials(str(error))}", file=sys.stderr)
         return error.exit_code, None
     except OSError as error:  # a disk that is full, broken or closed to us, wherever it is met
+        _trace(options)
         where = error.filename or getattr(options, "results", "the output")
         print(
             f"ttq-bench: {where}: cannot be read or written"
@@ -89,6 +92,12 @@ def _ended(words: Sequence[str], *, is_process: bool) -> tuple[int, SystemExit |
         print("ttq-bench: ended at once; run the same command to go on", file=sys.stderr)
         number = next((n for n in interrupt.args if isinstance(n, int)), signal.SIGINT)
         return 128 + number, None
+
+
+def _trace(options: argparse.Namespace) -> None:
+    """Print the traceback of the error that is handled, if it was asked for."""
+    if "verbose" in options:
+        print(printable(without_credentials(traceback.format_exc())), end="", file=sys.stderr)
 
 
 def _called(options: argparse.Namespace) -> int:

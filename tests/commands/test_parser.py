@@ -136,3 +136,12 @@ def test_colours_are_left_out_by_option_and_by_variable(
         monkeypatch.delenv("NO_COLOR")
     assert main([*words, "--results", str(tmp_path)]) == 0
     assert console_here().no_color is expected
+
+
+@pytest.mark.parametrize("words", [["-v", "report"], ["report", "--verbose"], ["report"]])
+def test_the_traceback_of_an_error_is_printed_on_request_alone(tmp_path, capsys, words):
+    assert main([*words, "--results", str(tmp_path / "none?token=hidden-word")]) == 2
+    *before, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("ttq-bench: ")
+    assert len(before) > 3 if len(words) > 1 else before == []
+    assert not any("hidden-word" in line for line in [*before, last])

@@ -59,6 +59,13 @@ class Parser(argparse.ArgumentParser):
             default=argparse.SUPPRESS,
             help="print no colours; the environment variable NO_COLOR does the same",
         )
+        self.add_argument(
+            "-v",
+            "--verbose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="print the traceback of an error, too",
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as argparse does, and keep the words: an error may hint at a misspelt option."""
