@@ -41,6 +41,7 @@ def test_a_script_holds_every_command(shell, capsys):
         (["run", "--prof"], ["--profile"]),
         (["run", "--device", ""], ["auto", "cpu", "cuda"]),
         (["data", "f"], ["fetch"]),
+        (["run", "sp"], ["sparsity"]),
         (["plan", "suites/de"], ["suites/demo.yaml"]),
         (["status", "--results", "tests/comm"], ["tests/commands"]),
     ],

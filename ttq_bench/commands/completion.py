@@ -6,9 +6,10 @@ from typing import Any
 
 from ttq_bench.commands import option_values as values_of
 from ttq_bench.commands.parser import CommandParser
+from ttq_bench.suite.shipped import shipped_suites
 
 SHELLS = ("bash", "tcsh", "zsh")
-FILES = (values_of.local_path, values_of.results_place, values_of.suite_file)
+FILES = (values_of.local_path, values_of.results_place)
 FOLDERS = (
     values_of.folder,
     values_of.images_folder,
@@ -16,6 +17,12 @@ FOLDERS = (
     values_of.shared_place,
     values_of.shared_path,
 )
+SUITES = "_ttq_bench_suites"  # a shell function: files, and the names of the shipped suites
+SUITE_FUNCTIONS = {
+    "bash": "{function}() {{ compgen -f -- $1; compgen -W '{names}' -- $1; }}",
+    "zsh": "{function}() {{ _files; compadd {names} }}",
+    "tcsh": "",  # has no functions
+}
 
 
 class PrintCompletion(argparse.Action):
@@ -35,7 +42,12 @@ class PrintCompletion(argparse.Action):
             if action.type in (*FILES, *FOLDERS):
                 kind = shtab.FILE if action.type in FILES else shtab.DIRECTORY
                 action.complete = kind  # type: ignore[attr-defined]
-        print(shtab.complete(parser, values))
+            elif action.type is values_of.suite_file:
+                action.complete = {"bash": SUITES, "zsh": SUITES, "tcsh": "f:*"}  # type: ignore[attr-defined]
+        names = " ".join(shipped_suites())
+        function = SUITE_FUNCTIONS[values].format(function=SUITES, names=names)
+        preamble: Any = {values: function}  # annotated as text, used as this
+        print(shtab.complete(parser, values, preamble=preamble))
         parser.exit()
 
 
