@@ -78,7 +78,7 @@ def _caption(seeds: str, has: dict[str, bool]) -> str:
     )  # fmt: skip
     log = (
         " The authors' own log (one run, pre-activation network, 400 epochs of their schedule,"
-        " stretched to the same width) is drawn in black and grey in panels of its own and, as a"
+        " stretched to the same width) is drawn without colour in panels of its own and, as a"
         " dotted line, beneath our rho." if has[LOG] else ""
     )  # fmt: skip
     return (

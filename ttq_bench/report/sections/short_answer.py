@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
+from ttq_bench.analysis.measured import Network
+from ttq_bench.analysis.trial_rows import FULL_PRECISION
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.answer import counted
 from ttq_bench.report.sections.direction import directions, turning_shares
@@ -52,6 +54,17 @@ class _Told:
 
     def points(self, row: LedgerRow) -> str:
         return self._named(row, f"{with_interval(row.value, signed=True)} points")
+
+    def points_and_level(self, row: LedgerRow) -> str:
+        """Name a difference beside the error with full precision, which tells how much it is."""
+        levels = (
+            f" beside an error of {result.error.mean:.2f} % with full precision"
+            for result in self.contents.results
+            if result.arm.arm == FULL_PRECISION
+            and Network(result.arm.dataset, result.arm.protocol, result.arm.model) == row.network
+        )
+        difference = f"{with_interval(row.value, signed=True)} points"
+        return self._named(row, difference + next(levels, ""))
 
     def _named(self, row: LedgerRow, number: str) -> str:
         assert row.network is not None, "a setting has a network"
@@ -148,12 +161,12 @@ def _one_scale(told: _Told) -> Iterator[str]:
     good, is_open = (any(row.says == v for row in as_good) for v in ("supported", "undecided"))
     undecided = ""
     if good and is_open:
-        undecided = f", undecided {named_share(as_good, 'undecided', told.points)}"
+        undecided = f", undecided {named_share(as_good, 'undecided', told.points_and_level)}"
     yield (
         "**Does one scale do as well?** A network trained with one scale for both signs is as good"
         f" as one with two, within {ONE_SCALE:g} points of test error,"
-        f" {named_share(as_good, 'supported', told.points)}{undecided}; it is shown to be worse"
-        f" {share(worse, 'supported')}."
+        f" {named_share(as_good, 'supported', told.points_and_level)}{undecided}; it is shown to be"
+        f" worse {share(worse, 'supported')}."
     )
 
 
