@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ttq_bench.records.remote.lock import held_at_url
 from ttq_bench.records.remote.store import Folder, kept_in
 from ttq_bench.records.replaced import set_aside
 from ttq_bench.records.store import remove_leftovers
+from ttq_bench.repeated import Repeated
 from ttq_bench.suite.plan import Plan
 from ttq_bench.text import duration
 from ttq_bench.trial.settings import ClusterOptions, RunSettings
@@ -159,22 +159,16 @@ def _watch(stop: Stop, lock: Lock, folder: Folder) -> Iterator[None]:
     It is written again where it is gone: a worker here may have looked at the URL just before. Not
     where another driver has taken over: that file would stop its workers. Ours are ended.
     """
-    over, results = threading.Event(), lock.results
+    results = lock.results
 
     def watch() -> None:
-        while not over.wait(0.2):
-            if not stop.is_replaced and not lock.keep():
-                stop.replace()
-            if stop.requested() and not stop.is_replaced and not results.stop_file.exists():
-                with contextlib.suppress(OSError):
-                    results.stop_file.touch()
-                with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
-                    folder.post(results.stop_file)
+        if not stop.is_replaced and not lock.keep():
+            stop.replace()
+        if stop.requested() and not stop.is_replaced and not results.stop_file.exists():
+            with contextlib.suppress(OSError):
+                results.stop_file.touch()
+            with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
+                folder.post(results.stop_file)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with Repeated(0.2, watch):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -3,7 +3,6 @@
 import math
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from rich.table import Table
 from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.weights import has_weights
+from ttq_bench.repeated import Repeated
 from ttq_bench.suite.plan import Plan, PlannedTrial
 from ttq_bench.text import duration, printable
 
@@ -52,7 +52,7 @@ class Monitor:
         self.pending = self.plan.pending
 
     def __enter__(self) -> "Monitor":
-        self._over = threading.Event()
+        self._thread = Repeated(REFRESH_SECONDS, self._new_lines)
         self._last_line = time.time()
         self._live: Live | None = None
         if self.console.is_terminal:
@@ -64,16 +64,14 @@ class Monitor:
             )
             self._live.start()
         else:
-            self._thread = threading.Thread(target=self._lines, daemon=True)
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
         if self._live is not None:
             self._live.stop()
         else:
-            self._thread.join()
+            self._thread.stop()
             self._new_lines()
             # A record may have appeared after its trial's last line: the count that stays is this.
             if self.seen:
@@ -155,10 +153,6 @@ class Monitor:
         if progress is None:
             return float(trial.epochs_left)
         return progress.epochs - progress.epoch - progress.share_of_epoch
-
-    def _lines(self) -> None:
-        while not self._over.wait(REFRESH_SECONDS):
-            self._new_lines()
 
     def _new_lines(self) -> None:
         self._look()

@@ -17,6 +17,7 @@ from ttq_bench.records.attempts.lease import why_over
 from ttq_bench.records.attempts.progress import Progress, write_progress
 from ttq_bench.records.paths import AttemptPaths
 from ttq_bench.records.remote.store import Folder
+from ttq_bench.repeated import Repeated
 from ttq_bench.trial.outcome import SupersededError
 
 BEAT_SECONDS = 1.0
@@ -33,8 +34,8 @@ class Heartbeat:
         self.folder = folder or Folder()
         self.progress = progress
         self.lock = threading.Lock()
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._beat, daemon=True)
+        self.posted = 0.0
+        self.thread = Repeated(BEAT_SECONDS, self._beat)
 
     def __enter__(self) -> Self:
         self.write(self.progress)
@@ -47,8 +48,7 @@ class Heartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.over.set()
-        self.thread.join()
+        self.thread.stop()
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
             write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
         self._post()
@@ -76,11 +76,9 @@ class Heartbeat:
             self.folder.bring_leases(self.attempt)
 
     def _beat(self) -> None:
-        posted = 0.0
-        while not self.over.wait(BEAT_SECONDS):
-            # A disk that is full for a moment is no reason to end; the next checkpoint will tell.
-            with contextlib.suppress(OSError):
-                self.write(self.progress)
-            if time.monotonic() - posted > POST_SECONDS:
-                self._post()
-                posted = time.monotonic()
+        # A disk that is full for a moment is no reason to end; the next checkpoint will tell.
+        with contextlib.suppress(OSError):
+            self.write(self.progress)
+        if time.monotonic() - self.posted > POST_SECONDS:
+            self._post()
+            self.posted = time.monotonic()

@@ -6,13 +6,15 @@ after 15 s, while its port refuses connections at once; so each port that once a
 too. When the head itself goes, the question hangs.
 """
 
+import contextlib
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+
+from ttq_bench.repeated import Repeated
 
 POLL_SECONDS = 1.0
 HEAD_SECONDS = 20.0  # without an answer: then the head is gone
@@ -59,12 +61,12 @@ class NodeWatch:
         self.looks_in_vain, self.last_look = 0, 0.0
         self.look()
         self.told.clear()  # the nodes of the start are no news
-        self.over = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._watch = Repeated(POLL_SECONDS, self._look_again)
+        self._watch.start()
 
     def close(self) -> None:
         """Ask no more."""
-        self.over.set()
+        self._watch.stop(wait=False)  # an answer may be long in coming
 
     def is_gone(self, node_id: str) -> bool:
         """Return whether the cluster has given up a node."""
@@ -126,12 +128,9 @@ class NodeWatch:
             self.refusals[node.node_id] += 1
         return replace(node, alive=self.refusals.get(node.node_id, 0) < REFUSALS)
 
-    def _watch(self) -> None:
-        while not self.over.wait(POLL_SECONDS):
-            try:
-                self.look()
-            except Exception:  # noqa: S112 - whatever it is, the head did not answer
-                continue
+    def _look_again(self) -> None:
+        with contextlib.suppress(Exception):  # whatever it is, the head did not answer
+            self.look()
 
 
 def _knock_at(nodes: Iterable[Node]) -> dict[str, bool | None]:

@@ -6,17 +6,19 @@ wrong decide nothing. A driver that was asleep meanwhile finds the newer claim a
 """
 
 import contextlib
+import itertools
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from ttq_bench.errors import BusyError, TtqBenchError
 from ttq_bench.records.attempts.holder import has_ended_here, this_process
 from ttq_bench.records.remote.objects import Objects
 from ttq_bench.records.remote.store import Folder, Mirror
+from ttq_bench.repeated import Repeated
 from ttq_bench.text import one_line
 
 CLAIM = re.compile(r"drivers/(\d{6})\.claim")
@@ -38,15 +40,11 @@ def held_at_url(
         return
     folder.objects.check()
     number = _claimed(folder.objects, tell)
-    over = threading.Event()
-    arguments = (folder, number, over, lost, follow)
-    thread = threading.Thread(target=_beat, args=arguments, daemon=True)
-    thread.start()
+    beat = partial(_beat, folder, number, itertools.count(1), lost, follow)
     try:
-        yield
+        with Repeated(BEAT_SECONDS, beat):
+            yield
     finally:
-        over.set()
-        thread.join()
         with contextlib.suppress(OSError, TtqBenchError):  # then the next driver has to watch
             folder.objects.write(_beats(number), OVER)
 
@@ -88,18 +86,17 @@ def _wait_for_end(objects: Objects, number: int, tell: Callable[[str], None]) ->
 
 
 def _beat(
-    folder: Mirror, number: int, over: threading.Event, lost: Callable[[], None], follow: bool
-) -> None:
-    beat = 0
-    while not over.wait(BEAT_SECONDS):
-        beat += 1
-        with contextlib.suppress(OSError, TtqBenchError):  # the next beat may come through
-            if _newest(folder.objects) > number:
-                lost()
-                return
-            folder.objects.write(_beats(number), str(beat).encode())
-            if follow:
-                folder.bring()
+    folder: Mirror, number: int, beats: Iterator[int], lost: Callable[[], None], follow: bool
+) -> bool:
+    """Write the next beat, and return whether another driver has taken over."""
+    with contextlib.suppress(OSError, TtqBenchError):  # the next beat may come through
+        if _newest(folder.objects) > number:
+            lost()
+            return True
+        folder.objects.write(_beats(number), str(next(beats)).encode())
+        if follow:
+            folder.bring()
+    return False
 
 
 def _newest(objects: Objects) -> int:
