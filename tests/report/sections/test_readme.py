@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.record_builders import write_grid, write_probe
-from tests.report.sections.test_answer import CLOSE, FAR, write_networks
+from tests.report.sections.test_by_setting import CLOSE, FAR, write_networks
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report
 from ttq_bench.report.contents import read_contents

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.record_builders import tables_of, write_grid, write_probe, write_trial
-from tests.report.sections.test_answer import CLOSE, FAR, write_networks
+from tests.report.sections.test_by_setting import CLOSE, FAR, write_networks
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Measured, Network

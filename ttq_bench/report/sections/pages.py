@@ -13,7 +13,7 @@ from ttq_bench.records.ownership import PAGE_MARK
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import SavedFigure
 from ttq_bench.report.sections.alarms import problems
-from ttq_bench.report.sections.answer import answer
+from ttq_bench.report.sections.by_setting import by_setting
 from ttq_bench.report.sections.claims_table import claims_table, other_evidence, records_behind
 from ttq_bench.report.sections.deviations import deviations_section
 from ttq_bench.report.sections.experiments import experiment_lines
@@ -60,9 +60,9 @@ def _experiments(page: str, *more: Callable[[Contents], Iterator[str]]) -> Lines
 
 
 def _claims(contents: Contents, drawn: Drawn) -> Iterator[str]:
-    yield "## Verdict by verdict"
+    yield "## Setting by setting"
     yield ""
-    yield from answer(contents)
+    yield from by_setting(contents)
     yield "## The best evidence on each claim"
     yield ""
     yield OF_CLAIMS

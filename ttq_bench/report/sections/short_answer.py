@@ -11,7 +11,6 @@ from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network
 from ttq_bench.analysis.trial_rows import FULL_PRECISION
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.sections.answer import counted
 from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import capital, with_interval
 from ttq_bench.report.sections.settings import (
@@ -23,7 +22,7 @@ from ttq_bench.report.sections.settings import (
     share,
     short_names,
 )
-from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief
+from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief, counted
 
 QUESTION = (
     "Trained Ternary Quantization gives each weight of a layer one of three values: +W_p, 0 or"

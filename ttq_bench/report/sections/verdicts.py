@@ -1,12 +1,16 @@
 """A row of the ledger in words: its verdict, what it depends on, where it would turn."""
 
 import math
+from collections import Counter
 
 from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
 
 PROXY = "proxy evidence"
 NOT_AFTER = "not after correction for the number of claims"
+ORDER = (
+    "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
+)  # fmt: skip
 DECIDED: tuple[Verdict, ...] = ("supported", "contradicted")
 
 
@@ -68,3 +72,8 @@ def turning_point(row: LedgerRow) -> str:
     if math.isfinite(high) and high != 0:
         return f"supported for margins above {value.high:.{digits}f}"
     return ""
+
+
+def counted(counts: Counter[str]) -> str:
+    """Return ``1 supported, 2 undecided``, what is decided first."""
+    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name]) or "none"

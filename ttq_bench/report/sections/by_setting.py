@@ -1,4 +1,4 @@
-"""The answer verdict by verdict: how many settings have each, and a table by setting."""
+"""The verdicts of each setting in a table, and how those go together that look contradictory."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,74 +8,20 @@ from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network
-from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import table, with_interval
-from ttq_bench.report.sections.settings import Rows, Settings, rows_on, settings_of, share
-from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief
+from ttq_bench.report.sections.settings import Rows, Settings, settings_of
+from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief, counted
 
-OTHERS = " What another change of the same size would cost was not measured."
 READAPTS = " Whether it readapts when it is trained on is not in these records."
-ORDER = (
-    "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
-)  # fmt: skip
 
 
-def answer(contents: Contents) -> list[str]:
-    """Return sentences on the verdicts, and the table of the settings that they count."""
+def by_setting(contents: Contents) -> list[str]:
+    """Return how findings that look contradictory go together, and the verdicts of each setting."""
     settings = settings_of(contents.evidence)
     measured = {row.claim.label for row in contents.evidence}
-    sentences = [
-        *_differ(settings, contents.tables),
-        *_matter(settings, measured),
-        *_both(settings, contents.asymmetries, measured),
-        _stands(contents.ledger),
-    ]
-    numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
-    return [*numbered, "", *_table(settings)]
-
-
-def _differ(settings: Settings, tables: Tables) -> list[str]:
-    different, close = rows_on(settings, "A1 different"), rows_on(settings, "B1 close")
-    direction = rows_on(settings, "A1 direction")
-    if not different:
-        return []
-    log = direction[0].log if direction else None
-    authors = f"; in the authors' log it is W_n: {log.words}" if log else ""
-    turns = "".join(
-        f" It turns with the share of zeros ({where}): W_p is larger up to {shares[0]:.0f} % of"
-        f" zeros, W_n from {shares[1]:.0f} % on."
-        for where in settings
-        if (shares := turning_shares(directions(tables, where)))
-    )
-    return [
-        f"**Do they become different?** Training makes them differ by more than {MARGIN:.0%},"
-        f" noise taken off, {share(different, 'supported')}; less is shown"
-        f" {share(different, 'contradicted')}. They stay within {CLOSE:.0%} of each other, noise"
-        f" included, {share(close, 'supported')}; more is shown {share(close, 'contradicted')}.",
-        f"**Which is larger?** On average W_p {share(direction, 'contradicted')}, W_n"
-        f" {share(direction, 'supported')}{authors}.{turns}",
-    ]
-
-
-def _matter(settings: Settings, measured: set[str]) -> list[str]:
-    capacity, as_good = rows_on(settings, "A1 capacity"), rows_on(settings, "B1 no value")
-    tuned = rows_on(settings, "Q1")
-    parts = []
-    if as_good:
-        parts.append(
-            f"A network trained with one scale is shown to be as good, within {ONE_SCALE:g} points"
-            f" of test error, {share(as_good, 'supported')}, and to be worse"
-            f" {share(capacity, 'supported')}."
-        )
-    if tuned:
-        parts.append(
-            "That a trained network is tuned to its scales is shown"
-            f" {share(tuned, 'supported')}: equal scales, forced on it, cost accuracy."
-            f"{'' if 'Q1 excess' in measured else OTHERS}"
-        )
-    return [f"**Does it matter?** {' '.join(parts)}"] if parts else []
+    sentences = [*_both(settings, contents.asymmetries, measured), _stands(contents.ledger)]
+    return [*(line for text in sentences for line in (text, "")), *_table(settings)]
 
 
 def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[str]) -> list[str]:
@@ -121,11 +67,6 @@ def _stands(ledger: list[LedgerRow]) -> str:
         f" {counted(exact)}; on {PROXY} (other data, or a shorter schedule) {counted(proxies)}."
         f" Of the critique's {len(critique)} parts {counted(measured)} on {PROXY}."
     )
-
-
-def counted(counts: "Counter[str]") -> str:
-    """Return ``1 supported, 2 undecided``, what is decided first."""
-    return ", ".join(f"{counts[name]} {name}" for name in ORDER if counts[name]) or "none"
 
 
 Cell = Callable[[Rows], str]
