@@ -2,13 +2,14 @@
 
 The smallest network of each family meets all methods, the deeper ones TTQ. Those that take seconds
 to build meet two methods, whose weights are computed in different ways (``ternary/fused/rows.py``).
+The third tier has networks between two others of their family, and on large networks the further
+methods: small ones meet them in the first.
 """
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.tiers import slow_but
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.choice import layers_to_quantize
@@ -33,14 +34,25 @@ def methods_for(name):
 
 
 CASES = [(name, method) for name in MODELS for method in methods_for(name)]
-QUICK = [case for case in CASES if MODELS[case[0]].parameters < 500_000]
+QUICK_SIZE, MIDDLE_SIZE = 500_000, 1_000_000  # parameters
+
+
+def tier(name, method):
+    """Return the marks of a case."""
+    size = MODELS[name].parameters
+    if size < QUICK_SIZE:
+        return ()
+    stands_for_all = method == "ttq" or (method == "bwn" and size < LARGE)
+    return pytest.mark.slow if size > MIDDLE_SIZE and stands_for_all else pytest.mark.full
 
 
 def test_every_family_has_a_network():
     assert set(SMALLEST) == set(FAMILIES)
 
 
-@pytest.mark.parametrize(("name", "method"), slow_but(QUICK, CASES))
+@pytest.mark.parametrize(
+    ("name", "method"), [pytest.param(*case, marks=tier(*case)) for case in CASES]
+)
 def test_a_step_moves_every_network_under_every_method(name, method):
     plain = build_model(name, classes=3, seed=0)
     names, kept = layers_to_quantize(plain), set(dict(plain.named_parameters()))
