@@ -22,8 +22,8 @@ from tests.golden_training import (
     losses_of,
     measure,
     minor,
+    part_of,
 )
-from tests.tiers import slow_but
 from tests.tiny_suite import settings_for
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.trial.run import run_trial
@@ -48,9 +48,13 @@ TOLERANCE = {"full_precision": 5e-4}
 TERNARY_TOLERANCE = 1e-2
 
 
+# One case measures all trials of its part: those on digits are quick tests together or not at all.
+TIERS = {"digits": (), "residual": pytest.mark.slow, "repeated": pytest.mark.full}
+
+
 @pytest.fixture(scope="module")
 def measured():
-    """Return trials as measured here, each of the two parts once."""
+    """Return trials as measured here, each part once."""
     return functools.cache(lambda part: measure(part)["trials"])
 
 
@@ -72,9 +76,11 @@ def test_the_table_is_of_the_training_version_and_has_every_trial():
 
 
 @TO_THE_BIT
-@pytest.mark.parametrize("name", slow_but(DIGITS[:1], sorted(TRIALS)))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=TIERS[part_of(name)]) for name in sorted(TRIALS)]
+)
 def test_pinned_training_gives_what_its_training_version_stands_for_to_the_bit(measured, name):
-    found = measured("residual" if name in RESIDUAL else "digits")
+    found = measured(part_of(name))
     assert found[name] == TRIALS[name], WHAT_TO_DO.format(GOLDEN["training_version"])
 
 
