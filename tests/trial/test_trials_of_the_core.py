@@ -1,6 +1,7 @@
 """Every method and every way to move a threshold, trained, recorded and resumed for real."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,6 @@ def methods(tmp_path_factory, cache):
     return {spec.arm: ResultsPaths(results).trial(spec.trial_id) for spec in specs}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_every_method_becomes_a_record_with_its_scales(methods, name):
     record, table = read_record(methods[name].record), rows(methods[name], "scales.parquet")
@@ -66,7 +66,6 @@ def test_every_method_becomes_a_record_with_its_scales(methods, name):
     assert (record.sparsity == 0) == (METHODS[name].levels == "two")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_the_strategy_of_a_record_is_the_one_in_use(methods, name):
     quantization = read_record(methods[name].record).spec["quantization"]
@@ -91,11 +90,12 @@ def test_an_epoch_on_digits_alarms_under_no_method(methods):
 
 
 @pytest.fixture(scope="module", params=sorted(MOVING))
-def moving(request, tmp_path_factory, cache):
+def moving(request, tmp_path_factory, cache, whole):
     results = tmp_path_factory.mktemp("moving") / "results"
-    specs = tiny_specs(cache, epochs=3, delta_strategies=[MOVING[request.param]])
-    run_all(specs, results, cache)
-    return request.param, specs[1], results
+    _, spec = tiny_specs(cache, epochs=3, delta_strategies=[MOVING[request.param]])
+    bring_parent(spec, whole, results)
+    run_all([spec], results, cache)
+    return request.param, spec, results
 
 
 @pytest.mark.slow
@@ -141,16 +141,12 @@ def test_a_resumed_trial_with_a_moving_threshold_equals_an_undisturbed_one(movin
 
 
 @pytest.mark.slow
-def test_histogram_epochs_of_a_suite_are_kept_too(cache, tmp_path):
-    from dataclasses import replace
+def test_histogram_epochs_of_a_suite_are_kept_too(cache, tmp_path, whole):
+    spec = tiny_specs(cache, epochs=3)[1]
+    bring_parent(spec, whole, tmp_path)
+    run_trial(spec, replace(settings_for(tmp_path, cache), histogram_epochs=(2,)), lambda: False)
 
-    specs = tiny_specs(cache, epochs=3)[:2]
-    for spec in specs:
-        run_trial(
-            spec, replace(settings_for(tmp_path, cache), histogram_epochs=(2,)), lambda: False
-        )
-
-    table = rows(ResultsPaths(tmp_path).trial(specs[1].trial_id), "histograms.parquet")
+    table = rows(ResultsPaths(tmp_path).trial(spec.trial_id), "histograms.parquet")
     assert {row["epoch"] for row in table} == {0, 2, 3}
 
 
