@@ -1,5 +1,6 @@
 """One trial: its record, its exact resume, its start, and what it refuses."""
 
+import shutil
 import subprocess
 import sys
 
@@ -44,6 +45,25 @@ def test_a_ternary_record_has_scales_of_each_converted_layer_from_epoch_zero_on(
     ]
 
 
+@pytest.fixture(scope="module")
+def after_two_epochs(tmp_path_factory, cache):
+    """Results in which the parent was stopped after two of its three epochs; copy to go on."""
+    results = tmp_path_factory.mktemp("stopped") / "results"
+    spec = tiny_specs(cache, epochs=3)[0]
+    paths = ResultsPaths(results).trial(spec.trial_id)
+    stop = lambda: read_progress(paths).epoch >= 2  # noqa: E731
+    assert run_trial(spec, settings_for(results, cache), stop) == "stopped"
+    return results
+
+
+@pytest.fixture
+def stopped(after_two_epochs, cache, tmp_path):
+    """The parent, and its paths in a copy of ``after_two_epochs``."""
+    spec = tiny_specs(cache, epochs=3)[0]
+    shutil.copytree(after_two_epochs, tmp_path, dirs_exist_ok=True)
+    return spec, ResultsPaths(tmp_path).trial(spec.trial_id)
+
+
 @TRIALS
 def test_a_record_says_what_its_tables_and_weights_say(whole, cache, index):
     spec = tiny_specs(cache, epochs=3)[index]
@@ -73,10 +93,10 @@ def test_a_trial_stopped_after_each_epoch_equals_an_undisturbed_one(whole, cache
     assert_same_trial(paths, ResultsPaths(whole).trial(spec.trial_id))
 
 
-def test_a_trial_without_its_newest_checkpoint_goes_on_at_the_one_before(whole, cache, tmp_path):
-    spec = tiny_specs(cache, epochs=3)[0]
-    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
-    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+def test_a_trial_without_its_newest_checkpoint_goes_on_at_the_one_before(
+    whole, stopped, cache, tmp_path
+):
+    spec, paths = stopped
     newest = paths.attempt(1).checkpoints / "epoch-000002.pt"
     newest.write_bytes(newest.read_bytes()[:-100])
     run_trial(spec, settings_for(tmp_path, cache), lambda: False)
@@ -112,11 +132,9 @@ def no_optimizer(state):
     "harm", [letters_for_keys, a_word_for_history, a_row_of_words, rows_twice, no_optimizer]
 )
 def test_a_checkpoint_that_is_damaged_within_is_passed_over_for_the_one_before(
-    whole, cache, tmp_path, harm
+    whole, stopped, cache, tmp_path, harm
 ):
-    spec = tiny_specs(cache, epochs=3)[0]
-    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
-    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+    spec, paths = stopped
     newest = paths.attempt(1).checkpoints / "epoch-000002.pt"
     save_state(newest, harm(load_state(newest)))
     run_trial(spec, settings_for(tmp_path, cache), lambda: False)
@@ -214,10 +232,8 @@ def test_a_child_records_the_weights_it_started_from_and_their_error(whole, cach
     assert record.start is None
 
 
-def test_every_process_that_took_a_trial_up_is_named_in_its_record(cache, tmp_path):
-    spec = tiny_specs(cache, epochs=3)[0]
-    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
-    run_trial(spec, settings_for(tmp_path, cache), lambda: read_progress(paths).epoch >= 2)
+def test_every_process_that_took_a_trial_up_is_named_in_its_record(stopped, cache, tmp_path):
+    spec, paths = stopped
     run_trial(spec, settings_for(tmp_path, cache), lambda: False)
     attempts = read_record(paths.record).run["attempts"]
     assert [attempt["after_epoch"] for attempt in attempts] == [0, 2]
@@ -225,19 +241,14 @@ def test_every_process_that_took_a_trial_up_is_named_in_its_record(cache, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_other_code_hides_no_earlier_one_of_this_code(cache, tmp_path):
-    spec, settings = tiny_specs(cache, epochs=3)[0], settings_for(tmp_path, cache)
-    paths = ResultsPaths(tmp_path).trial(spec.trial_id)
-
-    def after(epochs):
-        return lambda: getattr(read_progress(paths), "epoch", 0) >= epochs
-
-    assert run_trial(spec, settings, after(2)) == "stopped"
+def test_a_checkpoint_of_other_code_hides_no_earlier_one_of_this_code(stopped, cache, tmp_path):
+    (spec, paths), settings = stopped, settings_for(tmp_path, cache)
     for path in paths.attempt(1).checkpoints.glob("*.pt"):
         made = load_state(path)
         save_state(path, made | {"made_by": made["made_by"] | {"arithmetic": "of other code"}})
     claimed_progress(paths, Progress(0, 3, 0.0, None, None, 0.0))
-    assert run_trial(spec, settings, after(1)) == "stopped"
+    stop = lambda: read_progress(paths).epoch >= 1  # noqa: E731
+    assert run_trial(spec, settings, stop) == "stopped"
     assert run_trial(spec, settings, bool) == "finished"
 
     taken_up = read_record(paths.record).run["attempts"]
