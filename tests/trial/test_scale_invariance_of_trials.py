@@ -20,28 +20,46 @@ pytestmark = pytest.mark.slow
 METHODS = ("full_precision", "ttq", "ttq-as-printed")
 
 
-@pytest.fixture(scope="module", params=["sgd", pytest.param("adam", marks=pytest.mark.slow)])
-def gauged(request, tmp_path_factory, cache):
-    """Two epochs of a ResNet on a few random images, under each optimiser; trials by arm."""
-    root = tmp_path_factory.mktemp("gauged")
-    for split, count in (("train", 80), ("test", 20)):
-        labels = random_labels(count, seed=count)
-        write_class_folders(root / "data" / split, random_images(count, seed=count), labels)
+def specs_of(data, cache, optimizer):
+    """Return the trials of a ResNet whose children are trained under an optimiser."""
     document = tiny_document(methods=METHODS, models=["resnet20"], datasets=["cifar10"])
     document["delta_strategies"] = [{"max_fraction": 0.05}]
     document["conversion"] = {"initial_scales": "ones"}
-    rate = 0.003 if request.param == "sgd" else 0.001
-    changes = {"optimizer": request.param, "learning_rate": rate, "batch_size": 8}
+    rate = 0.003 if optimizer == "sgd" else 0.001
+    changes = {"optimizer": optimizer, "learning_rate": rate, "batch_size": 8}
     document["training"]["fine_tuned"] = document["training"]["fine_tuned"] | changes
-    identity = identify(find_source("cifar10", root / "data"), cache)
+    identity = identify(find_source("cifar10", data), cache)
     specs = [
         spec.model_copy(update={"validation_count": 16})
         for spec in expand(parse_suite(document, "", "t"), {"cifar10": identity}, "t")
     ]
     parent = specs[0].trial_id
-    specs = [s.model_copy(update={"parent": parent}) if s.parent else s for s in specs]
-    for spec in specs:
-        assert run_trial(spec, settings_for(root / "results", cache), lambda: False) == "finished"
+    return [s.model_copy(update={"parent": parent}) if s.parent else s for s in specs]
+
+
+def train(spec, root, cache):
+    assert run_trial(spec, settings_for(root / "results", cache), lambda: False) == "finished"
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory, cache):
+    """A few random images, and the parent, which no optimiser of its children changes."""
+    root = tmp_path_factory.mktemp("parent")
+    for split, count in (("train", 80), ("test", 20)):
+        labels = random_labels(count, seed=count)
+        write_class_folders(root / "data" / split, random_images(count, seed=count), labels)
+    train(specs_of(root / "data", cache, "sgd")[0], root, cache)
+    return root
+
+
+@pytest.fixture(scope="module", params=["sgd", "adam"])
+def gauged(request, parent, tmp_path_factory, cache):
+    """Two epochs of the children under each optimiser; trials by arm."""
+    root = tmp_path_factory.mktemp("gauged") / "gauged"
+    shutil.copytree(parent, root)
+    specs = specs_of(root / "data", cache, request.param)
+    for spec in specs[1:]:
+        train(spec, root, cache)
     return request.param, {spec.arm: spec for spec in specs}, root / "results"
 
 
