@@ -11,7 +11,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
-from tests.tiers import slow_but
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.conversion import (
@@ -105,9 +104,19 @@ def test_every_kind_of_strategy_trains_to_the_same_bits(strategy):
     assert_same_training(network, True, method="ttq", strategy=STRATEGIES[strategy])
 
 
-@pytest.mark.parametrize("channels_last", [True, False])
 @pytest.mark.parametrize(
-    "architecture", slow_but(["lenet5"], ["lenet5", "preact_resnet20", "resnet18", "vgg_small"])
+    ("architecture", "channels_last"),
+    [
+        ("lenet5", True),
+        ("lenet5", False),
+        pytest.param("preact_resnet20", True, marks=pytest.mark.slow),
+        pytest.param("preact_resnet20", False, marks=pytest.mark.slow),
+        # Twelve million weights: a layer of many rows. The smaller ones tell the formats apart.
+        pytest.param("resnet18", True, marks=pytest.mark.slow),
+        pytest.param("resnet18", False, marks=pytest.mark.full),
+        pytest.param("vgg_small", True, marks=pytest.mark.full),
+        pytest.param("vgg_small", False, marks=pytest.mark.full),
+    ],
 )
 def test_other_networks_and_memory_formats_train_to_the_same_bits(architecture, channels_last):
     # LeNet's layers do not fill whole rows; all but the first convolution and the last are linear.
