@@ -38,7 +38,7 @@ def nothing_left(tmp_path):
 def test_trials_of_a_submitted_suite_run_on_the_workers_hosts_and_leave_true_records(
     cache, tmp_path
 ):
-    grid = Grid(tmp_path / "submitted", parents(seeds=2, epochs=3))
+    grid = Grid(tmp_path / "submitted", parents(seeds=2, epochs=1))
     env = token_environment(tmp_path)
     words = [*COMMAND, "submit", grid.suite, "--address", DASHBOARD, "--results", grid.results.root]
     words += ["--python", sys.executable, "--no-report"]
@@ -49,7 +49,7 @@ def test_trials_of_a_submitted_suite_run_on_the_workers_hosts_and_leave_true_rec
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         address_of = addresses(Path(env["RAY_AUTH_TOKEN_PATH"]).read_text())
-    assert "2/2 trials, 6/6 epochs" in done.stdout
+    assert "2/2 trials, 2/2 epochs" in done.stdout
     records = [read_record(path) for path in record_files(grid.results)]
     assert [record.run["threads"] for record in records] == [1, 1]
     leases = [read_lease(grid.results.trial(record.trial_id).attempt(1)) for record in records]
