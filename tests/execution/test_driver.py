@@ -1,4 +1,7 @@
-"""One run of a plan: its lock, its signals, its time limit. The runs are real processes."""
+"""One run of a plan: its lock, its signals, its time limit. Runs that meet are real processes.
+
+Signals to a run through Ray are F14 (``tests/faults/test_f14_signals.py``).
+"""
 
 import json
 import signal
@@ -8,7 +11,7 @@ import time
 import pytest
 from pyarrow import parquet
 
-from tests.tiny_suite import COMMAND, command_line, tiny_specs, wait_until, write_suite
+from tests.tiny_suite import COMMAND, tiny_specs, wait_until, write_suite
 from ttq_bench.cli import main
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, _signals
 from ttq_bench.records.attempts.progress import read_progress
@@ -22,11 +25,11 @@ PARENT = ("full_precision",)
 class Run:
     """``ttq-bench run`` of one trial in a process of its own."""
 
-    def __init__(self, folder, cache, *, epochs, backend="inprocess"):
+    def __init__(self, folder, cache, *, epochs):
         suite = write_suite(folder, epochs=epochs, methods=PARENT)
         self.results = folder / "results"
         self.words = ["run", str(suite), "--results", str(self.results), "--no-report"]
-        self.words += ["--backend", backend, "--threads", "1"]
+        self.words += ["--backend", "inprocess", "--threads", "1"]
         spec = tiny_specs(cache, epochs=epochs, methods=PARENT)[0]
         self.paths = ResultsPaths(self.results).trial(spec.trial_id)
 
@@ -64,27 +67,29 @@ def run(tmp_path, cache):
 
 
 @pytest.mark.slow
-def test_one_driver_holds_a_results_folder_until_it_dies(run):
+def test_one_driver_holds_a_results_folder_until_it_dies(run, capsys):
     holder = run(epochs=LONG)
-    second = command_line(*holder.words)
-    assert second.returncode == 75
-    assert f"process {holder.process.pid} on " in second.stderr
-    assert second.stderr.count("\n") == 1
+    assert main(holder.words) == 75
+    told = capsys.readouterr().err
+    assert f"process {holder.process.pid} on " in told
+    assert told.count("\n") == 1
     holder.process.kill()
     holder.process.wait()
-    third = command_line(*holder.words, "--time-limit", "1s")
-    assert third.returncode == 4, third.stderr
+    assert main([*holder.words, "--time-limit", "1s"]) == 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
-def test_a_signal_that_was_ignored_from_the_start_does_not_end_a_run(run, number):
-    before = signal.signal(number, signal.SIG_IGN)  # a child inherits it, as from `nohup` and `&`
+def test_signals_that_were_ignored_from_the_start_do_not_end_a_run(run):
+    numbers = (signal.SIGHUP, signal.SIGINT)
+    # A child inherits them, as from `nohup` and `&`.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         held = run(epochs=LONG)
     finally:
-        signal.signal(number, before)
-    held.process.send_signal(number)
+        for number in numbers:
+            signal.signal(number, before[number])
+    for number in numbers:
+        held.process.send_signal(number)
     epoch = held.epoch()
     wait_until(lambda: held.epoch() > epoch + 1 or held.process.poll() is not None)
     assert held.process.poll() is None
@@ -118,15 +123,10 @@ def test_of_many_drivers_after_the_lock_was_deleted_one_goes_on(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "backend"),
-    [
-        (signal.SIGINT, "inprocess"),
-        (signal.SIGTERM, "inprocess"),
-        pytest.param(signal.SIGINT, "ray", marks=pytest.mark.ray),
-    ],
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.full), signal.SIGTERM]
 )
-def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number, backend):
-    stopped = run(epochs=8, backend=backend)
+def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number):
+    stopped = run(epochs=8)
     stopped.process.send_signal(number)
     output, _ = stopped.process.communicate(timeout=60)
     assert stopped.process.returncode == 128 + number, output
@@ -135,8 +135,7 @@ def test_a_signal_ends_a_run_that_goes_on_at_its_last_epoch(run, capsys, number,
     assert not stopped.paths.results.stop_file.exists()
     before = stopped.seconds_of_epochs()
     assert 1 <= len(before) < 8
-    again = ["inprocess" if word == "ray" else word for word in stopped.words]
-    assert main(again) == 0
+    assert main(stopped.words) == 0
     assert f"goes on after epoch {len(before)}" in capsys.readouterr().out
     table = parquet.read_table(stopped.paths.folder / "epochs.parquet").to_pylist()
     assert [row["epoch"] for row in table] == list(range(1, 9))
@@ -148,11 +147,12 @@ def test_a_time_limit_ends_a_run_in_time_and_the_next_run_goes_on(tmp_path, cach
     suite = write_suite(tmp_path, epochs=LONG, methods=PARENT)
     common = [str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]
     left = [LONG]
-    limit = f"{TIME_LIMIT_MARGIN_SECONDS + 1.5}s"
+    seconds = TIME_LIMIT_MARGIN_SECONDS + 3
+    limit = ["--time-limit", f"{seconds}s"]
     for _ in range(2):
         begun = time.monotonic()
-        assert main(["run", *common, "--no-report", "--threads", "1", "--time-limit", limit]) == 4
-        assert time.monotonic() - begun < TIME_LIMIT_MARGIN_SECONDS + 1.5
+        assert main(["run", *common, "--no-report", "--threads", "1", *limit]) == 4
+        assert time.monotonic() - begun < seconds
         assert "stopped (time limit); not finished: 1 trial;" in capsys.readouterr().out
         assert main(["plan", *common, "--json"]) == 0
         left.append(json.loads(capsys.readouterr().out)["trials"][0]["epochs_left"])

@@ -52,6 +52,8 @@ def test_a_signal_ends_a_run_and_all_its_processes(cache, tmp_path, record_prope
     assert driver.returncode == 128 + number, output
     assert "Traceback" not in output
     assert "run the same command" in output
+    assert times > 1 or f"stopped ({number.name}); not finished: 2 trials;" in output
+    assert not grid.results.stop_file.exists()
     assert "received at time" not in output  # Ray's own answer aborts a run that takes 3 s to end
     record_property("measured", f"{case}: exit {driver.returncode}, all gone after {gone:.1f} s")
     code, output = grid.finish("--time-limit", "12s")
