@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -81,8 +82,21 @@ def assert_same_training(**options):
         torch.testing.assert_close(found[name], parameter, rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("granularity", ["layer", "channel"])
-@pytest.mark.parametrize("name", slow_but(["ttq"], WITH_KERNELS))
+def tier(name, granularity):
+    """Return the marks of a case. Channels are many short segments, seconds for the interpreter."""
+    if name == "ttq":
+        return ()
+    # Learned scales (ttq), fixed ones and two levels stand for all by channel.
+    stands_for_all = granularity == "layer" or name in ("twn", "bwn")
+    return pytest.mark.slow if stands_for_all else pytest.mark.full
+
+
+CASES = list(itertools.product(WITH_KERNELS, ["layer", "channel"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "granularity"), [pytest.param(*case, marks=tier(*case)) for case in CASES]
+)
 @pytest.mark.usefixtures("kernels_everywhere")
 def test_every_method_trains_as_layer_by_layer(name, granularity):
     assert_same_training(method=name, granularity=granularity)
