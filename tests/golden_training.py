@@ -22,7 +22,7 @@ from pyarrow import parquet
 from tests.data.builders import random_images, random_labels
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.data.batches import TrialBatches
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import own_card
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.models.build import build_model
 from ttq_bench.records.paths import ResultsPaths
@@ -155,8 +155,7 @@ def random_set(count: int) -> ImageSet:
     pixels = torch.from_numpy(random_images(count + 4, seed=1))
     labels = torch.from_numpy(random_labels(count + 4, seed=1))
     return ImageSet(
-        identity=Identity("random", "sha256:0", count, 4),
-        classes=10,
+        card=own_card("random", (3, 32, 32), 10, count, 4),
         train_images=pixels[:count], train_labels=labels[:count],
         test_images=pixels[count:], test_labels=labels[count:],
         mean=(127.5,) * 3, deviation=(73.6,) * 3, pixels_sha256="",

@@ -4,7 +4,7 @@ import torch
 
 from tests.data import builders
 from ttq_bench.data.batches import MOST_PIXELS, Normaliser, TrialBatches
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import own_card
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.errors import DataError
 
@@ -17,7 +17,7 @@ def image_set(channels=3):
     images = torch.from_numpy(builders.random_images(TRAIN + TEST, (8, 8, channels)))
     labels = torch.arange(TRAIN + TEST)
     return ImageSet(
-        Identity("cifar10-png-subset", "sha256:0", TRAIN, TEST), TRAIN,
+        own_card("cifar10-png-subset", (channels, 8, 8), TRAIN + TEST, TRAIN, TEST),
         images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:],
         (100.0,) * channels, (50.0,) * channels, "",
     )  # fmt: skip

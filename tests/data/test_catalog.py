@@ -1,6 +1,6 @@
 import pytest
 
-from ttq_bench.data.catalog import DATASETS, catalog_name, describe_dataset, folder_card
+from ttq_bench.data.catalog import DATASETS, catalog_name, describe_dataset, own_card
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
@@ -18,7 +18,7 @@ def test_every_card_leaves_images_to_train_on(name):
 
 
 def test_the_card_of_a_folder_holds_out_a_tenth_and_no_more_than_of_cifar10():
-    held_out = [folder_card((3, 8, 8), 2, count, 1).validation_count for count in (2, 99, 10**6)]
+    held_out = [own_card("a", (3, 8, 8), 2, n, 1).validation_count for n in (2, 99, 10**6)]
     assert held_out == [1, 9, DATASETS["cifar10"].validation_count]
 
 

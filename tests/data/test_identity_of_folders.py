@@ -24,8 +24,7 @@ def test_an_image_folder_is_named_after_itself_and_brings_its_own_card(tmp_path,
     identity = identify(image_folder(tmp_path / "my birds, 2nd"), cache)
     assert identity.name == "folder-my_birds_2nd"
     assert (identity.train_count, identity.test_count) == (6, 6)
-    card = identity.card
-    assert (card.image_shape, card.classes, card.validation_count) == ((3, 8, 8), 2, 1)
+    assert (identity.image_shape, identity.classes, identity.validation_count) == ((3, 8, 8), 2, 1)
     assert identify(find_source("folder", tmp_path / "my birds, 2nd"), cache) == identity  # kept
 
 

@@ -38,8 +38,7 @@ def test_images_and_labels_of_both_splits_are_what_was_read(source, cache):
     assert np.array_equal(images.train_images.numpy(), IMAGES[:3])
     assert np.array_equal(images.test_images.numpy(), IMAGES[3:])
     assert images.train_labels.tolist() + images.test_labels.tolist() == LABELS
-    assert images.classes == 10
-    assert images.identity.name == "cifar10-png-subset"
+    assert (images.card.name, images.card.classes) == ("cifar10-png-subset", 10)
 
 
 def test_mean_and_deviation_by_hand(tmp_path, cache):

@@ -17,7 +17,7 @@ def test_small_images_are_as_many_as_ever(model):
     images = random_images(model)
 
     assert len(images.train_images) == IMAGES + HELD_OUT
-    assert images.classes == 10
+    assert images.card.classes == 10
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_large_images_are_fewer_and_labelled_with_all_classes_of_the_card():
     assert images.train_images.shape[1:] == (*sides, channels)
     assert images.train_images[:-HELD_OUT].nbytes <= MOST_BYTES
     assert len(images.train_images) > HELD_OUT + 128  # a usual batch is full
-    assert images.classes == 1000
+    assert images.card.classes == 1000
     assert 900 < images.train_labels.max() < 1000
 
 

@@ -1,17 +1,18 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import yaml
 
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import DATASETS
 from ttq_bench.errors import SuiteError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import parse_suite, read_suite
 
-IDENTITIES = {
-    "cifar10": Identity("cifar10", "md5:0", 50_000, 10_000),
-    "digits": Identity("digits", "sha256:0", 1_397, 400),
+CARDS = {
+    "cifar10": replace(DATASETS["cifar10"], fingerprint="md5:0"),
+    "digits": replace(DATASETS["digits"], fingerprint="sha256:0"),
 }
 SMALL = {
     "name": "small",
@@ -50,9 +51,9 @@ def read(tmp_path):
     return write_and_read
 
 
-def trials_of(document, profile="", identities=None):
+def trials_of(document, profile="", cards=None):
     suite = parse_suite(document, profile, "small.yaml")
-    return expand(suite, identities or IDENTITIES, "small.yaml")
+    return expand(suite, cards or CARDS, "small.yaml")
 
 
 def problems_of(read, document, **options):

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.suite.conftest import IDENTITIES, trials_of
-from ttq_bench.data.identity import Identity
+from tests.suite.conftest import CARDS, trials_of
+from ttq_bench.data.catalog import DATASETS, own_card
 from ttq_bench.errors import SuiteError
 
 
@@ -62,18 +62,18 @@ def test_parents_and_children_have_their_own_recipes(small):
 
 
 def test_trials_bear_the_name_and_fingerprint_of_the_images_that_are_there(small):
-    identity = Identity("cifar10-jpeg-subset", "sha256:7", 9_000, 1_000)
-    for trial in trials_of(small, identities={"cifar10": identity}):
+    card = replace(DATASETS["cifar10"], name="cifar10-jpeg-subset", fingerprint="sha256:7")
+    for trial in trials_of(small, cards={"cifar10": card}):
         assert (trial.dataset, trial.data_fingerprint) == ("cifar10-jpeg-subset", "sha256:7")
         assert trial.trial_id.startswith("cifar10-jpeg-subset-resnet")
 
 
-BIRDS = Identity("folder-birds", "sha256:7", 900, 100, (3, 32, 32), 20)
+BIRDS = own_card("folder-birds", (3, 32, 32), 20, 900, 100, fingerprint="sha256:7")
 
 
 def test_trials_on_a_folder_of_images_say_what_a_card_would(small):
     small["datasets"] = ["folder"]
-    for trial in trials_of(small, identities={"folder": BIRDS}):
+    for trial in trials_of(small, cards={"folder": BIRDS}):
         assert (trial.dataset, trial.validation_count) == ("folder-birds", 90)
         assert trial.images.model_dump() == {
             "image_shape": (3, 32, 32), "classes": 20, "train_count": 900, "test_count": 100
@@ -88,7 +88,7 @@ def test_images_of_a_folder_that_a_model_does_not_take_are_refused(small):
         r" \(3, 64, 64\); resize them, or choose another model$"
     )
     with pytest.raises(SuiteError, match=said):
-        trials_of(small, identities={"folder": other})
+        trials_of(small, cards={"folder": other})
 
 
 def test_trials_on_a_dataset_of_the_table_have_no_images_of_their_own(small):
@@ -137,7 +137,7 @@ def test_the_same_suite_gives_the_same_ids_whatever_the_order_of_keys(small):
 def test_name_and_title_of_a_suite_do_not_enter_the_ids(small):
     ids = [trial.trial_id for trial in trials_of(small)]
     other = small | {"name": "other", "title": "Another"}
-    assert [trial.trial_id for trial in trials_of(other, identities=IDENTITIES)] == ids
+    assert [trial.trial_id for trial in trials_of(other, cards=CARDS)] == ids
 
 
 def test_more_seeds_keep_the_ids_of_those_that_are_there(small):

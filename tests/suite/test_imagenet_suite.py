@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.suite.conftest import problems_of, trials_of
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import DATASETS, own_card
 from ttq_bench.suite.costs import feeding_cores
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import read_suite
 
 PATH = Path(__file__).parents[2] / "suites" / "imagenet.yaml"
-WHOLE = {"imagenet": Identity("imagenet", "sha256:0", 1_281_167, 50_000)}
+WHOLE = {"imagenet": DATASETS["imagenet"]}
 
 
 def shipped(profile):
@@ -47,7 +47,7 @@ def test_both_delta_strategies_and_all_of_imagenet_are_planned(profile):
 
 
 def test_a_part_of_imagenet_keeps_its_own_counts_in_its_specs():
-    part = Identity("imagenet-10classes", "sha256:1", 1_000, 200, (3, 224, 224), 10)
+    part = own_card("imagenet-10classes", (3, 224, 224), 10, 1_000, 200)
     suite, _ = read_suite(PATH, "mini", "cpu")
     spec = expand(suite, {"imagenet": part}, "imagenet")[0]
     assert (spec.source_name, spec.validation_count) == ("imagenet", 100)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.suite.conftest import IDENTITIES, problems_of
+from tests.suite.conftest import CARDS, problems_of
 from ttq_bench.errors import SuiteError
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.reading import read_with_origin
@@ -127,4 +127,4 @@ def test_a_selection_that_does_not_fit_the_grid_is_told_with_its_line(
 ):
     suite, _, origin = read_changed(tmp_path, changed(before, after))
     with pytest.raises(SuiteError, match=said):
-        expand(suite, IDENTITIES, origin)
+        expand(suite, CARDS, origin)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ttq_bench.data.batches import TrialBatches
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import own_card
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.ternary.conversion import quantize_
 from ttq_bench.training.loop import TrainingState, start
@@ -40,8 +40,7 @@ def synthetic_images() -> ImageSet:
     pixels = torch.randint(256, (COUNT + TESTED, SIZE, SIZE, 3), generator=generator).byte()
     labels = torch.arange(COUNT + TESTED) % CLASSES
     return ImageSet(
-        identity=Identity("synthetic", "sha256:0", COUNT, TESTED),
-        classes=CLASSES,
+        card=own_card("synthetic", (3, SIZE, SIZE), CLASSES, COUNT, TESTED),
         train_images=pixels[:COUNT],
         train_labels=labels[:COUNT],
         test_images=pixels[COUNT:],

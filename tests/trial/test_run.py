@@ -161,7 +161,8 @@ def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache
     images = load_images(source, identify(source, cache), cache)
     assert len(children) == 2
     for child in children:
-        model, _ = starting_model(child, images.classes, ResultsPaths(whole), torch.device("cpu"))
+        classes, device = images.card.classes, torch.device("cpu")
+        model, _ = starting_model(child, classes, ResultsPaths(whole), device)
         convert_(model, child)
         for name, layer in quantized_layers(model):
             assert torch.equal(latent_of(layer), trained[f"{name}.weight"])

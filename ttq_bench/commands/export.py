@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ttq_bench.commands.at_url import folder_of, in_step
 from ttq_bench.commands.option_values import output_folder, results_place
 from ttq_bench.commands.options import add_results_option
-from ttq_bench.data.catalog import DatasetCard
+from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.files import unreadable, write_atomically
@@ -150,7 +150,7 @@ def _pack_checked(
     path: Path,
     model: nn.Module,
     spec: TrialSpec,
-    card: DatasetCard,
+    card: ImagesCard,
     facts: ImageFacts | None,
 ) -> tuple[int, nn.Module]:
     """Write the packed network once its restored twin gives the same logits; return size and twin.

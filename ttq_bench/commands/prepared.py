@@ -10,10 +10,10 @@ from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.chosen_trials import chosen_trials
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.rerun import trials_to_rerun
-from ttq_bench.data.catalog import DATASETS, is_streamed
-from ttq_bench.data.identity import Identity, cache_folder, identify
+from ttq_bench.data.catalog import DATASETS, ImagesCard, check_held_out, is_streamed
+from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import Source, find_source, look_for
-from ttq_bench.errors import DataError, TtqBenchError
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.resources import (
     Machine,
     Shares,
@@ -38,7 +38,7 @@ class Prepared:
     profile: str
     data_dir: Path
     sources: dict[str, Source]
-    identities: dict[str, Identity]
+    identities: dict[str, ImagesCard]
     plan: Plan
     machine: Machine
     device: str
@@ -74,10 +74,13 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     }
     sources = {name: lacking.get(name) or find_source(name, data_dir) for name in suite.datasets}
     identities = {
-        name: _whole_set(name) if name in lacking else identify(source, cache_folder())
+        name: replace(DATASETS[name], fingerprint="not here")
+        if name in lacking
+        else identify(source, cache_folder())
         for name, source in sources.items()
     }
-    _check_counts(identities)
+    for card in identities.values():
+        check_held_out(card.name, card.train_count, card.validation_count)
     whole = expand(suite, identities, origin)
     plan = _planned(whole, options, device, gpu=machine.gpu_name if device == "cuda" else "")
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
@@ -115,21 +118,6 @@ def _bring_parents(missing: Iterable[TrialSpec], options: argparse.Namespace) ->
     results = ResultsPaths(options.results)
     for parent in sorted({spec.parent for spec in missing if spec.parent}):
         folder_of(options).bring_states(results.trial(parent), weights_alone=True)
-
-
-def _whole_set(dataset: str) -> Identity:
-    card = DATASETS[dataset]
-    return Identity(dataset, "not here", card.train_count, card.test_count)
-
-
-def _check_counts(identities: dict[str, Identity]) -> None:
-    for identity in identities.values():
-        held_out = identity.card.validation_count
-        if identity.train_count <= held_out:
-            raise DataError(
-                f"{identity.name}: {identity.train_count:,} training images are too few:"
-                f" {held_out:,} are held out for validation"
-            )
 
 
 def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> None:

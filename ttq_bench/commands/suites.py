@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ttq_bench.commands.option_values import output_folder
 from ttq_bench.commands.options import add_json_option
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import DATASETS
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.files import publish_once
 from ttq_bench.suite.grid import expand
@@ -75,8 +75,8 @@ def describe(path: Path) -> Described:
     for profile in document.get("profiles", [""]):
         suite = parse_suite(document, profile, where)
         # Which images stand for a dataset changes the ids of trials, and not their number.
-        identities = {dataset: Identity(dataset, "", 0, 0) for dataset in suite.datasets}
-        trials[profile] = len(expand(suite, identities, where))
+        cards = {dataset: DATASETS[dataset] for dataset in suite.datasets}
+        trials[profile] = len(expand(suite, cards, where))
     return Described(path.stem, document["title"], where, default, trials)
 
 

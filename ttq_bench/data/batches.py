@@ -56,7 +56,7 @@ class TrialBatches:
         self.batch_size = batch_size
         if validation_count >= len(images.train_labels):
             raise DataError(
-                f"{images.identity.name}: {len(images.train_labels):,} training images are too few:"
+                f"{images.card.name}: {len(images.train_labels):,} training images are too few:"
                 f" {validation_count:,} are held out for validation"
             )
         order = split_order(len(images.train_labels)).to(device)

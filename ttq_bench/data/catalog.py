@@ -2,7 +2,7 @@
 
 To add one that comes as Parquet or as class folders, add a card; for new published files write
 them into ``published.py``, and their reader into ``formats/archives.py``. Beside the table there is
-``folder``: any folder of images, whose card is made from what lies in it (``folder_card``).
+``folder``: any folder of images, whose card is made from what lies in it (``own_card``).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from ttq_bench.data.published import (
     SVHN,
     Archive,
 )
-from ttq_bench.errors import unknown_name
+from ttq_bench.errors import DataError, unknown_name
 
 FOLDER = "folder"
 MOST_HELD_OUT = 5_000  # of a folder; as many as of CIFAR-10
@@ -25,59 +25,78 @@ CLASSES = "classes"  # ends the part of a name that tells how many there are: im
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetCard:
-    """Images of ``image_shape`` (channels, height, width), labelled 0 to ``classes`` - 1.
+class ImagesCard:
+    """What images are: a dataset as it is published, or the images that were found for it.
 
+    They have ``image_shape`` (channels, height, width) and labels from 0 to ``classes`` - 1.
     ``validation_count`` training images are held out for every choice; test images are only
-    reported on. ``archives`` are the published bytes, the first one is what gets downloaded.
-    ``streamed`` images do not fit into memory: each is read and decoded when its batch comes.
+    reported on. ``archives`` are the published files; the first one is downloaded. ``streamed``
+    images do not fit into memory: each is read and decoded when its batch comes.
+
+    Of images that were found, ``name`` stands in tables, and ``fingerprint`` changes with every
+    byte of an image; in ``DATASETS`` it is empty. ``in_table`` is false where shape and classes
+    are not those of a dataset in ``DATASETS``, so that a trial has to record them.
     """
 
+    name: str
     image_shape: tuple[int, int, int]
     classes: int
     train_count: int
     test_count: int
     validation_count: int
-    archives: tuple[Archive, ...]
-    source: str
+    archives: tuple[Archive, ...] = ()
     streamed: bool = False
+    fingerprint: str = ""
+    in_table: bool = True
 
 
-DATASETS: Mapping[str, DatasetCard] = MappingProxyType(
-    {
-        "cifar10": DatasetCard(
-            (3, 32, 32), 10, 50_000, 10_000, 5_000,
-            (CIFAR10_BINARY, CIFAR10_PICKLES), "Krizhevsky 2009",
-        ),
-        "cifar100": DatasetCard(
-            (3, 32, 32), 100, 50_000, 10_000, 5_000, (CIFAR100_PICKLES,), "Krizhevsky 2009"
-        ),
-        "svhn": DatasetCard(
-            (3, 32, 32), 10, 73_257, 26_032, 5_000, (SVHN,),
-            "Netzer et al. 2011, cropped digits without the extra set",
-        ),
-        "fashion_mnist": DatasetCard(
-            (1, 28, 28), 10, 60_000, 10_000, 5_000, (FASHION_MNIST,), "Xiao et al. 2017"
-        ),
-        "mnist": DatasetCard((1, 28, 28), 10, 60_000, 10_000, 5_000, (), "LeCun et al. 1998"),
-        "digits": DatasetCard(
-            (1, 28, 28), 10, 1_397, 400, 200, (), "handwritten digits, 8x8 enlarged"
-        ),
-        # Its images have many sizes; 224x224 is what they are cropped to.
-        "imagenet": DatasetCard(
-            (3, 224, 224), 1000, 1_281_167, 50_000, 10_000, (),
-            "Russakovsky et al. 2015, ILSVRC 2012", streamed=True,
-        ),
-    }
-)  # fmt: skip
+_CARDS = (
+    # Krizhevsky 2009
+    ImagesCard(
+        "cifar10", (3, 32, 32), 10, 50_000, 10_000, 5_000, (CIFAR10_BINARY, CIFAR10_PICKLES)
+    ),
+    ImagesCard("cifar100", (3, 32, 32), 100, 50_000, 10_000, 5_000, (CIFAR100_PICKLES,)),
+    # Netzer et al. 2011, cropped digits without the extra set
+    ImagesCard("svhn", (3, 32, 32), 10, 73_257, 26_032, 5_000, (SVHN,)),
+    # Xiao et al. 2017
+    ImagesCard("fashion_mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000, (FASHION_MNIST,)),
+    # LeCun et al. 1998
+    ImagesCard("mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000),
+    # Handwritten digits, enlarged (formats/digits.py)
+    ImagesCard("digits", (1, 28, 28), 10, 1_397, 400, 200),
+    # Russakovsky et al. 2015, ILSVRC 2012. Its images have many sizes and are cropped to 224x224.
+    ImagesCard("imagenet", (3, 224, 224), 1000, 1_281_167, 50_000, 10_000, streamed=True),
+)
+DATASETS: Mapping[str, ImagesCard] = MappingProxyType({card.name: card for card in _CARDS})
 
 
-def folder_card(
-    image_shape: tuple[int, int, int], classes: int, train_count: int, test_count: int
-) -> DatasetCard:
-    """Return the card of an image folder; a tenth of its training images are held out at most."""
+def own_card(
+    name: str,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    train_count: int,
+    test_count: int,
+    *,
+    fingerprint: str = "",
+) -> ImagesCard:
+    """Return the card of images that no card in the table fits: of a folder, a part of ImageNet.
+
+    A tenth of the training images are held out at most.
+    """
     held_out = min(MOST_HELD_OUT, max(train_count // 10, 1))
-    return DatasetCard(image_shape, classes, train_count, test_count, held_out, (), "its owner")
+    return ImagesCard(
+        name, image_shape, classes, train_count, test_count, held_out,
+        fingerprint=fingerprint, in_table=False,
+    )  # fmt: skip
+
+
+def check_held_out(name: str, train_count: int, held_out: int) -> None:
+    """Raise ``DataError`` where no training image is left once ``held_out`` are held out."""
+    if held_out >= train_count:
+        raise DataError(
+            f"{name}: {train_count:,} training images are too few: {held_out:,} are held out for"
+            " validation"
+        )
 
 
 def is_streamed(dataset: str) -> bool:

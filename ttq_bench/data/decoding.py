@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 
-from ttq_bench.data.catalog import DATASETS, DatasetCard
+from ttq_bench.data.catalog import DATASETS, ImagesCard
 from ttq_bench.data.formats.archives import READERS, Arrays
 from ttq_bench.data.formats.digits import read_digits
 from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
@@ -28,7 +28,7 @@ MOVED = "The image decoding"
 MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
 
 
-def read_split(source: Source, split: str, card: DatasetCard | None = None) -> Arrays:
+def read_split(source: Source, split: str, card: ImagesCard | None = None) -> Arrays:
     """Return the images and labels of ``train`` or ``test``, checked against the dataset's card.
 
     Only an image folder needs to be told its card.

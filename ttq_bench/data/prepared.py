@@ -19,8 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.data.formats.archives import Arrays
-from ttq_bench.data.identity import Identity, prepared_folder
+from ttq_bench.data.identity import prepared_folder
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
@@ -37,8 +38,7 @@ class ImageSet:
     0..255; ``pixels_sha256`` is the hash over all arrays, as decoded on this machine.
     """
 
-    identity: Identity
-    classes: int
+    card: ImagesCard
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
@@ -56,21 +56,21 @@ class Packed:
     manifest: str
 
 
-def load_images(source: Source, identity: Identity, cache: Path) -> ImageSet:
+def load_images(source: Source, card: ImagesCard, cache: Path) -> ImageSet:
     """Return the images of ``source``, decoding them into ``cache`` if no trial did so before."""
-    return _made_once(identity, cache, lambda folder: _decode(folder, source, identity))
+    return _made_once(card, cache, lambda folder: _decode(folder, source, card))
 
 
-def pack_images(identity: Identity, cache: Path) -> Packed | None:
+def pack_images(card: ImagesCard, cache: Path) -> Packed | None:
     """Return decoded images as they are sent to another machine, None if ``cache`` has none."""
-    folder = prepared_folder(identity, cache)
-    if _loaded(folder, identity) is None:
+    folder = prepared_folder(card, cache)
+    if _loaded(folder, card) is None:
         return None
     arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in ARRAYS}
     return Packed(arrays, (folder / "manifest.json").read_text(encoding="utf-8"))
 
 
-def keep_images(identity: Identity, cache: Path, packed: Packed) -> ImageSet:
+def keep_images(card: ImagesCard, cache: Path, packed: Packed) -> ImageSet:
     """Keep images that another machine has decoded, unless they are there, and return them.
 
     Raises ``DataError`` where they cannot be kept, or are not what their manifest says.
@@ -82,26 +82,26 @@ def keep_images(identity: Identity, cache: Path, packed: Packed) -> ImageSet:
         (folder / "manifest.json").write_text(packed.manifest, encoding="utf-8")
 
     try:
-        return _made_once(identity, cache, unpack)
+        return _made_once(card, cache, unpack)
     except ValueError as error:
-        raise DataError(f"{identity.name}: images came damaged ({error})") from error
+        raise DataError(f"{card.name}: images came damaged ({error})") from error
 
 
-def kept_images(identity: Identity, cache: Path) -> ImageSet | None:
+def kept_images(card: ImagesCard, cache: Path) -> ImageSet | None:
     """Return decoded images whose source is not on this machine, None if they are not either."""
-    return _loaded(prepared_folder(identity, cache), identity)
+    return _loaded(prepared_folder(card, cache), card)
 
 
-def _made_once(identity: Identity, cache: Path, write: Callable[[Path], None]) -> ImageSet:
+def _made_once(card: ImagesCard, cache: Path, write: Callable[[Path], None]) -> ImageSet:
     """Return the images in ``cache``; where they are not, let ``write`` fill a folder first."""
-    folder = prepared_folder(identity, cache)
-    if (images := _loaded(folder, identity)) is not None:
+    folder = prepared_folder(card, cache)
+    if (images := _loaded(folder, card)) is not None:
         return images
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
-            if (images := _loaded(folder, identity)) is not None:
+            if (images := _loaded(folder, card)) is not None:
                 return images
             _fill(folder, write)
     except OSError as error:
@@ -109,17 +109,17 @@ def _made_once(identity: Identity, cache: Path, write: Callable[[Path], None]) -
             f"{folder}: decoded images cannot be kept there ({error.strerror or error}); set"
             " TTQ_BENCH_CACHE to a folder that can be written, on a disk with room for them"
         ) from error
-    return _load(folder, identity)
+    return _load(folder, card)
 
 
-def _loaded(folder: Path, identity: Identity) -> ImageSet | None:
+def _loaded(folder: Path, card: ImagesCard) -> ImageSet | None:
     try:
-        return _load(folder, identity)
+        return _load(folder, card)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # not prepared yet, or damaged: make it again
 
 
-def _load(folder: Path, identity: Identity) -> ImageSet:
+def _load(folder: Path, card: ImagesCard) -> ImageSet:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name in ARRAYS:
         if file_digest(folder / f"{name}.npy") != manifest["sha256"][f"{name}.npy"]:
@@ -129,8 +129,7 @@ def _load(folder: Path, identity: Identity) -> ImageSet:
         name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ARRAYS
     }
     return ImageSet(
-        identity=identity,
-        classes=identity.card.classes,
+        card=card,
         **arrays,
         mean=tuple(manifest["mean"]),
         deviation=tuple(manifest["deviation"]),
@@ -138,12 +137,12 @@ def _load(folder: Path, identity: Identity) -> ImageSet:
     )
 
 
-def _decode(folder: Path, source: Source, identity: Identity) -> None:
+def _decode(folder: Path, source: Source, card: ImagesCard) -> None:
     from ttq_bench.data.decoding import read_split  # torchvision: 3 s, only for who decodes
 
-    arrays = {split: read_split(source, split, identity.card) for split in SPLITS}
+    arrays = {split: read_split(source, split, card) for split in SPLITS}
     found = tuple(len(labels) for _, labels in arrays.values())
-    told = (identity.train_count, identity.test_count)
+    told = (card.train_count, card.test_count)
     # A file may say another number of rows than it has. Of an archive the hash says it.
     if source.kind in ("parquet", "folders") and found != told:
         raise DataError(f"{source.train[0].parent}: says {told} images, has {found}; fetch it anew")

@@ -7,7 +7,7 @@ servers tell them. Several places under one hash: origins are slow or gone at ti
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -156,5 +156,9 @@ def fingerprint_of(archive: Archive) -> str:
     """Return what stands for the published files in trial ids: the hash of one, or over all."""
     if len(archive.files) == 1:
         return f"md5:{archive.files[0].md5}"
-    lines = "\n".join(f"{file.file_name} {file.md5}" for file in archive.files)
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return f"sha256:{lines_digest(f'{file.file_name} {file.md5}' for file in archive.files)}"
+
+
+def lines_digest(lines: Iterable[str]) -> str:
+    """Return the sha256 of lines of text in hexadecimal; fingerprints are made of it."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ttq_bench.data.catalog import DATASETS
-from ttq_bench.data.identity import Identity, identify
+from ttq_bench.data.catalog import DATASETS, ImagesCard
+from ttq_bench.data.identity import identify
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source, look_for, published_source
 from ttq_bench.doctor.finding import Finding
@@ -54,15 +54,15 @@ def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | Non
         source = look_for(dataset, data_dir)
         if source is None:
             return _not_there(dataset, data_dir), None
-        identity = identify(source, cache)
+        card = identify(source, cache)
     except DataError as error:
         return Seen("unusable", str(error)), source
     except OSError as error:
         told = f"{data_dir}: cannot be read ({error.strerror}); mend that"
         return Seen("unusable", told), source
-    told = "; ".join([_told(identity, source.kind), *passed_over(source)])
-    state = "partly" if _lacks(identity, dataset) else "present"
-    return Seen(state, told, identity.fingerprint), source  # type: ignore[arg-type]
+    told = "; ".join([_told(card, source.kind), *passed_over(source)])
+    state = "partly" if _lacks(card, dataset) else "present"
+    return Seen(state, told, card.fingerprint), source  # type: ignore[arg-type]
 
 
 def _not_there(dataset: str, data_dir: Path) -> Seen:
@@ -75,14 +75,14 @@ def _not_there(dataset: str, data_dir: Path) -> Seen:
     return Seen("absent", f"not in {data_dir}")
 
 
-def _lacks(identity: Identity, dataset: str) -> bool:
-    card = DATASETS[dataset]
-    return (identity.train_count, identity.test_count) != (card.train_count, card.test_count)
+def _lacks(card: ImagesCard, dataset: str) -> bool:
+    whole = DATASETS[dataset]
+    return (card.train_count, card.test_count) != (whole.train_count, whole.test_count)
 
 
-def _told(identity: Identity, kind: str) -> str:
-    counts = f"{identity.train_count:,} training and {identity.test_count:,} test images"
-    return f"{identity.name}: {counts}, {kind}, {identity.fingerprint[:19]}..."
+def _told(card: ImagesCard, kind: str) -> str:
+    counts = f"{card.train_count:,} training and {card.test_count:,} test images"
+    return f"{card.name}: {counts}, {kind}, {card.fingerprint[:19]}..."
 
 
 def check(data_dir: Path, cache: Path) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ttq_bench.data.catalog import DATASETS, FOLDER, DatasetCard, catalog_name, folder_card
+from ttq_bench.data.catalog import DATASETS, FOLDER, ImagesCard, catalog_name, own_card
 from ttq_bench.seeding import stream_seed
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.ternary.strategies import DeltaStrategy
@@ -65,7 +65,7 @@ class Quantization(BaseModel):
 
 
 class FolderImages(BaseModel):
-    """What a dataset's card says, for images of a folder, and for a part of ImageNet."""
+    """What a record says of images that no card in the table fits (``TrialSpec``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,11 +114,11 @@ class TrialSpec(BaseModel):
         return FOLDER if self.dataset.startswith(f"{FOLDER}-") else catalog_name(self.dataset)
 
     @property
-    def card(self) -> DatasetCard:
+    def card(self) -> ImagesCard:
         """Return the card of the images; ``TtqBenchError`` for a dataset that is not known here."""
         if self.images is None:
             return DATASETS[catalog_name(self.dataset)]
-        return folder_card(**dict(self.images))
+        return own_card(self.dataset, **dict(self.images))
 
     @property
     def arm(self) -> str:

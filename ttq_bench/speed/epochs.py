@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ttq_bench.data.batches import TrialBatches
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import own_card
 from ttq_bench.data.prepared import ImageSet
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
@@ -52,8 +52,8 @@ def random_images(model: str, trained: int = IMAGES + HELD_OUT, tested: int = HE
     most = MOST_BYTES // (channels * height * width)
     train, test = some(min(trained, most + HELD_OUT)), some(tested)
     return ImageSet(
-        Identity("random", "sha256:0", len(train[1]), len(test[1])),
-        card.classes, *train, *test,
+        own_card("random", card.image_shape, card.classes, len(train[1]), len(test[1])),
+        *train, *test,
         mean=(127.5,) * channels, deviation=(73.6,) * channels, pixels_sha256="",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ def measure_steps(work: Work, seconds: float) -> list[Figure]:
     endless = chain.from_iterable(map(batches.draws, count()))
     ours = training_step(work, work.network(), endless, batches.batch)
     plain = PlainTrainer(
-        build_model(work.model, classes=images.classes, seed=0),
+        build_model(work.model, classes=images.card.classes, seed=0),
         PlainImages(images.train_images[:-HELD_OUT], images.train_labels[:-HELD_OUT]),
         batch_size=work.recipe.batch_size,
         device=work.device,

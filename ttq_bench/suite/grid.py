@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.errors import SuiteError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.spec.trial import FolderImages, Quantization, TrialSpec
@@ -27,16 +27,14 @@ class Point:
     seed: int
 
 
-def expand(
-    suite: Suite, identities: Mapping[str, Identity], where: str | Origin
-) -> list[TrialSpec]:
+def expand(suite: Suite, cards: Mapping[str, ImagesCard], where: str | Origin) -> list[TrialSpec]:
     """Return the trials of ``suite``, parents before children, none twice.
 
-    ``identities`` says for each dataset of the suite which images stand for it. Raises
+    ``cards`` says for each dataset of the suite which images stand for it. Raises
     ``SuiteError`` for selections that match nothing, contradict each other, or leave no trial, and
     for images of a folder that have not the size that a model takes.
     """
-    _check_folders(suite, identities, where)
+    _check_folders(suite, cards, where)
     points = _selected(suite, list(_product(suite)), where)
     networks: dict[tuple[str, str, int], TrialSpec] = {}
     parents: dict[tuple[str, str, int], TrialSpec] = {}
@@ -44,7 +42,7 @@ def expand(
     for point in points:
         network = _network(point)
         if network not in networks:
-            networks[network] = _parent(suite, point, identities[point.dataset])
+            networks[network] = _parent(suite, point, cards[point.dataset])
         if point.method == "full_precision" or suite.start == "parent":
             parents[network] = networks[network]
         if point.method != "full_precision":
@@ -53,14 +51,14 @@ def expand(
     return [*parents.values(), *children.values()]
 
 
-def _check_folders(suite: Suite, identities: Mapping[str, Identity], where: str | Origin) -> None:
-    for identity in identities.values():
-        for model in suite.models if identity.image_shape else ():
+def _check_folders(suite: Suite, cards: Mapping[str, ImagesCard], where: str | Origin) -> None:
+    for card in cards.values():
+        for model in () if card.in_table else suite.models:
             needs = MODELS[model].image_shape
-            if identity.image_shape != needs:
+            if card.image_shape != needs:
                 raise SuiteError(
                     f"{at(where, 'models')}: models: {model!r} takes images of {needs}, all of"
-                    f" {identity.name} are {identity.image_shape}; resize them, or choose"
+                    f" {card.name} are {card.image_shape}; resize them, or choose"
                     " another model"
                 )
 
@@ -126,24 +124,24 @@ def _matches(selection: Selection, point: Point) -> bool:
     return all(not names[axis].isdisjoint(values) for axis, values in chosen.items())
 
 
-def _of_folder(identity: Identity) -> FolderImages | None:
-    if identity.image_shape is None:
+def _recorded_images(card: ImagesCard) -> FolderImages | None:
+    if card.in_table:
         return None
     return FolderImages(
-        image_shape=identity.image_shape,
-        classes=identity.classes,
-        train_count=identity.train_count,
-        test_count=identity.test_count,
+        image_shape=card.image_shape,
+        classes=card.classes,
+        train_count=card.train_count,
+        test_count=card.test_count,
     )
 
 
-def _parent(suite: Suite, point: Point, identity: Identity) -> TrialSpec:
+def _parent(suite: Suite, point: Point, card: ImagesCard) -> TrialSpec:
     return TrialSpec(
         protocol=suite.parent_protocol or suite.protocol,
-        dataset=identity.name,
-        data_fingerprint=identity.fingerprint,
-        validation_count=identity.card.validation_count,
-        images=_of_folder(identity),
+        dataset=card.name,
+        data_fingerprint=card.fingerprint,
+        validation_count=card.validation_count,
+        images=_recorded_images(card),
         model=point.model,
         seed=point.seed,
         recipe=suite.training.full_precision,

@@ -40,15 +40,15 @@ def images_of(spec: TrialSpec, settings: RunSettings) -> ImageSet | StreamedImag
         if not sent:
             raise
         return sent
-    identity = identify(source, settings.cache)
-    if identity.fingerprint != spec.data_fingerprint:
+    card = identify(source, settings.cache)
+    if card.fingerprint != spec.data_fingerprint:
         raise DataError(
-            f"{settings.data_dir}: holds {identity.name} ({identity.fingerprint[:19]}...),"
+            f"{settings.data_dir}: holds {card.name} ({card.fingerprint[:19]}...),"
             f" the trial was planned with {spec.dataset} ({spec.data_fingerprint[:19]}...)"
         )
     if is_streamed(source.dataset):
-        return list_images(source, identity)
-    return load_images(source, identity, settings.cache)
+        return list_images(source, card)
+    return load_images(source, card, settings.cache)
 
 
 def batches_of(

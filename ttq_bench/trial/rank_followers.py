@@ -74,7 +74,7 @@ def follow(spec: TrialSpec, settings: RunSettings, ranks: Ranks) -> None:
     with own_stream(device):
         images = images_of(spec, settings)
         batches = batches_of(spec, images, settings, ranks)
-        model = build_model(spec.model, classes=images.classes, seed=0)
+        model = build_model(spec.model, classes=images.card.classes, seed=0)
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         convert_(model, spec)
         state = start(fuse_(model), spec.recipe, is_scale)

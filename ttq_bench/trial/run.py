@@ -109,7 +109,7 @@ def _attempted(
     batches, ranks = batches_of(spec, images, settings), Ranks(settings.rank, settings.ranks)
     made_by = MadeBy(settings.arithmetic, images.pixels_sha256)
     state = state_at_start(
-        spec, settings, images.classes, batches, attempt=heartbeat.attempt, made_by=made_by
+        spec, settings, images.card.classes, batches, attempt=heartbeat.attempt, made_by=made_by
     )
     if ranks.count > 1:
         batches = batches_of(spec, images, settings, ranks)

@@ -6,7 +6,7 @@ The device and the number of threads may move the last bits of a number; every r
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import ImagesCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RunSettings:
     checkpoint_seconds: float = 600.0
     ranks: int = 1
     rank: int = 0
-    images: Identity | None = None
+    images: ImagesCard | None = None
 
 
 @dataclass(frozen=True, slots=True)

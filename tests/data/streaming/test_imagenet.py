@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 
@@ -22,7 +23,7 @@ def test_a_part_of_imagenet_bears_the_number_of_its_classes_and_its_own_counts(t
     found = identity_of(write_imagenet(tmp_path / "images"), tmp_path)
     assert found.name == "imagenet-3classes"
     assert (found.train_count, found.test_count, found.classes) == (12, 6, 3)
-    assert (found.card.image_shape, found.card.validation_count) == ((3, 224, 224), 1)
+    assert (found.image_shape, found.validation_count) == ((3, 224, 224), 1)
     assert describe_dataset(found.name) == (
         "imagenet with 3 classes: a drive of the path, not a result"
     )
@@ -34,13 +35,14 @@ def test_all_classes_with_all_images_bear_the_plain_name_and_any_less_is_a_subse
     folder = write_imagenet(tmp_path / "images")
     card = DATASETS["imagenet"]
     monkeypatch.setattr(imagenet, "CLASS_LIST_SHA256", imagenet.class_list_sha256(CLASSES))
-    small = {"imagenet": type(card)(card.image_shape, 3, 12, 6, 1, (), "", streamed=True)}
+    small = {"imagenet": dataclasses.replace(card, classes=3, train_count=12, test_count=6)}
     for module in (imagenet, identity):
         monkeypatch.setattr(module, "DATASETS", {**DATASETS, **small})
     whole = identity_of(folder, tmp_path)
-    assert (whole.name, whole.image_shape) == ("imagenet", None)
+    assert (whole.name, whole.in_table) == ("imagenet", True)
     (folder / "train" / CLASSES[0] / f"{CLASSES[0]}_0.JPEG").unlink()
-    assert identity_of(folder, tmp_path).name == "imagenet-subset"
+    part = identity_of(folder, tmp_path)
+    assert (part.name, part.in_table) == ("imagenet-subset", False)
 
 
 def test_the_fingerprint_changes_with_a_name_a_size_and_a_class_and_not_with_the_place(tmp_path):
@@ -124,7 +126,7 @@ def test_parquet_files_are_named_so_and_known_by_name_size_and_footer(tmp_path):
 
 def test_more_images_than_imagenet_has_are_other_images(tmp_path, monkeypatch):
     card = DATASETS["imagenet"]
-    fewer = type(card)(card.image_shape, 1000, 11, 6, 1, (), "", streamed=True)
+    fewer = dataclasses.replace(card, train_count=11, test_count=6)
     monkeypatch.setattr(imagenet, "DATASETS", {"imagenet": fewer})
     with pytest.raises(DataError, match="12 training and 6 test images were found, it has 11 and"):
         identity_of(write_imagenet(tmp_path / "images"), tmp_path)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ttq_bench.data.batches import MOST_PIXELS, Normaliser, split_order
-from ttq_bench.data.identity import Identity
+from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.image_files import (
     DEVIATION,
@@ -42,8 +42,7 @@ class StreamedImages:
     ``class_list_sha256`` that of the names of all classes in order.
     """
 
-    identity: Identity
-    classes: int
+    card: ImagesCard
     train: ImageFiles
     test: ImageFiles
     mean: tuple[float, ...]
@@ -52,24 +51,23 @@ class StreamedImages:
     class_list_sha256: str
 
 
-def list_images(source: Source, identity: Identity) -> StreamedImages:
-    """Return the images of ``source``; ``DataError`` for other ones than ``identity`` tells of."""
+def list_images(source: Source, card: ImagesCard) -> StreamedImages:
+    """Return the images of ``source``; ``DataError`` for other ones than ``card`` tells of."""
     form = FolderFiles if source.kind == "folders" else ShardFiles
     train, test = form(source.train), form(source.test)
-    if (len(train), len(test)) != (identity.train_count, identity.test_count):
+    if (len(train), len(test)) != (card.train_count, card.test_count):
         raise DataError(f"{source.train[0].parent}: images came or went; run the command again")
-    classes = identity.card.classes
     for files in (train, test):
-        if files.labels.min() < 0 or files.labels.max() >= classes:
-            raise DataError(f"{files.where(0)}: labels are not all between 0 and {classes - 1}")
+        if files.labels.min() < 0 or files.labels.max() >= card.classes:
+            raise DataError(
+                f"{files.where(0)}: labels are not all between 0 and {card.classes - 1}"
+            )
     cropped = _decoder()
-    sample = hashlib.sha256(identity.fingerprint.encode())
+    sample = hashlib.sha256(card.fingerprint.encode())
     for row in range(0, len(test), -(-len(test) // SAMPLED)):
         sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
-    names = class_list_sha256(_class_names(source, classes))
-    return StreamedImages(
-        identity, classes, train, test, MEAN, DEVIATION, sample.hexdigest(), names
-    )
+    names = class_list_sha256(_class_names(source, card.classes))
+    return StreamedImages(card, train, test, MEAN, DEVIATION, sample.hexdigest(), names)
 
 
 def _class_names(source: Source, classes: int) -> Sequence[str]:
@@ -144,10 +142,10 @@ class StreamedBatches:
         self.device = device
         self.augmentation = augmentation
         self.workers = workers
-        self.top5 = images.classes > TOP
+        self.top5 = images.card.classes > TOP
         if validation_count >= len(images.train):
             raise DataError(
-                f"{images.identity.name}: {len(images.train):,} training images are too few:"
+                f"{images.card.name}: {len(images.train):,} training images are too few:"
                 f" {validation_count:,} are held out for validation"
             )
         order = split_order(len(images.train))

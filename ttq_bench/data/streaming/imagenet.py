@@ -9,12 +9,13 @@ without changing any of these are not noticed.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ttq_bench.data.catalog import CLASSES, DATASETS
+from ttq_bench.data.catalog import CLASSES, DATASETS, ImagesCard, own_card
 from ttq_bench.data.formats.class_folders import Folders, class_folder_files, class_folders
+from ttq_bench.data.published import lines_digest
 from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
@@ -25,17 +26,6 @@ CLASS_LIST_SHA256 = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746
 LAYOUT = "train/ and val/ with a folder for each class in them (n01440764 and so on)"
 VALIDATION = ("val", "validation", "valid")
 FOOTER_END = 8  # bytes: the footer's length, and PAR1
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What was found: its name in tables, its fingerprint, and the numbers of its parts."""
-
-    name: str
-    fingerprint: str
-    train_count: int
-    test_count: int
-    classes: int
 
 
 def imagenet_folders(folder: Path) -> tuple[Folders, Folders] | None:
@@ -85,8 +75,8 @@ def _class_folders(split: Path) -> Folders:
     return named
 
 
-def list_folders(train: Folders, test: Folders) -> Listing:
-    """Return what class folders hold; asks the disk for the size of every file."""
+def folders_card(train: Folders, test: Folders) -> ImagesCard:
+    """Return the card of the images in class folders; asks the disk for the size of every file."""
     lines, counts = [], []
     for split, folders in (("train", train), ("test", test)):
         files = [file for folder in folders for file in _files_of(folder)]
@@ -94,7 +84,7 @@ def list_folders(train: Folders, test: Folders) -> Listing:
         counts.append(len(files))
     classes = class_list_sha256(path.name for path in train)
     parts = [] if classes == CLASS_LIST_SHA256 else [f"{len(train)}{CLASSES}"]
-    return _listing(parts, [classes, *lines], (counts[0], counts[1]), len(train))
+    return _card(parts, [classes, *lines], (counts[0], counts[1]), len(train))
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -104,35 +94,38 @@ def _files_of(folder: Path) -> list[Path]:
     return files
 
 
-def list_shards(
+def shards_card(
     paths: Sequence[Path], labels: tuple[Sequence[int], Sequence[int]], classes: Sequence[str]
-) -> Listing:
-    """Return what Parquet files hold that have these ``labels`` by split, and ``classes``."""
+) -> ImagesCard:
+    """Return the card of the images in Parquet files with these ``labels`` by split."""
     lines = [f"{path.name} {path.stat().st_size} {_footer_digest(path)}" for path in paths]
-    lines += [_digest(map(str, part)) for part in labels]
+    lines += [lines_digest(map(str, part)) for part in labels]
     counts = len(labels[0]), len(labels[1])
     whole = len(classes) == DATASETS[NAME].classes
     parts = ["parquet"] if whole else ["parquet", f"{len(classes)}{CLASSES}"]
-    return _listing(parts, [class_list_sha256(classes), *lines], counts, len(classes))
+    return _card(parts, [class_list_sha256(classes), *lines], counts, len(classes))
 
 
-def _listing(
+def _card(
     parts: list[str], lines: Iterable[str], counts: tuple[int, int], classes: int
-) -> Listing:
+) -> ImagesCard:
     card = DATASETS[NAME]
     if counts[0] > card.train_count or counts[1] > card.test_count:
         raise DataError(
             f"{NAME}: {counts[0]:,} training and {counts[1]:,} test images were found, it has"
             f" {card.train_count:,} and {card.test_count:,}: these are other images"
         )
-    lacks = counts != (card.train_count, card.test_count) and classes == card.classes
-    name = "-".join([NAME, *parts, *(["subset"] if lacks else [])])
-    return Listing(name, f"sha256:{_digest(lines)}", *counts, classes)
+    complete = counts == (card.train_count, card.test_count)
+    subset = ["subset"] if classes == card.classes and not complete else []
+    name, fingerprint = "-".join([NAME, *parts, *subset]), f"sha256:{lines_digest(lines)}"
+    if classes == card.classes and complete:
+        return replace(card, name=name, fingerprint=fingerprint)
+    return own_card(name, card.image_shape, classes, *counts, fingerprint=fingerprint)
 
 
 def class_list_sha256(classes: Iterable[str]) -> str:
     """Return the hash of the names of all classes in the order of their labels, one a line."""
-    return _digest(classes)
+    return lines_digest(classes)
 
 
 def class_names(metadata: dict[bytes, bytes] | None, labels: int) -> list[str]:
@@ -152,7 +145,3 @@ def _footer_digest(path: Path) -> str:
         length = int.from_bytes(stream.read(4), "little")
         stream.seek(-min(FOOTER_END + length, path.stat().st_size), 2)
         return hashlib.sha256(stream.read()).hexdigest()
-
-
-def _digest(lines: Iterable[str] | Iterator[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

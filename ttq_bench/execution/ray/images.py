@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import ray
 
-from ttq_bench.data.catalog import is_streamed
-from ttq_bench.data.identity import Identity, identify, prepared_folder
+from ttq_bench.data.catalog import ImagesCard, is_streamed
+from ttq_bench.data.identity import identify, prepared_folder
 from ttq_bench.data.prepared import Packed, keep_images, pack_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.spec.trial import TrialSpec
@@ -22,7 +22,7 @@ FETCH_SECONDS = 600.0
 class Parcel:
     """What the images are, and where they wait (in a list, so that Ray does not fetch them)."""
 
-    identity: Identity
+    card: ImagesCard
     content: list["ray.ObjectRef[Packed]"]
 
 
@@ -41,12 +41,12 @@ class Sender:
     def _packed(self, spec: TrialSpec, settings: RunSettings) -> Parcel | None:
         if is_streamed(spec.source_name):
             return None  # 148 GB belong on storage that nodes share
-        identity = identify(find_source(spec.source_name, settings.data_dir), settings.cache)
-        packed = pack_images(identity, settings.cache)
+        card = identify(find_source(spec.source_name, settings.data_dir), settings.cache)
+        packed = pack_images(card, settings.cache)
         if packed is None:
             return None
         try:
-            return Parcel(identity, [ray.put(packed)])
+            return Parcel(card, [ray.put(packed)])
         except ray.exceptions.RayError:  # they are larger than the store
             return None
 
@@ -55,8 +55,8 @@ def received(parcel: Parcel | None, settings: RunSettings) -> RunSettings:
     """Keep the images on this node unless it has them; return settings that say so."""
     if parcel is None:
         return settings
-    if not prepared_folder(parcel.identity, settings.cache).exists():
+    if not prepared_folder(parcel.card, settings.cache).exists():
         (waiting,) = parcel.content
         packed: Packed = ray.get(waiting, timeout=FETCH_SECONDS)
-        keep_images(parcel.identity, settings.cache, packed)
-    return replace(settings, images=parcel.identity)
+        keep_images(parcel.card, settings.cache, packed)
+    return replace(settings, images=parcel.card)
