@@ -18,8 +18,8 @@ def image_set(channels=3):
     labels = torch.arange(TRAIN + TEST)
     return ImageSet(
         own_card("cifar10-png-subset", (channels, 8, 8), TRAIN + TEST, TRAIN, TEST),
-        images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:],
         (100.0,) * channels, (50.0,) * channels, "",
+        images[:TRAIN], labels[:TRAIN], images[TRAIN:], labels[TRAIN:],
     )  # fmt: skip
 
 

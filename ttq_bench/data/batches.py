@@ -3,15 +3,17 @@
 Shapes: B images in a batch, C channels, H height, W width.
 """
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ttq_bench.data.augmentation import CropFlip
-from ttq_bench.data.prepared import ImageSet
-from ttq_bench.errors import DataError
+from ttq_bench.data.catalog import check_held_out
+from ttq_bench.data.prepared import Images, ImageSet
 from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.seeding import stream_seed
 
@@ -30,44 +32,42 @@ class Normaliser:
         return images.float().sub_(self.mean).div_(self.deviation).permute(0, 3, 1, 2)
 
 
-class TrialBatches:
-    """The images of one trial on one device: augmented for training, plain for evaluation."""
+class Batches(ABC):
+    """The images of one trial on one device: augmented for training, plain for evaluation.
+
+    What ``training/loop.py`` asks of the data. A subclass says what its batches are made of
+    (``draws``), how that becomes images and labels (``batch``), and how it reads images that are
+    evaluated (``_plain``). Rows are numbers of images [B], int64.
+    """
 
     top5 = False  # of ten classes it says nothing, and tables without it stay as they are
 
     def __init__(
         self,
-        images: ImageSet,
+        images: Images,
+        train_count: int,
         *,
         seed: int,
         batch_size: int,
         validation_count: int,
-        augmentation: str,
         device: torch.device,
         ranks: Ranks = ALONE,
     ) -> None:
-        """Split off the validation images, the same for every seed; move all to ``device``.
+        """Split off the validation images, the same for every seed.
 
-        On the host nothing is copied: trials of one machine look into the same mapped images.
         With ``ranks``, this process gets its share of each batch and of the images held out.
         """
-        self.ranks = ranks
+        check_held_out(images.card.name, train_count, validation_count)
         self.seed = seed
         self.batch_size = batch_size
-        if validation_count >= len(images.train_labels):
-            raise DataError(
-                f"{images.card.name}: {len(images.train_labels):,} training images are too few:"
-                f" {validation_count:,} are held out for validation"
-            )
-        order = split_order(len(images.train_labels)).to(device)
+        self.device = device
+        self.ranks = ranks
+        order = torch.randperm(train_count, generator=_generator(0, "validation split"))
         self.validation, self.training = order[:validation_count], order[validation_count:]
+        _, self.height, self.width = images.card.image_shape
         self.normalise = Normaliser(
             torch.tensor(images.mean, device=device), torch.tensor(images.deviation, device=device)
         )
-        self.images = images.train_images.to(device)
-        self.labels = images.train_labels.to(device)
-        self.augment = CropFlip(self.images) if augmentation == "crop_flip" else None
-        self.test = images.test_images.to(device), images.test_labels.to(device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -75,40 +75,21 @@ class TrialBatches:
         return max(1, len(self.training) // self.batch_size)
 
     @property
-    def device(self) -> torch.device:
-        """Where the images are."""
-        return self.labels.device
-
-    @property
+    @abstractmethod
     def test_count(self) -> int:
         """Number of test images."""
-        return len(self.test[1])
 
+    @abstractmethod
     def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what each batch of ``epoch`` is made of: image numbers [B], crops and flips [B, 3].
+        """Yield what each batch of ``epoch`` is made of, from batch ``first`` on."""
 
-        Those before batch ``first`` are left out.
-        """
-        order_stream = _generator(self.seed, "order", epoch)
-        augmentation_stream = _generator(self.seed, "augmentation", epoch)
-        order = torch.randperm(len(self.training), generator=order_stream).to(self.device)
-        used = self.training[order[: self.steps_per_epoch * self.batch_size]]
-        steps = torch.split(used, self.batch_size)
-        mine = [self.ranks.share(rows) for rows in steps[first:]]
-        if self.augment is None or not mine:
-            yield from ((rows,) for rows in mine)
-            return
-        crops = [self.augment.draw(len(rows), augmentation_stream) for rows in steps]
-        shares = torch.stack([self.ranks.share(crop.T) for crop in crops[first:]])
-        yield from zip(mine, shares.to(self.device), strict=True)
-
-    def batch(self, rows: Tensor, crops: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    @abstractmethod
+    def batch(self, *draw: Tensor) -> tuple[Tensor, Tensor]:
         """Return images [B, C, H, W] and labels [B] of a draw."""
-        if self.augment is not None and crops is not None:
-            images = self.augment.batch(rows, crops.T)
-        else:
-            images = self.images[rows]
-        return self.normalise(images), self.labels[rows]
+
+    @abstractmethod
+    def _plain(self, split: str, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images and labels, not augmented, of these rows of ``validation`` or ``test``."""
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
@@ -119,21 +100,78 @@ class TrialBatches:
 
         Fewer of large images, whose activations would not fit into memory.
         """
-        height, width = self.images.shape[1:3]
-        size = min(size, max(MOST_PIXELS // (height * width), 1))
-        if split == "validation":
-            for rows in torch.split(self.ranks.share(self.validation), size):
-                yield self.normalise(self.images[rows]), self.labels[rows]
+        rows = (
+            self.validation
+            if split == "validation"
+            else torch.arange(self.test_count).to(self.validation)
+        )
+        most = max(MOST_PIXELS // (self.height * self.width), 1)
+        parts = torch.split(self.ranks.share(rows), min(size, most))
+        return self._plain(split, [part for part in parts if len(part)])
+
+    def _steps(self, epoch: int) -> tuple[Tensor, ...]:
+        """Return the rows of each batch of ``epoch``, for all ranks together."""
+        order = self._shuffled(_generator(self.seed, "order", epoch))
+        return torch.split(order[: self.steps_per_epoch * self.batch_size], self.batch_size)
+
+    def _shuffled(self, generator: torch.Generator) -> Tensor:
+        """Return the training images in a random order."""
+        order = torch.randperm(len(self.training), generator=generator)
+        return self.training[order.to(self.training.device)]
+
+
+class TrialBatches(Batches):
+    """Batches of images that lie in memory: on the host, or on the GPU that trains."""
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        augmentation: str,
+        device: torch.device,
+        **options: Any,
+    ) -> None:
+        """Move all images to ``device``; ``options`` are those of ``Batches``.
+
+        On the host nothing is copied: trials of one machine look into the same mapped images.
+        """
+        super().__init__(images, len(images.train_labels), device=device, **options)
+        self.images = images.train_images.to(device)
+        self.labels = images.train_labels.to(device)
+        self.augment = CropFlip(self.images) if augmentation == "crop_flip" else None
+        self.test = images.test_images.to(device), images.test_labels.to(device)
+        self.validation, self.training = self.validation.to(device), self.training.to(device)
+
+    @property
+    def test_count(self) -> int:
+        """Number of test images."""
+        return len(self.test[1])
+
+    def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
+        """Yield image numbers [B], crops and flips [B, 3], of each batch of ``epoch`` from first.
+
+        Without augmentation there are numbers alone.
+        """
+        steps = self._steps(epoch)
+        shares = [self.ranks.share(rows) for rows in steps[first:]]
+        if self.augment is None or not shares:
+            yield from ((rows,) for rows in shares)
             return
-        images, labels = map(self.ranks.share, self.test)
-        for start in range(0, len(labels), size):
-            part = slice(start, start + size)
-            yield self.normalise(images[part]), labels[part]
+        stream = _generator(self.seed, "augmentation", epoch)
+        crops = [self.augment.draw(len(rows), stream) for rows in steps]
+        own_crops = torch.stack([self.ranks.share(crop.T) for crop in crops[first:]])
+        yield from zip(shares, own_crops.to(self.device), strict=True)
 
+    def batch(self, *draw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images [B, C, H, W] and labels [B] of a draw."""
+        rows, *crops = draw
+        if self.augment is None or not crops:
+            return self.normalise(self.images[rows]), self.labels[rows]
+        return self.normalise(self.augment.batch(rows, crops[0].T)), self.labels[rows]
 
-def split_order(count: int) -> Tensor:
-    """Return the order whose first images are held out: one for all trials of a dataset."""
-    return torch.randperm(count, generator=_generator(0, "validation split"))
+    def _plain(self, split: str, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        images, labels = (self.images, self.labels) if split == "validation" else self.test
+        return ((self.normalise(images[rows]), labels[rows]) for rows in parts)
 
 
 def _generator(seed: int, name: str, *indices: int) -> torch.Generator:

@@ -31,21 +31,30 @@ ARRAYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "lab
 
 
 @dataclass(frozen=True, slots=True)
-class ImageSet:
-    """Images uint8 [N, H, W, C] and labels int64 [N] of both splits, on the host.
+class Images:
+    """What is known of a trial's images, whether they lie in memory or are read batch by batch.
 
     ``mean`` and ``deviation`` are those of each channel over the training images, in units of
-    0..255; ``pixels_sha256`` is the hash over all arrays, as decoded on this machine.
+    0..255; ``pixels_sha256`` tells how they are decoded on this machine.
     """
 
     card: ImagesCard
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    pixels_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet(Images):
+    """Images uint8 [N, H, W, C] and labels int64 [N] of both splits, on the host.
+
+    ``pixels_sha256`` is the hash over all arrays.
+    """
+
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    pixels_sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from ttq_bench.data.batches import TrialBatches
-from ttq_bench.data.streaming.batches import StreamedBatches
+from ttq_bench.data.batches import Batches
 from ttq_bench.probing.symmetrise import set_rho_
 from ttq_bench.probing.trained_network import RecordedTrial, trained_model
 from ttq_bench.records.probes import Healing
@@ -58,9 +57,7 @@ def hold_equal_(model: nn.Module) -> None:
             parameter.requires_grad_(False)
 
 
-def _error_after(
-    model: nn.Module, recipe: Recipe, batches: TrialBatches | StreamedBatches
-) -> float:
+def _error_after(model: nn.Module, recipe: Recipe, batches: Batches) -> float:
     fuse_(model)
     state = start(model, recipe, is_scale)
     state.epoch = recipe.epochs - EPOCHS

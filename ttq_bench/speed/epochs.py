@@ -53,8 +53,7 @@ def random_images(model: str, trained: int = IMAGES + HELD_OUT, tested: int = HE
     train, test = some(min(trained, most + HELD_OUT)), some(tested)
     return ImageSet(
         own_card("random", card.image_shape, card.classes, len(train[1]), len(test[1])),
-        *train, *test,
-        mean=(127.5,) * channels, deviation=(73.6,) * channels, pixels_sha256="",
+        (127.5,) * channels, (73.6,) * channels, "", *train, *test,
     )  # fmt: skip
 
 

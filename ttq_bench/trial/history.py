@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ttq_bench.data.prepared import ImageSet
+from ttq_bench.data.prepared import Images
 from ttq_bench.data.streaming.batches import StreamedImages
 from ttq_bench.provenance import collect_provenance
 from ttq_bench.records.schema import (
@@ -166,7 +166,7 @@ def make_record(
     outcome: str,
     *,
     settings: RunSettings,
-    images: ImageSet | StreamedImages,
+    images: Images,
     steps_per_epoch: int,
     earlier_ends: dict[str, str],
 ) -> TrialRecord:
@@ -202,7 +202,7 @@ def make_record(
             "pixels_sha256": images.pixels_sha256,
             "pixel_mean": images.mean,
             "pixel_deviation": images.deviation,
-            **_classes(images),
+            **_class_list(images),
         },
         provenance=collect_provenance(settings.arithmetic),
         table_sha256={},
@@ -211,10 +211,10 @@ def make_record(
     )
 
 
-def _classes(images: ImageSet | StreamedImages) -> dict[str, str]:
-    if isinstance(images, ImageSet):
-        return {}
-    return {"class_list_sha256": images.class_list_sha256}
+def _class_list(images: Images) -> dict[str, str]:
+    if isinstance(images, StreamedImages):
+        return {"class_list_sha256": images.class_list_sha256}
+    return {}
 
 
 def _as_printed(spec: TrialSpec) -> bool:

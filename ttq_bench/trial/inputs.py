@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.data.batches import TrialBatches
+from ttq_bench.data.batches import Batches, TrialBatches
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import ImageSet, kept_images, load_images
@@ -56,7 +56,7 @@ def batches_of(
     images: ImageSet | StreamedImages,
     settings: RunSettings,
     ranks: Ranks = ALONE,
-) -> TrialBatches | StreamedBatches:
+) -> Batches:
     """Return the batches of a trial on its device, or one rank's shares of them.
 
     Streamed images are decoded by as many processes as the trial has threads, less one that feeds

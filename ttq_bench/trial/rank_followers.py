@@ -11,8 +11,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor, nn
 
-from ttq_bench.data.prepared import ImageSet
-from ttq_bench.data.streaming.batches import StreamedImages
+from ttq_bench.data.prepared import Images
 from ttq_bench.models.build import build_model
 from ttq_bench.ranks import Ranks
 from ttq_bench.spec.trial import TrialSpec
@@ -61,7 +60,7 @@ def obey(
         raise StoppedError
 
 
-def check_images(ranks: Ranks, images: ImageSet | StreamedImages) -> None:
+def check_images(ranks: Ranks, images: Images) -> None:
     """Raise ``RanksDifferError`` on all ranks unless their machines decode to the same pixels."""
     digest = torch.frombuffer(bytearray(images.pixels_sha256.encode()), dtype=torch.uint8)
     ranks.check_equal({"decoded images": digest})

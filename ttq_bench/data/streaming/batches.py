@@ -8,25 +8,25 @@ import hashlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ttq_bench.data.batches import MOST_PIXELS, Normaliser, split_order
+from ttq_bench.data.batches import Batches
 from ttq_bench.data.catalog import ImagesCard
+from ttq_bench.data.prepared import Images
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.image_files import (
     DEVIATION,
     MEAN,
-    SIZE,
     FolderFiles,
     ImageFiles,
     ShardFiles,
 )
 from ttq_bench.data.streaming.imagenet import class_list_sha256, class_names
 from ttq_bench.errors import DataError
-from ttq_bench.ranks import ALONE, Ranks
 from ttq_bench.seeding import stream_seed
 
 SAMPLED = 16  # test images whose pixels tell one decoder from another
@@ -35,19 +35,15 @@ TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class StreamedImages:
-    """Where the images of both splits lie, with their labels and the statistics of their colours.
+class StreamedImages(Images):
+    """Where the images of both splits lie, with their labels.
 
     ``pixels_sha256`` is the hash of the fingerprint and of a few images as decoded here;
     ``class_list_sha256`` that of the names of all classes in order.
     """
 
-    card: ImagesCard
     train: ImageFiles
     test: ImageFiles
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    pixels_sha256: str
     class_list_sha256: str
 
 
@@ -67,7 +63,7 @@ def list_images(source: Source, card: ImagesCard) -> StreamedImages:
     for row in range(0, len(test), -(-len(test) // SAMPLED)):
         sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
     names = class_list_sha256(_class_names(source, card.classes))
-    return StreamedImages(card, train, test, MEAN, DEVIATION, sample.hexdigest(), names)
+    return StreamedImages(card, MEAN, DEVIATION, sample.hexdigest(), train, test, names)
 
 
 def _class_names(source: Source, classes: int) -> Sequence[str]:
@@ -115,51 +111,23 @@ class _Crops(Dataset[object]):
         return self.cropped(self.files.read(row), self.files.where(row), self.augmentation, seed)
 
 
-class StreamedBatches:
-    """The images of one trial: augmented for training, plain for evaluation."""
+class StreamedBatches(Batches):
+    """Batches of images that are read and decoded when they are needed."""
 
     def __init__(
-        self,
-        images: StreamedImages,
-        *,
-        seed: int,
-        batch_size: int,
-        validation_count: int,
-        augmentation: str,
-        device: torch.device,
-        workers: int,
-        ranks: Ranks = ALONE,
+        self, images: StreamedImages, *, augmentation: str, workers: int, **options: Any
     ) -> None:
-        """Split off the validation images, the same for every seed.
+        """Let ``workers`` processes decode, with 0 this one; ``options`` are those of ``Batches``.
 
-        ``workers`` processes decode, none: this one does. With ``ranks``, this process gets its
-        share of each batch and of the images held out, and no other is decoded for it.
+        With ``ranks``, no image is decoded here that another rank takes.
         """
+        super().__init__(images, len(images.train), **options)
         self.images = images
-        self.ranks = ranks
-        self.seed = seed
-        self.batch_size = batch_size
-        self.device = device
         self.augmentation = augmentation
         self.workers = workers
         self.top5 = images.card.classes > TOP
-        if validation_count >= len(images.train):
-            raise DataError(
-                f"{images.card.name}: {len(images.train):,} training images are too few:"
-                f" {validation_count:,} are held out for validation"
-            )
-        order = split_order(len(images.train))
         # In the order of the disk, where the order makes no difference to the result.
-        self.validation = order[:validation_count].sort().values
-        self.training = order[validation_count:].sort().values
-        self.normalise = Normaliser(
-            torch.tensor(images.mean, device=device), torch.tensor(images.deviation, device=device)
-        )
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of batches in one pass; a last batch that is not full is left out."""
-        return max(1, len(self.training) // self.batch_size)
+        self.validation, self.training = self.validation.sort()[0], self.training.sort()[0]
 
     @property
     def test_count(self) -> int:
@@ -168,27 +136,21 @@ class StreamedBatches:
 
     def draws(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, ...]]:
         """Yield uint8 images [B, H, W, C] and labels [B] of each batch of ``epoch`` from first."""
-        generator = torch.Generator().manual_seed(stream_seed(self.seed, "order", epoch))
-        order = self.images.train.shuffled(self.training, generator)
-        steps = torch.split(order, self.batch_size)[first : self.steps_per_epoch]
         crops = _Crops(self.images.train, self.augmentation, self.seed)
-        return self._loaded(crops, epoch, [self.ranks.share(rows) for rows in steps])
+        shares = [self.ranks.share(rows) for rows in self._steps(epoch)[first:]]
+        return self._loaded(crops, epoch, shares)
 
-    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, *draw: Tensor) -> tuple[Tensor, Tensor]:
         """Return images [B, C, H, W] and labels [B] of a draw."""
+        images, labels = draw
         return self.normalise(images), labels
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images [B, C, H, W] and labels [B] in the order of ``epoch``."""
-        return (self.batch(*draw) for draw in self.draws(epoch))
-
-    def held_out(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the plain batches of ``validation`` or ``test``, all images, ``size`` at most."""
+    def _plain(self, split: str, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         files = self.images.train if split == "validation" else self.images.test
-        rows = self.validation if split == "validation" else torch.arange(len(files))
-        parts = torch.split(self.ranks.share(rows), min(size, MOST_PIXELS // SIZE**2))
-        for images, labels in self._loaded(_Crops(files, "none", 0), 0, parts):
-            yield self.batch(images, labels)
+        return (self.batch(*draw) for draw in self._loaded(_Crops(files, "none", 0), 0, parts))
+
+    def _shuffled(self, generator: torch.Generator) -> Tensor:
+        return self.images.train.shuffled(self.training, generator)
 
     def _loaded(
         self, crops: _Crops, epoch: int, parts: Sequence[Tensor]
