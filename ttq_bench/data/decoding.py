@@ -2,8 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,11 @@ from ttq_bench.data.catalog import DATASETS, ImagesCard
 from ttq_bench.data.formats.archives import READERS, Arrays
 from ttq_bench.data.formats.digits import read_digits
 from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
-from ttq_bench.data.formats.headers import PNG_SIGNATURE, size_told
+from ttq_bench.data.formats.headers import PNG_SIGNATURE, check_size, checked_header
 from ttq_bench.data.formats.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
 
-CHUNK_IMAGES = 1024
 MOST_PIXELS = 1 << 27  # of an image of any size: 0.4 GB; the largest of ImageNet has half of that
 # torchvision 0.29 announces that its decoders will move to another package.
 MOVED = "The image decoding"
@@ -55,27 +52,20 @@ def read_split(source: Source, split: str, card: ImagesCard | None = None) -> Ar
 
 
 def _decode_all(source: Source, split: str, image_shape: tuple[int, int, int]) -> Arrays:
-    channels, height, width = image_shape
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    for chunk in _chunks(encoded_images(source, split), CHUNK_IMAGES):
-        block = np.empty((len(chunk), height, width, channels), dtype=np.uint8)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", MOVED, DeprecationWarning)
-            for row, image in enumerate(chunk):
-                block[row] = _decode(image, channels, (height, width))
-                labels.append(image.label)
-        images.append(block)
+    for image in encoded_images(source, split):
+        images.append(_decode(image, image_shape))
+        labels.append(image.label)
     if not images:
         raise DataError(f"{source.train[0].parent}: no images in {split}")
-    return np.concatenate(images), np.asarray(labels, dtype=np.int64)
+    return np.stack(images), np.asarray(labels, dtype=np.int64)
 
 
-def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the pixels of one image; its header is asked first: a decoder believes any size."""
-    told = size_told(image.content, image.where)
-    if told != size:
-        raise DataError(f"{image.where} is {told} pixels, expected {size}")
+def _decode(image: EncodedImage, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return the pixels [H, W, C] of one image; its header is checked first."""
+    channels, size = image_shape[0], image_shape[1:]
+    check_size(image.content, image.where, size)
     pixels = _decoded(image.content, image.where, channels)
     if tuple(pixels.shape[1:]) != size:
         raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
@@ -85,27 +75,26 @@ def _decode(image: EncodedImage, channels: int, size: tuple[int, int]) -> NDArra
 
 def decode_any_size(content: bytes, where: str) -> Tensor:
     """Return the pixels [3, H, W] of an encoded image; ``DataError`` that names ``where``."""
-    height, width = size_told(content, where)
+    height, width = checked_header(content, where).size
     if height * width > MOST_PIXELS:
         raise DataError(f"{where} is {height}x{width} pixels, more than {MOST_PIXELS:,}")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", MOVED, DeprecationWarning)
-        return _decoded(content, where, 3)
+    return _decoded(content, where, 3)
 
 
 def _decoded(content: bytes, where: str, channels: int) -> Tensor:
     if content.startswith(PNG_SIGNATURE):
         try:
-            read = png_pixels(
-                content, 3 if (weighed := turns_grey(content, channels)) else channels
-            )
+            becomes_grey = turns_grey(content, channels)
+            read = png_pixels(content, 3 if becomes_grey else channels)
         except BrokenPngError as error:
             raise DataError(f"{where} cannot be decoded ({error})") from error
-        if not weighed:
+        if not becomes_grey:
             return torch.from_numpy(read.copy()).permute(2, 0, 1)
     try:
         buffer = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        pixels: Tensor = decode_image(buffer, mode=MODES[channels])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", MOVED, DeprecationWarning)
+            pixels: Tensor = decode_image(buffer, mode=MODES[channels])
     except (RuntimeError, ValueError) as error:
         # The decoder's message holds a path of the machine it was built on.
         reason = re.sub(r"/\S+:\d+, ", "", str(error).splitlines()[0])
@@ -113,9 +102,3 @@ def _decoded(content: bytes, where: str, channels: int) -> Tensor:
     if pixels.dtype != torch.uint8:
         raise DataError(f"{where} has more than 8 bits a pixel")
     return pixels
-
-
-def _chunks(images: Iterable[EncodedImage], size: int) -> Iterator[list[EncodedImage]]:
-    iterator = iter(images)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

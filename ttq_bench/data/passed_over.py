@@ -1,16 +1,21 @@
-"""What lies beside the images that are read and is passed over: told, so that nobody misses it."""
+"""What lies beside the images and is not read: said, so that nobody misses it."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
-from ttq_bench.data.formats.folder_contents import entries_of, kind_of, kinds_in_words
+from ttq_bench.data.formats.folder_contents import (
+    SHOWN,
+    entries_of,
+    kind_of,
+    kinds_in_words,
+    some_lie_there,
+)
 from ttq_bench.data.sources import Source
 from ttq_bench.text import one_line
 
 SPLITS = (*TRAIN_NAMES, *TEST_NAMES, "extra", "unlabel", "unsupervised")
-SHOWN = 4
 
 
 def passed_over(source: Source) -> list[str]:
@@ -22,11 +27,16 @@ def passed_over(source: Source) -> list[str]:
     if source.kind != "folders":
         return []
     splits = list(dict.fromkeys(path.parent for path in source.train + source.test))
-    told = [_told(split, _passed_over(split, source)) for split in splits]
-    return [*_other_splits(splits), *filter(None, told)]
+    counted = {split: _kinds_passed_over(split, source) for split in splits}
+    return _other_splits(splits) + [
+        f"{split}/: passed over {kinds_in_words(kinds)}; only {', '.join(IMAGE_ENDINGS)} in class"
+        " folders count"
+        for split, kinds in counted.items()
+        if kinds
+    ]
 
 
-def _passed_over(split: Path, source: Source) -> Counter[str]:
+def _kinds_passed_over(split: Path, source: Source) -> Counter[str]:
     """Return how many of each kind lie in a split and its class folders and are not read."""
     found = Counter(
         f"{kind_of(entry)} beside the classes" for entry in entries_of(split) if not entry.is_dir()
@@ -35,15 +45,6 @@ def _passed_over(split: Path, source: Source) -> Counter[str]:
         if folder.parent == split:
             found.update(kind_of(e) for e in entries_of(folder) if kind_of(e) not in IMAGE_ENDINGS)
     return found
-
-
-def _told(split: Path, counter: Counter[str]) -> str:
-    if not counter:
-        return ""
-    return (
-        f"{split}/: passed over {kinds_in_words(counter)}; only {', '.join(IMAGE_ENDINGS)} in class"
-        " folders count"
-    )
 
 
 def _other_splits(used: Sequence[Path]) -> list[str]:
@@ -58,10 +59,8 @@ def _other_splits(used: Sequence[Path]) -> list[str]:
     )
     if not found:
         return []
-    lie = "lies" if len(found) == 1 else "lie"
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    told = ", ".join(one_line(name, 80) for name in found[:SHOWN])
+    shown = [one_line(name, 80) for name in found[:SHOWN]]
     return [
-        f"{place}: {told}{more} {lie} there, which is not read: {used[0].name} and {used[-1].name}"
-        " are"
+        f"{place}: {some_lie_there(shown, len(found))}, which is not read: {used[0].name} and"
+        f" {used[-1].name} are"
     ]

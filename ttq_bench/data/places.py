@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
-from ttq_bench.data.formats.folder_contents import is_of_system
+from ttq_bench.data.formats.folder_contents import paths_in
 
 # How folders call each dataset, in small letters, from the start or after the owner's name.
 NAMES = {
@@ -26,6 +26,7 @@ PLAIN = re.compile(
     r"data|default|plain_text|parquet|cropped_digits|raw|snapshots|hub|datasets|huggingface"
     r"|cls-loc|cifar-10-batches-py|cifar-100-python|[0-9a-f]{40}"
 )
+NOT_ENTERED = {*TRAIN_NAMES, *TEST_NAMES, "blobs", "refs"}
 MOST_LEVELS, MOST_FOLDERS = 7, 500
 
 
@@ -48,7 +49,9 @@ def places_of(dataset: str, data_dir: Path) -> Iterator[Path]:
             if may_hold:
                 yield place
             inside = may_hold and named_after(place.name) == dataset
-            for path in _folders(place):
+            for path in paths_in(place):
+                if path.name.lower() in NOT_ENTERED or not path.is_dir():
+                    continue
                 owner, real = named_after(path.name), path.resolve()
                 if real in seen or len(seen) > MOST_FOLDERS or owner not in (None, dataset):
                     continue
@@ -56,12 +59,3 @@ def places_of(dataset: str, data_dir: Path) -> Iterator[Path]:
                 plain = may_hold and PLAIN.fullmatch(path.name.lower())
                 below.append((path, bool(owner or inside or plain)))
         level = below
-
-
-def _folders(place: Path) -> list[Path]:
-    names = {*TRAIN_NAMES, *TEST_NAMES, "blobs", "refs"}
-    try:
-        found = [p for p in place.iterdir() if p.name.lower() not in names and p.is_dir()]
-    except OSError:
-        return []
-    return sorted(path for path in found if not is_of_system(path.name))

@@ -45,7 +45,7 @@ class Archive:
     folder: str = ""
 
 
-def _file(name: str, md5: str, size_bytes: int, *places: str) -> PublishedFile:
+def _file(name: str, md5: str, size_bytes: int = 0, *places: str) -> PublishedFile:
     return PublishedFile(name, md5, size_bytes, tuple(place + name for place in places))
 
 
@@ -107,20 +107,20 @@ MNIST = Archive(
 CIFAR10_FILES = Archive(
     "cifar-files",
     (
-        _file("data_batch_1", "c99cafc152244af753f735de768cd75f", 0),
-        _file("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec", 0),
-        _file("data_batch_3", "54ebc095f3ab1f0389bbae665268c751", 0),
-        _file("data_batch_4", "634d18415352ddfa80567beed471001a", 0),
-        _file("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb", 0),
-        _file("test_batch", "40351d587109b95175f43aff81a1287e", 0),
+        _file("data_batch_1", "c99cafc152244af753f735de768cd75f"),
+        _file("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
+        _file("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
+        _file("data_batch_4", "634d18415352ddfa80567beed471001a"),
+        _file("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
+        _file("test_batch", "40351d587109b95175f43aff81a1287e"),
     ),
     folder="cifar-10-batches-py",
 )
 CIFAR100_FILES = Archive(
     "cifar100-files",
     (
-        _file("train", "16019d7e3df5f24257cddd939b257f8d", 0),
-        _file("test", "f0ef6b0ae62326f3e7ffdfab6717acfc", 0),
+        _file("train", "16019d7e3df5f24257cddd939b257f8d"),
+        _file("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
     ),
     folder="cifar-100-python",
 )

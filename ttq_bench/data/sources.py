@@ -24,6 +24,17 @@ from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest
 
 Kind = Literal["bundled", "archive", "parquet", "folders"]
+# Forms and what to do, by whether images are streamed.
+LOOKED_FOR = {
+    False: (
+        "train*.parquet with test*.parquet and for train/CLASS/*.png with test/CLASS/*.png",
+        "put it there or name its place with",
+    ),
+    True: (
+        f"{LAYOUT}, and for train*.parquet with val*.parquet",
+        "it cannot be downloaded here: get it from image-net.org, and name its place with",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +71,18 @@ def find_source(dataset: str, data_dir: Path) -> Source:
             " cannot be downloaded here"
         )
     unread = unread_sentence(dataset, data_dir)
-    if card.streamed:
-        raise DataError(
-            f"{data_dir}: no {dataset} found (looked for {LAYOUT}, and for train*.parquet with"
-            f" val*.parquet, here and in {dataset}*/); it cannot be downloaded here: get it from"
-            f" image-net.org, and name its place with --data-dir{unread}"
-        )
-    if not card.archives:
-        raise DataError(
-            f"{data_dir}: no {dataset} found (looked for train*.parquet with test*.parquet and for"
-            f" train/CLASS/*.png with test/CLASS/*.png, here and in {dataset}*/);"
-            f" put it there or name its place with --data-dir{unread}"
-        )
-    if unread:
+    if not unread and card.archives:
+        return published_source(dataset, data_dir)
+    if card.archives:
         raise DataError(
             f"{data_dir}: no {dataset} found{unread}; name the place of the images with --data-dir,"
             f" or download the published ones with `ttq-bench data fetch {dataset}`"
         )
-    return published_source(dataset, data_dir)
+    forms, remedy = LOOKED_FOR[card.streamed]
+    raise DataError(
+        f"{data_dir}: no {dataset} found (looked for {forms}, here and in {dataset}*/); {remedy}"
+        f" --data-dir{unread}"
+    )
 
 
 def published_source(dataset: str, data_dir: Path) -> Source:
@@ -164,12 +169,10 @@ def _has_columns(source: Source) -> bool:
     """Return whether Parquet files hold images with labels: SVHN's whole numbers do not."""
     if source.kind != "parquet":
         return True
-    from ttq_bench.data.formats.parquet_files import (
-        has_labels,  # pyarrow: only where there is a choice
-    )
+    from ttq_bench.data.formats import parquet_files  # pyarrow: only where there is a choice
 
     try:
-        return has_labels(source.train[0])
+        return parquet_files.has_labels(source.train[0])
     except DataError:
         return True  # it is refused by name when it is read
 
@@ -218,12 +221,10 @@ def _parquet_by_counts(dataset: str, place: Path) -> Source | None:
     source = _parquet_in(dataset, place)
     if source is None or named_after(place.name) == dataset:
         return source
-    from ttq_bench.data.formats.parquet_files import (
-        row_count,  # pyarrow: only where names do not tell
-    )
+    from ttq_bench.data.formats import parquet_files  # pyarrow: only where names do not tell
 
     try:
-        counts = row_count(source.train), row_count(source.test)
+        counts = tuple(map(parquet_files.row_count, (source.train, source.test)))
     except DataError:
         return source  # it is refused by name when it is read
     owners = {name for name, c in DATASETS.items() if (c.train_count, c.test_count) == counts}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
-from ttq_bench.data.formats.folder_contents import is_of_system
+from ttq_bench.data.formats.folder_contents import SHOWN, paths_in, some_lie_there
 from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import LYING, PublishedFile
 from ttq_bench.files import file_digest
@@ -21,13 +21,8 @@ ENDINGS = (
 TABLES = (".csv", ".tsv")
 SPLITS = (*TRAIN_NAMES, *TEST_NAMES)
 UNPACKED = ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-python", "cifar-100-binary")
-READ = (
-    "Parquet files (train*.parquet with test*.parquet), class folders ({classes}) and published"
-    " files whose hash is known"
-)
 CLASSES = "train/CLASS/*.png with test/CLASS/*.png"
 WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
-SHOWN = 4
 
 
 def unread_sentence(dataset: str, data_dir: Path) -> str:
@@ -38,10 +33,12 @@ def unread_sentence(dataset: str, data_dir: Path) -> str:
     names = [one_line(name, 80) for name in alone]
     if not names:
         return ""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    verb = "lies" if len(names) == 1 else "lie"
-    read = READ.format(classes=WORDNET_CLASSES if is_streamed(dataset) else CLASSES)
-    return f"; {', '.join(names[:SHOWN])}{more} {verb} there, which is not read: {read} are"
+    classes = WORDNET_CLASSES if is_streamed(dataset) else CLASSES
+    return (
+        f"; {some_lie_there(names[:SHOWN], len(names))}, which is not read: Parquet files"
+        f" (train*.parquet with test*.parquet), class folders ({classes}) and published files"
+        " whose hash is known are"
+    )
 
 
 def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
@@ -49,13 +46,13 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
     if not DATASETS[dataset].archives:  # nothing is downloaded: all that is there is told
         yield from (
             f"{path.name}/"
-            for path in _entries(data_dir)
+            for path in paths_in(data_dir)
             if path.is_dir() and path not in places_of(dataset, data_dir)
         )
     for place in places_of(dataset, data_dir):
         if (place / "record.json").exists():  # tables of a record, where results lie there too
             continue
-        for path in _entries(place):
+        for path in paths_in(place):
             if (mark := _mark_of(path, dataset, place)) is not None:
                 yield f"{path.relative_to(data_dir).as_posix()}{mark}"
 
@@ -96,10 +93,3 @@ def _published() -> Iterable[tuple[str, PublishedFile]]:
     for name, card in DATASETS.items():
         for archive in (*card.archives, *([LYING[name]] if name in LYING else [])):
             yield from ((name, file) for file in archive.files)
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if not is_of_system(path.name))
-    except OSError:
-        return []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data.builders import png, random_images
-from ttq_bench.data.formats.headers import read_header, size_told
+from ttq_bench.data.formats.headers import Header, checked_header, read_header
 from ttq_bench.errors import DataError
 
 PNG = png(random_images(1, (20, 33, 3))[0])
@@ -15,11 +15,11 @@ JPEG = b"\xff\xd8" + COMMENT + TABLE + FRAME
 
 
 def test_the_size_of_a_png_is_read():
-    assert read_header(PNG) == ("png", 20, 33)
+    assert read_header(PNG) == Header("png", (20, 33), 8, has_colours=True)
 
 
 def test_the_size_of_a_jpeg_is_read_behind_the_segments_before_its_frame():
-    assert read_header(JPEG) == ("jpeg", 20, 33)
+    assert read_header(JPEG) == Header("jpeg", (20, 33), 8, has_colours=False)
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\xff\xd8\xff", PNG[:20], JPEG[:-8]])
@@ -35,6 +35,6 @@ def test_what_does_not_tell_its_size_is_nothing(content):
     ],
 )
 def test_more_than_8_bits_are_refused_by_the_header(content):
-    assert size_told(PNG, "here") == size_told(JPEG, "here") == (20, 33)
+    assert checked_header(PNG, "here").size == checked_header(JPEG, "here").size == (20, 33)
     with pytest.raises(DataError, match="here has more than 8 bits a pixel"):
-        size_told(content, "here")
+        checked_header(content, "here")

@@ -20,7 +20,7 @@ from ttq_bench.data.formats.pickled_batches import read_batch
 from ttq_bench.errors import DataError
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-TRAIN_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+Named = tuple[str, bytes]  # where bytes come from, as errors call it, and the bytes
 ROW_BYTES = 3 * 32 * 32
 # The largest published member has 31,035,999 bytes, of CIFAR-100 155 million; the archives unpack
 # to 186 million.
@@ -31,13 +31,12 @@ CHUNK_BYTES = 1 << 20
 
 def read_cifar_binary(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the archive for C programs."""
-    (path,) = paths
-    names = TRAIN_BATCHES if split == "train" else ("test_batch",)
-    members = [f"cifar-10-batches-bin/{name}.bin" for name in names]
     rows = []
-    for member, content in _read_members(path, members):
+    for where, content in _read_members(
+        paths, _batch_names("cifar-10-batches-bin/", split, ".bin")
+    ):
         if len(content) % (1 + ROW_BYTES):
-            raise DataError(f"{path}: {member} has {len(content):,} bytes, not whole images")
+            raise DataError(f"{where} has {len(content):,} bytes, not whole images")
         rows.append(np.frombuffer(content, dtype=np.uint8).reshape(-1, 1 + ROW_BYTES))
     table = np.concatenate(rows)
     return _as_images(table[:, 1:]), table[:, 0].astype(np.int64)
@@ -45,49 +44,46 @@ def read_cifar_binary(paths: Sequence[Path], split: str) -> Arrays:
 
 def read_cifar_pickles(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the archive for Python programs."""
-    (path,) = paths
-    names = TRAIN_BATCHES if split == "train" else ("test_batch",)
-    members = [f"cifar-10-batches-py/{name}" for name in names]
-    images, labels = [], []
-    for member, content in _read_members(path, members):
-        rows, own_labels = read_batch(content, ROW_BYTES, f"{path}: {member}")
-        images.append(rows)
-        labels.append(own_labels)
-    return _as_images(np.concatenate(images)), np.concatenate(labels)
+    return _read_batches(_read_members(paths, _batch_names("cifar-10-batches-py/", split)))
 
 
 def read_cifar100_pickles(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and the labels [N] of all hundred classes."""
-    (path,) = paths
-    ((member, content),) = _read_members(path, [f"cifar-100-python/{split}"], MOST_MEMBER_BYTES_100)
-    rows, labels = read_batch(content, ROW_BYTES, f"{path}: {member}", labels=b"fine_labels")
-    return _as_images(rows), labels
+    members = _read_members(paths, [f"cifar-100-python/{split}"], MOST_MEMBER_BYTES_100)
+    return _read_batches(members, b"fine_labels")
 
 
 def read_cifar_files(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the unpacked archive for Python programs."""
-    some = paths[:-1] if split == "train" else paths[-1:]
-    batches = [
-        read_batch(_whole_file(path, MOST_MEMBER_BYTES), ROW_BYTES, str(path)) for path in some
-    ]
-    images, labels = zip(*batches, strict=True)
-    return _as_images(np.concatenate(images)), np.concatenate(labels)
+    chosen = paths[:-1] if split == "train" else paths[-1:]
+    return _read_batches([_whole_file(path, MOST_MEMBER_BYTES) for path in chosen])
 
 
 def read_cifar100_files(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, 32, 32, 3] and labels [N] of the unpacked archive of CIFAR-100."""
     path = paths[0 if split == "train" else 1]
-    content = _whole_file(path, MOST_MEMBER_BYTES_100)
-    rows, labels = read_batch(content, ROW_BYTES, str(path), labels=b"fine_labels")
-    return _as_images(rows), labels
+    return _read_batches([_whole_file(path, MOST_MEMBER_BYTES_100)], b"fine_labels")
 
 
-def _whole_file(path: Path, most_bytes: int) -> bytes:
+def _batch_names(folder: str, split: str, ending: str = "") -> list[str]:
+    names = (
+        [f"data_batch_{number}" for number in range(1, 6)] if split == "train" else ["test_batch"]
+    )
+    return [f"{folder}{name}{ending}" for name in names]
+
+
+def _read_batches(contents: Sequence[Named], labels: bytes = b"labels") -> Arrays:
+    batches = [read_batch(content, ROW_BYTES, where, labels) for where, content in contents]
+    images, numbers = zip(*batches, strict=True)
+    return _as_images(np.concatenate(images)), np.concatenate(numbers)
+
+
+def _whole_file(path: Path, most_bytes: int) -> Named:
     with path.open("rb") as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise DataError(f"{path}: has more than {most_bytes:,} bytes")
-    return content
+    return str(path), content
 
 
 def read_svhn(paths: Sequence[Path], split: str) -> Arrays:
@@ -140,8 +136,9 @@ class _Unpacked(io.RawIOBase):
 
 
 def _read_members(
-    path: Path, members: list[str], most_bytes: int = MOST_MEMBER_BYTES
-) -> list[tuple[str, bytes]]:
+    paths: Sequence[Path], members: list[str], most_bytes: int = MOST_MEMBER_BYTES
+) -> list[Named]:
+    (path,) = paths
     found: dict[str, bytes] = {}
     try:
         # A pure stream (``r|``): no entry, a link least of all, can make it seek or read again.
@@ -158,7 +155,7 @@ def _read_members(
     missing = [member for member in members if member not in found]
     if missing:
         raise DataError(f"{path}: {missing[0]} is missing in the archive")
-    return [(member, found[member]) for member in members]
+    return [(f"{path}: {member}", found[member]) for member in members]
 
 
 def _take(

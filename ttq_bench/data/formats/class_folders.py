@@ -163,6 +163,18 @@ def class_folder_files(folder: Path) -> list[Path]:
     return sorted(Path(entry.path) for entry in found)
 
 
+def read_image(file: Path, most_bytes: int, remark: str = "") -> bytes:
+    """Return the content of an image file; ``DataError`` where it cannot be read, or is larger."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(most_bytes + 1)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+    if len(content) > most_bytes:
+        raise DataError(f"{file}: has more than {most_bytes:,} bytes{remark}")
+    return content
+
+
 def is_image_name(name: str) -> bool:
     """Return whether a file of this name is read: not ``._1.png``, which macOS leaves."""
     return Path(name).suffix.lower() in IMAGE_ENDINGS and not is_of_system(name)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow
 from pyarrow import compute
 
-from ttq_bench.data.formats.class_folders import class_folder_files
-from ttq_bench.data.formats.headers import has_colours, read_header, size_told
+from ttq_bench.data.formats.class_folders import class_folder_files, read_image
+from ttq_bench.data.formats.headers import Header, check_size, checked_header, read_header
 from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, row_count, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -41,14 +41,12 @@ def encoding_of(source: Source, size: tuple[int, int]) -> str:
         header = read_header(first.content)
         if header is None:
             raise DataError(f"{path}: images are neither JPEG nor PNG")
-        encoding, *given = header
-        if tuple(given) != size:
+        if header.size != size:
             raise DataError(
-                f"{first.where} has {given[0]}x{given[1]} pixels,"
-                f" {source.dataset} has {size[0]}x{size[1]}: these are other images;"
-                " name the right folder with --data-dir"
+                f"{first.where} has {_by(header.size)} pixels, {source.dataset} has {_by(size)}:"
+                " these are other images; name the right folder with --data-dir"
             )
-        return encoding
+        return header.encoding
     raise DataError(f"{source.train[0].parent}: no images found")
 
 
@@ -75,9 +73,7 @@ def check_sizes(source: Source, size: tuple[int, int]) -> None:
     """
     for split in ("train", "test"):
         for image in encoded_images(source, split):
-            told = size_told(image.content, image.where)
-            if told != size:
-                raise DataError(f"{image.where} is {told} pixels, expected {size}")
+            check_size(image.content, image.where, size)
 
 
 def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
@@ -86,23 +82,27 @@ def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
     The shape has one channel where no image has colours. Raises ``DataError`` that names the first
     image of another size, of another format than PNG and JPEG, or of more than 8 bits a channel.
     """
-    first: tuple[int, ...] = ()
+    first: Header | None = None
     coloured, lines = False, []
     for split in ("train", "test"):
         for image in encoded_images(source, split):
-            size = size_told(image.content, image.where)
-            first = first or size
-            if size != first:
+            header = checked_header(image.content, image.where)
+            first = first or header
+            if header.size != first.size:
                 raise DataError(
-                    f"{image.where}: has {size[0]}x{size[1]} pixels, the first image of the"
-                    f" folder {first[0]}x{first[1]}; bring all images to the size that the model"
-                    " takes"
+                    f"{image.where}: has {_by(header.size)} pixels, the first image of the folder"
+                    f" {_by(first.size)}; bring all images to the size that the model takes"
                 )
-            coloured = coloured or has_colours(image.content)
+            coloured = coloured or header.has_colours
             path = Path(image.where)
             digest = hashlib.sha256(image.content).hexdigest()
             lines.append(f"{path.parent.name}/{path.name} {digest}")
-    return (3 if coloured else 1, *first), lines  # type: ignore[return-value]
+    assert first is not None, "class_folders.py refuses folders without images"
+    return (3 if coloured else 1, *first.size), lines
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
@@ -114,7 +114,8 @@ def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
 def _encoded_images(source: Source, path: Path, number: int) -> Iterator[EncodedImage]:
     if source.kind == "folders":
         for file in class_folder_files(path):
-            yield EncodedImage(_file_bytes(file), number, str(file))
+            content = read_image(file, MOST_IMAGE_BYTES, "; no image of a set")
+            yield EncodedImage(content, number, str(file))
         return
     row = 0
     opened = open_parquet(path)
@@ -130,14 +131,6 @@ def _encoded_images(source: Source, path: Path, number: int) -> Iterator[Encoded
                     row += 1
     except (pyarrow.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
-
-
-def _file_bytes(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        content = stream.read(MOST_IMAGE_BYTES + 1)
-    if len(content) > MOST_IMAGE_BYTES:
-        raise DataError(f"{file}: has more than {MOST_IMAGE_BYTES:,} bytes; no image of a set")
-    return content
 
 
 def _rows(

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ttq_bench.errors import DataError
@@ -34,6 +34,11 @@ def entries_of(folder: Path) -> "list[os.DirEntry[str]]":
         return []
 
 
+def paths_in(folder: Path) -> list[Path]:
+    """Return the paths of what lies in a folder, as ``entries_of`` does, sorted by name."""
+    return sorted(Path(entry.path) for entry in entries_of(folder))
+
+
 def kind_of(entry: "os.DirEntry[str]") -> str:
     """Return ``folder``, ``broken link``, or the ending of a file's name in small letters."""
     if entry.is_dir():
@@ -60,9 +65,13 @@ def what_lies_in(folder: Path, *, but: Collection[str] = ()) -> str:
     found.sort(key=lambda entry: (not entry.is_dir(), entry.name))
     if not found:
         return "nothing lies there"
-    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    verb = "lies" if len(found) == 1 else "lie"
-    return f"{', '.join(map(_described, found[:SHOWN]))}{more} {verb} there"
+    return some_lie_there(map(_described, found[:SHOWN]), len(found))
+
+
+def some_lie_there(names: Iterable[str], count: int) -> str:
+    """Return a clause on ``count`` things, the first ``SHOWN`` of them by ``names``."""
+    more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
+    return f"{', '.join(names)}{more} {'lies' if count == 1 else 'lie'} there"
 
 
 def missing_split(folder: Path, missing: str, there: Collection[str]) -> DataError:

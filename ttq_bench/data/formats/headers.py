@@ -1,16 +1,16 @@
-"""What the first bytes of an encoded image tell: its format and its size, without decoding it.
+"""What the first bytes of an encoded image say: its format and its size, without decoding it.
 
-Only what every decoder reads the same way counts as told: a header that could be taken for another
-size than the decoder takes it for is no header, so a size that is checked here is the one decoded.
+A header counts only where every decoder reads the same size from it, so that a size that is
+checked here is the size that is decoded.
 """
 
 import struct
+from dataclasses import dataclass
 
 from ttq_bench.errors import DataError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = b"\0\0\0\x0dIHDR"  # must be the first chunk, of 13 bytes
-PNG_BITS = 24  # the place of the byte that tells how many bits a channel has
 MOST_BITS = 8
 PNG_GREYS = (0, 4)  # its colour types without colours: grey, and grey with transparency
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -20,51 +20,50 @@ JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_ALONE = frozenset(range(0xD0, 0xDA)) | {0x00, 0x01, 0xFF}
 
 
-def read_header(content: bytes) -> tuple[str, int, int] | None:
-    """Return ``png`` or ``jpeg`` with height and width in pixels; None for anything else."""
+@dataclass(frozen=True, slots=True)
+class Header:
+    """``encoding`` is png or jpeg, ``size`` height and width in pixels, ``bits`` of a channel."""
+
+    encoding: str
+    size: tuple[int, int]
+    bits: int
+    has_colours: bool
+
+
+def read_header(content: bytes) -> Header | None:
+    """Return what an encoded image says of itself; None for anything but PNG and JPEG."""
     try:
         if content.startswith(PNG_SIGNATURE + PNG_HEADER):
-            width, height, _bits_a_channel = struct.unpack(">IIB", content[16 : PNG_BITS + 1])
-            return "png", height, width
+            width, height, bits, colours = struct.unpack(">IIBB", content[16:26])
+            return Header("png", (height, width), bits, colours not in PNG_GREYS)
         if content.startswith(JPEG_SIGNATURE):
-            frame = _jpeg_frame(content)
-            return ("jpeg", *frame[:2]) if frame else None
+            return _jpeg_header(content)
     except (struct.error, IndexError):
         pass  # ends before it tells
     return None
 
 
-def size_told(content: bytes, where: str) -> tuple[int, int]:
-    """Return height and width in pixels; ``DataError`` that names ``where`` for what is not read.
+def checked_header(content: bytes, where: str) -> Header:
+    """Return the header of an image that can be decoded; ``DataError`` names ``where`` if not.
 
     That is anything but JPEG and PNG, and more than 8 bits a channel.
     """
     header = read_header(content)
     if header is None:
         raise DataError(f"{where} cannot be decoded (neither JPEG nor PNG)")
-    if _bits(content) > MOST_BITS:
+    if header.bits > MOST_BITS:
         raise DataError(f"{where} has more than {MOST_BITS} bits a pixel; convert it to 8 bits")
-    return header[1:]
+    return header
 
 
-def _bits(content: bytes) -> int:
-    """Return how many bits each channel of a pixel has, by a header that can be read."""
-    if content.startswith(PNG_SIGNATURE):
-        return content[PNG_BITS]
-    frame = _jpeg_frame(content)
-    return frame[3] if frame else 0
+def check_size(content: bytes, where: str, size: tuple[int, int]) -> None:
+    """Raise ``DataError`` for an image that is not ``size`` by its header, or cannot be decoded."""
+    if (found := checked_header(content, where).size) != size:
+        raise DataError(f"{where} is {found} pixels, expected {size}")
 
 
-def has_colours(content: bytes) -> bool:
-    """Return whether an image whose header can be read has more than shades of grey."""
-    if content.startswith(PNG_SIGNATURE):
-        return content[25] not in PNG_GREYS
-    frame = _jpeg_frame(content)
-    return frame is None or frame[2] > 1
-
-
-def _jpeg_frame(content: bytes) -> tuple[int, int, int, int] | None:
-    """Return height, width, channels and bits of the first frame header, behind other segments."""
+def _jpeg_header(content: bytes) -> Header | None:
+    """Return what the first frame header says, behind other segments."""
     place = 2
     while content[place + 1] not in JPEG_FRAMES:
         (length,) = struct.unpack(">H", content[place + 2 : place + 4])
@@ -74,4 +73,4 @@ def _jpeg_frame(content: bytes) -> tuple[int, int, int, int] | None:
     if content[place] != 0xFF:  # noqa: PLR2004
         return None
     bits, height, width, channels = struct.unpack(">BHHB", content[place + 4 : place + 10])
-    return height, width, channels, bits
+    return Header("jpeg", (height, width), bits, channels > 1)

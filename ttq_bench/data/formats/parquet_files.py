@@ -25,8 +25,7 @@ def open_parquet(path: Path, as_dictionary: str | None = None) -> parquet.Parque
     try:
         opened = parquet.ParquetFile(path, read_dictionary=[as_dictionary] * bool(as_dictionary))
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again") from error
+        raise unreadable(path, error) from error
     metadata = opened.metadata
     sizes = (
         metadata.row_group(group).column(column).total_uncompressed_size
@@ -125,5 +124,6 @@ def has_labels(path: Path) -> bool:
 
 
 def unreadable(path: Path, error: Exception) -> DataError:
-    """Return the error for a file whose columns cannot be read."""
-    return DataError(f"{path}: cannot be read as Parquet ({error}); fetch it again")
+    """Return the error for a file that is damaged, or no Parquet file."""
+    reason = (str(error).splitlines() or [""])[0]
+    return DataError(f"{path}: cannot be read as Parquet ({reason}); fetch it again")

@@ -19,11 +19,9 @@ def second_split(place: Path) -> tuple[Path, ...]:
     found = list(dict.fromkeys(filter(None, splits)))
     if len(found) < 2:  # noqa: PLR2004
         return next(iter(found), ())
-    from ttq_bench.data.formats.parquet_files import (
-        has_labels,  # pyarrow: only where there is a choice
-    )
+    from ttq_bench.data.formats import parquet_files  # pyarrow: only where there is a choice
 
-    return next((files for files in found if has_labels(files[0])), found[0])
+    return next((files for files in found if parquet_files.has_labels(files[0])), found[0])
 
 
 def check_shards(files: tuple[Path, ...]) -> None:

@@ -1,13 +1,12 @@
 """Lists of encoded images that stay on the disk: in class folders, or in Parquet files.
 
-Only names and labels are kept in memory. To add another form, write a class with the four methods
-of ``ImageFiles``.
+Only names and labels are kept in memory. To add another form, write a class of ``ImageFiles``.
 """
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow
@@ -15,8 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ttq_bench.data.formats.class_folders import class_folder_files
-from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, read_labels
+from ttq_bench.data.formats.class_folders import class_folder_files, read_image
+from ttq_bench.data.formats.parquet_files import (
+    image_columns,
+    open_parquet,
+    read_labels,
+    unreadable,
+)
 from ttq_bench.errors import DataError
 
 MOST_FILE_BYTES = 64 << 20  # the largest image of ImageNet has 16 million bytes
@@ -30,18 +34,28 @@ MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
-class ImageFiles(Protocol):
-    """Encoded images by number, with their labels."""
+class ImageFiles(ABC):
+    """Encoded images by number, with their labels [N], int64."""
 
     labels: NDArray[np.int64]
 
-    def __len__(self) -> int: ...
-    def read(self, row: int) -> bytes: ...  # noqa: D102
-    def where(self, row: int) -> str: ...  # noqa: D102
-    def shuffled(self, rows: Tensor, generator: torch.Generator) -> Tensor: ...  # noqa: D102
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def read(self, row: int) -> bytes:
+        """Return the encoded bytes of an image; ``DataError`` where they cannot be read."""
+
+    @abstractmethod
+    def where(self, row: int) -> str:
+        """Return where an image lies, as errors name it."""
+
+    def shuffled(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return ``rows`` in a random order."""
+        return rows[torch.randperm(len(rows), generator=generator)]
 
 
-class FolderFiles:
+class FolderFiles(ImageFiles):
     """Files of class folders; the label is the number of the folder."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -52,30 +66,16 @@ class FolderFiles:
         self.names = np.array([name.encode() for part in names for name in part])
         self.labels = np.repeat(np.arange(len(names)), [len(part) for part in names])
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def where(self, row: int) -> str:
         """Return the path of an image."""
         return str(self.folders[self.labels[row]] / self.names[row].decode())
 
     def read(self, row: int) -> bytes:
         """Return the encoded bytes of an image; ``DataError`` where they cannot be read."""
-        try:
-            with Path(self.where(row)).open("rb") as stream:
-                content = stream.read(MOST_FILE_BYTES + 1)
-        except OSError as error:
-            raise DataError(f"{self.where(row)}: cannot be read ({error.strerror})") from error
-        if len(content) > MOST_FILE_BYTES:
-            raise DataError(f"{self.where(row)}: has more than {MOST_FILE_BYTES:,} bytes")
-        return content
-
-    def shuffled(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Return ``rows`` in a random order."""
-        return rows[torch.randperm(len(rows), generator=generator)]
+        return read_image(Path(self.where(row)), MOST_FILE_BYTES)
 
 
-class ShardFiles:
+class ShardFiles(ImageFiles):
     """Rows of Parquet files in the hub's layout, read a row group at a time."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -91,9 +91,6 @@ class ShardFiles:
         self.labels = np.concatenate(labels).astype(np.int64)
         self.starts = np.array(starts)
         self._kept: OrderedDict[int, pyarrow.Array] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
     def where(self, row: int) -> str:
         """Return file and row group of an image."""
@@ -139,7 +136,5 @@ class ShardFiles:
         try:
             table = opened.read_row_group(group, [f"{image}.bytes"], use_threads=False)
         except (pyarrow.ArrowException, OSError) as error:
-            raise DataError(
-                f"{path}: cannot be read as Parquet ({error}); fetch it again"
-            ) from error
+            raise unreadable(path, error) from error
         return table.column(image).combine_chunks().field("bytes")
