@@ -10,11 +10,10 @@ import pytest
 
 from tests.data import builders
 from ttq_bench.cli import main
-from ttq_bench.data import published
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.identity import identify
 from ttq_bench.data.prepared import load_images
-from ttq_bench.data.published import Archive, PublishedFile
+from ttq_bench.data.published import CIFAR10_FILES, MNIST, Archive, PublishedFile
 from ttq_bench.data.sources import find_source, look_for
 from ttq_bench.errors import DataError
 
@@ -237,9 +236,10 @@ def lying(monkeypatch, folder, dataset, contents, layout):
         (folder / name).write_bytes(content)
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         files.append(PublishedFile(name, md5, 0, ()))
-    forms = {**published.LYING, dataset: Archive(layout, tuple(files), folder.name)}
+    archive = Archive(layout, tuple(files), folder.name)
+    cards = DATASETS | {dataset: replace(DATASETS[dataset], read_in_place=archive)}
     for module in ("sources", "unread"):
-        monkeypatch.setattr(f"ttq_bench.data.{module}.LYING", forms)
+        monkeypatch.setattr(f"ttq_bench.data.{module}.DATASETS", cards)
 
 
 @pytest.mark.parametrize("place", ["cifar-10-batches-py", "cifar10/cifar-10-batches-py"])
@@ -260,7 +260,7 @@ def test_unpacked_batches_of_cifar10_are_read_by_their_hashes(tmp_path, cache, m
 def test_unpacked_batches_of_other_bytes_are_refused_by_name(tmp_path, cache):
     place = tmp_path / "cifar-10-batches-py"
     place.mkdir()
-    for file in published.CIFAR10_FILES.files:
+    for file in CIFAR10_FILES.files:
         (place / file.file_name).write_bytes(b"x")
     with pytest.raises(DataError, match=r"data_batch_1: md5 is .*; delete it and take it from"):
         identify(find_source("cifar10", tmp_path), cache)
@@ -287,7 +287,7 @@ def test_the_files_of_torchvision_s_mnist_are_read_by_their_hashes(
 
 @pytest.mark.parametrize(("name", "other"), [("MNIST/raw", "fashion_mnist"), ("raw", "mnist")])
 def test_files_of_the_same_names_of_another_dataset_are_not_taken(tmp_path, name, other):
-    for file in published.MNIST.files:
+    for file in MNIST.files:
         (tmp_path / name / file.file_name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name / file.file_name).write_bytes(b"of another set")
     assert look_for(other, tmp_path) is None

@@ -57,7 +57,8 @@ def test_files_of_mnist_are_not_taken_for_fashion_mnist(tmp_path, monkeypatch):
     touch(tmp_path, *(file.file_name for file in archive.files))
     empty = hashlib.md5(b"", usedforsecurity=False).hexdigest()
     of_mnist = replace(MNIST, files=tuple(replace(file, md5=empty) for file in MNIST.files))
-    monkeypatch.setattr("ttq_bench.data.unread.LYING", {"mnist": of_mnist})
+    cards = DATASETS | {"mnist": replace(DATASETS["mnist"], read_in_place=of_mnist)}
+    monkeypatch.setattr("ttq_bench.data.unread.DATASETS", cards)
     source = find_source("fashion_mnist", tmp_path)
     assert source.train[0].parent == tmp_path / "fashion_mnist"
     assert not source.is_present

@@ -11,9 +11,12 @@ from types import MappingProxyType
 
 from ttq_bench.data.published import (
     CIFAR10_BINARY,
+    CIFAR10_FILES,
     CIFAR10_PICKLES,
+    CIFAR100_FILES,
     CIFAR100_PICKLES,
     FASHION_MNIST,
+    MNIST,
     SVHN,
     Archive,
 )
@@ -21,7 +24,7 @@ from ttq_bench.errors import DataError, unknown_name
 
 FOLDER = "folder"
 MOST_HELD_OUT = 5_000  # of a folder; as many as of CIFAR-10
-CLASSES = "classes"  # ends the part of a name that tells how many there are: imagenet-10classes
+CLASSES = "classes"  # after their number, a part of a name: imagenet-10classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,9 @@ class ImagesCard:
 
     They have ``image_shape`` (channels, height, width) and labels from 0 to ``classes`` - 1.
     ``validation_count`` training images are held out for every choice; test images are only
-    reported on. ``archives`` are the published files; the first one is downloaded. ``streamed``
-    images do not fit into memory: each is read and decoded when its batch comes.
+    reported on. ``archives`` are the published files; the first one is downloaded. Those of
+    ``read_in_place`` are read where they are found and never downloaded. ``streamed`` images do
+    not fit into memory: each is read and decoded when its batch comes.
 
     Of images that were found, ``name`` stands in tables, and ``fingerprint`` changes with every
     byte of an image; in ``DATASETS`` it is empty. ``in_table`` is false where shape and classes
@@ -45,6 +49,7 @@ class ImagesCard:
     test_count: int
     validation_count: int
     archives: tuple[Archive, ...] = ()
+    read_in_place: Archive | None = None
     streamed: bool = False
     fingerprint: str = ""
     in_table: bool = True
@@ -53,20 +58,25 @@ class ImagesCard:
 _CARDS = (
     # Krizhevsky 2009
     ImagesCard(
-        "cifar10", (3, 32, 32), 10, 50_000, 10_000, 5_000, (CIFAR10_BINARY, CIFAR10_PICKLES)
+        "cifar10", (3, 32, 32), 10, 50_000, 10_000, 5_000,
+        (CIFAR10_BINARY, CIFAR10_PICKLES), CIFAR10_FILES,
     ),
-    ImagesCard("cifar100", (3, 32, 32), 100, 50_000, 10_000, 5_000, (CIFAR100_PICKLES,)),
+    ImagesCard(
+        "cifar100", (3, 32, 32), 100, 50_000, 10_000, 5_000, (CIFAR100_PICKLES,), CIFAR100_FILES
+    ),
     # Netzer et al. 2011, cropped digits without the extra set
     ImagesCard("svhn", (3, 32, 32), 10, 73_257, 26_032, 5_000, (SVHN,)),
     # Xiao et al. 2017
-    ImagesCard("fashion_mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000, (FASHION_MNIST,)),
+    ImagesCard(
+        "fashion_mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000, (FASHION_MNIST,), FASHION_MNIST
+    ),
     # LeCun et al. 1998
-    ImagesCard("mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000),
+    ImagesCard("mnist", (1, 28, 28), 10, 60_000, 10_000, 5_000, read_in_place=MNIST),
     # Handwritten digits, enlarged (formats/digits.py)
     ImagesCard("digits", (1, 28, 28), 10, 1_397, 400, 200),
     # Russakovsky et al. 2015, ILSVRC 2012. Its images have many sizes and are cropped to 224x224.
     ImagesCard("imagenet", (3, 224, 224), 1000, 1_281_167, 50_000, 10_000, streamed=True),
-)
+)  # fmt: skip
 DATASETS: Mapping[str, ImagesCard] = MappingProxyType({card.name: card for card in _CARDS})
 
 
@@ -135,7 +145,9 @@ def describe_dataset(dataset: str) -> str:
         return "ILSVRC 2012 by its classes and its number of images; their bytes are not verified"
     if not changes:
         return "the published bytes, verified by hash"
-    told = ", ".join(words.get(change, change.replace(CLASSES, " classes")) for change in changes)
+    described = ", ".join(
+        words.get(change, change.replace(CLASSES, " classes")) for change in changes
+    )
     if any(change.endswith(CLASSES) for change in changes):
-        return f"{name} with {told}: a drive of the path, not a result"
-    return f"{name} {told}: not the published bytes, so no error here is the paper's"
+        return f"{name} with {described}: a drive of the path, not a result"
+    return f"{name} {described}: not the published bytes, so no error here is the paper's"

@@ -39,7 +39,7 @@ def fetch_file(file: PublishedFile, folder: Path, progress: Progress) -> Path:
                 problems.append(f"{url}: md5 {given} instead of {file.md5}, thrown away")
         except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
             problems.append(f"{url}: {without_credentials(str(error))}")  # a proxy may have some
-    raise DataError(_way_out(file, folder, problems))
+    raise DataError(_failure(file, folder, problems))
 
 
 def _download(url: str, part: Path, size_bytes: int, progress: Progress) -> None:
@@ -63,7 +63,7 @@ def _download(url: str, part: Path, size_bytes: int, progress: Progress) -> None
         raise OSError(f"broke off at {have:,} of {size_bytes:,} bytes (kept, to be continued)")
 
 
-def _way_out(file: PublishedFile, folder: Path, problems: Sequence[str]) -> str:
+def _failure(file: PublishedFile, folder: Path, problems: Sequence[str]) -> str:
     tried = "\n  ".join(problems)
     return (
         f"{file.file_name} could not be downloaded:\n  {tried}\n"

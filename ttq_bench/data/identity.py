@@ -1,6 +1,6 @@
-"""What a source is: the name it bears in every table, and the fingerprint in every trial id.
+"""The card of a source, with its name in every table and its fingerprint in every trial id.
 
-Only the published files, verified by their hashes, bear the plain name. Everything else is named
+Only the published files, verified by their hashes, have the plain name. Everything else is named
 after its encoding (``cifar10-jpeg``), and ``-subset`` is added when images are missing; an image
 folder is ``folder-`` and its name. Cards are kept in the cache folder, keyed by path, size, number
 and times of each file: that of its last change (ctime) cannot be set by hand.
@@ -25,7 +25,7 @@ from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
 FORMAT = "identity-6"  # raise it when the cards below change, or what is refused
-# What a kept card may say: its name becomes the name of a folder.
+# Patterns for a card in the cache: its name becomes the name of a folder.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
 CARD = TypeAdapter(ImagesCard)
@@ -55,10 +55,10 @@ def identify(source: Source, cache: Path) -> ImagesCard:
     if source.archive is not None and not source.is_present:
         return _published_card(source)
     if source.archive is not None:
-        return _remembered(source, cache, _verified_card)
+        return _cached(source, cache, _verified_card)
     if source.dataset == FOLDER:
-        return _remembered(source, cache, _folder_card)
-    return _remembered(source, cache, _streamed_card if is_streamed(source.dataset) else _read_card)
+        return _cached(source, cache, _folder_card)
+    return _cached(source, cache, _streamed_card if is_streamed(source.dataset) else _read_card)
 
 
 def _published_card(source: Source) -> ImagesCard:
@@ -115,9 +115,9 @@ def _read_card(source: Source) -> ImagesCard:
 
 
 def _folder_card(source: Source) -> ImagesCard:
-    from ttq_bench.data.formats.encoded import look_at_folder, split_sizes  # pyarrow: as above
+    from ttq_bench.data.formats.encoded import inspect_folder, split_sizes  # pyarrow: as above
 
-    image_shape, lines = look_at_folder(source)
+    image_shape, lines = inspect_folder(source)
     counts = split_sizes(source)
     classes = [path.name for path in source.train]
     folder = re.sub(r"[^A-Za-z0-9._-]+", "_", source.train[0].parent.parent.resolve().name)
@@ -150,9 +150,7 @@ def _files(source: Source) -> list[Path]:
     return [file for folder in paths for file in class_folder_files(folder)]
 
 
-def _remembered(
-    source: Source, cache: Path, make_card: Callable[[Source], ImagesCard]
-) -> ImagesCard:
+def _cached(source: Source, cache: Path, make_card: Callable[[Source], ImagesCard]) -> ImagesCard:
     """Return the card that the cache holds for these files, or make it and keep it there."""
     stats = ((path, path.stat()) for path in _files(source))
     key = lines_digest(
@@ -163,7 +161,7 @@ def _remembered(
         ]
     )
     path = cache / "identities" / f"{key}.json"
-    if (kept := _kept(path)) is not None:
+    if (kept := _cached_card(path)) is not None:
         return kept
     card = make_card(source)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
@@ -171,7 +169,7 @@ def _remembered(
     return card
 
 
-def _kept(path: Path) -> ImagesCard | None:
+def _cached_card(path: Path) -> ImagesCard | None:
     """Return the card in a file of the cache; None if it is not there, or is not one."""
     try:
         card = CARD.validate_json(path.read_bytes(), strict=True)

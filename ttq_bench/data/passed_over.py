@@ -1,4 +1,4 @@
-"""What lies beside the images and is not read: said, so that nobody misses it."""
+"""What is beside the images and is not read: named, so that nobody misses it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from ttq_bench.data.formats.folder_contents import (
     entries_of,
     kind_of,
     kinds_in_words,
-    some_lie_there,
+    listed_there,
 )
 from ttq_bench.data.sources import Source
 from ttq_bench.text import one_line
@@ -19,7 +19,7 @@ SPLITS = (*TRAIN_NAMES, *TEST_NAMES, "extra", "unlabel", "unsupervised")
 
 
 def passed_over(source: Source) -> list[str]:
-    """Return sentences on what lies beside the images of ``source`` and is not read with them."""
+    """Return sentences on what is beside the images of ``source`` and is not read."""
     if not source.train:  # images that are assumed for a plan
         return []
     if source.kind == "parquet":
@@ -37,7 +37,7 @@ def passed_over(source: Source) -> list[str]:
 
 
 def _kinds_passed_over(split: Path, source: Source) -> Counter[str]:
-    """Return how many of each kind lie in a split and its class folders and are not read."""
+    """Return how many files of each kind in a split and its class folders are not read."""
     found = Counter(
         f"{kind_of(entry)} beside the classes" for entry in entries_of(split) if not entry.is_dir()
     )
@@ -48,7 +48,7 @@ def _kinds_passed_over(split: Path, source: Source) -> Counter[str]:
 
 
 def _other_splits(used: Sequence[Path]) -> list[str]:
-    """Return a sentence for splits that lie beside the ``used`` files or folders of splits."""
+    """Return a sentence on splits beside the ``used`` files or folders."""
     place, names = used[0].parent, {path.name for path in used}
     found = sorted(
         f"{entry.name}{'/' if entry.is_dir() else ''}"
@@ -61,6 +61,6 @@ def _other_splits(used: Sequence[Path]) -> list[str]:
         return []
     shown = [one_line(name, 80) for name in found[:SHOWN]]
     return [
-        f"{place}: {some_lie_there(shown, len(found))}, which is not read: {used[0].name} and"
+        f"{place}: {listed_there(shown, len(found))}, which is not read: {used[0].name} and"
         f" {used[-1].name} are"
     ]

@@ -1,8 +1,8 @@
-"""Where below a data folder images of a dataset may lie, by the names of folders alone.
+"""The folders below a data folder that may hold a dataset, by the names of folders alone.
 
-A folder counts if it bears the dataset's name, as downloads of the hub do
-(``datasets--uoft-cs--cifar10``), or a name that says nothing of what it holds (``plain_text``,
-``snapshots/HASH``). Folders that bear another dataset's name do not count.
+A folder counts if it has the dataset's name, as downloads of the hub do
+(``datasets--uoft-cs--cifar10``), or a name that fits any dataset (``plain_text``,
+``snapshots/HASH``). Folders with the name of another dataset do not count.
 """
 
 import re
@@ -31,7 +31,7 @@ MOST_LEVELS, MOST_FOLDERS = 7, 500
 
 
 def named_after(folder: str) -> str | None:
-    """Return the dataset whose name a folder bears, None for other names."""
+    """Return the dataset that a folder is named after, None for other names."""
     name = folder.lower().rpartition("--")[2]
     found = (d for d, form in NAMES.items() if re.match(rf"({form})(?![a-z0-9])", name))
     return next(found, None)

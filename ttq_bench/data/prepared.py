@@ -150,11 +150,12 @@ def _decode(folder: Path, source: Source, card: ImagesCard) -> None:
     from ttq_bench.data.decoding import read_split  # torchvision: 3 s, only for who decodes
 
     arrays = {split: read_split(source, split, card) for split in SPLITS}
-    found = tuple(len(labels) for _, labels in arrays.values())
-    told = (card.train_count, card.test_count)
-    # A file may say another number of rows than it has. Of an archive the hash says it.
-    if source.kind in ("parquet", "folders") and found != told:
-        raise DataError(f"{source.train[0].parent}: says {told} images, has {found}; fetch it anew")
+    decoded = tuple(len(labels) for _, labels in arrays.values())
+    said = (card.train_count, card.test_count)
+    # A file may say another number of rows than it has. An archive was verified by its hash.
+    if source.kind in ("parquet", "folders") and decoded != said:
+        where = source.train[0].parent
+        raise DataError(f"{where}: says {said} images, has {decoded}; fetch it anew")
     _write(folder, arrays)
 
 
@@ -189,10 +190,8 @@ def _write(folder: Path, arrays: dict[str, Arrays]) -> None:
         "sha256": digests,
         "mean": means,
         "deviation": deviations,
-        "pixels_sha256": _joint_digest(digests),
+        "pixels_sha256": hashlib.sha256(
+            "".join(digests[name] for name in sorted(digests)).encode()
+        ).hexdigest(),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-
-
-def _joint_digest(digests: dict[str, str]) -> str:
-    return hashlib.sha256("".join(digests[name] for name in sorted(digests)).encode()).hexdigest()

@@ -1,16 +1,13 @@
 """The published files of each dataset, pinned by their hashes, and the places that serve them.
 
-``LYING`` has forms that are read where they lie and not downloaded: unpacked archives, and MNIST.
-
 Hashes as in torchvision's dataset classes, which tests/data/test_published.py compares; sizes as
-servers tell them. Several places under one hash: origins are slow or gone at times.
+servers report them. Each file has several places: origins are slow or gone at times.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from ttq_bench.errors import DataError
@@ -24,7 +21,7 @@ Layout = Literal[
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A file known by its hash, and the URLs it may be had from; size 0 where nobody tells it."""
+    """A file with its hash and the URLs that serve it; the size is 0 where it is not known."""
 
     file_name: str
     md5: str
@@ -36,8 +33,8 @@ class PublishedFile:
 class Archive:
     """All files of one published form; ``layout`` names its reader in ``formats/archives.py``.
 
-    ``folder`` is set where other datasets have files of the same names: these are looked for, and
-    put, only in a folder that bears the dataset's name.
+    ``folder`` is set where other datasets have files of the same names: these are read from, and
+    downloaded to, a folder with the dataset's name only.
     """
 
     layout: Layout
@@ -91,7 +88,7 @@ _FASHION_FILES = (
     ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79", 4_422_102),
     ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310", 5_148),
 )
-FASHION_MNIST = Archive(  # its files have the names of MNIST's
+FASHION_MNIST = Archive(  # its files are named like those of MNIST
     "idx", tuple(_file(*file, *_FASHION) for file in _FASHION_FILES), folder="fashion_mnist"
 )
 MNIST = Archive(
@@ -124,18 +121,10 @@ CIFAR100_FILES = Archive(
     ),
     folder="cifar-100-python",
 )
-LYING: Mapping[str, Archive] = MappingProxyType(
-    {
-        "cifar10": CIFAR10_FILES,
-        "cifar100": CIFAR100_FILES,
-        "mnist": MNIST,
-        "fashion_mnist": FASHION_MNIST,
-    }
-)
 
 
 def check_files(archive: Archive, paths: Sequence[Path]) -> None:
-    """Raise ``DataError`` for the first of ``paths`` that has not the bytes that were published."""
+    """Raise ``DataError`` for the first of ``paths`` whose bytes are not the published ones."""
     for path, file in zip(paths, archive.files, strict=True):
         given = file_digest(path, "md5")
         if given == file.md5:
@@ -153,7 +142,7 @@ def check_files(archive: Archive, paths: Sequence[Path]) -> None:
 
 
 def fingerprint_of(archive: Archive) -> str:
-    """Return what stands for the published files in trial ids: the hash of one, or over all."""
+    """Return the fingerprint of the published files: the hash of one, or over all of them."""
     if len(archive.files) == 1:
         return f"md5:{archive.files[0].md5}"
     return f"sha256:{lines_digest(f'{file.file_name} {file.md5}' for file in archive.files)}"

@@ -1,4 +1,4 @@
-"""Where the images of a dataset lie: published files, Parquet files or class folders.
+"""Where the images of a dataset are: published files, Parquet files or class folders.
 
 Nothing is decoded here and no torch is needed. A source that is not the published files gets
 a dataset name of its own (see ``identity.py``).
@@ -17,7 +17,7 @@ from ttq_bench.data.formats.class_folders import check_link, find_class_folders,
 from ttq_bench.data.formats.folder_contents import missing_split
 from ttq_bench.data.formats.parquet_splits import check_shards, second_split
 from ttq_bench.data.places import named_after, places_of
-from ttq_bench.data.published import LYING, Archive
+from ttq_bench.data.published import Archive
 from ttq_bench.data.streaming.imagenet import LAYOUT, imagenet_folders
 from ttq_bench.data.unread import unread_sentence
 from ttq_bench.errors import DataError
@@ -57,10 +57,10 @@ class Source:
 
 
 def find_source(dataset: str, data_dir: Path) -> Source:
-    """Return where ``dataset`` lies in ``data_dir`` or in a folder there that bears its name.
+    """Return where ``dataset`` is in ``data_dir`` or in a folder there with its name.
 
-    Where nothing is found, the source is the published files to be downloaded; without any, or
-    where images lie there that are not read, ``DataError``.
+    Where nothing is found, the source is the published files to be downloaded. ``DataError`` if
+    there are none, or if there are images that cannot be read.
     """
     if (found := look_for(dataset, data_dir)) is not None:
         return found
@@ -89,7 +89,7 @@ def published_source(dataset: str, data_dir: Path) -> Source:
     """Return the published files of ``dataset`` where a download puts them."""
     archive = DATASETS[dataset].archives[0]
     place = data_dir
-    if archive.folder and not _bears(data_dir, dataset):
+    if archive.folder and not _is_named_after(data_dir, dataset):
         place = data_dir / archive.folder
     return _source_in(dataset, archive, place)
 
@@ -100,10 +100,11 @@ def _source_in(dataset: str, archive: Archive, place: Path) -> Source:
 
 
 def look_for(dataset: str, data_dir: Path) -> Source | None:
-    """Return what of ``dataset`` lies there already; ``DataError`` if it is half of a thing or two.
+    """Return the images of ``dataset`` that are there already, None where there are none.
 
-    Published files win over Parquet files, these over class folders, then what lies deeper or was
-    unpacked. For ``folder`` the images are those of ``data_dir`` itself.
+    Published files win over Parquet files, and these over class folders; then come deeper folders
+    and unpacked archives. For ``folder`` the images are those of ``data_dir`` itself. ``DataError``
+    if a split or a file is missing, or if there are several copies.
     """
     if dataset == FOLDER:
         return Source(dataset, "folders", *image_folder(data_dir))
@@ -112,15 +113,15 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
     check_link(data_dir)
     if data_dir.exists() and not data_dir.is_dir():
         raise DataError(f"{data_dir}: is a file; name with --data-dir the folder that holds it")
-    folders = [data_dir, *_folders_of(dataset, data_dir)]
+    folders = [data_dir, *_folders_named_after(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
         found = [source for folder in folders if (source := find(dataset, folder))]
         if found:
-            return _only(found, data_dir)
+            return _single(found, data_dir)
     places = list(places_of(dataset, data_dir))
-    for look in (_find_lying, _find_archive, _parquet_by_counts, _find_class_folders):
+    for look in (_find_in_place, _find_archive, _parquet_by_counts, _find_class_folders):
         if found := [source for place in places if (source := look(dataset, place))]:
-            return _only(found, data_dir)
+            return _single(found, data_dir)
     return None
 
 
@@ -129,19 +130,21 @@ def is_bundled(dataset: str) -> bool:
     return dataset == "digits"
 
 
-def _folders_of(dataset: str, data_dir: Path) -> list[Path]:
+def _folders_named_after(dataset: str, data_dir: Path) -> list[Path]:
     if not data_dir.is_dir():
         return []
-    return sorted(path for path in data_dir.iterdir() if path.is_dir() and _bears(path, dataset))
+    return sorted(
+        path for path in data_dir.iterdir() if path.is_dir() and _is_named_after(path, dataset)
+    )
 
 
-def _bears(folder: Path, dataset: str) -> bool:
+def _is_named_after(folder: Path, dataset: str) -> bool:
     """Return whether a folder is named after ``dataset``: cifar10-png, but not cifar100."""
     rest = folder.name.removeprefix(dataset)
     return folder.name.startswith(dataset) and not rest[:1].isalnum()
 
 
-def _only(found: list[Source], folder: Path) -> Source:
+def _single(found: list[Source], folder: Path) -> Source:
     if len(found) > 1:
         found = [source for source in found if _has_columns(source)] or found
     if len({tuple(path.resolve() for path in source.train) for source in found}) > 1:
@@ -155,7 +158,7 @@ def _only(found: list[Source], folder: Path) -> Source:
 
 def _find_archive(dataset: str, folder: Path) -> Source | None:
     for archive in DATASETS[dataset].archives:
-        if archive.folder and not _bears(folder, dataset):
+        if archive.folder and not _is_named_after(folder, dataset):
             continue  # files of these names may be another dataset's
         source = _source_in(dataset, archive, folder)
         if any(path.is_file() for path in source.train):
@@ -177,12 +180,12 @@ def _has_columns(source: Source) -> bool:
         return True  # it is refused by name when it is read
 
 
-def _find_lying(dataset: str, folder: Path) -> Source | None:
-    """Return published files that are not downloaded, if all are in ``folder``.
+def _find_in_place(dataset: str, folder: Path) -> Source | None:
+    """Return the published files that are read in place, if all are in ``folder``.
 
-    Other datasets have files of the names of MNIST's: the hash of the test labels tells them apart.
+    Other datasets name their files as MNIST does: the hash of the test labels decides.
     """
-    if (archive := LYING.get(dataset)) is None:
+    if (archive := DATASETS[dataset].read_in_place) is None:
         return None
     source = _source_in(dataset, archive, folder)
     if not all(path.is_file() for path in source.train):
@@ -196,10 +199,12 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
     # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
     # folder; a plain train.parquet is common too.
     places = [folder]
-    if _bears(folder, dataset):  # else a neighbour's files, of another dataset in the data folder
+    if _is_named_after(
+        folder, dataset
+    ):  # else a neighbour's files, of another dataset in the data folder
         places += sorted(path for path in folder.glob("*/") if not path.is_symlink())
     found = [source for place in places if (source := _parquet_in(dataset, place))]
-    return _only(found, folder) if found else None
+    return _single(found, folder) if found else None
 
 
 def _parquet_in(dataset: str, place: Path) -> Source | None:
@@ -236,7 +241,7 @@ def _find_class_folders(dataset: str, folder: Path) -> Source | None:
     if found is None:
         return None
     if is_streamed(dataset):
-        return Source(dataset, "folders", *found)  # another number of classes is told by its name
+        return Source(dataset, "folders", *found)  # its name says how many classes there are
     train, classes = found[0], DATASETS[dataset].classes
     if len(train) != classes:
         raise DataError(

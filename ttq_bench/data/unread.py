@@ -1,13 +1,13 @@
-"""What lies in a data folder where no images of a dataset are found, and why it is not read."""
+"""What is in a data folder where no images of a dataset are found, and why it is not read."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS, is_streamed
 from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
-from ttq_bench.data.formats.folder_contents import SHOWN, paths_in, some_lie_there
+from ttq_bench.data.formats.folder_contents import SHOWN, listed_there, paths_in
 from ttq_bench.data.places import named_after, places_of
-from ttq_bench.data.published import LYING, PublishedFile
+from ttq_bench.data.published import PublishedFile
 from ttq_bench.files import file_digest
 from ttq_bench.text import one_line
 
@@ -27,7 +27,7 @@ WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
 
 def unread_sentence(dataset: str, data_dir: Path) -> str:
     """Return ``; X lies there, which is not read: ...`` for what may be images, else nothing."""
-    found = list(dict.fromkeys(_unread(dataset, data_dir)))
+    found = list(dict.fromkeys(_unread_names(dataset, data_dir)))
     folders = tuple(name for name in found if name.endswith("/"))
     alone = [name for name in found if name in folders or not name.startswith(folders)]
     names = [one_line(name, 80) for name in alone]
@@ -35,15 +35,15 @@ def unread_sentence(dataset: str, data_dir: Path) -> str:
         return ""
     classes = WORDNET_CLASSES if is_streamed(dataset) else CLASSES
     return (
-        f"; {some_lie_there(names[:SHOWN], len(names))}, which is not read: Parquet files"
+        f"; {listed_there(names[:SHOWN], len(names))}, which is not read: Parquet files"
         f" (train*.parquet with test*.parquet), class folders ({classes}) and published files"
         " whose hash is known are"
     )
 
 
-def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
+def _unread_names(dataset: str, data_dir: Path) -> Iterable[str]:
     """Yield what may be images of ``dataset``, relative to ``data_dir``; not other datasets'."""
-    if not DATASETS[dataset].archives:  # nothing is downloaded: all that is there is told
+    if not DATASETS[dataset].archives:  # nothing is downloaded: every folder is named
         yield from (
             f"{path.name}/"
             for path in paths_in(data_dir)
@@ -53,11 +53,11 @@ def _unread(dataset: str, data_dir: Path) -> Iterable[str]:
         if (place / "record.json").exists():  # tables of a record, where results lie there too
             continue
         for path in paths_in(place):
-            if (mark := _mark_of(path, dataset, place)) is not None:
-                yield f"{path.relative_to(data_dir).as_posix()}{mark}"
+            if (remark := _remark(path, dataset, place)) is not None:
+                yield f"{path.relative_to(data_dir).as_posix()}{remark}"
 
 
-def _mark_of(path: Path, dataset: str, place: Path) -> str | None:
+def _remark(path: Path, dataset: str, place: Path) -> str | None:
     """Return what follows a name in the sentence, None for what is no image of ``dataset``."""
     owner = named_after(path.name)
     if owner not in (None, dataset):
@@ -66,17 +66,17 @@ def _mark_of(path: Path, dataset: str, place: Path) -> str | None:
     if path.is_dir():
         return "/" if known else None
     if path.is_symlink() and not path.exists():
-        known = known or owner == dataset or _may_be(path, dataset, place)
+        known = known or owner == dataset or _may_hold_images(path, dataset, place)
         return " (a broken link)" if known else None
-    if not _may_be(path, dataset, place):
+    if not _may_hold_images(path, dataset, place):
         return None
     own = {f.md5 for owner, f in _published() if (owner, f.file_name) == (dataset, path.name)}
     changed = own and path.is_file() and file_digest(path, "md5") not in own
     return " (not the published bytes)" if changed else ""
 
 
-def _may_be(path: Path, dataset: str, place: Path) -> bool:
-    """Return whether a file may hold images of ``dataset``: by its name, where that tells it."""
+def _may_hold_images(path: Path, dataset: str, place: Path) -> bool:
+    """Return whether a file may hold images of ``dataset``: by its name, or by its hash."""
     if files := [(owner, f) for owner, f in _published() if f.file_name == path.name]:
         if dataset not in {owner for owner, _ in files}:
             return False
@@ -91,5 +91,5 @@ def _may_be(path: Path, dataset: str, place: Path) -> bool:
 def _published() -> Iterable[tuple[str, PublishedFile]]:
     """Yield each published file with its dataset: some datasets have files of the same names."""
     for name, card in DATASETS.items():
-        for archive in (*card.archives, *([LYING[name]] if name in LYING else [])):
-            yield from ((name, file) for file in archive.files)
+        for archive in (*card.archives, card.read_in_place):
+            yield from ((name, file) for file in (archive.files if archive else ()))

@@ -1,7 +1,7 @@
 """Images in a folder for each class: ``train/CLASS/*.png``, and ``test/`` or ``val/`` likewise.
 
 Hidden files and folders, and those that systems leave (``__MACOSX``, ``@eaDir``), are passed over;
-``data/passed_over.py`` tells of everything else that is.
+``data/passed_over.py`` names everything else that is.
 
 Links: the folder itself, ``train/`` and ``test/`` may be links. What lies inside may not lead out
 of them: class folders come from strangers, and a link there could name any file of the machine.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ttq_bench.data.formats.folder_contents import (
     entries_of,
-    is_of_system,
+    is_system_name,
     kind_of,
     kinds_in_words,
     missing_split,
@@ -52,12 +52,12 @@ def find_class_folders(folder: Path) -> tuple[Folders, Folders] | None:
         raise DataError(
             f"{folder}: {train[0].parent.name}/ and {test[0].parent.name}/ do not hold the same"
             f" class folders ({len(names)} in one of them alone, for example {one!r})"
-            f"{_other_form(names)}"
+            f"{_unicode_hint(names)}"
         )
     return train, test
 
 
-def _other_form(names: set[str]) -> str:
+def _unicode_hint(names: set[str]) -> str:
     """Return what to do about names that look the same and differ by their Unicode form."""
     by_look: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -91,7 +91,7 @@ def class_folders(split: Path) -> Folders:
     if not split.is_dir():
         return ()
     with os.scandir(split) as entries:
-        found = [entry for entry in entries if not is_of_system(entry.name)]
+        found = [entry for entry in entries if not is_system_name(entry.name)]
     for entry in found:
         if entry.is_symlink():
             check_link(Path(entry.path))
@@ -115,7 +115,7 @@ def image_folder(folder: Path) -> tuple[Folders, Folders]:
     if found is None:
         raise DataError(
             f"{folder}: has neither train/CLASS/ nor test/CLASS/ (or val/CLASS/); put a folder of"
-            f" images for each class there{_deeper(folder)}; {what_lies_in(folder)}"
+            f" images for each class there{_deeper_folder_hint(folder)}; {what_lies_in(folder)}"
         )
     if len(found[0]) < 2:  # noqa: PLR2004
         split = found[0][0].parent
@@ -125,22 +125,18 @@ def image_folder(folder: Path) -> tuple[Folders, Folders]:
         )
     for path in (*found[0], *found[1]):
         if not class_folder_files(path):
-            raise _no_images(path)
+            kinds = kinds_in_words(Counter(map(kind_of, entries_of(path)))) or "nothing"
+            raise DataError(f"{path}: has no images ({', '.join(IMAGE_ENDINGS)}); it holds {kinds}")
     return found
 
 
-def _deeper(folder: Path) -> str:
+def _deeper_folder_hint(folder: Path) -> str:
     """Return what to name instead where a folder in ``folder`` holds the splits."""
     splits = (*TRAIN_NAMES, *TEST_NAMES)
     for path in sorted(Path(entry.path) for entry in entries_of(folder) if entry.is_dir()):
         if path.name.lower() not in splits and any(map(class_folders, split_folders(path, splits))):
             return f", or name folder:{path}, which has such folders"
     return ""
-
-
-def _no_images(folder: Path) -> DataError:
-    kinds = kinds_in_words(Counter(map(kind_of, entries_of(folder)))) or "nothing"
-    return DataError(f"{folder}: has no images ({', '.join(IMAGE_ENDINGS)}); it holds {kinds}")
 
 
 def class_folder_files(folder: Path) -> list[Path]:
@@ -150,14 +146,14 @@ def class_folder_files(folder: Path) -> list[Path]:
     """
     check_link(folder)
     split = folder.parent.resolve()
-    _stay_inside(folder, split)
+    _check_inside(folder, split)
     with os.scandir(folder) as entries:
         found = [e for e in entries if is_image_name(e.name)]
     _check_names(folder, found)
     for entry in found:
         if entry.is_symlink():
             check_link(Path(entry.path))
-            _stay_inside(Path(entry.path), split)
+            _check_inside(Path(entry.path), split)
         if not entry.is_file():
             raise DataError(f"{entry.path}: is not a file")
     return sorted(Path(entry.path) for entry in found)
@@ -177,7 +173,7 @@ def read_image(file: Path, most_bytes: int, remark: str = "") -> bytes:
 
 def is_image_name(name: str) -> bool:
     """Return whether a file of this name is read: not ``._1.png``, which macOS leaves."""
-    return Path(name).suffix.lower() in IMAGE_ENDINGS and not is_of_system(name)
+    return Path(name).suffix.lower() in IMAGE_ENDINGS and not is_system_name(name)
 
 
 def _check_names(folder: Path, files: Iterable[os.DirEntry[str]]) -> None:
@@ -201,6 +197,6 @@ def check_link(path: Path) -> None:
             ) from error
 
 
-def _stay_inside(path: Path, split: Path) -> None:
+def _check_inside(path: Path, split: Path) -> None:
     if path.is_symlink() and not path.resolve().is_relative_to(split):
         raise DataError(f"{path}: is a link that leads out of {split.name}/; put the files there")

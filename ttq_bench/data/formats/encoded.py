@@ -34,20 +34,17 @@ def encoding_of(source: Source, size: tuple[int, int]) -> str:
     Raises ``DataError`` for other encodings, and for images that are not ``size`` (height, width):
     these belong to another dataset.
     """
-    for path in source.train:
-        first = next(_encoded_images(source, path, 0), None)
-        if first is None:
-            continue
-        header = read_header(first.content)
-        if header is None:
-            raise DataError(f"{path}: images are neither JPEG nor PNG")
-        if header.size != size:
-            raise DataError(
-                f"{first.where} has {_by(header.size)} pixels, {source.dataset} has {_by(size)}:"
-                " these are other images; name the right folder with --data-dir"
-            )
-        return header.encoding
-    raise DataError(f"{source.train[0].parent}: no images found")
+    first = next(encoded_images(source, "train"))
+    header = read_header(first.content)
+    if header is None:
+        place = first.where.partition(": row ")[0]
+        raise DataError(f"{place}: images are neither JPEG nor PNG")
+    if header.size != size:
+        raise DataError(
+            f"{first.where} has {_by(header.size)} pixels, {source.dataset} has {_by(size)}:"
+            " these are other images; name the right folder with --data-dir"
+        )
+    return header.encoding
 
 
 def split_sizes(source: Source) -> tuple[int, int]:
@@ -76,7 +73,7 @@ def check_sizes(source: Source, size: tuple[int, int]) -> None:
             check_size(image.content, image.where, size)
 
 
-def look_at_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
+def inspect_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
     """Return the shape that all images of a folder share, and a line with the hash of each.
 
     The shape has one channel where no image has colours. Raises ``DataError`` that names the first

@@ -1,4 +1,4 @@
-"""What lies in a folder, in words: a message that refuses a folder names what is there instead."""
+"""What a folder holds, in words: an error about a folder names what is there instead."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
 # In small letters: what desktops, NAS systems and Python write into folders that they serve.
-OF_SYSTEMS = (
+SYSTEM_NAMES = (
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder",
     "system volume information", "$recycle.bin", "thumbs.db", "ehthumbs.db", "desktop.ini",
     "found.000", "lost+found", "lost.dir", "__pycache__",
@@ -20,22 +20,22 @@ OF_SYSTEMS = (
 SHOWN, SHOWN_KINDS = 4, 3
 
 
-def is_of_system(name: str) -> bool:
-    """Return whether a program left a file or folder of this name, not the owner of the images."""
-    return name.startswith(".") or name.lower() in OF_SYSTEMS
+def is_system_name(name: str) -> bool:
+    """Return whether a file or folder of this name was made by a program, not by a person."""
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
 def entries_of(folder: Path) -> "list[os.DirEntry[str]]":
-    """Return what lies in a folder, without what systems leave; nothing where it cannot be read."""
+    """Return what is in a folder but for system files; nothing where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not is_of_system(entry.name)]
+            return [entry for entry in entries if not is_system_name(entry.name)]
     except OSError:
         return []
 
 
 def paths_in(folder: Path) -> list[Path]:
-    """Return the paths of what lies in a folder, as ``entries_of`` does, sorted by name."""
+    """Return the paths of ``entries_of``, sorted by name."""
     return sorted(Path(entry.path) for entry in entries_of(folder))
 
 
@@ -57,7 +57,7 @@ def kinds_in_words(kinds: Counter[str]) -> str:
 
 
 def what_lies_in(folder: Path, *, but: Collection[str] = ()) -> str:
-    """Return a clause that names what lies in ``folder``, and counts what lies in its folders.
+    """Return a clause that names what is in ``folder``, and counts what is in its folders.
 
     Folders come first: ``cat/ (3 .png), dog/ (3 .png) lie there``. Names in ``but`` are left out.
     """
@@ -65,17 +65,17 @@ def what_lies_in(folder: Path, *, but: Collection[str] = ()) -> str:
     found.sort(key=lambda entry: (not entry.is_dir(), entry.name))
     if not found:
         return "nothing lies there"
-    return some_lie_there(map(_described, found[:SHOWN]), len(found))
+    return listed_there(map(_described, found[:SHOWN]), len(found))
 
 
-def some_lie_there(names: Iterable[str], count: int) -> str:
+def listed_there(names: Iterable[str], count: int) -> str:
     """Return a clause on ``count`` things, the first ``SHOWN`` of them by ``names``."""
     more = f" and {count - SHOWN:,} more" if count > SHOWN else ""
     return f"{', '.join(names)}{more} {'lies' if count == 1 else 'lie'} there"
 
 
 def missing_split(folder: Path, missing: str, there: Collection[str]) -> DataError:
-    """Return the error for one split alone, and what lies beside those names that are ``there``."""
+    """Return the error for a missing split; it names what is beside the names ``there``."""
     others = any(entry.name not in there for entry in entries_of(folder))
     remedy = f"; rename what holds it: {what_lies_in(folder, but=there)}" if others else ""
     return DataError(f"{folder}: {missing} is missing beside the other split{remedy}")

@@ -76,7 +76,7 @@ def _kind_of_bytes(kind: pyarrow.DataType) -> pyarrow.DataType | None:
 
 
 def row_count(paths: Sequence[Path]) -> int:
-    """Return the number of images in Parquet files, as they tell it."""
+    """Return the number of rows that Parquet files say they have."""
     return sum(open_parquet(path).metadata.num_rows for path in paths)
 
 

@@ -27,20 +27,19 @@ def second_split(place: Path) -> tuple[Path, ...]:
 def check_shards(files: tuple[Path, ...]) -> None:
     """Raise ``DataError`` for files that are not one whole split.
 
-    A missing shard is told by name, and so is a copy of one, a shard of another set, and a link
-    whose file is gone.
+    The error names a missing shard, a copy of one, a shard of another set, or a broken link.
     """
     for path in files:
         check_link(path)
     others = [path for path in files if not SHARD.fullmatch(path.name)]
     plain = any(path.stem == "train" for path in files)
     if len(files) > 1 and (plain or 0 < len(others) < len(files)):
-        raise _one_of(others[0], next(path for path in files if path != others[0]))
+        raise _keep_one(others[0], next(path for path in files if path != others[0]))
     if files and not others:
         _check_numbers({path: shard for path in files if (shard := SHARD.fullmatch(path.name))})
 
 
-def _one_of(path: Path, other: Path) -> DataError:
+def _keep_one(path: Path, other: Path) -> DataError:
     return DataError(f"{path}: lies beside {other.name}; keep one of the two")
 
 
@@ -54,7 +53,7 @@ def _check_numbers(shards: Mapping[Path, re.Match[str]]) -> None:
                 f"{path}: is of another set of shards than {first.name}; keep one of the two sets"
             )
         if (number := int(other["number"])) in seen:
-            raise _one_of(path, seen[number])
+            raise _keep_one(path, seen[number])
         seen[number] = path
     _check_whole(first, shard, seen)
 

@@ -1,9 +1,9 @@
-"""ImageNet (ILSVRC 2012) as it lies on a disk, and what it is called: nothing is decoded here.
+"""ImageNet (ILSVRC 2012) on a disk: its folders, its name and its card; nothing is decoded here.
 
 1.28 million files of 148 GB cannot all be hashed before a run. The fingerprint is made of the list
 of classes, and of the name and size of every file; of Parquet files, of their names and sizes, all
-labels, and the footers, which tell the place and the size of every column. Bytes that change
-without changing any of these are not noticed.
+labels, and the footers, which have the place and the size of every column. A change of bytes that
+changes none of these is not noticed.
 """
 
 import hashlib
