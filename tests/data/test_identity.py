@@ -153,6 +153,14 @@ def test_a_cached_identity_is_used_and_a_changed_file_makes_a_new_one(tmp_path, 
     assert (changed.train_count, changed.fingerprint == first.fingerprint) == (4, False)
 
 
+def test_a_kept_card_does_not_outlive_the_card_of_the_table(tmp_path, monkeypatch, cache):
+    source = parquet_source(tmp_path)
+    assert identify(source, cache).validation_count == CARD.validation_count
+    changed = dataclasses.replace(CARD, validation_count=7)
+    monkeypatch.setattr("ttq_bench.data.identity.DATASETS", DATASETS | {"cifar10": changed})
+    assert identify(source, cache).validation_count == 7
+
+
 def test_a_newer_time_of_change_alone_gives_the_same_fingerprint(tmp_path, cache):
     source = parquet_source(tmp_path)
     first = identify(source, cache)
