@@ -15,7 +15,6 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import make_plan
 from ttq_bench.suite.reading import parse_suite
@@ -31,10 +30,12 @@ def train(address: str, results: Path, cache: Path, gpus: float, trials: int) ->
 
     images = {"digits": identify(find_source("digits", Path("data")), cache)}
     specs = expand(parse_suite(parents(trials, EPOCHS), "", "tiny"), images, "tiny")
-    plan = make_plan(specs, ResultsPaths(results), "cpu")
-    backend = RayBackend(ClusterOptions(cores=2, gpus=0, address=address), ResultsPaths(results))
+    settings = settings_for(results, cache)
+    folder = settings.folder()
+    plan = make_plan(specs, folder.results, "cpu")
+    backend = RayBackend(ClusterOptions(cores=2, gpus=0, address=address), folder)
     shares = Shares(slots=1, threads=1, gpus=gpus)
-    tally = Scheduler(plan, backend, settings_for(results, cache), shares, bool, print).run()
+    tally = Scheduler(plan, backend, settings, shares, bool, print, folder).run()
     backend.close()
     return len(tally.failed) + len(tally.left)
 

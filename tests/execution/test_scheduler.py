@@ -49,7 +49,8 @@ def schedule(plan, backend, tmp_path, *, should_stop=bool, slots=1, cache=None):
     told = []
     settings = settings_for(tmp_path, cache or tmp_path)
     shares = Shares(slots, 1, 0.0)
-    return Scheduler(plan, backend, settings, shares, should_stop, told.append).run(), told
+    folder = settings.folder()
+    return Scheduler(plan, backend, settings, shares, should_stop, told.append, folder).run(), told
 
 
 def ids(plan):

@@ -22,8 +22,8 @@ def held(folder, lost=lambda: None, tell=lambda _: None):
     return held_at_url(folder, lost, tell, follow=False)
 
 
-def test_a_folder_without_a_url_has_no_claim():
-    with held(Folder()):
+def test_a_folder_without_a_url_has_no_claim(tmp_path):
+    with held(Folder(ResultsPaths(tmp_path))):
         pass
 
 

@@ -18,21 +18,16 @@ from ttq_bench.text import one_line
 SHOWN = 5
 
 
-def in_step(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Call the command; where ``--results`` is a URL, bring what is there first.
+Command = Callable[[argparse.Namespace, Folder], int]
 
-    The command finds ``results``, a folder, and ``url``, empty for results in a folder. What it
-    says of the folder is said of the URL.
+
+def in_step(command: Command, options: argparse.Namespace) -> int:
+    """Call the command with its results; where ``--results`` is a URL, bring what is there first.
+
+    What it says of the folder of this machine is said of the URL.
     """
-    if isinstance(options.results, Path):
-        options.url = ""
-        _tell_of_foreign_files(options.results)
-        return command(options)
-    options.url = options.results
-    options.results = mirror_folder(options.url)
-    with _named(options.results, options.url):
-        bring(options.results, options.url)
-        return command(options)
+    with results_at(options.results) as folder:
+        return command(options, folder)
 
 
 def mirror_folder(url: str) -> Path:
@@ -42,35 +37,29 @@ def mirror_folder(url: str) -> Path:
 
 
 @contextmanager
-def in_folder(place: Path | str) -> Iterator[Path]:
-    """Yield results that are only read as a folder, which follows the place if that is a URL.
-
-    For commands that know two such places.
-    """
+def results_at(place: Path | str) -> Iterator[Folder]:
+    """Yield the results at a place: a folder, or the one that follows a URL, brought into step."""
     if isinstance(place, Path):
-        _tell_of_foreign_files(place)
-        yield place
+        folder = kept_in(ResultsPaths(place), "")
+        _tell_of_foreign_files(folder.results)
+        yield folder
         return
-    folder = mirror_folder(place)
-    with _named(folder, place):
-        bring(folder, place)
+    root = mirror_folder(place)
+    with _named(root, place):
+        root.mkdir(parents=True, exist_ok=True)
+        folder = kept_in(ResultsPaths(root), place)
+        folder.bring()
+        look_over(root)  # like any stranger's
         yield folder
 
 
-def _tell_of_foreign_files(results: Path) -> None:
+def _tell_of_foreign_files(results: ResultsPaths) -> None:
     """Name once what lies among the results and every reader passes over."""
-    if found := foreign_files(ResultsPaths(results)):
+    if found := foreign_files(results):
         names = ", ".join(one_line(name, 120) for name in found[:SHOWN])
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        told = f"note: {one_line(str(results))}: passed over, for ttq-bench did not write it: "
+        told = f"note: {one_line(str(results.root))}: passed over, for ttq-bench did not write it: "
         print(f"{told}{names}{more}", file=sys.stderr)
-
-
-def bring(folder: Path, url: str) -> None:
-    """Bring what is at the URL, into a folder that is looked over like any stranger's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    kept_in(ResultsPaths(folder), url).bring()
-    look_over(folder)
 
 
 @contextmanager
@@ -80,8 +69,3 @@ def _named(folder: Path, url: str) -> Iterator[None]:
         yield
     except TtqBenchError as error:
         raise type(error)(str(error).replace(str(folder), url)) from error
-
-
-def folder_of(options: argparse.Namespace) -> Folder:
-    """Return how the results of a command are kept."""
-    return kept_in(ResultsPaths(options.results), options.url)

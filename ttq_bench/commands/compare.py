@@ -9,11 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttq_bench.commands.at_url import in_folder
+from ttq_bench.commands.at_url import results_at
 from ttq_bench.commands.option_values import results_place
 from ttq_bench.commands.options import add_json_option
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.text import json_text
 
@@ -57,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
 def _tables(place: Path | str) -> Tables:
     from ttq_bench.analysis.tables import load_tables  # pandas: 1 s
 
-    with in_folder(place) as root:
-        results = ResultsPaths(root)
+    with results_at(place) as folder:
+        results, root = folder.results, folder.results.root
         if not root.is_dir():
             raise ResultsError(f"{root}: no such folder; name two results folders")
         if not results.trials.is_dir():

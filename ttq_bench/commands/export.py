@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import output_folder, results_place
 from ttq_bench.commands.options import add_results_option
 from ttq_bench.data.catalog import ImagesCard
@@ -17,6 +17,7 @@ from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.files import unreadable, write_atomically
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.spec.trial import TrialSpec
 
@@ -48,17 +49,17 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_export, options)
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace, folder: Folder) -> int:
     from ttq_bench.export.model_folder import check_folder, folder_texts, write_folder  # torch: 2 s
     from ttq_bench.export.onnx_file import missing_packages, save_onnx
     from ttq_bench.export.sizes import network_sizes, sizes_csv, sizes_text
     from ttq_bench.probing.trained_network import trained_model
 
-    look_over(options.results)
-    paths = find_trial(ResultsPaths(options.results), options.trial)
+    look_over(folder.results.root)
+    paths = find_trial(folder.results, options.trial)
     spec, record = exportable_spec(paths), read_record(paths.record)
     facts = ImageFacts.of_record(record)
-    folder_of(options).bring_states(paths, weights_alone=True)
+    folder.bring_states(paths, weights_alone=True)
     card = spec.card
     model = trained_model(spec, paths, card.classes)
     packed = options.to / f"{paths.trial_id}.safetensors"

@@ -12,7 +12,7 @@ from ttq_bench.commands.option_values import output_folder, results_place
 from ttq_bench.commands.options import add_results_option
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.records.other_versions import left_out_sentences, split_by_version
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.text import counted, without_credentials
 
 if TYPE_CHECKING:
@@ -59,16 +59,14 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_export, options)
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: argparse.Namespace, folder: Folder) -> int:
     from ttq_bench.analysis.recorded import checked_records
     from ttq_bench.export.runs.run import Run  # pandas: 1 s
 
-    results = ResultsPaths(options.results)
+    results = folder.results
     current, left_out = split_by_version(checked_records(results))
     if not current:
-        raise ResultsError(
-            f"{options.url or results.root}: has no record to export; name results with --results"
-        )
+        raise ResultsError(f"{folder.place}: has no record to export; name results with --results")
     runs = (Run.of_record(results.trial(record.trial_id), record) for record in current)
     print(_written(options, runs))
     for sentence in left_out_sentences(left_out):

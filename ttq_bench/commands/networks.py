@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
-from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import results_place
 from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.errors import ResultsError, unwritable
@@ -37,13 +37,13 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_publish, options)
 
 
-def _publish(options: argparse.Namespace) -> int:
-    results, folder = ResultsPaths(options.results), folder_of(options)
+def _publish(options: argparse.Namespace, folder: Folder) -> int:
+    results = folder.results
     if not results.root.is_dir():
         raise ResultsError(f"{results.root}: no such folder; name one with --results")
     current, _ = split_by_version(checked_records(results))
     finished = [record for record in current if record.outcome == "finished"]
-    create = folder.create if options.url else _replaced
+    create = folder.create if folder.url else _replaced
     published = sum(
         _published(record, results.trial(record.trial_id), folder, create) for record in finished
     )
@@ -53,7 +53,7 @@ def _publish(options: argparse.Namespace) -> int:
     if options.json:
         print(json_text({"published_now": published, "bytes": sizes, "unusable": bad}))
     else:
-        print(f"{options.url or results.root}: {published} published now")
+        print(f"{folder.place}: {published} published now")
         print("\n".join(_size_line(kind, [*of_kind.values()]) for kind, of_kind in sizes.items()))
     if bad:
         more = f" ({counted(len(bad) - 1, 'more network')} cannot be used)" if len(bad) > 1 else ""

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
 
 from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.options import add_json_option, add_suite_options
@@ -12,6 +11,7 @@ from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, prepared_folder
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.plan import Plan
@@ -39,16 +39,16 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_show, options)
 
 
-def _show(options: argparse.Namespace) -> int:
-    prepared = prepare(options, may_lack_images=not options.json)
+def _show(options: argparse.Namespace, folder: Folder) -> int:
+    prepared = prepare(options, folder, may_lack_images=not options.json)
     if options.json:
         print(json_text(_as_json(prepared)))
     else:
-        print("\n".join(describe(prepared, options.url or options.results)))
+        print("\n".join(describe(prepared, folder.place)))
     return 0
 
 
-def describe(prepared: Prepared, results: Path | str) -> Iterable[str]:
+def describe(prepared: Prepared, results: str) -> Iterable[str]:
     """Yield the lines of the plan: what, on which images, what is done, how long."""
     plan, suite = prepared.plan, prepared.suite
     profile = f", profile {prepared.profile}" if prepared.profile else ""

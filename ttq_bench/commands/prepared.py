@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttq_bench.analysis.recorded import checked_records
-from ttq_bench.commands.at_url import folder_of
 from ttq_bench.commands.chosen_trials import chosen_trials
 from ttq_bench.commands.options import chosen_images
 from ttq_bench.commands.rerun import trials_to_rerun
@@ -22,7 +21,7 @@ from ttq_bench.execution.resources import (
     trials_on_a_gpu,
 )
 from ttq_bench.records.ownership import check_replaceable
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
@@ -46,7 +45,9 @@ class Prepared:
     whole: tuple[str, ...]
 
 
-def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Prepared:
+def prepare(
+    options: argparse.Namespace, folder: Folder, *, may_lack_images: bool = False
+) -> Prepared:
     """Return the plan of the command line's suite on this machine.
 
     ``may_lack_images``: a plan of images that are not here and cannot be fetched is one of the
@@ -82,7 +83,9 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
     for card in identities.values():
         check_held_out(card.name, card.train_count, card.validation_count)
     whole = expand(suite, identities, origin)
-    plan = _planned(whole, options, device, gpu=machine.gpu_name if device == "cuda" else "")
+    plan = _planned(
+        whole, options, folder, device, gpu=machine.gpu_name if device == "cuda" else ""
+    )
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
     on_a_gpu = options.trials_per_gpu or trials_on_a_gpu(machine, len(plan.trials))
@@ -99,25 +102,29 @@ def prepare(options: argparse.Namespace, *, may_lack_images: bool = False) -> Pr
 
 
 def _planned(
-    whole: Sequence[TrialSpec], options: argparse.Namespace, device: str, *, gpu: str
+    whole: Sequence[TrialSpec],
+    options: argparse.Namespace,
+    folder: Folder,
+    device: str,
+    *,
+    gpu: str,
 ) -> Plan:
     """Return the plan of the chosen trials against what lies in the results."""
     specs = chosen_trials(whole, options)
-    results = ResultsPaths(options.results)
+    results = folder.results
     # Checked, so that what a report would refuse is refused before anything is trained.
     check_replaceable(results.root)
     found = checked_records(results)
     recorded = {record.trial_id for record in found}
-    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], options)
-    rerun = trials_to_rerun(specs, whole, found, options)
+    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], folder)
+    rerun = trials_to_rerun(specs, whole, found, options.rerun, folder)
     return make_plan(specs, results, device, found, gpu, rerun=rerun)
 
 
-def _bring_parents(missing: Iterable[TrialSpec], options: argparse.Namespace) -> None:
+def _bring_parents(missing: Iterable[TrialSpec], folder: Folder) -> None:
     """Bring the weights that trials without a record are to start from."""
-    results = ResultsPaths(options.results)
     for parent in sorted({spec.parent for spec in missing if spec.parent}):
-        folder_of(options).bring_states(results.trial(parent), weights_alone=True)
+        folder.bring_states(folder.results.trial(parent), weights_alone=True)
 
 
 def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> None:

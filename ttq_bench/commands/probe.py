@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ttq_bench.analysis.recorded import checked_records
-from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import positive, results_place
 from ttq_bench.commands.options import (
     add_data_option,
@@ -23,6 +23,7 @@ from ttq_bench.files import is_intact
 from ttq_bench.records.other_versions import split_by_version
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.probes import PROBE_VERSION, Probe, publish_probe, read_probes
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.weights import weights_path
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.spec.trial import TrialSpec
@@ -66,13 +67,12 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_probe, options)
 
 
-def _probe(options: argparse.Namespace) -> int:
+def _probe(options: argparse.Namespace, folder: Folder) -> int:
     import torch  # 2 s
 
     from ttq_bench.probing.probe import ProbeImages, probe_trial
 
-    settings = _settings(options)
-    results, folder = ResultsPaths(options.results), folder_of(options)
+    settings, results = _settings(options, folder), folder.results
     trials = chosen_trials(results, options.parts)
     there = {found.trial_id: found for found in read_probes(results)}
     for trial in trials:
@@ -99,12 +99,12 @@ def _probe(options: argparse.Namespace) -> int:
         print(json_text({"probed": now, "already": already, "without_network": without}))
         return 0
     print(
-        f"{options.url or results.root}: {len(now)} probed, {len(already)} were there already,"
+        f"{folder.place}: {len(now)} probed, {len(already)} were there already,"
         f" {len(without)} have no network in networks/ or work/"
     )
     if now:
         print(
-            f"run `ttq-bench report --results {shlex.quote(str(options.url or results.root))}` now:"
+            f"run `ttq-bench report --results {shlex.quote(folder.place)}` now:"
             " the report lacks what was measured, and `ttq-bench verify` would say so"
         )
     return 0
@@ -156,7 +156,7 @@ def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedT
     ]
 
 
-def _settings(options: argparse.Namespace) -> RunSettings:
+def _settings(options: argparse.Namespace, folder: Folder) -> RunSettings:
     import torch
 
     has_gpu = torch.cuda.is_available()
@@ -167,7 +167,7 @@ def _settings(options: argparse.Namespace) -> RunSettings:
     if threads > cores:
         raise TtqBenchError(f"probe: --threads: expected at most {cores}, got {threads}")
     return RunSettings(
-        results=options.results.resolve(),
+        results=folder.results.root.resolve(),
         data_dir=options.data_dir.resolve(),
         cache=cache_folder().resolve(),
         device=options.device if options.device != "auto" else "cuda" if has_gpu else "cpu",

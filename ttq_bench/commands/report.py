@@ -4,12 +4,13 @@ import argparse
 import re
 from pathlib import Path
 
-from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import local_path, results_place
 from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.commands.streams import tell_person
 from ttq_bench.files import remove_temporaries
 from ttq_bench.records.remote.names import REPORT
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.text import json_text
 
 DESCRIPTION = """\
@@ -34,22 +35,22 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_report, options)
 
 
-def _report(options: argparse.Namespace) -> int:
-    place = write(options)
+def _report(options: argparse.Namespace, folder: Folder) -> int:
+    place = write(folder, options.readme)
     print(json_text({"summary": place}) if options.json else f"summary: {place}")
     return 0
 
 
-def write(options: argparse.Namespace) -> str:
+def write(folder: Folder, readme: Path | None = None) -> str:
     """Write the report and return where the summary is."""
     from ttq_bench.report.build import build_report  # pandas and seaborn: 2 s
 
-    readme: Path | None = getattr(options, "readme", None)
-    folder_of(options).bring_report()
-    summary = build_report(options.results, readme)
+    root = folder.results.root
+    folder.bring_report()
+    summary = build_report(root, readme)
     for places in ("", "pages", "tables", "figures"):
-        remove_temporaries(options.results, REPORT, places)
+        remove_temporaries(root, REPORT, places)
     if readme is not None:
         remove_temporaries(readme.parent, re.compile(re.escape(readme.name)))
-    folder_of(options).post_report()
-    return f"{options.url}/{summary.name}" if options.url else str(summary)
+    folder.post_report()
+    return f"{folder.url}/{summary.name}" if folder.url else str(summary)

@@ -7,6 +7,7 @@ from ttq_bench.commands.chosen_trials import expression, matches
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.records.attempts.progress import is_begun
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.replaced import is_there
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.spec.trial import TrialSpec
@@ -28,26 +29,27 @@ def trials_to_rerun(
     specs: Sequence[TrialSpec],
     whole: Iterable[TrialSpec],
     records: Iterable[TrialRecord],
-    options: argparse.Namespace,
+    named_by: str | None,
+    folder: Folder,
 ) -> tuple[str, ...]:
     """Return the ids of those of ``specs`` that are to be trained again, parents first.
 
     Raises ``TtqBenchError`` where there is none, or where a trial that starts from one of them
     would keep what it made of the old network.
     """
-    if options.rerun is None:
+    if named_by is None:
         return ()
-    if options.url:
+    if folder.url:
         raise TtqBenchError(
-            f"--rerun: {options.url} is a URL, where records are never replaced; copy the results"
+            f"--rerun: {folder.url} is a URL, where records are never replaced; copy the results"
             " into a folder, or name another place with --results"
         )
-    results = ResultsPaths(options.results)
-    named = {s.trial_id: s for s in specs if matches(options.rerun, s.trial_id)}
+    results = folder.results
+    named = {s.trial_id: s for s in specs if matches(named_by, s.trial_id)}
     ended = {name for name in named if is_there(results.trial(name))}
     if not ended:
         raise TtqBenchError(
-            f"--rerun {options.rerun!r}: fits no trial that ended; `ttq-bench plan --json` lists"
+            f"--rerun {named_by!r}: fits no trial that ended; `ttq-bench plan --json` lists"
             " the ids, and a run without --rerun trains what is missing"
         )
     again = {n for n, spec in named.items() if n in ended or spec.parent in ended}
@@ -55,7 +57,7 @@ def trials_to_rerun(
     if left:
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         raise TtqBenchError(
-            f"--rerun {options.rerun!r}: {', '.join(left[:SHOWN])}{more} started from a network"
+            f"--rerun {named_by!r}: {', '.join(left[:SHOWN])}{more} started from a network"
             " that would be replaced; name them, too, with `or`, or choose another --results"
         )
     return tuple(name for name in named if name in again)

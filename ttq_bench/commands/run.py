@@ -31,8 +31,8 @@ from ttq_bench.execution.ray.startup_notes import notes
 from ttq_bench.execution.resources import Shares, share, trials_on_a_gpu
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.provenance import arithmetic, why_no_commit
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.trial.settings import ClusterOptions, RunSettings
 
 DESCRIPTION = """\
@@ -71,33 +71,33 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_run, options)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, folder: Folder) -> int:
     stop = Stop()
     if options.time_limit is not None:
         limit = max(options.time_limit - TIME_LIMIT_MARGIN_SECONDS, 0.0)
         stop.deadline = time.monotonic() + limit
     console = console_here(to_stderr=options.json, quiet=options.quiet)
-    prepared = shared_out(prepare(options), options)
+    prepared = shared_out(prepare(options, folder), options, folder)
     told = _of_the_code() if prepared.plan.pending else []
     if options.backend == "ray" and prepared.plan.pending:
         told += notes(options.address, options.device)
-    for line in (*describe(prepared, options.url or options.results), *told):
+    for line in (*describe(prepared, folder.place), *told):
         say(console, line)
     if options.quiet:
         _print(told, sys.stderr)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)
-    tally = _run_pending(prepared, options, stop, console)
+    tally = _run_pending(prepared, options, folder, stop, console)
     planned = {trial.spec.trial_id for trial in prepared.plan.trials}
-    alarms = alarms_of(ResultsPaths(options.results), planned)
+    alarms = alarms_of(folder.results, planned)
     if not options.json:
         _print(alarm_lines(alarms))
     summary = ""
     if not (tally.left or options.no_report):
         say(console, "drawing the report")
-        summary = report.write(options)
-    end = RunEnd(tally, stop, options, summary)
+        summary = report.write(folder)
+    end = RunEnd(tally, stop, folder, summary, reran=options.rerun is not None)
     if options.json:
         print(end.as_json(alarms))
     else:
@@ -142,19 +142,19 @@ def _check_kept_layers(prepared: Prepared) -> None:
 
 
 def _run_pending(
-    prepared: Prepared, options: argparse.Namespace, stop: Stop, console: Console
+    prepared: Prepared, options: argparse.Namespace, folder: Folder, stop: Stop, console: Console
 ) -> Tally:
-    suite, results = prepared.suite, ResultsPaths(options.results.resolve())
+    suite, settings = prepared.suite, _settings(prepared, options, folder)
     profile = _noted_profile(prepared, options)
     noted = PlannedSuite(suite.name, profile, suite.title, prepared.whole)
     with _shared_gpus(prepared, options, console) as shares:
         return run_plan(
             prepared.plan,
             noted,
-            settings=_settings(prepared, options),
+            settings=settings,
             shares=shares,
             make_backend=backend_maker(
-                options.backend, _cluster(prepared, options), results, stop, options.url
+                options.backend, _cluster(prepared, options), settings.folder(), stop
             ),
             stop=stop,
             console=console,
@@ -201,9 +201,9 @@ def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:
     )
 
 
-def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
+def _settings(prepared: Prepared, options: argparse.Namespace, folder: Folder) -> RunSettings:
     return RunSettings(
-        results=options.results.resolve(),
+        results=folder.results.root.resolve(),
         data_dir=prepared.data_dir.resolve(),
         cache=cache_folder().resolve(),
         device=prepared.device,
@@ -211,7 +211,7 @@ def _settings(prepared: Prepared, options: argparse.Namespace) -> RunSettings:
         backend=options.backend,
         histogram_epochs=prepared.suite.histogram_epochs,
         arithmetic=arithmetic(),
-        url=options.url,
+        url=folder.url,
         checkpoint_seconds=options.checkpoint_every,
     )
 

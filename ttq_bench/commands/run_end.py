@@ -1,6 +1,5 @@
 """How a run ended: in lines, as JSON, and as an exit code."""
 
-import argparse
 import shlex
 import signal
 from collections.abc import Collection, Iterator
@@ -12,6 +11,7 @@ from ttq_bench.errors import BusyError, TrialsFailedError
 from ttq_bench.execution.driver import Stop
 from ttq_bench.execution.scheduler import Tally
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import read_records, record_files
 from ttq_bench.text import counted, json_text
 
@@ -34,18 +34,14 @@ class RunEnd:
 
     tally: Tally
     stop: Stop
-    options: argparse.Namespace
+    folder: Folder
     summary: str
-
-    @property
-    def results(self) -> ResultsPaths:
-        """Return where the records are, on this machine."""
-        return ResultsPaths(self.options.results)
+    reran: bool
 
     @property
     def without(self) -> str:
         """Return what to leave out to go on: ``--rerun`` would move what is good by now, too."""
-        return " without --rerun" * bool(self.options.rerun)
+        return " without --rerun" * self.reran
 
     def lines(self) -> Iterator[str]:
         """Yield where the summary is, or why the run stopped and how it goes on."""
@@ -53,8 +49,8 @@ class RunEnd:
             yield f"summary: {self.summary}"
         if not self.tally.left or self.stop.is_replaced:
             return
-        if record_files(self.results):
-            place = shlex.quote(str(self.options.url or self.options.results))
+        if record_files(self.folder.results):
+            place = shlex.quote(self.folder.place)
             yield f"`ttq-bench report --results {place}` draws what is there so far"
         why = "time limit" if self.stop.out_of_time() else "by the stop file"
         if self.stop.signal_number is not None:
@@ -69,7 +65,7 @@ class RunEnd:
         failed = {n: why for n, why in self.tally.failed.items() if n not in self.tally.not_run}
         return json_text(
             {
-                "results": str(self.options.url or self.options.results),
+                "results": self.folder.place,
                 "finished": sorted(self.tally.finished),
                 "diverged": sorted(self.tally.diverged),
                 "failed": failed,
@@ -87,14 +83,12 @@ class RunEnd:
                 return 128 + self.stop.signal_number
             if self.stop.is_replaced:
                 raise BusyError(
-                    f"{self.results.root}: another run has taken over there; this one ended"
+                    f"{self.folder.results.root}: another run has taken over there; this one ended"
                 )
             return EXIT_STOPPED
         if self.tally.failed:
-            place = self.options.url or self.results.root
-            raise TrialsFailedError(
-                f"{place}: {_what_failed(self.tally, self.results, self.without)}"
-            )
+            said = _what_failed(self.tally, self.folder.results, self.without)
+            raise TrialsFailedError(f"{self.folder.place}: {said}")
         return 0
 
 

@@ -22,6 +22,7 @@ from ttq_bench.records.other_versions import (
     split_by_version,
 )
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures, record_files
 from ttq_bench.text import json_text, one_line
@@ -44,18 +45,15 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_show, options)
 
 
-def _show(options: argparse.Namespace) -> int:
-    results = ResultsPaths(options.results)
+def _show(options: argparse.Namespace, folder: Folder) -> int:
+    results = folder.results
     if not results.root.is_dir():
         raise ResultsError(f"{results.root}: no such folder; name one with --results")
     status = collect(results)
     if options.json:
         print(json_text(status))
         return 0
-    print(
-        f"{options.url or results.root}: "
-        + ", ".join(f"{n} {kind}" for kind, n in status["counts"].items())
-    )
+    print(f"{folder.place}: " + ", ".join(f"{n} {kind}" for kind, n in status["counts"].items()))
     for sentence in status["left_out"]:
         print(f"  {sentence}")
     for row in status["unfinished"]:

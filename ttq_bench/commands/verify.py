@@ -4,11 +4,12 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ttq_bench.commands.at_url import folder_of, in_step
+from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import local_path, results_place
 from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.commands.streams import tell_person
 from ttq_bench.errors import VerificationError
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.text import json_text, one_line
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def run(options: argparse.Namespace) -> int:
     return in_step(_verify, options)
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _verify(options: argparse.Namespace, folder: Folder) -> int:
     from ttq_bench.verify.verification import verify_results  # pandas and seaborn: 2 s
 
-    folder_of(options).bring_report()
-    found = verify_results(options.results, options.readme)
+    folder.bring_report()
+    found = verify_results(folder.results.root, options.readme)
     if options.json:
         print(json_text(asdict(found)))
     else:
@@ -52,7 +53,7 @@ def _verify(options: argparse.Namespace) -> int:
     if number := len(found.differences):
         shown = f", the first {SHOWN} are shown" if number > SHOWN and not options.json else ""
         raise VerificationError(
-            f"{options.results}: {number} difference{'s' * (number > 1)}{shown};"
+            f"{folder.results.root}: {number} difference{'s' * (number > 1)}{shown};"
             f" {'draw the report anew' if found.records_agree else 'copy or run these trials anew'}"
         )
     if not options.json:

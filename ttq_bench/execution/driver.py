@@ -21,7 +21,7 @@ from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.remote.lock import held_at_url
-from ttq_bench.records.remote.store import Folder, kept_in
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.replaced import set_aside
 from ttq_bench.records.store import remove_leftovers
 from ttq_bench.repeated import Repeated
@@ -66,8 +66,8 @@ def run_plan(
     console: Console,
 ) -> Tally:
     """Note the plan, run what is pending, return the tally; one driver a folder at a time."""
-    results = ResultsPaths(settings.results)
-    folder = kept_in(results, settings.url)
+    folder = settings.folder()
+    results = folder.results
     follow = settings.backend == "ray"  # its nodes may be other machines
     tell = partial(say, console)
     held = held_at_url(folder, stop.replace, tell, follow=follow)
@@ -112,7 +112,7 @@ def _set_aside(plan: Plan, results: ResultsPaths, tell: Callable[[str], None]) -
 
 
 def backend_maker(
-    name: str, options: ClusterOptions, results: ResultsPaths, stop: Stop, url: str = ""
+    name: str, options: ClusterOptions, folder: Folder, stop: Stop
 ) -> Callable[[], Backend]:
     """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
 
@@ -124,7 +124,7 @@ def backend_maker(
             from ttq_bench.execution.ray.backend import RayBackend  # 1 s to import
         except ImportError as error:
             raise no_ray(error) from error
-        return RayBackend(options, results, kept_in(results, url))
+        return RayBackend(options, folder)
 
     return make
 

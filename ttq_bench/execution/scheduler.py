@@ -10,7 +10,6 @@ from types import MappingProxyType
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution.backends import Backend, Task
 from ttq_bench.execution.resources import Shares
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
@@ -57,7 +56,7 @@ class Scheduler:
     shares: Shares
     should_stop: Callable[[], bool]
     tell: Callable[[str], None]
-    folder: Folder = field(default_factory=Folder)
+    folder: Folder
     tally: Tally = field(default_factory=Tally)
     failures: Counter[tuple[str, Cause]] = field(default_factory=Counter)
     alone: set[str] = field(default_factory=set)
@@ -170,7 +169,7 @@ class Scheduler:
             reason = f"{WORDS[cause]} {count} times; at last: {ended.message}"
         if cause != "error" or ended.by_driver:
             with contextlib.suppress(OSError, TtqBenchError):  # told below all the same
-                paths = ResultsPaths(self.settings.results).trial(name)
+                paths = self.folder.results.trial(name)
                 write_failure(paths, reason, "", trial.spec.resolved())
                 self.folder.post(paths.failure)
         self.tally.failed[name] = reason

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.remote.store import kept_in
 from ttq_bench.records.store import write_failure
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.text import without_credentials
@@ -25,7 +24,7 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     keep_freed_memory()
     results = ResultsPaths(settings.results)
     try:
-        kept_in(results, settings.url).bring_stop()
+        settings.folder().bring_stop()
         outcome = run_trial(spec, settings, lambda: interrupted() or results.stop_file.exists())
     except SupersededError as error:
         return Ended(spec.trial_id, "failed", str(error), "silence")
@@ -37,7 +36,7 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
         try:
             paths = results.trial(spec.trial_id)
             write_failure(paths, reason, trace, spec.resolved())
-            kept_in(results, settings.url).post(paths.failure)
+            settings.folder().post(paths.failure)
         except (OSError, TtqBenchError) as unwritable:
             reason += f" (and failure.json could not be written: {in_words(unwritable)})"
         return Ended(spec.trial_id, "failed", reason, cause)

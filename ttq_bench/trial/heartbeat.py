@@ -31,7 +31,7 @@ class Heartbeat:
         self, attempt: AttemptPaths, progress: Progress, folder: Folder | None = None
     ) -> None:
         self.attempt = attempt
-        self.folder = folder or Folder()
+        self.folder = folder or Folder(attempt.trial.results)
         self.progress = progress
         self.lock = threading.Lock()
         self.posted = 0.0

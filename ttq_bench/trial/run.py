@@ -22,8 +22,7 @@ from ttq_bench.records.attempts.lease import (
     why_superseded,
 )
 from ttq_bench.records.attempts.progress import Progress, read_progress
-from ttq_bench.records.paths import AttemptPaths, ResultsPaths
-from ttq_bench.records.remote.store import kept_in
+from ttq_bench.records.paths import AttemptPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import record_files_of
 from ttq_bench.spec.trial import TrialSpec
@@ -51,11 +50,11 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
     attempt takes over, ``TtqBenchError`` for what the user can mend, and lets everything else
     through: the caller leaves ``failure.json``. How it ended is noted beside the lease.
     """
-    results = ResultsPaths(settings.results)
-    paths, folder = results.trial(spec.trial_id), kept_in(results, settings.url)
+    folder = settings.folder()
+    paths = folder.results.trial(spec.trial_id)
     folder.bring_states(paths)
     if spec.parent is not None:
-        folder.bring_states(results.trial(spec.parent), weights_alone=True)
+        folder.bring_states(folder.results.trial(spec.parent), weights_alone=True)
     last = read_progress(paths) or Progress(0, spec.recipe.epochs, 0.0, None, None, 0.0)
     made_by = arithmetic()
     if settings.arithmetic not in ("", made_by):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttq_bench.data.catalog import ImagesCard
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder, kept_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,10 @@ class RunSettings:
     ranks: int = 1
     rank: int = 0
     images: ImagesCard | None = None
+
+    def folder(self) -> Folder:
+        """Return the results of this machine, and how they are kept."""
+        return kept_in(ResultsPaths(self.results), self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
 from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import read_record
 from ttq_bench.trial.settings import ClusterOptions
 
@@ -39,16 +40,20 @@ def backend():
     security.prepare(None, None)
     from ttq_bench.execution.ray.backend import RayBackend
 
-    backend = RayBackend(ClusterOptions(cores=2, gpus=0), ResultsPaths(Path("nowhere")))
+    backend = RayBackend(ClusterOptions(cores=2, gpus=0), Folder(ResultsPaths(Path("nowhere"))))
     yield backend
     backend.close()
 
 
+def scheduled(plan, backend, settings):
+    told, shares = [], Shares(2, 1, 0.0)
+    scheduler = Scheduler(plan, backend, settings, shares, bool, told.append, settings.folder())
+    return scheduler.run(), told
+
+
 def schedule(plan, backend, results, cache):
-    told = []
     backend.results = backend.watchdog.results = ResultsPaths(results)
-    settings = settings_for(results, cache)
-    return Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run(), told
+    return scheduled(plan, backend, settings_for(results, cache))
 
 
 @pytest.mark.slow
@@ -99,8 +104,7 @@ def test_a_record_that_shows_late_fails_no_trial(backend, cache, tmp_path):
     showing = threading.Thread(target=show)
     showing.start()
     backend.results, backend.watchdog.results = ResultsPaths(late), ResultsPaths(shared)
-    settings, told = settings_for(shared, cache), []
-    tally = Scheduler(plan, backend, settings, Shares(2, 1, 0.0), bool, told.append).run()
+    tally, told = scheduled(plan, backend, settings_for(shared, cache))
     showing.join()
     assert (tally.finished, tally.failed, told) == ({name}, {}, [])
 

@@ -16,6 +16,8 @@ from ttq_bench.commands.prepared import prepare
 from ttq_bench.errors import DataError, TtqBenchError
 from ttq_bench.execution.ray import security
 from ttq_bench.records.attempts.lease import read_lease
+from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
 from ttq_bench.training.checkpoints import load_state
@@ -95,8 +97,9 @@ def test_ranks_that_do_not_fit_are_refused_in_a_sentence(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})  # whatever machine this is
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(document(1, parts, batch_size)), encoding="utf-8")
+    folder = Folder(ResultsPaths(tmp_path / "results"))
     with pytest.raises(TtqBenchError) as refused:
-        prepare(make_parser().parse_args(["run", str(path), "--threads", "1", *words]))
+        prepare(make_parser().parse_args(["run", str(path), "--threads", "1", *words]), folder)
     assert told in str(refused.value)
 
 

@@ -34,7 +34,6 @@ from ttq_bench.execution.ray.workers import Sign, end_here, leave_sign_here
 from ttq_bench.execution.resources import Shares
 from ttq_bench.records.attempts.holder import this_host
 from ttq_bench.records.attempts.lease import End, Lease, note_end
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.trial.attempt import attempt
@@ -62,13 +61,11 @@ def _kill(process: int, trial_id: str) -> None:
 class RayBackend:
     """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
-    def __init__(
-        self, options: ClusterOptions, results: ResultsPaths, folder: Folder | None = None
-    ) -> None:
+    def __init__(self, options: ClusterOptions, folder: Folder) -> None:
         connect(options)
         self.options = options
-        self.results = results
-        self.folder = folder or Folder()
+        self.results = results = folder.results
+        self.folder = folder
         may_wait = options.address is not None
         self.watchdog = Watchdog(results, options.silence_seconds, may_wait)
         self.missing_records = MissingRecords()

@@ -23,7 +23,6 @@ from ttq_bench.execution.ray.watchdog import STALL_SECONDS
 from ttq_bench.execution.ray.workers import TRIAL_VARIABLE, leave_sign_here
 from ttq_bench.records.attempts.lease import End, newest_number, note_end
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.records.remote.store import kept_in
 from ttq_bench.records.store import write_failure
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.text import without_credentials
@@ -215,8 +214,8 @@ def _told(trial_id: str, rank: int, error: Exception) -> Ended:
 
 
 def _note(spec: TrialSpec, settings: RunSettings, before: int, end: End, failure: str = "") -> None:
-    results = ResultsPaths(settings.results)
-    paths, folder = results.trial(spec.trial_id), kept_in(results, settings.url)
+    folder = settings.folder()
+    paths = folder.results.trial(spec.trial_id)
     with contextlib.suppress(OSError, TtqBenchError):  # for readers: it goes on without it
         if (number := newest_number(paths)) > before:
             note_end(paths.attempt(number), end, folder.create)

@@ -37,7 +37,21 @@ PARTS_OF_REPORT = ("summary.md", "report.html", LIST, "pages", "tables", "figure
 
 
 class Folder:
-    """A local or shared folder: what is written there is there, and nothing has to be brought."""
+    """A local or shared folder: what is written there is there, and nothing has to be brought.
+
+    A command makes one of the place it is given (``kept_in``) and hands it down. ``results`` are
+    the paths on this machine; ``url`` is empty, but for a ``Mirror``.
+    """
+
+    url = ""
+
+    def __init__(self, results: ResultsPaths) -> None:
+        self.results = results
+
+    @property
+    def place(self) -> str:
+        """Return where the results are, as their user calls it."""
+        return self.url or str(self.results.root)
 
     def create(self, path: Path, content: bytes) -> bool:
         """Make a file that is not there yet, for one caller of any number."""
@@ -76,8 +90,9 @@ class Mirror(Folder):
     """The folder ``results`` in step with a URL. Any call may raise ``OSError`` for the network."""
 
     def __init__(self, url: str, results: ResultsPaths) -> None:
+        super().__init__(results)
         self.objects = Objects(url)
-        self.results = results
+        self.url = url
 
     def create(self, path: Path, content: bytes) -> bool:
         """Make a file at the URL, then here; bring another's and return False."""
@@ -220,4 +235,4 @@ def _write_news(path: Path, content: bytes) -> None:
 
 def kept_in(results: ResultsPaths, url: str) -> Folder:
     """Return how results are kept: in the folder alone, or also at ``url`` if that is not empty."""
-    return Mirror(url, results) if url else Folder()
+    return Mirror(url, results) if url else Folder(results)
