@@ -128,6 +128,17 @@ test-slow: $(READY) ## Run the other tests that CI runs
 test-full: $(READY) ## Run all tests, also those of minutes each, with the full counts of faults
 	TTQ_BENCH_TESTS=full $(TESTS) -m '' $(ARGS)
 
+LOWEST = $(call quoted,$(VENV)-lowest)
+
+.PHONY: test-lowest
+test-lowest: $(READY) ## Run the quick tests with the lowest versions that pyproject.toml allows (7 GB more)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra cluster --extra onnx --extra s3 \
+	  --extra tensorboard --resolution lowest-direct --output-file $(LOWEST)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --requirement $(LOWEST)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
+	$(LOWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (hours on two slow cores)
 	TTQ_BENCH_TESTS=full TTQ_BENCH_ROBUSTNESS=$(OUT)/robustness.md \

@@ -21,13 +21,17 @@ def workflow():
     return yaml.load(text, Loader=yaml.BaseLoader)  # SafeLoader takes the key `on` for true
 
 
-def test_the_workflow_runs_what_a_change_must_pass_with_the_oldest_python():
+@pytest.mark.parametrize(
+    ("name", "command"), [("run", "bash .ci/run"), ("lowest", "make test-lowest")]
+)
+def test_the_workflow_runs_what_a_change_must_pass_with_the_oldest_python(name, command):
     read = workflow()
     assert set(read["on"]) == {"push", "pull_request"}
-    (job,) = read["jobs"].values()
-    runs = [step["run"] for step in job["steps"] if "run" in step]
-    assert runs == ["bash .ci/run"]
+    assert set(read["jobs"]) == {"run", "lowest"}
+    job = read["jobs"][name]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [command]
     assert (ROOT / ".ci" / "run").is_file()
+    assert "\ntest-lowest:" in (ROOT / "Makefile").read_text(encoding="utf-8")
     (python,) = [s["with"] for s in job["steps"] if "setup-python" in s.get("uses", "")]
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'requires-python = ">={python["python-version"]}"' in project

@@ -149,7 +149,10 @@ def test_bytes_of_every_binary_type_are_read(tmp_path, kind):
     structs = pyarrow.array(
         table["img"].to_pylist(), pyarrow.struct([("bytes", kind), ("path", pyarrow.string())])
     )
-    parquet.write_table(table.set_column(0, "img", structs), source.train[0])
+    try:
+        parquet.write_table(table.set_column(0, "img", structs), source.train[0])
+    except pyarrow.ArrowNotImplementedError:
+        pytest.skip("this pyarrow writes no such column")
     for found, wanted in zip(read_split(source, "train"), expected, strict=True):
         assert (found == wanted).all()
     assert ShardFiles(source.train).read(0) == PNGS[0]

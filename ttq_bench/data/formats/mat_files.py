@@ -27,7 +27,7 @@ def read_digits_mat(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         found = scipy.io.loadmat(path, appendmat=False, variable_names=("X", "y"))
         images, labels = np.asarray(found["X"]), np.asarray(found["y"])
     except (
-        MatReadError, NotImplementedError, ValueError, TypeError, KeyError, OSError, zlib.error,
+        MatReadError, NotImplementedError, ValueError, TypeError, LookupError, OSError, zlib.error,
     ) as error:  # fmt: skip
         raise DataError(f"{path}: cannot be read as a MATLAB file ({error})") from error
     _check(path, [("X", images.shape, str(images.dtype)), ("y", labels.shape, str(labels.dtype))])
