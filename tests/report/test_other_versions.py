@@ -20,6 +20,9 @@ OLDER, NEWER = TRAINING_VERSION - 1, TRAINING_VERSION + 1
 OTHERS = {"ttq-old": OLDER, "fp-old": OLDER, "ttq-new": NEWER}
 TOLD = re.compile(r"\*\*Left out\.\*\* .*\n\n|\| (ttq|fp)-(old|new) \| (stale|newer): .*\n")
 
+# All that a page has anew where one of the two stale records is gone.
+OF_ONE_FEWER = re.compile(r"ttq-old|version 0|'</?tr>' should|2 records are stale")
+
 
 def write_others(root):
     """Publish trials whose numbers would be seen in every table, figure and claim."""
@@ -118,9 +121,10 @@ def test_a_planned_trial_with_a_stale_record_is_stale_not_missing(tmp_path):
 def test_a_folder_with_records_of_other_versions_is_verified_like_any(reports, tmp_path):
     mixed = tmp_path / "results"
     shutil.copytree(reports[1], mixed)
-    found = verify_results(mixed)
-    assert (found.differences, found.records) == ((), 12)
     shutil.rmtree(mixed / "trials/ttq-old")
-    assert {difference.file for difference in verify_results(mixed).differences} == {
+    found = verify_results(mixed)
+    assert found.records == 11
+    assert {difference.file for difference in found.differences} == {
         "summary.md", "pages/trials.md", "report.html",
     }  # fmt: skip
+    assert all(OF_ONE_FEWER.search(str(difference)) for difference in found.differences)
