@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from ttq_bench.records.paths import ResultsPaths
 
 HOSTILE = "a\x1b[2J\u202eb [red]c"
 ESCAPED = "a\\x1b[2J\\u202eb [red]c"
-READERS = ("status", "report", "verify", "compare")
+READERS = """
+import sys
+from ttq_bench.cli import main
+path = sys.argv[1]
+for words in ["verify", "--results", path], ["report", "--results", path], ["compare", path, path]:
+    print("next:", words[0], flush=True)
+    print("ended with", main(words), flush=True)
+"""
 
 
 @pytest.fixture
@@ -82,20 +90,15 @@ def test_a_terminal_that_is_gone_does_not_end_a_run_that_ignores_its_end(words):
     assert len(records(words)) == 1
 
 
-@pytest.mark.parametrize("command", slow_but(["status"], ["run", *READERS]))
-def test_a_path_cannot_order_the_terminal_about(tmp_path, words, capsys, command):
-    results = tmp_path / HOSTILE
-    words[3] = results
-    words.remove("--no-report")
-    if command != "run":
-        results.mkdir()
-        words = (
-            [command, results, results] if command == "compare" else [command, "--results", results]
-        )
+def shown_by(command, folder):
+    """Return the exit code of a process in a terminal, and what the terminal shows.
+
+    It is read all the while: a full terminal would hold the process up.
+    """
     terminal, stream = pty.openpty()
-    done = subprocess.run(
-        [*COMMAND, *map(str, words)], stdout=stream, stderr=subprocess.STDOUT, timeout=120,
-        check=False, env=os.environ | {"TERM": "xterm", "COLUMNS": "400"},
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=stream, stderr=stream, cwd=folder,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "400"},
     )  # fmt: skip
     os.close(stream)
     said = b""
@@ -105,7 +108,33 @@ def test_a_path_cannot_order_the_terminal_about(tmp_path, words, capsys, command
     except OSError:  # the end of a terminal
         pass
     os.close(terminal)
-    assert done.returncode in (0, 2, 6), said
-    assert "\u202e" not in said.decode()
-    assert "\x1b[2J" not in said.decode()
-    assert ESCAPED in said.decode()
+    return process.wait(), said.decode()
+
+
+def assert_escaped(said):
+    assert "\u202e" not in said
+    assert "\x1b[2J" not in said
+    assert ESCAPED in said
+
+
+@pytest.mark.parametrize("command", slow_but(["status"], ["status", "run"]))
+def test_a_path_cannot_order_the_terminal_about(tmp_path, words, command):
+    results = tmp_path / HOSTILE
+    words[3] = results
+    if command == "status":
+        results.mkdir()
+        words = ["status", "--results", results]
+    code, said = shown_by([*COMMAND, *words], tmp_path)
+    assert code == 0, said
+    assert_escaped(said)
+
+
+@pytest.mark.slow
+def test_no_reader_lets_a_path_order_the_terminal_about(tmp_path):
+    """All in one process: each would take seconds to start."""
+    (tmp_path / HOSTILE).mkdir()
+    _, said = shown_by([sys.executable, "-c", READERS, HOSTILE], tmp_path)
+    answers = [answer.partition("ended with ") for answer in said.split("next: ")[1:]]
+    assert [code.strip() for _, _, code in answers] == ["6", "0", "2"]
+    for shown, _, _ in answers:
+        assert_escaped(shown)
