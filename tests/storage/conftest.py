@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import boto3
 import pytest
 
@@ -51,18 +53,62 @@ def machine(server, tmp_path, url):
     return lambda name: Machine(tmp_path / name, server, url)
 
 
+@pytest.fixture
+def ask(reached, url, tmp_path, monkeypatch, capsys):
+    """Run a command on one of those machines, in this process; return its code and what it says.
+
+    As a process, it would start for seconds.
+    """
+
+    def answer(*words, machine="second", where=("--results", url)):
+        monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / machine))
+        try:
+            code = main([str(word) for word in (*words, *where)])
+        except SystemExit as ended:  # by the parser
+            code = ended.code
+        told = capsys.readouterr()
+        assert "mirrors" not in told.out + told.err  # the URL is named, not what follows it
+        return code, told.out + told.err
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def finished(server, tmp_path_factory):
+    """The tiny suite, run by a machine to its end and reported on, at a URL: copy it to change."""
+    folder = tmp_path_factory.mktemp("finished")
+    maker = Machine(folder / "maker", server, f"s3://{BUCKET}/finished")
+    code, said = maker.ask("run", write_suite(folder), *RUN)
+    assert code == 0, said
+    return SimpleNamespace(url=maker.url, cache=maker.cache, said=said)
+
+
+@pytest.fixture
+def copied(finished, objects):
+    """Copy what is at the URL of the finished run, or a part of it, to the URL of the test."""
+
+    def copy(wanted=lambda _: True):
+        source = Objects(finished.url)
+        for name, content in source.read_all(filter(wanted, source.names())).items():
+            objects.write(name, content)
+        return objects
+
+    return copy
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """Return the results of the tiny suite in a local folder, by its epochs."""
+    """Return the results of the tiny suite in a local folder, by its changes."""
     made = {}
 
-    def results(epochs):
-        if epochs not in made:
+    def results(**changes):
+        name = repr(changes)
+        if name not in made:
             folder = tmp_path_factory.mktemp("undisturbed")
-            suite = write_suite(folder, epochs=epochs)
+            suite = write_suite(folder, **changes)
             words = ["run", suite, *RUN, "--no-report", "--results", folder / "results"]
             assert main([str(word) for word in words]) == 0
-            made[epochs] = ResultsPaths(folder / "results")
-        return made[epochs]
+            made[name] = ResultsPaths(folder / "results")
+        return made[name]
 
     return results

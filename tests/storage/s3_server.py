@@ -76,7 +76,10 @@ class Machine:
     def ask(self, *words: object, **environment: str) -> tuple[int, str]:
         """Run a command to its end; return its exit code and all that it says."""
         process = self.start(*words, **environment)
-        said, _ = process.communicate(timeout=240)
+        try:
+            said, _ = process.communicate(timeout=240)
+        finally:
+            process.kill()
         return process.returncode, said
 
     def results(self, monkeypatch) -> ResultsPaths:

@@ -98,13 +98,13 @@ def test_a_run_whose_driver_is_killed_goes_on_from_another_machine(
     assert len({lease.node for lease in leases}) == 2  # side by side, on both nodes
     for folder in (parent, *children):
         Mirror(objects.url, results).bring_states(results.trial(folder.name))
-    assert_same_grid(results, undisturbed(8))
+    assert_same_grid(results, undisturbed(epochs=8))
 
 
 def test_a_record_that_another_machine_published_meanwhile_stands(
     at, start, objects, undisturbed, monkeypatch
 ):
-    (theirs,) = undisturbed(8).trials.glob("*-full_precision-*")
+    (theirs,) = undisturbed(epochs=8, **ALONE).trials.glob("*-full_precision-*")
     record = packed({path.name: path.read_bytes() for path in theirs.iterdir()})
     driver = start("first", "--no-report", epochs=8, **ALONE)
     wait_until(lambda: any(".lease." in name for name in objects.names("work")))
@@ -138,7 +138,7 @@ def stopped_after(epoch, start, objects, name):
 
 
 def test_no_secret_is_in_what_a_run_with_a_failure_writes_or_says(cluster, start, caches, objects):
-    said = finished(start("first", seeds=[0, 1], **ALONE), 3)
+    said = finished(start("first", "--no-report", seeds=[0, 1], **ALONE), 3)
     (failure,) = [name for name in objects.names() if name.endswith("failure.json")]
     assert "ValueError" in json.loads(objects.read(failure))["traceback"]
     stored = [objects.read(name) for name in objects.names()]
