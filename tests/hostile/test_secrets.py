@@ -5,12 +5,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
+import torch
 
-from tests.hostile.room import furnished
-from tests.tiny_suite import COMMAND, tiny_specs, write_suite
+from tests.hostile.room import furnished, told
+from tests.tiny_suite import COMMAND, STRATEGIES, tiny_specs, write_suite
 from ttq_bench.files import digest_path, file_digest
 from ttq_bench.records.paths import ResultsPaths
 
@@ -56,9 +56,10 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
-def own(finished, tmp_path):
+def own(finished, room, monkeypatch):
     """The same results, free to be changed; one child has no record and its parent must do."""
-    room = furnished(tmp_path / "room")
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
     shutil.copytree(finished[0].results, room.results)
     shutil.copytree(finished[0].cache, room.cache, dirs_exist_ok=True)
     shutil.rmtree(next(room.results.glob("trials/*-ttq-max*")))
@@ -70,7 +71,7 @@ def own(finished, tmp_path):
 def again(room):
     suite = write_suite(room.data, epochs=1)
     words = ["run", suite, "--results", room.results, "--backend", "inprocess", "--threads", 1]
-    return ran(room, *words)
+    return [*words, "--no-report"]
 
 
 def test_a_search_would_find_a_secret(tmp_path):
@@ -92,7 +93,7 @@ def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
     failing = ResultsPaths(own.results).trial(tiny_specs(own.cache, epochs=1)[1].trial_id)
     failing.work.mkdir(parents=True)
     failing.attempts.write_text("in the way")
-    done = again(own)
+    done = ran(own, *again(own))
     assert done.returncode == 3, done.stderr
     assert list(own.results.glob("failures/*/failure.json"))
     assert not VALUES.search(done.stdout + done.stderr)
@@ -101,53 +102,52 @@ def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(tmp_path):
+def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(room):
     """A file in the place of a folder: an error nobody wrote a sentence for, tried three times."""
-    room = furnished(tmp_path / "room")
-    failing = tiny_specs(room.cache, epochs=1)[-1].trial_id
+    short = {"epochs": 1, "delta_strategies": STRATEGIES[:1]}
+    failing = tiny_specs(room.cache, **short)[-1].trial_id
     paths = ResultsPaths(room.results).trial(failing)
     paths.work.mkdir(parents=True)
     paths.attempts.write_text("in the way")
-    done = ran(room, "run", write_suite(room.data, epochs=1), "--results", room.results)
+    suite = write_suite(room.data, **short)
+    done = ran(room, "run", suite, "--results", room.results, "--no-report")
     assert done.returncode == 3, done.stderr
     assert "1 trial failed" in done.stderr
     reason = json.loads(paths.failure.read_text())["reason"]
     assert reason.startswith("the system refused 3 times")
     assert reason.endswith("attempts: File exists")
-    assert len(list(room.results.glob("trials/*/record.json"))) == 2
+    assert len(list(room.results.glob("trials/*/record.json"))) == 1
     assert not VALUES.search(done.stdout + done.stderr)
     assert holders(room) == []
 
 
-@pytest.mark.slow
-def test_a_command_that_is_refused_tells_no_secret(own):
+def test_a_command_that_is_refused_tells_no_secret(room, capsys):
     url = "https://user:canary-of-our-own@host.example/results?token=canary-of-our-own"
     for words in (["status", "--results", url], ["plan", url], ["report", "--results", url]):
-        done = ran(own, *words)
-        assert done.returncode == 2
-        assert "***@host.example" in done.stderr
-        assert not VALUES.search(done.stdout + done.stderr), done.stderr
+        done = told(room, capsys, *words)
+        assert done.code == 2
+        assert "***@host.example" in done.err
+        assert not VALUES.search(done.text), done.text
 
 
 @pytest.mark.slow
-def test_weights_that_are_a_program_are_not_run(own):
+def test_weights_that_are_a_program_are_not_run(own, capsys):
     """A checkpoint of a stranger with the right digest beside it, as the parent of a trial."""
     (weights,) = own.results.glob("work/*-full_precision-*/attempts/*/weights.pt")
-    script = (
-        "import os, sys, torch\n"
-        "class Evil:\n"
-        "    def __reduce__(self): return os.system, (f'touch {sys.argv[2]}',)\n"
-        "torch.save({'model': Evil()}, sys.argv[1])\n"
-    )
-    words = [sys.executable, "-c", script, str(weights), str(own.marker)]
-    subprocess.run(words, check=True, timeout=60)
+    torch.save({"model": Program(own.marker)}, weights)
     digest_path(weights).write_text(file_digest(weights))
     for network in own.results.glob("networks/*-full_precision-*"):
         network.unlink()  # it would be taken up in place of these weights
-    exported = ran(
-        own, "export", "constant_sparsity", "--results", own.results, "--to", own.results / "out"
-    )
-    done = again(own)
-    assert done.returncode == 3, done.stderr
-    assert not own.marker.exists()
-    assert "Traceback" not in done.stderr + exported.stderr
+    words = ["constant_sparsity", "--results", own.results, "--to", own.results / "out"]
+    told(own, capsys, "export", *words)
+    assert told(own, capsys, *again(own)).code == 3
+
+
+class Program:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
