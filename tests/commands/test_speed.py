@@ -3,6 +3,7 @@ import csv
 import pytest
 
 from ttq_bench.cli import main
+from ttq_bench.speed import roofline
 from ttq_bench.speed.benchmark import GOALS
 from ttq_bench.speed.figures import Figure
 
@@ -46,7 +47,9 @@ def test_neighbours_and_a_plain_trainer_are_real_processes(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_roofline_comes_with_the_measured_peaks(tmp_path):
+def test_the_roofline_comes_with_the_measured_peaks(tmp_path, monkeypatch):
+    monkeypatch.setattr(roofline, "SIDES", (128, 256, 512))  # the large ones take a minute
+    monkeypatch.setattr(roofline, "CONVOLUTIONS", ((16, 32, 16),))
     assert main(["speed", "roofline", *SMALL, "--results", str(tmp_path)]) == 0
 
     arithmetic, memory = figures(tmp_path)
