@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.paper import TABLE_1, gain_slope, printed_errors, printed_gain
-from ttq_bench.analysis.tables import Arm
 
 ARM = Arm(
     dataset="cifar10", protocol="paper", model="resnet20", arm="ttq",

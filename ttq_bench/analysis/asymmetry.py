@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ttq_bench.analysis.arms import ARM_COLUMNS, Arm
 from ttq_bench.analysis.judges import Verdict, above
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.scale_measures import changes_of_rho, fed_layers, log_counts
@@ -30,7 +31,7 @@ from ttq_bench.analysis.statistics import (
     sign_consistency,
 )
 from ttq_bench.analysis.systematic import SharedSigns, noise_size, shared_signs, systematic_size
-from ttq_bench.analysis.tables import ARM_COLUMNS, Arm, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.analysis.variance import VarianceSplit, variance_split
 
 # Epochs at the end of a run that show its noise; a third of them, where that is more.

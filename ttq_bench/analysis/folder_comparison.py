@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ttq_bench.analysis.arms import GROUP, Arm
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.scale_measures import fed_layers
 from ttq_bench.analysis.statistics import Estimate, estimate, welch
-from ttq_bench.analysis.tables import GROUP, Arm, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.text import shortest
 
 Pairing = Literal["by seed", "unpaired"]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ttq_bench.analysis.tables import Arm
+from ttq_bench.analysis.arms import Arm
 
 # Test error in percent on CIFAR-10, Table 1: full precision, TTQ.
 TABLE_1: Mapping[str, tuple[float, float]] = MappingProxyType(

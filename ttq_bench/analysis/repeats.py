@@ -6,9 +6,10 @@ with other crops. Their spread is what pairing by parents cannot take away.
 
 import pandas as pd
 
+from ttq_bench.analysis.arms import GROUP
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.measured import Network, Select, finished, one_recipe
-from ttq_bench.analysis.tables import GROUP, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.analysis.variance import VarianceSplit, variance_split
 
 

@@ -13,62 +13,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ttq_bench.analysis.arms import GROUP, Arm, arm_of
 from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
 from ttq_bench.analysis.recorded_tables import Keep, joined_tables
-from ttq_bench.analysis.trial_rows import CONTINUED, DELTA, FULL_PRECISION, trial_row
+from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION, trial_row
 from ttq_bench.records.other_versions import LeftOut, split_by_version
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures
 from ttq_bench.ternary.methods import METHODS
-from ttq_bench.ternary.strategies import DeltaStrategy
 
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """What one row of a table stands for: all its seeds, under one recipe, on one data set.
-
-    ``epochs`` tells the budget in words; ``diverged`` counts the seeds that have no result.
-    ``delta`` and ``conversion`` are the two parts of what ``strategy`` says in words.
-    """
-
-    dataset: str
-    protocol: str
-    model: str
-    arm: str
-    strategy: str
-    recipe: str
-    epochs: str
-    diverged: int
-    delta: DeltaStrategy | None = None
-    conversion: str = ""
-
-    @property
-    def delta_strategy(self) -> str:
-        """Return the delta strategy in words, whatever the conversion; empty without one."""
-        return str(self.delta or "")
-
-    @property
-    def is_quantized(self) -> bool:
-        """Whether the arm has quantized layers."""
-        return self.arm not in (FULL_PRECISION, CONTINUED)
-
-    @property
-    def scales(self) -> str:
-        """Return how its scales come about; a method that is not known here learns a pair."""
-        method = METHODS.get(self.arm)
-        return method.scales if method else "learned_pair"
-
-    @property
-    def learns_pair(self) -> bool:
-        """Whether it learns two scales a layer, which could become different."""
-        return self.is_quantized and self.scales == "learned_pair"
-
-
-GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
-ARM_COLUMNS = (*GROUP, "epochs", "diverged")  # of an arm in a CSV file
 Places = Mapping[Hashable, NDArray[np.intp]]  # of an arm's rows, by its values of ``GROUP``
 
 
@@ -137,7 +93,7 @@ class Tables:
         """Return the arms of all trials, diverged ones included, in the order of ``METHODS``."""
         if self.trials.empty:
             return []
-        arms = [_arm_of(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
+        arms = [arm_of(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
         names = dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS])
         ranks = {name: rank for rank, name in enumerate(names)}
 
@@ -179,24 +135,6 @@ def _places(rows: pd.DataFrame) -> Places:
 def _only(rows: pd.DataFrame, places: Places, arm: Arm) -> pd.DataFrame:
     names = tuple(getattr(arm, key) for key in GROUP)
     return rows.iloc[places.get(names, np.array([], dtype=int))]
-
-
-def _arm_of(rows: pd.DataFrame) -> Arm:
-    first = rows.iloc[0]
-    return Arm(
-        **{key: str(first[key]) for key in GROUP},
-        epochs=str(first["budget_epochs"]),
-        diverged=int((rows["outcome"] == "diverged").sum()),
-        delta=_delta_of(first) if first["delta_strategy"] else None,
-        conversion=str(first["conversion"]),
-    )
-
-
-def _delta_of(row: "pd.Series[Any]") -> DeltaStrategy:
-    values: dict[str, Any] = {name: row[column] for column, name in DELTA.items()}
-    return DeltaStrategy(
-        **values | {"start": None if pd.isna(values["start"]) else values["start"]}
-    )
 
 
 def load_tables(results: ResultsPaths, given: Sequence[TrialRecord] | None = None) -> Tables:

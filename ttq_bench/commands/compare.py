@@ -17,8 +17,9 @@ from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.text import json_text
 
 if TYPE_CHECKING:
+    from ttq_bench.analysis.arms import Arm
     from ttq_bench.analysis.folder_comparison import ArmDifference, ChangedTrial, FolderComparison
-    from ttq_bench.analysis.tables import Arm, Tables
+    from ttq_bench.analysis.tables import Tables
 
 DESCRIPTION = """\
 Compare two results folders: which trials are equal to the bit, which have other numbers, and for

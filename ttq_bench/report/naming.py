@@ -2,7 +2,7 @@
 
 import re
 
-from ttq_bench.analysis.tables import Arm
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.trial_rows import CONTINUED
 from ttq_bench.ternary.methods import METHODS
 

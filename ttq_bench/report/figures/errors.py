@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, look_numbers, one_strength
 from ttq_bench.report.figures.style import (
     LEGEND_COLUMNS,

@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.latent_spread import Spread, latent_spreads
 from ttq_bench.report.figures.shown_arms import ttq_arms
 from ttq_bench.report.figures.style import COLOURS, SavedFigure, save

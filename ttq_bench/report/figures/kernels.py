@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.records.probes import Kernels, Probe
 from ttq_bench.report.figures.shown_arms import main_ttq_arm
 from ttq_bench.report.figures.style import SavedFigure, save

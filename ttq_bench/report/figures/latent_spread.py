@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttq_bench.analysis.tables import Arm, Tables, first_middle_last
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables, first_middle_last
 
 Shares = NDArray[np.float64]
 VISIBLE = 0.999  # of the weights are in the frame

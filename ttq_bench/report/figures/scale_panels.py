@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.reference import authors_scales
-from ttq_bench.analysis.tables import Arm
 from ttq_bench.report.figures.style import COLOURS
 
 SCALES = (("positive_scale", "$W_p$", "-"), ("negative_scale", "$W_n$", "--"))

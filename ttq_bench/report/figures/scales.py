@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from ttq_bench.analysis.tables import Arm, Tables, first_middle_last
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables, first_middle_last
 from ttq_bench.report.figures.scale_panels import (
     draw_logged_scales,
     draw_rho,

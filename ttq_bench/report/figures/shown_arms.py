@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.tables import Arm
 
 # Of several strengths of one delta strategy these stand for it: the paper's own.
 USUAL = (TTQ[1], "constant_sparsity(0.5)", "mean_fraction(0.7)")

@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.reference import authors_scales, peer_scales
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.shown_arms import look_numbers
 from ttq_bench.report.figures.style import Look, SavedFigure, look, name_layers, save, shift
 from ttq_bench.report.naming import arm_label, file_name, layer_label, table_name

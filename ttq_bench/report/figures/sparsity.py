@@ -6,9 +6,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.statistics import estimate
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.shown_arms import look_numbers
 from ttq_bench.report.figures.style import (
     LEGEND_COLUMNS,

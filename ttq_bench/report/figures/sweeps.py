@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.shown_arms import by_family, look_numbers
 from ttq_bench.report.figures.style import Look, look
 from ttq_bench.report.naming import arm_label

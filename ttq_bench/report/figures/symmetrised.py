@@ -6,8 +6,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.statistics import estimate
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.records.probes import Probe
 from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, look_numbers, one_strength
 from ttq_bench.report.figures.style import (

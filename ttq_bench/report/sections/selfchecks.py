@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ttq_bench.analysis.tables import Arm, Tables
+from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.naming import arm_label
 from ttq_bench.report.sections.markdown import table
 
