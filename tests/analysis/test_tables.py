@@ -16,8 +16,8 @@ from tests.record_builders import (
     write_probe,
     write_trial,
 )
+from ttq_bench.analysis.accuracy_rows import STRATEGY_PARTS
 from ttq_bench.analysis.tables import first_middle_last
-from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import publish_probe

@@ -12,7 +12,7 @@ import pytest
 
 from tests.test_cli import HEAVY
 from ttq_bench.cli import COMMANDS, main, make_parser, module_of
-from ttq_bench.execution.monitor import console_here
+from ttq_bench.execution.display import console_here
 
 PARSED = """
 import json, sys

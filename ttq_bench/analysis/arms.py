@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ttq_bench.analysis.trial_rows import CONTINUED, DELTA, FULL_PRECISION
+from ttq_bench.analysis.accuracy_rows import CONTINUED, DELTA, FULL_PRECISION
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION
 from ttq_bench.analysis.arms import ARM_COLUMNS, Arm
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 
 # Never an epoch chosen on test images; the last one needs no choice at all.
 ERROR = "final_error_percent"

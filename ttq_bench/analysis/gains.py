@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.measured import Measured, Network, Select, paired_errors, pairs
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.analysis.trial_rows import CONTINUED, FULL_PRECISION
 
 TTQ: Select = ("ttq", "max_fraction(0.05)")
 TWN: Select = ("twn", "mean_fraction(0.7)")

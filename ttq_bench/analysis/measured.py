@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import STRATEGY_PARTS
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.once import once
 from ttq_bench.analysis.own_rates import VALIDATION, at_own_rates
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.analysis.trial_rows import STRATEGY_PARTS
 from ttq_bench.text import shortest
 
 Select = tuple[str, str]  # arm, and its delta strategy in words (empty: any)

@@ -9,7 +9,7 @@ from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source, find_source, published_source
 from ttq_bench.errors import DataError, unknown_name
-from ttq_bench.execution.monitor import console_here
+from ttq_bench.execution.display import console_here
 from ttq_bench.text import json_text, printable
 
 DESCRIPTION = """\

@@ -25,8 +25,8 @@ from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import SuiteError, TtqBenchError
 from ttq_bench.execution import mps
+from ttq_bench.execution.display import console_here, say
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
-from ttq_bench.execution.monitor import console_here, say
 from ttq_bench.execution.ray.startup_notes import notes
 from ttq_bench.execution.resources import Shares, share, trials_on_a_gpu
 from ttq_bench.execution.scheduler import Tally

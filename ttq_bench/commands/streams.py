@@ -53,7 +53,7 @@ class Stream:
 class Escaped(Stream):
     """The same for what is printed: every character that is not shown as itself is escaped.
 
-    ``terminal`` is the stream for who orders a terminal about (``execution/monitor.py``).
+    ``terminal`` is the stream for who orders a terminal about (``execution/display.py``).
     """
 
     def __init__(self, stream: Stream) -> None:

@@ -14,7 +14,7 @@ from ttq_bench.data.catalog import DATASETS, ImagesCard
 from ttq_bench.data.formats.archives import READERS, Arrays
 from ttq_bench.data.formats.digits import read_digits
 from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
-from ttq_bench.data.formats.headers import PNG_SIGNATURE, check_size, checked_header
+from ttq_bench.data.formats.image_kinds import PNG_SIGNATURE, check_size, checked_header
 from ttq_bench.data.formats.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError

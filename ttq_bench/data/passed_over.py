@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
 from ttq_bench.data.formats.folder_contents import (
     SHOWN,
     entries_of,
@@ -12,6 +12,7 @@ from ttq_bench.data.formats.folder_contents import (
     kinds_in_words,
     listed_there,
 )
+from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
 from ttq_bench.data.sources import Source
 from ttq_bench.text import one_line
 

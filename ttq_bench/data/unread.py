@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS, is_streamed
-from ttq_bench.data.formats.class_folders import IMAGE_ENDINGS, TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
 from ttq_bench.data.formats.folder_contents import SHOWN, listed_there, paths_in
+from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
 from ttq_bench.data.places import named_after, places_of
 from ttq_bench.data.published import PublishedFile
 from ttq_bench.files import file_digest

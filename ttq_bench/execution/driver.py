@@ -13,8 +13,8 @@ from rich.console import Console
 
 from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution.backends import Backend, InProcessBackend
+from ttq_bench.execution.display import Monitor, say
 from ttq_bench.execution.lock import Lock, locked
-from ttq_bench.execution.monitor import Monitor, say
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import FAREWELL_SECONDS, Scheduler, Tally

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import IN_NO_FILE
 from ttq_bench.analysis.asymmetry import asymmetry_table
 from ttq_bench.analysis.comparison import comparison_table
-from ttq_bench.analysis.trial_rows import IN_NO_FILE
 from ttq_bench.errors import ResultsError, unwritable
 from ttq_bench.files import read_text, write_atomically
 from ttq_bench.foreign_folders import look_over

@@ -21,13 +21,13 @@ from ttq_bench.data.formats.folder_contents import (
     missing_split,
     what_lies_in,
 )
+from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
 from ttq_bench.errors import DataError
 from ttq_bench.text import one_line
 
 TRAIN_NAMES = ("train", "training")
 # In this order; the first that has the labels of the training images is the second split.
 TEST_NAMES = ("test", "val", "validation", "valid", "testing", "eval", "evaluation", "dev")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 Folders = tuple[Path, ...]
 
 

@@ -9,7 +9,7 @@ import pyarrow
 from pyarrow import compute
 
 from ttq_bench.data.formats.class_folders import class_folder_files, read_image
-from ttq_bench.data.formats.headers import Header, check_size, checked_header, read_header
+from ttq_bench.data.formats.image_kinds import Header, check_size, checked_header, read_header
 from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, row_count, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
-from ttq_bench.data.formats.headers import PNG_GREYS, PNG_SIGNATURE
+from ttq_bench.data.formats.image_kinds import PNG_GREYS, PNG_SIGNATURE
 
 MODES = {1: "L", 3: "RGB"}
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")

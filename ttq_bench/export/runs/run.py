@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import arm_of
 from ttq_bench.analysis.recorded_tables import checked_table
-from ttq_bench.analysis.trial_rows import arm_of
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.seal import SEAL, sha256

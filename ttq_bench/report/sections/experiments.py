@@ -11,9 +11,9 @@ from itertools import groupby
 
 import pandas as pd
 
+from ttq_bench.analysis.accuracy_rows import FULL_PRECISION
 from ttq_bench.analysis.gains import CONTROL, TTQ
 from ttq_bench.analysis.margins import MARGIN
-from ttq_bench.analysis.trial_rows import FULL_PRECISION
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import SavedFigure
 from ttq_bench.report.sections.direction import direction

@@ -1,4 +1,4 @@
-"""What the first bytes of an encoded image say: its format and its size, without decoding it.
+"""The kinds of encoded images that are read, and what their first bytes say without decoding.
 
 A header counts only where every decoder reads the same size from it, so that a size that is
 checked here is the size that is decoded.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ttq_bench.errors import DataError
 
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER = b"\0\0\0\x0dIHDR"  # must be the first chunk, of 13 bytes
 MOST_BITS = 8

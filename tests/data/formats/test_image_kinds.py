@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data.builders import png, random_images
-from ttq_bench.data.formats.headers import Header, checked_header, read_header
+from ttq_bench.data.formats.image_kinds import Header, checked_header, read_header
 from ttq_bench.errors import DataError
 
 PNG = png(random_images(1, (20, 33, 3))[0])

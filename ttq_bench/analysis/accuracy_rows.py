@@ -1,4 +1,4 @@
-"""One record as one row of the table of trials.
+"""One record as one row of the table of trials, which ``tables/accuracy.csv`` shows.
 
 ``recipe`` is a short hash of all that must agree before two trials may stand in one mean, seeds
 apart: budget, conversion, images; ``budget`` leaves the conversion out. ``family`` and

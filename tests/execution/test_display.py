@@ -6,8 +6,8 @@ from rich.console import Console
 
 from tests.claimed import claimed_progress
 from tests.tiny_suite import tiny_plan
-from ttq_bench.execution import monitor as monitor_module
-from ttq_bench.execution.monitor import Monitor
+from ttq_bench.execution import display
+from ttq_bench.execution.display import Monitor
 from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.suite.costs import Rates
@@ -119,7 +119,7 @@ def test_of_trials_that_have_not_begun_and_of_those_done_nothing_is_read(
         read.append(paths.trial_id)
         return read_progress(paths)
 
-    monkeypatch.setattr(monitor_module, "read_progress", noted)
+    monkeypatch.setattr(display, "read_progress", noted)
     monitor = Monitor(plan, results, 1, lines())
     assert (monitor.headline()[:4], read) == ("0/2 ", [])
 
