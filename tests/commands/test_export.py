@@ -1,6 +1,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import onnx
 import pytest
@@ -59,6 +60,18 @@ def test_a_trial_is_exported_checked_and_weighed(trained, index, tmp_path, capsy
     )
     props = onnx.load(tmp_path / "out" / f"{name}.onnx").metadata_props
     assert {p.key: p.value for p in props} == {"trial_id": name, **facts.as_metadata()}
+
+
+def test_what_was_written_is_told_as_json(trained, tmp_path, capsys):
+    results, specs = trained
+    words = ["export", specs[1].trial_id, "--to", str(tmp_path), "--results", str(results)]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["packed"]).stat().st_size == told["packed_bytes"]
+    assert {Path(told[name]).name for name in ("sizes", "onnx", "model_folder")} < {
+        path.name for path in tmp_path.iterdir()
+    }
+    assert 0 <= told["onnx_largest_difference"] < 1e-4
 
 
 @pytest.mark.slow

@@ -36,10 +36,12 @@ def test_a_plan_for_readers_says_what_is_new_and_how_long_it_takes(tmp_path, cap
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Tiny (suite tiny, protocol test)"
     assert lines[1] == "images: digits, 1,397 training and 400 test (bundled)"
-    assert lines[2] == "  new      lenet5  seed 0  full_precision  2 of 2 epochs"
-    assert lines[3] == "  new      lenet5  seed 0  ttq max_fraction(0.05)  2 of 2 epochs"
-    assert lines[5] == f"3 trials: 0 done, 3 to run; results in {results}"
-    assert "(a rough guess)" in lines[6]
+    recipe = "2 epochs, batches of 32, sgd, rate 0.03, schedule cosine, weight decay 0.0001, fp32"
+    assert lines[2] == f"training.full_precision: {recipe}"
+    assert lines[4] == "  new      lenet5  seed 0  full_precision  2 epochs to go"
+    assert lines[5] == "  new      lenet5  seed 0  ttq max_fraction(0.05)  2 epochs to go"
+    assert lines[7] == f"3 trials: 0 done, 3 to run; results in {results}"
+    assert "(a rough guess)" in lines[8]
     assert not results.exists()
 
 
@@ -57,14 +59,25 @@ def test_a_plan_knows_what_is_done_and_what_failed(tmp_path, cache, capsys):
     assert plan["estimate_from_records"] is True
 
 
+def test_a_plan_with_nothing_to_do_names_the_way_to_train_anew(tmp_path, cache, capsys):
+    results = tmp_path / "results"
+    (parent,) = (spec for spec in tiny_specs(cache, epochs=1) if spec.quantization is None)
+    assert attempt(parent, settings_for(results, cache), bool).outcome == "finished"
+    suite = write_suite(tmp_path, epochs=1, methods=("full_precision",))
+    assert main(["plan", str(suite), "--results", str(results)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "all is done; --results with another folder trains it anew"
+    assert not any("to go" in line for line in lines)
+
+
 def test_a_trial_whose_record_is_stale_is_new_and_readers_are_told_why(tmp_path, cache, capsys):
     results = tmp_path / "results"
     stale = tiny_specs(cache)[0].model_copy(update={"training_version": 0})
     assert attempt(stale, settings_for(results, cache), bool).outcome == "finished"
     assert main(["plan", str(write_suite(tmp_path)), "--results", str(results)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].endswith("2 of 2 epochs (has a stale record (training version 0))")
-    assert lines[5].startswith("3 trials: 0 done, 3 to run")
+    assert lines[4].endswith("2 epochs to go (has a stale record (training version 0))")
+    assert lines[7].startswith("3 trials: 0 done, 3 to run")
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])

@@ -106,7 +106,7 @@ def test_the_plan_shows_what_would_be_trained_again_and_changes_nothing(results,
     assert code == 0
     kept = results.trial(ids[1]).replaced
     assert f"(is trained again; what there is of it will be kept in {kept})" in out
-    assert "  rerun    lenet5  seed 0  ttq max_fraction(0.05)  1 of 1 epochs" in out
+    assert "  rerun    lenet5  seed 0  ttq max_fraction(0.05)  1 epoch to go" in out
     assert "3 trials: 2 done, 1 to run" in out
     assert contents(results.root) == before
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.option_values import output_folder, results_place
-from ttq_bench.commands.options import add_results_option
+from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.image_facts import ImageFacts
@@ -20,6 +20,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.spec.trial import TrialSpec
+from ttq_bench.text import json_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--to", type=output_folder, required=True, metavar="DIR", help="folder to write to"
     )
     add_results_option(parser, results_place)
+    add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,23 +69,34 @@ def _export(options: argparse.Namespace, folder: Folder) -> int:
     sizes, hub = network_sizes(model), options.to / paths.trial_id
     texts = folder_texts(record, spec, facts, sizes)
     check_folder(hub, texts)
+    say = _say_nothing if options.json else print
+    table, onnx = options.to / f"{paths.trial_id}.sizes.csv", packed.with_suffix(".onnx")
+    difference = None
     try:
         file_bytes, restored = _pack_checked(packed, model, spec, card, facts)
-        print(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
-        write_atomically(options.to / f"{paths.trial_id}.sizes.csv", sizes_csv(sizes))
-        print("\n".join(sizes_text(sizes)))
+        say(f"{packed}: {file_bytes:,} bytes; restored, its logits are the same to the bit")
+        write_atomically(table, sizes_csv(sizes))
+        say("\n".join(sizes_text(sizes)))
         write_folder(hub, packed.read_bytes(), texts)
-        print(f"{hub}: weights, config.json and model card, as model hubs take them")
+        say(f"{hub}: weights, config.json and model card, as model hubs take them")
         if missing := missing_packages():
-            print(f"no ONNX file: {', '.join(missing)} missing (pip install 'ttq-bench[onnx]')")
-            return 0
-        onnx = packed.with_suffix(".onnx")
-        metadata = {"trial_id": spec.trial_id, **(facts.as_metadata() if facts else {})}
-        difference = save_onnx(onnx, restored, card.image_shape, metadata)
-        print(f"{onnx}: logits of onnxruntime differ by at most {difference:.1e}")
+            say(f"no ONNX file: {', '.join(missing)} missing (pip install 'ttq-bench[onnx]')")
+        else:
+            metadata = {"trial_id": spec.trial_id, **(facts.as_metadata() if facts else {})}
+            difference = save_onnx(onnx, restored, card.image_shape, metadata)
+            say(f"{onnx}: logits of onnxruntime differ by at most {difference:.1e}")
     except OSError as error:
         raise ResultsError(f"{options.to}: cannot be written to ({error.strerror})") from error
+    if options.json:
+        written = {"packed": packed, "sizes": table, "model_folder": hub}
+        files = {name: str(path) for name, path in written.items()}
+        found = {"packed_bytes": file_bytes, "onnx": None if missing else str(onnx)}
+        print(json_text({**files, **found, "onnx_largest_difference": difference}))
     return 0
+
+
+def _say_nothing(_: str) -> None:
+    """Take the place of ``print`` where JSON is asked for."""
 
 
 def check_replaceable(folder: Path, trial_id: str) -> None:

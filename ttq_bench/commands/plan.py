@@ -14,8 +14,9 @@ from ttq_bench.data.sources import Source
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
-from ttq_bench.suite.plan import Plan
-from ttq_bench.text import duration, json_text, shortest
+from ttq_bench.suite.plan import Plan, PlannedTrial
+from ttq_bench.text import counted, duration, json_text, shortest
+from ttq_bench.training.recipe import Recipe
 
 DESCRIPTION = """\
 Show what `ttq-bench run` would do: the images, each trial with its state, the resources, and an
@@ -66,10 +67,11 @@ def describe(prepared: Prepared, results: str) -> Iterable[str]:
         )
         if source.is_present:
             yield from (f"  {sentence}" for sentence in passed_over(source))
+    yield from (f"training.{name}: {_in_words(recipe)}" for name, recipe in suite.training)
     for trial in plan.trials:
         spec = trial.spec
         what = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))
-        left = f"{trial.epochs_left} of {spec.recipe.epochs} epochs" if trial.is_pending else ""
+        left = _epochs_to_go(trial) if trial.is_pending else ""
         reason = f"({trial.reason})" if trial.reason else ""
         yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
     if any(map(is_streamed, suite.datasets)):
@@ -77,8 +79,26 @@ def describe(prepared: Prepared, results: str) -> Iterable[str]:
     total, pending = len(plan.trials), len(plan.pending)
     chosen = f" of the suite's {len(prepared.whole)}" if total < len(prepared.whole) else ""
     yield f"{total}{chosen} trials: {total - pending} done, {pending} to run; results in {results}"
-    yield resources_line(prepared)
+    if pending:
+        yield resources_line(prepared)
+    else:
+        yield "all is done; --results with another folder trains it anew"
     yield from size_warnings(suite)
+
+
+def _in_words(recipe: Recipe) -> str:
+    """Return what of a recipe most suites choose for themselves."""
+    return (
+        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer},"
+        f" rate {shortest(recipe.learning_rate)}, schedule {recipe.schedule}, weight decay"
+        f" {shortest(recipe.weight_decay)}, {recipe.precision}"
+    )
+
+
+def _epochs_to_go(trial: PlannedTrial) -> str:
+    epochs = trial.spec.recipe.epochs
+    left = "" if trial.epochs_left == epochs else f"{trial.epochs_left} of "
+    return f"{left}{counted(epochs, 'epoch')} to go"
 
 
 def _arm_in_words(spec: TrialSpec, *, with_rate: bool) -> Iterable[str]:
