@@ -62,6 +62,7 @@ def ask(reached, url, tmp_path, monkeypatch, capsys):
 
     def answer(*words, machine="second", where=("--results", url)):
         monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / machine))
+        capsys.readouterr()  # what a fixture's run has said
         try:
             code = main([str(word) for word in (*words, *where)])
         except SystemExit as ended:  # by the parser
@@ -73,27 +74,31 @@ def ask(reached, url, tmp_path, monkeypatch, capsys):
     return answer
 
 
-@pytest.fixture(scope="session")
-def finished(server, tmp_path_factory):
-    """The tiny suite, run by a machine to its end and reported on, at a URL: copy it to change."""
-    folder = tmp_path_factory.mktemp("finished")
-    maker = Machine(folder / "maker", server, f"s3://{BUCKET}/finished")
-    code, said = maker.ask("run", write_suite(folder), *RUN)
+def made(server, folder, *more):
+    """Run the tiny suite to its end at a URL; return that, the machine's cache and what it said."""
+    maker = Machine(folder / "maker", server, f"s3://{BUCKET}/{folder.name}")
+    code, said = maker.ask("run", write_suite(folder), *RUN, *more)
     assert code == 0, said
     return SimpleNamespace(url=maker.url, cache=maker.cache, said=said)
 
 
-@pytest.fixture
-def copied(finished, objects):
-    """Copy what is at the URL of the finished run, or a part of it, to the URL of the test."""
+@pytest.fixture(scope="session")
+def finished(server, tmp_path_factory):
+    """A run with its report: copy it to change it."""
+    return made(server, tmp_path_factory.mktemp("finished"))
 
-    def copy(wanted=lambda _: True):
-        source = Objects(finished.url)
-        for name, content in source.read_all(filter(wanted, source.names())).items():
-            objects.write(name, content)
-        return objects
 
-    return copy
+@pytest.fixture(scope="session")
+def trained(server, tmp_path_factory):
+    """A run without a report, which takes as long as all else: copy it to change it."""
+    return made(server, tmp_path_factory.mktemp("trained"), "--no-report")
+
+
+def copy(url, objects, wanted=lambda _: True):
+    """Copy the wanted objects at ``url``."""
+    source = Objects(url)
+    for name, content in source.read_all(filter(wanted, source.names())).items():
+        objects.write(name, content)
 
 
 @pytest.fixture(scope="session")

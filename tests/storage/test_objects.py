@@ -7,8 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.storage.conftest import BUCKET, made_bucket
+from tests.storage.conftest import BUCKET, RUN, made_bucket
 from tests.storage.s3_server import S3Server
+from tests.tiny_suite import write_suite
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.remote.objects import Objects, checked_url
 
@@ -139,3 +140,19 @@ def test_other_urls_are_refused_without_their_secrets(text):
 
 def test_a_closing_slash_does_not_matter():
     assert checked_url("s3://bucket/a/") == checked_url("s3://bucket/a") == "s3://bucket/a"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("s3://no-such-bucket/x", "there is no such bucket"),
+        ("ftp://host/x", "is no place for results"),
+        ("s3://key:hidden-word@bench/x", "is no place for results"),
+    ],
+)
+def test_bad_places_end_with_one_sentence(ask, tmp_path, place, sentence):
+    code, said = ask("run", write_suite(tmp_path), *RUN, where=("--results", place))
+    assert code == 2, said
+    assert sentence in said
+    assert "hidden-word" not in said

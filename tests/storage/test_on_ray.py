@@ -175,4 +175,4 @@ def contents(folder):
 def session_of(cluster):
     """Return the folder of the cluster's logs."""
     words = Path(f"/proc/{processes_of(cluster.nodes[0].folder)[0]}/cmdline").read_text()
-    return Path(re.search(r"/tmp/ray/session_[^/\0]+", words)[0])
+    return Path(re.search(r"[^=\0]+/ray/session_[^/\0]+", words)[0])

@@ -5,33 +5,16 @@ import re
 
 import pytest
 
+from tests.storage.conftest import copy
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stored(copied):
-    """A copy of a finished run's results with their report, to change."""
-    return copied()
-
-
-def test_a_report_is_verified_where_it_is_and_not_as_it_was(ask, stored):
-    table = stored.read("tables/epochs.csv")
-    header, first, *others = table.splitlines(keepends=True)
-    stored.write("tables/epochs.csv", b"".join([header, b"1" + first, *others]))
-    stored.delete(["figures/claims.png", "tables/scales.csv"])
-    code, said = ask("verify")
-    assert code == 6
-    assert "figures/claims.png: is missing" in said
-    assert "tables/scales.csv: is missing" in said
-    assert "tables/epochs.csv: row " in said
-    assert f"ttq-bench: {stored.url}: " in said
-    stored.write("tables/epochs.csv", table)
-    code, said = ask("report", machine="third")
-    assert (code, said) == (0, f"summary: {stored.url}/summary.md\n")
-    code, said = ask("verify")
-    assert code == 0, said
-    assert said.startswith("verified: 3 records, ")
-    assert "report.html and summary agree" in said
+def stored(trained, objects):
+    """A copy of a finished run's results, to change."""
+    copy(trained.url, objects)
+    return objects
 
 
 def test_a_network_is_exported_on_a_machine_that_did_not_train_it(ask, stored, tmp_path):
@@ -61,19 +44,19 @@ def test_probes_are_made_anywhere_and_seen_everywhere(ask, stored):
     assert said == f"{stored.url}: 0 probed, 1 were there already, 0 {end}"
 
 
-def test_results_at_two_urls_and_in_a_folder_are_compared(ask, stored, finished, tmp_path):
-    code, said = ask("compare", finished.url, where=(stored.url,))
+def test_results_at_two_urls_and_in_a_folder_are_compared(ask, stored, trained, tmp_path):
+    code, said = ask("compare", trained.url, where=(stored.url,))
     assert code == 0, said
-    assert said.startswith(f"A = {finished.url}, B = {stored.url}; ")
+    assert said.startswith(f"A = {trained.url}, B = {stored.url}; ")
     assert "trials: 3 equal to the bit, 0 with other numbers" in said
     name = next(name for name in stored.names("trials"))
     content = bytearray(stored.read(name))
     content[600] ^= 1
     stored.write(name, bytes(content))
-    code, said = ask("compare", finished.url, where=(stored.url,), machine="third")
+    code, said = ask("compare", trained.url, where=(stored.url,), machine="third")
     assert code == 2
     assert said.startswith(f"ttq-bench: {stored.url}/{name}: does not agree")
-    code, said = ask("compare", finished.url, where=(tmp_path / "none",))
+    code, said = ask("compare", trained.url, where=(tmp_path / "none",))
     assert (code, "no such folder" in said) == (2, True)
 
 
