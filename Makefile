@@ -131,10 +131,11 @@ test-full: $(READY) ## Run all tests, also those of minutes each, with the full 
 LOWEST = $(call quoted,$(VENV)-lowest)
 
 .PHONY: test-lowest
-test-lowest: $(READY) ## Run the quick tests with the lowest versions that pyproject.toml allows (7 GB more)
+test-lowest: $(READY) ## Run the quick tests with the lowest versions that pyproject.toml allows, mlflow apart (7 GB more)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra cluster --extra onnx --extra s3 \
-	  --extra tensorboard --resolution lowest-direct --output-file $(LOWEST)/lowest.txt
+	  --extra tensorboard --resolution lowest-direct --python $(LOWEST)/bin/python \
+	  --output-file $(LOWEST)/lowest.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --requirement $(LOWEST)/lowest.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
 	$(LOWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)

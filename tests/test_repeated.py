@@ -26,6 +26,21 @@ def test_it_ends_by_itself_once_its_work_is_done():
     repeated.stop()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_ends_when_its_work_raises():
+    begun = threading.Semaphore(0)
+
+    def act():
+        begun.release()
+        raise ValueError("told on standard error")
+
+    with Repeated(0.001, act) as repeated:
+        repeated._thread.join(AT_MOST)
+        assert not repeated._thread.is_alive()
+    assert begun.acquire(blocking=False)
+    assert not begun.acquire(blocking=False)
+
+
 @pytest.mark.parametrize("wait", [True, False])
 def test_a_call_that_hangs_is_waited_for_on_request_alone(wait):
     begun, free = threading.Event(), threading.Event()

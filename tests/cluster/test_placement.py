@@ -76,14 +76,14 @@ def ran(cluster, folder, *words):
 def test_trials_get_the_threads_that_the_smallest_node_has(cluster, tmp_path):
     said, threads = ran(cluster, tmp_path)
     assert threads == [3, 3]
-    assert "2 trials side by side, 3 threads each (8 cores, 1 GPUs found)" in said
+    assert "2 trials side by side, 3 threads each (8 cores, 1 GPU found)" in said
 
 
 @pytest.mark.full
 def test_threads_that_were_asked_for_win(cluster, tmp_path):
     said, threads = ran(cluster, tmp_path, "--threads", "2")
     assert threads == [2, 2]
-    assert "3 trials side by side, 2 threads each (8 cores, 1 GPUs found)" in said
+    assert "3 trials side by side, 2 threads each (8 cores, 1 GPU found)" in said
 
 
 def test_a_wrong_token_is_said_before_anything_is_done(cluster, tmp_path):

@@ -1,6 +1,7 @@
 """Completion of words in a shell: the scripts are complete, and bash does what they say."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.suite.test_reading import SHIPPED
 from ttq_bench.cli import COMMANDS, main
-from ttq_bench.commands.completion import SHELLS
+from ttq_bench.commands.completion import SHELLS, SUITES
 
 ASKED = """
 source "$1"; shift
@@ -55,6 +56,11 @@ def test_bash_completes_commands_options_choices_and_paths(tmp_path, capsys, wor
         capture_output=True, text=True, check=True, cwd=SHIPPED.parent,
     )  # fmt: skip
     assert [word.strip() for word in done.stdout.splitlines()] == completed
+
+
+def test_bash_takes_suites_for_names_of_files_so_that_folders_can_be_entered(capsys):
+    (pattern,) = re.findall(r'_compgen" =~ (\S+) \]\]', script("bash", capsys))
+    assert re.search(pattern, SUITES)
 
 
 def test_another_shell_is_refused_with_the_known_ones(capsys):

@@ -95,6 +95,7 @@ def test_the_help_says_what_each_option_is_and_its_default(name, capsys):
         (["plan", "s.yaml", "--prof", "x"], "did you mean --profile instead of --prof?"),
         (["export", "x", "--too", "d"], "required: --to; did you mean --to instead of --too?"),
         (["--verison"], "did you mean --version instead of --verison?"),
+        (["-v", "--no-colr", "status"], "did you mean --no-color instead of --no-colr?"),
     ],
     ids=" ".join,
 )

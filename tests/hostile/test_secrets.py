@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.hostile.room import furnished, told
+from tests.report.drawn import write_texts
 from tests.tiny_suite import COMMAND, STRATEGIES, tiny_specs, write_suite
 from ttq_bench.files import digest_path, file_digest
 from ttq_bench.records.paths import ResultsPaths
@@ -97,6 +98,8 @@ def test_a_run_that_fails_with_a_traceback_keeps_no_secret(own):
     assert done.returncode == 3, done.stderr
     assert list(own.results.glob("failures/*/failure.json"))
     assert not VALUES.search(done.stdout + done.stderr)
+    write_texts(own.results)
+    assert "File exists" in (own.results / "pages/trials.md").read_text(encoding="utf-8")
     assert holders(own) == []
 
 
@@ -121,7 +124,9 @@ def test_a_run_through_ray_in_which_a_trial_fails_keeps_no_secret(room):
     assert holders(room) == []
 
 
-def test_a_command_that_is_refused_tells_no_secret(room, capsys):
+def test_a_command_that_is_refused_tells_no_secret(room, capsys, monkeypatch):
+    for name, value in CANARIES.items():
+        monkeypatch.setenv(name, value)
     url = "https://user:canary-of-our-own@host.example/results?token=canary-of-our-own"
     for words in (["status", "--results", url], ["plan", url], ["report", "--results", url]):
         done = told(room, capsys, *words)

@@ -121,6 +121,8 @@ def test_a_planned_trial_with_a_stale_record_is_stale_not_missing(tmp_path):
 def test_a_folder_with_records_of_other_versions_is_verified_like_any(reports, tmp_path):
     mixed = tmp_path / "results"
     shutil.copytree(reports[1], mixed)
+    found = verify_results(mixed)
+    assert (found.differences, found.records) == ((), 12)
     shutil.rmtree(mixed / "trials/ttq-old")
     found = verify_results(mixed)
     assert found.records == 11

@@ -121,12 +121,35 @@ def test_an_excerpt_says_what_was_added_to_a_line():
     ]
 
 
+HASHES = "script-src 'sha256-{0}='; style-src 'sha256-{0}=' 'sha256-{1}='; img-src data:\n"
+STYLES = '<style id="drawings">\n.s0 {fill: none}\n</style>\n'
+DRAWN = (
+    f"{HASHES.format(43 * 'a', 43 * 'b')}{STYLES}<p>one</p>\n<svg width='1'>\n<g/>\n</svg>\n"
+    "<td>0.25</td><td>0.5</td>\n"
+)
+
+
 def test_drawings_of_a_page_may_differ_and_its_numbers_not():
-    styles = "style 'sha256-a='\n<style id=\"drawings\">\n.s0 {}\n</style>\n"
-    page = f"{styles}<p><svg width='1'>\n<g/>\n</svg>one</p>\n<td>0.25</td><td>0.5</td>\n"
-    other = page.replace("<g/>", "<g/>\n<g/>").replace("0.5", "0.6")
-    other = other.replace(".s0 {}", ".s0 {}\n.s1 {}").replace("sha256-a", "sha256-b")
-    assert texts(other, page, file="report.html") == [
-        "report.html: line 10: '<td>0.25</td><td>0.6</td>' stands there,"
+    other = DRAWN.replace("<g/>", "<g/>\n<g/>").replace("0.5", "0.6").replace("bbb", "ccc")
+    other = other.replace("</style>", ".s1 {stroke: #ffffff}\n</style>")
+    assert texts(other, DRAWN, file="report.html") == [
+        "report.html: line 11: '<td>0.25</td><td>0.6</td>' stands there,"
         " the records give '<td>0.25</td><td>0.5</td>'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<g/>", "<script>0</script>"),
+        ("<g/>", "<foreignObject/>"),
+        ("<g/>", "<style>p {}</style>"),
+        (".s0 {fill: none}", "p {visibility: hidden}"),
+        ("script-src 'sha256-aaa", "script-src 'sha256-aba"),
+        ("style-src 'sha256-aaa", "style-src 'sha256-aba"),
+        ("<p>one", f"<p>'sha256-{43 * 'a'}=' one"),
+    ],
+)
+def test_what_a_drawing_has_no_use_for_is_a_difference(old, new):
+    assert old in DRAWN
+    assert texts(DRAWN.replace(old, new, 1), DRAWN, file="report.html")

@@ -181,6 +181,17 @@ def test_wrong_records_are_named_and_the_report_is_not_blamed(root):
     assert found.differences[2].what == f"1.0 stands there, the records give {right}"
 
 
+def test_a_record_without_its_table_is_named_and_nothing_is_made_of_it(root):
+    folder = root / "trials/ttq-0"
+    (folder / "scales.parquet").unlink()
+    content = json.loads((folder / "record.json").read_text())
+    del content["table_sha256"]["scales.parquet"]
+    (folder / "record.json").write_text(json.dumps(content))
+    seal_anew(folder)
+    (found,) = verify_results(root).differences
+    assert (found.file, found.place) == ("trials/ttq-0/record.json", "sparsity")
+
+
 @pytest.mark.slow
 def test_a_trial_that_is_gone_is_missing_from_the_report_that_the_records_give(root):
     shutil.rmtree(root / "trials/ttq-2")

@@ -17,7 +17,9 @@ FOLDERS = (
     values_of.shared_place,
     values_of.shared_path,
 )
-SUITES = "_ttq_bench_suites"  # a shell function: files, and the names of the shipped suites
+# A shell function: files, and the names of shipped suites. shtab treats what it returns as names of
+# files, so that folders end with a slash, for the part ``_file`` of its name.
+SUITES = "_ttq_bench_suite_files"
 SUITE_FUNCTIONS = {
     "bash": "{function}() {{ compgen -f -- $1; compgen -W '{names}' -- $1; }}",
     "zsh": "{function}() {{ _files; compadd {names} }}",

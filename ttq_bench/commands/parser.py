@@ -89,7 +89,8 @@ class Parser(argparse.ArgumentParser):
 
     def _given_options(self) -> Iterable[str]:
         """Return the options before the command; those after it belong to the command."""
-        return itertools.takewhile(lambda word: word.startswith("--"), self._words)
+        options = itertools.takewhile(lambda word: word.startswith("-"), self._words)
+        return (word for word in options if word.startswith("--"))
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a command or another choice that does not exist, with the one most like it."""

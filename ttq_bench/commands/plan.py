@@ -145,9 +145,10 @@ def resources_line(prepared: Prepared) -> str:
     device = "GPU" if prepared.device == "cuda" else "CPU"
     estimate = duration(plan.seconds(shares.workers))
     ranks = f", {shares.ranks} ranks each" if shares.ranks > 1 else ""
+    found = f"{counted(prepared.machine.cores, 'core')}, {counted(prepared.machine.gpus, 'GPU')}"
     return (
         f"{device}: {shares.slots} trials side by side{ranks}, {shares.threads} threads each"
-        f" ({prepared.machine.cores} cores, {prepared.machine.gpus} GPUs found);"
+        f" ({found} found);"
         f" about {estimate} ({basis})"
     )
 

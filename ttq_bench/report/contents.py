@@ -1,6 +1,5 @@
 """Everything a page of the report is written from, computed once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ttq_bench.analysis.asymmetry import NetworkAsymmetry, asymmetry
@@ -9,7 +8,6 @@ from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, read_planned
-from ttq_bench.records.schema import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +22,13 @@ class Contents:
     ledger: list[LedgerRow]
 
 
-def read_contents(results: ResultsPaths, records: Sequence[TrialRecord] | None = None) -> Contents:
-    """Return the contents of a results folder; ``records`` are its own where they are read."""
-    tables = load_tables(results, records)
+def read_contents(results: ResultsPaths) -> Contents:
+    """Return the contents of a results folder."""
+    return contents_of(results, load_tables(results))
+
+
+def contents_of(results: ResultsPaths, tables: Tables) -> Contents:
+    """Return the contents of a results folder whose tables were read."""
     evidence = all_evidence(tables)
     return Contents(
         tables=tables,

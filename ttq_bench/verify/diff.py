@@ -18,9 +18,13 @@ ZERO = 1e-12  # what is left where equal numbers were subtracted
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|\.\d)", re.IGNORECASE)
 WORD = re.compile(r"<[^>]*>|[^\s<]+|\s+|<")
 BAR = re.compile(r"(?<!\\)\|")
-# Of a page for a browser: figures, their styles, and the hashes of all styles.
+# What another version of matplotlib changes of a page for a browser: figures, which hold neither
+# scripts nor other pages; rules of their classes alone; and the hash of these, the last of styles.
 DRAWING = re.compile(
-    r"<svg\b.*?</svg>|<style id=\"drawings\">.*?</style>|'sha256-[^']*'", re.DOTALL
+    r"<svg\b(?:(?!<script|<foreignObject|<style|</svg>).)*</svg>"
+    r"|(?<=<style id=\"drawings\">\n)(?:\.s\d+ \{[^{}<]*\}\n)*(?=</style>)"
+    r"|(?<='sha256-)[A-Za-z0-9+/]{43}(?=='; img-src)",
+    re.DOTALL,
 )
 BREAK = "\0"  # of a line, inside of a drawing
 CONTEXT = 4  # words and spaces shown before and after what differs
@@ -126,8 +130,9 @@ def _lines(text: str, *, html: bool) -> list[tuple[int, str]]:
         text = DRAWING.sub(lambda drawing: BREAK * drawing.group().count("\n"), text)
     lines, number = [], 1
     for line in text.splitlines():
-        if line.strip() or not html:
-            lines.append((number, line.replace(BREAK, "")))
+        seen = line.replace(BREAK, "")
+        if seen.strip() or not html:
+            lines.append((number, seen))
         number += 1 + line.count(BREAK)
     return lines
 

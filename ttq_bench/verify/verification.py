@@ -10,6 +10,7 @@ from typing import Any
 
 from ttq_bench.analysis.recorded import check_record
 from ttq_bench.analysis.recorded_tables import checked_table
+from ttq_bench.analysis.tables import load_tables
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import read_text
 from ttq_bench.foreign_folders import look_over
@@ -21,7 +22,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.report.build import readme_block, write_report
-from ttq_bench.report.contents import read_contents
+from ttq_bench.report.contents import contents_of
 from ttq_bench.report.sections.readme import BEGIN, END, check_marks
 from ttq_bench.spec.trial import SPEC_VERSION
 from ttq_bench.ternary.methods import METHODS
@@ -69,18 +70,20 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
         check_marks(read_text(readme), readme)
     check_results_folder(root)
     records, wrong = _read(results)
-    contents = None
+    tables = None
     if not wrong:
         with contextlib.suppress(ResultsError):  # said below, of each table that is at fault
-            contents = read_contents(results, records)
+            tables = load_tables(results, records)
     for record in records:
-        wrong += _of_record(results, record, readable=bool(contents) and is_current(record))
+        wrong += _of_record(results, record, readable=tables is not None and is_current(record))
     older = sum(not _can_name(record) for record in records)
     counts = len(record_files(results)), older
     if wrong:
         by_file = sorted(wrong, key=lambda difference: difference.file)
         return Verification(*counts, 0, 0, (), tuple(by_file))
-    contents = contents or read_contents(results, records)  # raises what is no table's fault
+    if tables is None:
+        tables = load_tables(results, records)  # raises what is no table's fault
+    contents = contents_of(results, tables)
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "results"
         given.mkdir()

@@ -33,7 +33,7 @@ def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(t
         "**Which is larger?** On average over layers the positive scale is larger in 1 of 1 "
     )
     assert "within 0.125 points of test error, in 1 of 1 setting (`short`: +0.00 [" in one
-    assert "] points beside an error of 20.00 % with full precision, n = 3" in one
+    assert "] points, n = 3, at a mean error of 20.20 %" in one
     assert one.endswith("it is shown to be worse in none of 1 setting.")
     assert paper.startswith("**The paper?** All of this is proxy evidence: ")
     assert "of the 18 parts of its claims 2 contradicted (by counting bytes), 16 open." in paper

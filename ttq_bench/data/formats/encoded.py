@@ -34,7 +34,9 @@ def encoding_of(source: Source, size: tuple[int, int]) -> str:
     Raises ``DataError`` for other encodings, and for images that are not ``size`` (height, width):
     these belong to another dataset.
     """
-    first = next(encoded_images(source, "train"))
+    first = next(encoded_images(source, "train"), None)
+    if first is None:  # whatever a file says of its number of rows
+        raise DataError(f"{source.train[0].parent}: no images found")
     header = read_header(first.content)
     if header is None:
         place = first.where.partition(": row ")[0]

@@ -89,9 +89,10 @@ class NodeWatch:
         )
 
     def head_is_lost(self) -> bool:
-        """Return whether no answer came for long, looked at thrice since: a stop of us is none.
+        """Return whether the head has not answered for long.
 
-        Looks are a second apart however often this is called, so that an answer has time to come.
+        Where this process itself stood still, an answer may be on its way: the time has to be over
+        at three looks in a row, a second apart however often this is called.
         """
         now = time.monotonic()
         if now - self.answered <= HEAD_SECONDS:

@@ -39,8 +39,7 @@ PARTS_OF_REPORT = ("summary.md", "report.html", LIST, "pages", "tables", "figure
 class Folder:
     """A local or shared folder: what is written there is there, and nothing has to be brought.
 
-    A command makes one of the place it is given (``kept_in``) and hands it down. ``results`` are
-    the paths on this machine; ``url`` is empty, but for a ``Mirror``.
+    ``results`` are the paths on this machine; ``url`` is empty, but for a ``Mirror``.
     """
 
     url = ""

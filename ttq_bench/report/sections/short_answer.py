@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ttq_bench.analysis.accuracy_rows import FULL_PRECISION
+from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
-from ttq_bench.analysis.measured import Network
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import capital, with_interval
@@ -55,15 +54,11 @@ class _Told:
         return self._named(row, f"{with_interval(row.value, signed=True)} points")
 
     def points_and_level(self, row: LedgerRow) -> str:
-        """Name a difference beside the error with full precision, which tells how much it is."""
-        levels = (
-            f" beside an error of {result.error.mean:.2f} % with full precision"
-            for result in self.contents.results
-            if result.arm.arm == FULL_PRECISION
-            and Network(result.arm.dataset, result.arm.protocol, result.arm.model) == row.network
-        )
-        difference = f"{with_interval(row.value, signed=True)} points"
-        return self._named(row, difference + next(levels, ""))
+        """Name a difference and the mean error of both arms, which tells how much it is."""
+        assert row.measured is not None, "a setting has measurements"
+        trials = self.contents.tables.finished.set_index("trial_id")
+        level = trials.loc[list(row.measured.trials), ERROR].mean()
+        return f"{self.points(row)}, at a mean error of {level:.2f} %"
 
     def _named(self, row: LedgerRow, number: str) -> str:
         assert row.network is not None, "a setting has a network"
