@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ttq_bench.analysis.authors_log import Logged, logged
 from ttq_bench.analysis.claims import CLAIMS, Claim
-from ttq_bench.analysis.judges import Verdict, within
+from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict, within
 from ttq_bench.analysis.measured import Measured, Network, networks
 from ttq_bench.analysis.power import seeds_needed
 from ttq_bench.analysis.statistics import LEVEL, Estimate, holm_adjusted, p_of
@@ -88,6 +88,8 @@ class LedgerRow:
         contradict each other.
         """
         if self.measured is None or self.value is None or self.is_counted:
+            return None
+        if self.value.n < FEWEST_JUDGED:
             return None
         if self.lacks:
             return None if self.lacks.startswith("until ") else 1.0
