@@ -30,7 +30,11 @@ def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     assert differ.startswith(
         f"**Do the two scales become different?** In none of 1 setting {where} training makes"
     )
-    assert f"; in 1 of 1 setting {where} they stay within 10% of each other; " in differ
+    assert "; this is undecided in none of 1 setting; " in differ
+    assert (
+        f"; with that noise they stay within 10% of each other in 1 of 1 setting {where}; "
+        in differ
+    )
     assert matter.startswith(f"**Does it matter?** In 1 of 1 setting {where} a network trained")
     assert "within 0.125 percentage points of test error, and in none of 1 setting it is" in matter
     for sentence in (differ, matter):

@@ -26,9 +26,9 @@ def words(root):
 def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(tmp_path):
     write_networks(tmp_path, FAR, *SAME)
     differ, larger, one, paper = sentences(tmp_path)
-    assert "more than 5%, noise between seeds taken off, in 1 of 1 setting (`short`: 1." in differ
+    assert "makes the two scales differ by more than 5% in 1 of 1 setting (`short`: 1." in differ
     assert " times, n = 3" in differ
-    assert "they stay within 10% of each other, noise included, in none of 1 setting" in differ
+    assert "with that noise they stay within 10% of each other in none of 1 setting" in differ
     assert larger.startswith(
         "**Which is larger?** On average over layers the positive scale is larger in 1 of 1 "
     )
@@ -36,7 +36,7 @@ def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(t
     assert "] points, n = 3, at a mean error of 20.20 %" in one
     assert one.endswith("it is shown to be worse in none of 1 setting.")
     assert paper.startswith("**The paper?** All of this is proxy evidence: ")
-    assert "of the 18 parts of its claims 2 contradicted (by counting bytes), 16 open." in paper
+    assert "of the 18 parts of its claims 2 contradicted, by counting bytes; 16 open." in paper
 
 
 def test_what_looks_contradictory_is_reconciled_where_both_are_shown(tmp_path):
@@ -121,3 +121,15 @@ def test_one_seed_has_a_ratio_and_no_interval(tmp_path):
     write_grid(tmp_path, seeds=1)
     assert len(tables_of(tmp_path).trials) == 3
     assert "1.10 (one seed: no interval) times, n = 1" in sentences(tmp_path)[0]
+
+
+def test_a_setting_in_which_nobody_asked_is_named(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    for seed in range(3):
+        write_trial(tmp_path, f"m-{seed}", seed=seed, errors=(20.0,), protocol="modern")
+        write_trial(
+            tmp_path, f"mt-{seed}", seed=seed, errors=(20.0,), parent=f"m-{seed}",
+            scales=FAR, protocol="modern",
+        )  # fmt: skip
+    one = sentences(tmp_path)[2]
+    assert "n = 3, at a mean error of 20.20 %), not measured in `modern`; it is shown" in one

@@ -66,20 +66,22 @@ def test_the_eight_claims_are_claims_of_the_ledger_and_have_no_symbols():
 
 def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(tmp_path):
     write_grid(tmp_path)
-    lines = main_claims(read_contents(ResultsPaths(tmp_path)).ledger)
+    contents = read_contents(ResultsPaths(tmp_path))
+    lines = main_claims(contents.ledger, contents.tables)
     rows = [
         dict(zip(HEADER, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
         for line in lines[2:10]
     ]
     by_claim = dict(zip(MAIN_CLAIMS, rows, strict=True))
     table_1 = by_claim["T1 ResNet-20"]
-    assert table_1["verdict"] == "proxy evidence: *contradicted*"
+    # When the runs of this grid began is not known, so that they may have been there before.
+    assert table_1["verdict"] == "proxy evidence: *contradicted*, exploratory"
     assert table_1["the paper prints"] == "8.23 → 8.87 %: -0.64"
     assert table_1["here [95 %]"] == "-2.10 [-2.35, -1.85] points"
     assert (table_1["n"], table_1["measured on"]) == ("3", "resnet20, cifar10-jpeg, protocol short")
     assert by_claim["A1 different"]["here [95 %]"].endswith("] times")
     assert by_claim["Q1"]["verdict"] == "**not run**"
-    assert by_claim["Z1 network"]["verdict"].startswith("**contradicted**")
+    assert by_claim["Z1 network"]["verdict"] == "**contradicted**"  # counted: nothing to choose
 
 
 def test_a_caption_that_figures_share_stands_once():

@@ -9,7 +9,7 @@ from ttq_bench.analysis.gains import TTQ
 # Of several strengths of one delta strategy these stand for it: the paper's own.
 USUAL = (TTQ[1], "constant_sparsity(0.5)", "mean_fraction(0.7)")
 
-ONE_STRENGTH = " Of several strengths of one delta strategy one is shown."
+ONE_STRENGTH = " Of each rule for the threshold one strength is shown."
 
 
 def is_usual(arm: Arm) -> bool:

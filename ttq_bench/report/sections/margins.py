@@ -32,9 +32,21 @@ def _row(fixed: Fixed, evidence: list[LedgerRow], tables: Tables) -> list[str]:
     ]
 
 
-def _runs(fixed: Fixed, row: LedgerRow, tables: Tables) -> str:
+def is_exploratory(row: LedgerRow, tables: Tables) -> bool:
+    """Return whether a margin of a row, or its measure, was fixed after one of its runs."""
+    if row.measured is None or row.is_counted:
+        return False
+    fixed = [fixed for fixed in MARGINS if row.claim.label in fixed.labels]
+    return any(_before_and_after(one, row, tables)[0] for one in fixed)
+
+
+def _before_and_after(fixed: Fixed, row: LedgerRow, tables: Tables) -> tuple[int, int]:
     assert row.measured is not None, "evidence was measured"
     mine = tables.trials[tables.trials["trial_id"].isin(row.measured.trials)]
-    before, after = started_before(fixed, mine["started"])
+    return started_before(fixed, mine["started"])
+
+
+def _runs(fixed: Fixed, row: LedgerRow, tables: Tables) -> str:
+    before, after = _before_and_after(fixed, row, tables)
     parts = [f"{before} before it"] * bool(before) + [f"{after} after it"] * bool(after)
     return f"{row.network}: {' and '.join(parts)}"

@@ -79,9 +79,17 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
     few = counts[counts < FEW_SEEDS]
     if len(few):
         yield f"{len(few)} of {len(counts)} arms have fewer than {FEW_SEEDS} seeds."
-    changed = int(trials["commit"].astype(str).str.endswith("+dirty").sum())
-    if changed:
-        yield f"{changed} of {len(trials)} trials ran on code with changes that no commit holds."
+    changed = trials["commit"].astype(str).str.endswith("+dirty")
+    if changed.any():
+        where = "; ".join(
+            f"{'all' if mine.all() else f'{counted} of the'} {len(mine)} of protocol {protocol}"
+            for protocol, mine in changed.groupby(trials["protocol"])
+            if (counted := int(mine.sum()))
+        )
+        yield (
+            f"{int(changed.sum())} of {len(trials)} trials ran on code with changes that no commit"
+            f" holds ({where})."
+        )
     diverged = int((trials["outcome"] == "diverged").sum())
     if diverged:
         yield f"{diverged} trials diverged and are in no mean."

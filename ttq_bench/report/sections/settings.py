@@ -35,6 +35,13 @@ def share(rows: list[LedgerRow], verdict: str) -> str:
     return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
 
 
+def unasked(settings: Settings, label: str, names: Mapping[Network, str] | None = None) -> str:
+    """Return in which settings nothing was measured on a claim, empty where each has a row."""
+    left = [where for where, rows in settings.items() if label not in rows]
+    named = ", ".join((names or {}).get(where, str(where)) for where in left)
+    return f", not measured in {named}" if left else ""
+
+
 def named_share(
     rows: list[LedgerRow], verdict: str, tell: Callable[[LedgerRow], str] | None = None
 ) -> str:

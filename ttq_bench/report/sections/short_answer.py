@@ -20,6 +20,7 @@ from ttq_bench.report.sections.settings import (
     settings_of,
     share,
     short_names,
+    unasked,
 )
 from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief, counted
 
@@ -110,10 +111,10 @@ def _differ(told: _Told) -> Iterator[str]:
     if different := told.rows("A1 different"):
         close = named_share(told.rows("B1 close"), "supported", told.ratio)
         yield (
-            "**Different?** On average over layers training makes the two scales differ by more"
-            f" than {MARGIN:.0%}, noise between seeds taken off,"
-            f" {named_share(different, 'supported', told.ratio)}{_open(different)}; on average they"
-            f" stay within {CLOSE:.0%} of each other, noise included, {close}."
+            "**Different?** On average over layers, and without the noise between seeds, training"
+            f" makes the two scales differ by more than {MARGIN:.0%}"
+            f" {named_share(different, 'supported', told.ratio)}{_open(different)}; with that noise"
+            f" they stay within {CLOSE:.0%} of each other {close}."
         )
 
 
@@ -128,7 +129,10 @@ def _direction(told: _Told) -> Iterator[str]:
     if not direction:
         return
     log = direction[0].log
-    authors = f"; in the authors' own log the {_sign(log.value)} one is larger" if log else ""
+    authors = (
+        f"; in the authors' own log (one run, without shares of zeros) the {_sign(log.value)} one"
+        " is larger" if log else ""
+    )  # fmt: skip
     names = short_names(told.settings)
     turns = "".join(
         f"; with more zeros it turns ({names[where]}: the positive one is larger up to"
@@ -159,9 +163,13 @@ def _one_scale(told: _Told) -> Iterator[str]:
     yield (
         "**Does one scale do as well?** A network trained with one scale for both signs is as good"
         f" as one with two, within {ONE_SCALE:g} points of test error,"
-        f" {named_share(as_good, 'supported', told.points_and_level)}{undecided}; it is shown to be"
-        f" worse {share(worse, 'supported')}."
+        f" {named_share(as_good, 'supported', told.points_and_level)}{undecided}"
+        f"{_unasked(told, 'B1 no value')}; it is shown to be worse {share(worse, 'supported')}."
     )
+
+
+def _unasked(told: _Told, label: str) -> str:
+    return unasked(told.settings, label, short_names(told.settings))
 
 
 def _equal(told: _Told) -> Iterator[str]:
@@ -169,7 +177,7 @@ def _equal(told: _Told) -> Iterator[str]:
         yield (
             "**Equal after training?** Equal scales, forced on a network that was trained with two,"
             f" are shown to raise its error {named_share(forced, 'supported', told.points)}"
-            f"{_reconciled(told)}; {_others(told)}."
+            f"{_unasked(told, 'Q1')}{_reconciled(told)}; {_others(told)}."
         )
 
 
@@ -205,6 +213,6 @@ def _decided(ledger: list[LedgerRow]) -> str:
     decided = [row for row in paper if row.exact and row.says in DECIDED]
     if not decided:
         return f"all {len(paper)} parts of its claims are open"
-    how = " (by counting bytes)" if all(row.is_counted for row in decided) else ""
+    how = ", by counting bytes" if all(row.is_counted for row in decided) else ""
     words = counted(Counter(map(brief, decided)))
-    return f"of the {len(paper)} parts of its claims {words}{how}, {len(paper) - len(decided)} open"
+    return f"of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"

@@ -19,12 +19,11 @@ from ttq_bench.text import duration
 
 TITLE = "# Trained Ternary Quantization: what the records say"
 TRUST = """\
-- Each verdict follows from the interval alone; that intervals hold what they say for normal noise,
-  and that a judge errs in at most 5 % of cases, is shown by simulation
-  (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`).
-- A margin, or a way to judge, that was fixed after its runs makes a verdict exploratory. Which runs
-  were there before, and how this differs from the paper, is declared:
-  [where the numbers come from](pages/provenance.md).
+- A verdict follows from its interval, but where it is *undecided* by rule. That intervals cover
+  what they say for normal noise, and that a judge errs in at most 5 % of cases, is shown by
+  simulation (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`).
+- When each margin was fixed, before or after its runs, and how this differs from the paper, is
+  declared: [where the numbers come from](pages/provenance.md).
 - `ttq-bench verify --results FOLDER` computes every number in texts and tables anew from the
   records.
 """
@@ -46,7 +45,7 @@ def summary_page(contents: Contents, figures: list[SavedFigure], pages: Collecti
     lines += [] if about_paper else _arms(contents)
     lines += figure_lines(figures)
     if about_paper:
-        lines += ["## The claims that matter", "", *main_claims(contents.ledger)]
+        lines += ["## The claims that matter", "", *main_claims(contents.ledger, tables)]
     lines += [*what_was_run(contents), *_counts(contents)]
     lines += ["## How far to trust it", "", TRUST]
     lines += ["## More", "", *(_link(name) for name in PAGES if name in pages)]
