@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -59,8 +60,11 @@ def test_bash_completes_commands_options_choices_and_paths(tmp_path, capsys, wor
 
 
 def test_bash_takes_suites_for_names_of_files_so_that_folders_can_be_entered(capsys):
-    (pattern,) = re.findall(r'_compgen" =~ (\S+) \]\]', script("bash", capsys))
-    assert re.search(pattern, SUITES)
+    asked = re.findall(r'_compgen" =~ (\S+) \]\]', script("bash", capsys))
+    assert (
+        len(asked) == 1 or version("shtab") < "1.11"
+    )  # older ones leave it to their own functions
+    assert all(re.search(pattern, SUITES) for pattern in asked)
 
 
 def test_another_shell_is_refused_with_the_known_ones(capsys):
