@@ -113,8 +113,8 @@ report: $(READY) ## Redraw tables, figures, summary and README's answer from the
 	$(BIN)/ttq-bench report --results $(OUT) $(WITH_README)
 
 # The markers `slow` and `full` of pyproject.toml part the tests; -m overrides what it says there.
-TESTS = $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
-	  --durations=10
+PYTEST = python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations=10
+TESTS = $(BIN)/$(PYTEST)
 
 .PHONY: test
 test: $(READY) ## Run the quick tests, five minutes on two cores; ARGS=-n0 in one process
@@ -138,7 +138,7 @@ test-lowest: $(READY) ## Run the quick tests with the lowest versions that pypro
 	  --output-file $(LOWEST)/lowest.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --requirement $(LOWEST)/lowest.txt
 	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
-	$(LOWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(LOWEST)/bin/$(PYTEST) $(ARGS)
 
 .PHONY: faults
 faults: $(READY) ## Kill, fill, cut and damage everything; writes results/robustness.md (hours on two slow cores)

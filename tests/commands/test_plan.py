@@ -36,7 +36,7 @@ def test_a_plan_for_readers_says_what_is_new_and_how_long_it_takes(tmp_path, cap
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Tiny (suite tiny, protocol test)"
     assert lines[1] == "images: digits, 1,397 training and 400 test (bundled)"
-    recipe = "2 epochs, batches of 32, sgd, rate 0.03, schedule cosine, weight decay 0.0001, fp32"
+    recipe = "2 epochs of batch 32, rate 0.03, cosine, weight decay 0.0001, fp32, augmentation none"
     assert lines[2] == f"training.full_precision: {recipe}"
     assert lines[4] == "  new      lenet5  seed 0  full_precision  2 epochs to go"
     assert lines[5] == "  new      lenet5  seed 0  ttq max_fraction(0.05)  2 epochs to go"

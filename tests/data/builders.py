@@ -53,6 +53,13 @@ def write_class_folders(folder, images, labels, classes=10):
         (folder / str(label) / f"{number:05}.png").write_bytes(png(image))
 
 
+def write_random_splits(folder, **counts):
+    """Write random images with random labels of ten classes, so many of each split."""
+    for split, count in counts.items():
+        images, labels = random_images(count, seed=count), random_labels(count, seed=count)
+        write_class_folders(folder / split, images, labels)
+
+
 def write_tar(path, members):
     with tarfile.open(path, "w:gz") as archive:
         for name, content in members.items():

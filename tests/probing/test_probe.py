@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.data.builders import random_images, random_labels, write_class_folders
+from tests.data.builders import write_random_splits
 from tests.tiny_suite import settings_for, tiny_document, tiny_specs
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
@@ -48,9 +48,7 @@ def lenet_model(lenet):
 def resnet(tmp_path_factory, cache):
     """The same for a ResNet of two epochs, in bfloat16 and with augmentation."""
     root = tmp_path_factory.mktemp("probed")
-    for split, count in (("train", 80), ("test", 40)):
-        labels = random_labels(count, seed=count)
-        write_class_folders(root / "data" / split, random_images(count, seed=count), labels)
+    write_random_splits(root / "data", train=80, test=40)
     document = tiny_document(models=["resnet20"], datasets=["cifar10"])
     document["delta_strategies"] = [{"max_fraction": 0.05}]
     document["conversion"] = {"initial_scales": "ones"}

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.data.builders import random_images, random_labels, write_class_folders
+from tests.data.builders import write_random_splits
 from tests.tiny_suite import settings_for, tiny_document
 from tests.trial.same_trial import assert_same_trial, rows
 from ttq_bench.data.identity import identify
@@ -45,9 +45,7 @@ def train(spec, root, cache):
 def parent(tmp_path_factory, cache):
     """A few random images, and the parent, which no optimiser of its children changes."""
     root = tmp_path_factory.mktemp("parent")
-    for split, count in (("train", 80), ("test", 20)):
-        labels = random_labels(count, seed=count)
-        write_class_folders(root / "data" / split, random_images(count, seed=count), labels)
+    write_random_splits(root / "data", train=80, test=20)
     train(specs_of(root / "data", cache, "sgd")[0], root, cache)
     return root
 

@@ -16,7 +16,6 @@ from ttq_bench.analysis.chance import alarms_of, in_words, kind
 from ttq_bench.records.reported_spec import ReportedConversion, ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
-from ttq_bench.text import shortest
 
 FULL_PRECISION = "full_precision"
 CONTINUED = "full_precision_continued"
@@ -108,26 +107,8 @@ def arm_of(spec: ReportedSpec) -> str:
 
 
 def _recipe_in_words(spec: ReportedSpec) -> str:
-    """Return the budget as it would stand in a table of a paper; older recipes may lack a field."""
-    recipe = spec.recipe
-    drops = "/".join(map(str, recipe.decay_epochs or ()))
-    rate = shortest(recipe.learning_rate)
-    words = [
-        f"{recipe.epochs} epochs of batch {recipe.batch_size}",
-        f"rate {rate}, {recipe.schedule}{f' at {drops}' if drops else ''}",
-        f"weight decay {recipe.weight_decay}",
-        str(recipe.precision),
-    ]
-    usual = {
-        "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
-        "decay_scales": False, "decay_on": "all", "warmup_epochs": 0.0, "decay_factor": 0.1,
-        "decay_factors": [], "augmentation": "crop_flip", "adam_epsilon": 1e-8,
-    }  # fmt: skip
-    words += [
-        f"{name.replace('_', ' ')} {getattr(recipe, name)}"
-        for name, value in usual.items()
-        if getattr(recipe, name, value) != value
-    ]
+    """Return the budget as it would stand in a table of a paper, and how scales begin."""
+    words = [spec.recipe.in_words()]
     if spec.quantization and (conversion := spec.conversion):
         method = METHODS.get(spec.quantization.method)
         if method is None or method.scales.startswith("learned"):

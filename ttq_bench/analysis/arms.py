@@ -55,7 +55,7 @@ GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
 ARM_COLUMNS = (*GROUP, "epochs", "diverged")  # of an arm in a CSV file
 
 
-def arm_of(rows: pd.DataFrame) -> Arm:
+def arm_of_rows(rows: pd.DataFrame) -> Arm:
     """Return the arm of rows of the table of trials, which share all of ``GROUP``."""
     first = rows.iloc[0]
     return Arm(

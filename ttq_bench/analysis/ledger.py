@@ -87,10 +87,9 @@ class LedgerRow:
         Below 5 % exactly where the interval is decided. The largest of all readings; 1 where they
         contradict each other.
         """
-        if self.measured is None or self.value is None or self.is_counted:
+        if self.value is None or self.is_counted or self.value.n < FEWEST_JUDGED:
             return None
-        if self.value.n < FEWEST_JUDGED:
-            return None
+        assert self.measured is not None, "what has a value was measured"
         if self.lacks:
             return None if self.lacks.startswith("until ") else 1.0
         values = (self.value, *(other for _, other in self.measured.readings))

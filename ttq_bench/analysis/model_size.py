@@ -28,15 +28,15 @@ def _compression(tables: Tables, network: Network, *, whole: bool) -> Measured |
     if trials.empty:
         return None
     trial = trials.iloc[0]
-    scales = tables.scales
-    rows = scales if scales.empty else scales[scales["trial_id"] == trial["trial_id"]]
+    rows = tables.scales
+    rows = rows if rows.empty else rows[rows["trial_id"] == trial["trial_id"]]
     if rows.empty:
         return None
     counts: pd.Series[int] = rows[rows["epoch"] == 0]["weight_count"]
-    quantized, pairs = int(counts.sum()), 2 * len(counts)
-    packed = sum(-(-int(count) // CODES_A_BYTE) for count in counts) + pairs * SINGLE_BYTES
+    quantized, scales = int(counts.sum()), 2 * len(counts)
+    packed = sum(-(-int(count) // CODES_A_BYTE) for count in counts) + scales * SINGLE_BYTES
     # The scales are parameters of the trial, but not of the network before.
-    others = int(trial["parameter_count"]) - quantized - pairs
+    others = int(trial["parameter_count"]) - quantized - scales
     rest = SINGLE_BYTES * others if whole else 0
     ratio = (SINGLE_BYTES * quantized + rest) / (packed + rest)
     return Measured((ratio,), (str(trial["trial_id"]),), counted=True)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION, trial_row
-from ttq_bench.analysis.arms import GROUP, Arm, arm_of
+from ttq_bench.analysis.arms import GROUP, Arm, arm_of_rows
 from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
 from ttq_bench.analysis.recorded_tables import Keep, joined_tables
@@ -93,7 +93,7 @@ class Tables:
         """Return the arms of all trials, diverged ones included, in the order of ``METHODS``."""
         if self.trials.empty:
             return []
-        arms = [arm_of(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
+        arms = [arm_of_rows(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
         names = dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS])
         ranks = {name: rank for rank, name in enumerate(names)}
 

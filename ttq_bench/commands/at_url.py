@@ -16,8 +16,6 @@ from ttq_bench.records.remote.store import Folder, kept_in
 from ttq_bench.text import one_line
 
 SHOWN = 5
-
-
 Command = Callable[[argparse.Namespace, Folder], int]
 
 

@@ -12,6 +12,7 @@ from ttq_bench.data.identity import cache_folder, prepared_folder
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source
 from ttq_bench.records.remote.store import Folder
+from ttq_bench.records.reported_spec import ReportedRecipe
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.plan import Plan, PlannedTrial
@@ -87,12 +88,7 @@ def describe(prepared: Prepared, results: str) -> Iterable[str]:
 
 
 def _in_words(recipe: Recipe) -> str:
-    """Return what of a recipe most suites choose for themselves."""
-    return (
-        f"{counted(recipe.epochs, 'epoch')}, batches of {recipe.batch_size}, {recipe.optimizer},"
-        f" rate {shortest(recipe.learning_rate)}, schedule {recipe.schedule}, weight decay"
-        f" {shortest(recipe.weight_decay)}, {recipe.precision}"
-    )
+    return ReportedRecipe.model_validate(recipe.model_dump(mode="json")).in_words()
 
 
 def _epochs_to_go(trial: PlannedTrial) -> str:

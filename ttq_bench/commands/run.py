@@ -144,18 +144,16 @@ def _check_kept_layers(prepared: Prepared) -> None:
 def _run_pending(
     prepared: Prepared, options: argparse.Namespace, folder: Folder, stop: Stop, console: Console
 ) -> Tally:
-    suite, settings = prepared.suite, _settings(prepared, options, folder)
+    suite = prepared.suite
     profile = _noted_profile(prepared, options)
     noted = PlannedSuite(suite.name, profile, suite.title, prepared.whole)
     with _shared_gpus(prepared, options, console) as shares:
         return run_plan(
             prepared.plan,
             noted,
-            settings=settings,
+            settings=_settings(prepared, options, folder),
             shares=shares,
-            make_backend=backend_maker(
-                options.backend, _cluster(prepared, options), settings.folder(), stop
-            ),
+            make_backend=backend_maker(options.backend, _cluster(prepared, options), stop),
             stop=stop,
             console=console,
         )

@@ -61,7 +61,7 @@ def run_plan(
     *,
     settings: RunSettings,
     shares: Shares,
-    make_backend: Callable[[], Backend],
+    make_backend: Callable[[Folder], Backend],
     stop: Stop,
     console: Console,
 ) -> Tally:
@@ -82,7 +82,7 @@ def run_plan(
         folder.post(results.stop_file, write_planned(results, planned))
         if not plan.pending:
             return Tally()
-        backend = make_backend()
+        backend = make_backend(folder)
         try:
             _set_aside(plan, results, tell)
         except BaseException:
@@ -111,12 +111,10 @@ def _set_aside(plan: Plan, results: ResultsPaths, tell: Callable[[str], None]) -
         tell(f"{name}: what there was of it is kept in {set_aside(results.trial(name))}")
 
 
-def backend_maker(
-    name: str, options: ClusterOptions, folder: Folder, stop: Stop
-) -> Callable[[], Backend]:
-    """Return what starts the backend ``name``: ``ray`` or ``inprocess``."""
+def backend_maker(name: str, options: ClusterOptions, stop: Stop) -> Callable[[Folder], Backend]:
+    """Return what starts the backend ``name``, ``ray`` or ``inprocess``, for results."""
 
-    def make() -> Backend:
+    def make(folder: Folder) -> Backend:
         if name == "inprocess":
             return InProcessBackend(stop.requested)
         security.prepare(options.address, options.dashboard)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ttq_bench.records.paths import SAFE_ID
 from ttq_bench.spec.trial import LayerPattern
 from ttq_bench.ternary.strategies import DeltaStrategy
+from ttq_bench.text import shortest
 
 MOST = 2**53  # whole numbers up to here are exact in every table
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$", max_length=64)]
@@ -30,6 +31,14 @@ class Open(BaseModel):
     __pydantic_extra__: dict[str, Value]
 
 
+# Of a recipe; what is as usual is not told.
+USUAL = {
+    "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
+    "decay_scales": False, "decay_on": "all", "warmup_epochs": 0.0, "decay_factor": 0.1,
+    "decay_factors": [], "augmentation": "crop_flip", "adam_epsilon": 1e-8,
+}  # fmt: skip
+
+
 class ReportedRecipe(Open):
     """Budget and rate; older recipes lack most other fields."""
 
@@ -40,6 +49,23 @@ class ReportedRecipe(Open):
     batch_size: Value = "?"
     weight_decay: Value = "?"
     precision: Value = "?"
+
+    def in_words(self) -> str:
+        """Return the budget as it would stand in a table of a paper, with what is unusual."""
+        drops = "/".join(map(str, self.decay_epochs or ()))
+        rate = shortest(self.learning_rate)
+        words = [
+            f"{self.epochs} epochs of batch {self.batch_size}",
+            f"rate {rate}, {self.schedule}{f' at {drops}' if drops else ''}",
+            f"weight decay {self.weight_decay}",
+            str(self.precision),
+        ]
+        words += [
+            f"{name.replace('_', ' ')} {getattr(self, name)}"
+            for name, value in USUAL.items()
+            if getattr(self, name, value) != value
+        ]
+        return ", ".join(words)
 
 
 class ReportedStrategy(BaseModel):

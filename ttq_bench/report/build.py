@@ -104,7 +104,7 @@ def _write(contents: Contents, out: ResultsPaths, *, pictures: bool) -> list[Sav
     tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
     written = {f"tables/{name}.csv": _csv(table) for name, table in tables.items()}
     with tempfile.TemporaryDirectory(prefix="ttq-bench-report-") as folder:
-        drawn = draw_figures(contents, Path(folder), rendered=pictures)
+        drawn = draw_figures(contents, Path(folder), pictures=pictures)
         written |= {f"figures/{path.name}": path.read_bytes() for path in _files_of(drawn)}
     check_replaceable(out.root, written)
     before = listed(out.root)

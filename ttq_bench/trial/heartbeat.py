@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from ttq_bench.errors import TtqBenchError
@@ -42,12 +41,7 @@ class Heartbeat:
         self.thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.thread.stop()
         with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
             write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))

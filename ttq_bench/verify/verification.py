@@ -70,14 +70,13 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
         check_marks(read_text(readme), readme)
     check_results_folder(root)
     records, wrong = _read(results)
+    counts = len(records) + len(wrong), sum(not _can_name(record) for record in records)
     tables = None
     if not wrong:
         with contextlib.suppress(ResultsError):  # said below, of each table that is at fault
             tables = load_tables(results, records)
     for record in records:
         wrong += _of_record(results, record, readable=tables is not None and is_current(record))
-    older = sum(not _can_name(record) for record in records)
-    counts = len(record_files(results)), older
     if wrong:
         by_file = sorted(wrong, key=lambda difference: difference.file)
         return Verification(*counts, 0, 0, (), tuple(by_file))

@@ -35,10 +35,10 @@ FIGURES: tuple[Callable[[Tables, Path], list[SavedFigure]], ...] = (
 )
 
 
-def draw_figures(contents: Contents, folder: Path, *, rendered: bool = True) -> list[SavedFigure]:
+def draw_figures(contents: Contents, folder: Path, *, pictures: bool = True) -> list[SavedFigure]:
     """Draw every figure into ``folder``: the claims, then those of ``FIGURES`` in their order."""
     if contents.tables.trials.empty:
         return []
-    with figure_style(rendered=rendered):
+    with figure_style(pictures=pictures):
         figures = claims_at_a_glance(contents.ledger, folder)
         return figures + [f for draw in FIGURES for f in draw(contents.tables, folder)]

@@ -32,7 +32,7 @@ MARGIN_SHARE = 0.12
 MOST_DOTS = 5_000  # of one arm; more are an image inside of the SVG, whose size they do not move
 LEGEND_COLUMNS = 2
 EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><g>left out</g></svg>'
-_rendered: ContextVar[bool] = ContextVar("rendered", default=True)
+_with_pictures: ContextVar[bool] = ContextVar("pictures", default=True)
 LEGEND_ROW_INCHES = 0.22
 
 
@@ -91,10 +91,10 @@ class SavedFigure:
 
 
 @contextmanager
-def figure_style(*, rendered: bool = True) -> Iterator[None]:
+def figure_style(*, pictures: bool = True) -> Iterator[None]:
     """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process.
 
-    Without ``rendered`` the files hold no picture: titles and captions are all that is wanted.
+    Without ``pictures`` the files hold none: titles and captions are all that is wanted.
     """
     settings = {
         "svg.hashsalt": "ttq_bench",  # the same records give the same file
@@ -106,19 +106,19 @@ def figure_style(*, rendered: bool = True) -> Iterator[None]:
     }
     look = sns.axes_style("whitegrid") | sns.plotting_context("notebook", font_scale=0.85)
     defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-    before = _rendered.set(rendered)
+    before = _with_pictures.set(pictures)
     try:
         with matplotlib.rc_context(defaults | look | settings):
             yield
     finally:
-        _rendered.reset(before)
+        _with_pictures.reset(before)
 
 
 def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> SavedFigure:
     """Write ``name``.png and ``name``.svg into ``folder``, close the figure, return what it is."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
-    png, svg = _pictures(figure) if _rendered.get() else (b"", EMPTY_SVG)
+    png, svg = _pictures(figure) if _with_pictures.get() else (b"", EMPTY_SVG)
     write_atomically(path, png)
     write_atomically(path.with_suffix(".svg"), svg)
     plt.close(figure)
