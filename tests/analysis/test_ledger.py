@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.record_builders import SHORT, network_of, tables_of, values_for, write_beside_others
 from ttq_bench.analysis.claims import CLAIMS
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
 from ttq_bench.analysis.measured import Measured, Network
 from ttq_bench.analysis.statistics import estimate
@@ -208,7 +209,7 @@ def test_a_verdict_is_what_the_interval_says(claim, values, exact):
     low, high = claim.bound
     waits = bool(claim.needs) and not exact
     interval = estimate(values)
-    if waits or len(values) == 1 or interval.low == interval.high:
+    if waits or len(values) < FEWEST_JUDGED or interval.low == interval.high:
         expected = "undecided"
     elif low < interval.low and interval.high < high:
         expected = "supported"

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ttq_bench.analysis.comparison import ArmResult, compare_arms
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.paper import TABLE_1, printed_gain
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.models.catalog import MODELS
@@ -16,7 +17,6 @@ from ttq_bench.report.figures.style import Look, SavedFigure, bar, look, readabl
 
 FAMILIES = {"cifar_resnet": "", "preact_resnet": ", pre-activation"}
 STEP = 12  # layers between one depth and the next
-FEWEST_FRAMED = 3  # pairs; the interval of two is so wide that it would be all there is to see
 
 
 def gain_by_depth(tables: Tables, folder: Path) -> list[SavedFigure]:
@@ -69,7 +69,8 @@ def _draw(series: dict[str, dict[int, ArmResult]], looks: list[Look], folder: Pa
     for number, (name, by_depth) in enumerate(series.items()):
         draw_series(axis, name, by_depth, STEP * 0.4 * shift(number, len(series)), looks[number])
     costs = [r.to_continued for d in series.values() for r in d.values() if r.to_continued]
-    ends = [-end for cost in costs if cost.n >= FEWEST_FRAMED for end in (cost.low, cost.high)]
+    # The interval of two pairs is so wide that it would be all there is to see.
+    ends = [-end for cost in costs if cost.n >= FEWEST_JUDGED for end in (cost.low, cost.high)]
     axis.set_ylim(readable(pd.Series([*ends, *(-c.mean for c in costs), *printed.values()]), 0.0))
     depths = sorted({*printed, *(depth for by_depth in series.values() for depth in by_depth)})
     axis.set_xticks(depths, [f"ResNet-{depth}" for depth in depths])

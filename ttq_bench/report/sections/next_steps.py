@@ -3,6 +3,7 @@
 import math
 
 from ttq_bench.analysis.gains import DEPTHS
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.models.catalog import MODELS
@@ -21,7 +22,6 @@ COMMANDS = {
 }
 # Fine-tuned trials of a seed and model in these suites under protocol paper, the control with them.
 FINE_TUNED = {"asymmetry": 9, "sparsity": 18, "cifar10": 2}
-FEWEST = 3  # seeds below which a deviation is no ground for a number of seeds
 
 
 def what_would_decide(row: LedgerRow, tables: Tables) -> str:
@@ -41,7 +41,7 @@ def _command(row: LedgerRow) -> str:
 
 
 def _seeds(row: LedgerRow) -> str:
-    if row.seeds is None or (row.value is not None and row.value.n < FEWEST):
+    if row.seeds is None or (row.value is not None and row.value.n < FEWEST_JUDGED):
         return ""
     noise = f"at the noise of the {PROXY}, {row.noise:.2g}"
     printed = row.claim.printed_value
