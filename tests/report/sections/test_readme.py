@@ -1,4 +1,4 @@
-"""The generated block of the README: two sentences that follow from the verdicts, one figure."""
+"""The generated block of the README: short answers that follow from the verdicts, one figure."""
 
 import re
 
@@ -25,50 +25,42 @@ def sentences(root):
 
 def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     write_networks(tmp_path, CLOSE, *SAME)
-    differ, matter = sentences(tmp_path)
-    where = "(resnet20, cifar10-jpeg, protocol short)"
-    assert differ.startswith(
-        f"**Do the two scales become different?** In none of 1 setting {where} training makes"
-    )
-    assert "; this is undecided in none of 1 setting; " in differ
-    assert (
-        f"; with that noise they stay within 10% of each other in 1 of 1 setting {where}; "
-        in differ
-    )
-    assert matter.startswith(f"**Does it matter?** In 1 of 1 setting {where} a network trained")
-    assert "within 0.125 percentage points of test error, and in none of 1 setting it is" in matter
-    for sentence in (differ, matter):
-        assert sentence.endswith("proxy evidence: the paper's own data and schedule were not run.")
-        assert sentence.count(". ") == 0
+    differ, one, paper = sentences(tmp_path)
+    assert differ.startswith("**Do the two scales become different?** By more than 5% on average")
+    assert ": *no* in `short` (1." in differ
+    assert "that noise left in: *yes* in `short` (1." in differ
+    assert "within 0.125 points of test error: *yes* in `short` (+0.00 [" in one
+    assert "proxy evidence: the paper's own data and schedule were not run. " in paper
+    assert "*Brackets: 95 % intervals over n seeds. †: holds alone, not after" in block(tmp_path)
+    assert "Settings: `short` resnet20 on cifar10-jpeg.*\n" in block(tmp_path)
 
 
 def test_scales_that_differ_and_matter(tmp_path):
     write_networks(tmp_path, FAR, (20.0, 20.2, 20.4), (21.0, 21.3, 21.35))
     for seed in range(3):
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
-    differ, matter = sentences(tmp_path)
-    assert "different?** In 1 of 1 setting (" in differ
-    assert "and in 1 of 1 setting it is shown to be worse; in 1 of 1 setting (resnet20," in matter
-    assert ") equal scales, forced on a network that was trained with two, raise its e" in matter
+    differ, one, equal, _ = sentences(tmp_path)
+    assert "taken out: *yes* in `short` (" in differ
+    assert ": *no* in `short` (+" in one
+    assert one.endswith("; shown to be worse in `short`.")
+    assert "was trained with two, raise its error: *yes* in `short` (+1.10" in equal
 
 
 @pytest.mark.slow
 def test_settings_with_the_paper_s_data_and_schedule_are_told_from_proxy_evidence(tmp_path):
     write_networks(tmp_path, FAR, *SAME, protocol="paper", dataset="cifar10")
-    assert all(s.endswith(" on the paper's own data and schedule.") for s in sentences(tmp_path))
+    assert "?** All of this is on the paper's own data and schedule. Of" in sentences(tmp_path)[-1]
     write_networks(tmp_path, CLOSE, *SAME)
-    for sentence in sentences(tmp_path):
-        assert sentence.endswith("; 1 setting has the paper's own data and schedule, the rest is"
-                                 " proxy evidence.")  # fmt: skip
+    assert (
+        "?** 1 setting has the paper's own data and schedule, the rest is proxy evidence. Of"
+    ) in sentences(tmp_path)[-1]
 
 
 @pytest.mark.slow
 def test_a_verdict_that_does_not_hold_after_correction_is_named_as_such(tmp_path):
     write_networks(tmp_path, CLOSE, (20.0, 20.2, 20.4), (20.35, 20.7, 21.05))
-    matter = sentences(tmp_path)[1]
-    assert (
-        "in 1 of 1 setting (1 of these not after correction for the number of claims) it" in matter
-    )
+    one = sentences(tmp_path)[1]
+    assert "points, n = 3 †, at a mean error of" in one
 
 
 def test_without_a_trial_there_is_no_verdict(tmp_path):

@@ -1,23 +1,29 @@
-"""The verdicts on the question, setting by setting, and in how many settings one holds."""
+"""The verdicts on the question, setting by setting."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 
+from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Network
 from ttq_bench.report.naming import file_name
-from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY
+from ttq_bench.report.sections.verdicts import PROXY
 
 Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
 Settings = Mapping[Network, Rows]
-ASKED = ("A1 different", "A1 direction", "B1 close", "B1 no value", "Q1", "Q2")
+Words = Mapping[Verdict, str]
+YES_OR_NO: Words = {"supported": "*yes*", "contradicted": "*no*", "undecided": "*undecided*"}
+ASKED = (
+    "A1 different", "A1 direction", "A1 capacity", "B1 close", "B1 no value",
+    "Q1", "Q1 excess", "Q2",
+)  # fmt: skip
 
 
 def settings_of(evidence: list[LedgerRow]) -> Settings:
     """Return the rows on the question by setting, the setting with the best evidence first."""
     found: dict[Network, dict[str, LedgerRow]] = {}
     for row in evidence:
-        if row.claim.label in (*ASKED, "A1 capacity") and row.network is not None:
+        if row.claim.label in ASKED and row.network is not None:
             found.setdefault(row.network, {})[row.claim.label] = row
     return found
 
@@ -27,34 +33,24 @@ def rows_on(settings: Settings, label: str) -> list[LedgerRow]:
     return [rows[label] for rows in settings.values() if label in rows]
 
 
-def share(rows: list[LedgerRow], verdict: str) -> str:
-    """Return ``in 2 of 3 settings``, and in how many of them not after correction."""
-    found = [row for row in rows if row.says == verdict]
-    alone = sum(not row.holds for row in found) if verdict in DECIDED else 0
-    words = _of_settings(found, rows)
-    return f"{words} ({alone} of these {NOT_AFTER})" if alone else words
-
-
-def unasked(settings: Settings, label: str, names: Mapping[Network, str] | None = None) -> str:
-    """Return in which settings nothing was measured on a claim, empty where each has a row."""
-    left = [where for where, rows in settings.items() if label not in rows]
-    named = ", ".join((names or {}).get(where, str(where)) for where in left)
-    return f", not measured in {named}" if left else ""
-
-
-def named_share(
-    rows: list[LedgerRow], verdict: str, tell: Callable[[LedgerRow], str] | None = None
+def answers(
+    settings: Settings, label: str, tell: Callable[[LedgerRow], str], words: Words = YES_OR_NO
 ) -> str:
-    """Return ``in 1 of 3 settings (resnet20, cifar10, protocol paper)``; without any, all names.
+    """Return a claim's verdict in each setting: ``*yes* in A (1.1), B (1.2); not measured in C``.
 
-    ``tell`` gives other words for a row than the name of its setting.
+    ``tell`` gives the number of a row; ``words`` those for each verdict, in the order of the text.
     """
-    found = [row for row in rows if row.says == verdict]
-    if tell:
-        names = list(map(tell, found or rows))
-    else:
-        names = [str(row.network) + f", this one {NOT_AFTER}" * (not row.holds) for row in found]
-    return f"{_of_settings(found, rows)} ({'; '.join(names or [str(r.network) for r in rows])})"
+    names, parts = short_names(settings), []
+    for verdict, word in words.items():
+        rows = [row for row in rows_on(settings, label) if row.says == verdict]
+        if named := [f"{names[row.network]} ({tell(row)})" for row in rows if row.network]:
+            parts.append(f"{word} in {', '.join(named)}")
+    left = [name for where, name in names.items() if _not_measured(settings[where].get(label))]
+    return "; ".join([*parts, f"not measured in {', '.join(left)}"] if left else parts)
+
+
+def _not_measured(row: LedgerRow | None) -> bool:
+    return row is None or row.says == "not run"
 
 
 def short_names(settings: Settings) -> Mapping[Network, str]:
@@ -85,7 +81,3 @@ def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Networ
         if name in names:
             return where, name
     return None
-
-
-def _of_settings(found: list[LedgerRow], rows: list[LedgerRow]) -> str:
-    return f"in {len(found) or 'none'} of {len(rows)} setting{'s' * (len(rows) > 1)}"

@@ -1,8 +1,8 @@
-"""The question, and its answer in at most five plain sentences, as the summary begins."""
+"""The question and at most five short answers to it, as the summary begins."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ttq_bench.analysis.comparison import ERROR
@@ -13,14 +13,14 @@ from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import capital, with_interval
 from ttq_bench.report.sections.settings import (
+    YES_OR_NO,
     Settings,
+    Words,
+    answers,
     evidence_words,
-    named_share,
     rows_on,
     settings_of,
-    share,
     short_names,
-    unasked,
 )
 from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief, counted
 
@@ -36,58 +36,122 @@ WORDS = (
     " or another schedule than the paper's."
 )
 MOST_LOGARITHM = 99.0
+Tell = Callable[[LedgerRow], str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the sentences are made from, and how each of them names a row."""
+class Answers:
+    """What the answers are made from; each is empty where no record tells."""
 
     contents: Contents
     settings: Settings
 
-    def rows(self, label: str) -> list[LedgerRow]:
-        return rows_on(self.settings, label)
+    def different(self) -> str:
+        """Return whether training makes the two scales different."""
+        if not rows_on(self.settings, "A1 different"):
+            return ""
+        return (
+            f"**Do the two scales become different?** By more than {MARGIN:.0%} on average over"
+            f" layers, the noise between seeds taken out: {self._on('A1 different', _times)}."
+            f" By less than {CLOSE:.0%}, that noise left in: {self._on('B1 close', _times)}."
+        )
 
-    def ratio(self, row: LedgerRow) -> str:
-        return self._named(row, ratio(row))
+    def larger(self) -> str:
+        """Return which scale is larger, here and in the authors' log, and where this turns."""
+        direction = rows_on(self.settings, "A1 direction")
+        if not direction:
+            return ""
+        words: Words = {
+            "contradicted": "the positive one", "supported": "the negative one",
+            "undecided": "*undecided*",
+        }  # fmt: skip
+        log = direction[0].log
+        authors = (
+            " In the authors' own log (one run, without shares of zeros):"
+            f" the {_sign(log.value)} one." if log else ""
+        )  # fmt: skip
+        return (
+            "**Which is larger?** On average over layers:"
+            f" {self._on('A1 direction', _times, words)}.{authors}{self._turns()}"
+        )
 
-    def points(self, row: LedgerRow) -> str:
-        return self._named(row, f"{with_interval(row.value, signed=True)} points")
+    def _turns(self) -> str:
+        names = short_names(self.settings)
+        return "".join(
+            f" With more zeros it turns: in {names[where]} the positive one is larger up to"
+            f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on (each share"
+            " by itself, without correction)."
+            for where in self.settings
+            if (shares := turning_shares(directions(self.contents.tables, where)))
+        )
 
-    def points_and_level(self, row: LedgerRow) -> str:
-        """Name a difference and the mean error of both arms, which tells how much it is."""
+    def one_scale(self) -> str:
+        """Return whether a network with one scale for both signs is as good as one with two."""
+        if not rows_on(self.settings, "B1 no value"):
+            return ""
+        names = short_names(self.settings)
+        capacity = rows_on(self.settings, "A1 capacity")
+        worse = [names[r.network] for r in capacity if r.says == "supported" and r.network]
+        return (
+            "**Does one scale do as well?** A network trained with one scale for both signs is as"
+            f" good as one with two, within {ONE_SCALE:g} points of test error:"
+            f" {self._on('B1 no value', self._points_and_level)};"
+            f" shown to be worse in {', '.join(worse) or 'none of them'}."
+        )
+
+    def equal(self) -> str:
+        """Return what equal scales cost a network that was trained with two."""
+        if not rows_on(self.settings, "Q1"):
+            return ""
+        return (
+            "**Equal after training?** Equal scales, forced on a network that was trained with two,"
+            f" raise its error: {self._on('Q1', _points)}.{_reconciled(self.settings)}"
+            f" {self._others()}"
+        )
+
+    def _others(self) -> str:
+        if not rows_on(self.settings, "Q1 excess"):
+            return "What other changes of the same size cost was not measured."
+        return (
+            f"They cost more than other changes of the same size: {self._on('Q1 excess', _points)}."
+        )
+
+    def evidence(self) -> str:
+        """Return whether the settings are those of the paper, and what stands of its claims."""
+        labels = ("A1 different", "B1 no value", "Q1")
+        asked = [row for label in labels for row in rows_on(self.settings, label)]
+        if not asked:
+            return ""
+        return f"**The paper?** {capital(evidence_words(asked))}. {_decided(self.contents.ledger)}."
+
+    def _on(self, label: str, tell: Tell, words: Words = YES_OR_NO) -> str:
+        return answers(self.settings, label, tell, words)
+
+    def _points_and_level(self, row: LedgerRow) -> str:
+        """Return a difference and the mean error of both arms, which tells how much it is."""
         assert row.measured is not None, "a setting has measurements"
         trials = self.contents.tables.finished.set_index("trial_id")
         level = trials.loc[list(row.measured.trials), ERROR].mean()
-        return f"{self.points(row)}, at a mean error of {level:.2f} %"
+        return f"{_points(row)}, at a mean error of {level:.2f} %"
 
-    def _named(self, row: LedgerRow, number: str) -> str:
-        assert row.network is not None, "a setting has a network"
-        n = row.value.n if row.value else 0
-        name = short_names(self.settings).get(row.network, str(row.network))
-        alone = " †" * (row.says in DECIDED and not row.holds)
-        return f"{name}: {number}, n = {n}{alone}"
+
+def answers_of(contents: Contents) -> Answers:
+    """Return the answers, setting by setting."""
+    return Answers(contents, settings_of(contents.evidence))
 
 
 def short_answer(contents: Contents) -> list[str]:
-    """Return the words that the sentences use, the settings, and the sentences, numbered.
-
-    A sentence is left out that no record tells.
-    """
-    told = _Told(contents, settings_of(contents.evidence))
-    asked = [row for label in ("A1 different", "B1 no value", "Q1") for row in told.rows(label)]
-    if not asked:
+    """Return the words that the answers use, the settings, and the answers, numbered."""
+    told = answers_of(contents)
+    evidence = told.evidence()
+    if not evidence:
         return []
-    parts: tuple[Callable[[_Told], Iterator[str]], ...] = (_differ, _direction, _one_scale, _equal)
-    sentences = [sentence for part in parts for sentence in part(told)]
-    sentences.append(
-        f"**The paper?** {capital(evidence_words(asked))}; {_decided(contents.ledger)}."
-    )
-    numbered = [f"{i}. {text}" for i, text in enumerate(sentences, start=1)]
-    return [f"{WORDS} {_names(told.settings)}", "", "## Answer", "", *numbered, ""]
+    texts = [told.different(), told.larger(), told.one_scale(), told.equal(), evidence]
+    numbered = [f"{i}. {text}" for i, text in enumerate(filter(None, texts), start=1)]
+    return [f"{WORDS} {setting_names(told.settings)}", "", "## Answer", "", *numbered, ""]
 
 
-def _names(settings: Settings) -> str:
+def setting_names(settings: Settings) -> str:
     """Return what the short names of settings stand for."""
     short = {where: name for where, name in short_names(settings).items() if "`" in name}
     named = [f"{name} {where.model} on {where.dataset}" for where, name in short.items()]
@@ -107,104 +171,37 @@ def _exp(logarithm: float) -> float:
     return math.inf if logarithm > MOST_LOGARITHM else math.exp(logarithm)
 
 
-def _differ(told: _Told) -> Iterator[str]:
-    if different := told.rows("A1 different"):
-        close = named_share(told.rows("B1 close"), "supported", told.ratio)
-        yield (
-            "**Different?** On average over layers, and without the noise between seeds, training"
-            f" makes the two scales differ by more than {MARGIN:.0%}"
-            f" {named_share(different, 'supported', told.ratio)}{_open(different)}; with that noise"
-            f" they stay within {CLOSE:.0%} of each other {close}."
-        )
+def _times(row: LedgerRow) -> str:
+    return f"{ratio(row)}{_seeds(row)}"
 
 
-def _open(rows: list[LedgerRow]) -> str:
-    """Return in how many settings a claim is undecided, empty where it is in none."""
-    words = f", undecided {share(rows, 'undecided')}"
-    return words if any(row.says == "undecided" for row in rows) else ""
+def _points(row: LedgerRow) -> str:
+    return f"{with_interval(row.value, signed=True)} points{_seeds(row)}"
 
 
-def _direction(told: _Told) -> Iterator[str]:
-    direction = told.rows("A1 direction")
-    if not direction:
-        return
-    log = direction[0].log
-    authors = (
-        f"; in the authors' own log (one run, without shares of zeros) the {_sign(log.value)} one"
-        " is larger" if log else ""
-    )  # fmt: skip
-    names = short_names(told.settings)
-    turns = "".join(
-        f"; with more zeros it turns ({names[where]}: the positive one is larger up to"
-        f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on; each share by"
-        " itself, without correction)"
-        for where in told.settings
-        if (shares := turning_shares(directions(told.contents.tables, where)))
-    )
-    yield (
-        "**Which is larger?** On average over layers the positive scale is larger"
-        f" {named_share(direction, 'contradicted', told.ratio)}, the negative one"
-        f" {share(direction, 'supported')}{authors}{turns}."
-    )
+def _seeds(row: LedgerRow) -> str:
+    alone = " †" * (row.says in DECIDED and not row.holds)
+    return f", n = {row.value.n if row.value else 0}{alone}"
 
 
 def _sign(rho: float) -> str:
     return "positive" if rho > 0 else "negative"
 
 
-def _one_scale(told: _Told) -> Iterator[str]:
-    as_good, worse = told.rows("B1 no value"), told.rows("A1 capacity")
-    if not as_good:
-        return
-    good, is_open = (any(row.says == v for row in as_good) for v in ("supported", "undecided"))
-    undecided = ""
-    if good and is_open:
-        undecided = f", undecided {named_share(as_good, 'undecided', told.points_and_level)}"
-    yield (
-        "**Does one scale do as well?** A network trained with one scale for both signs is as good"
-        f" as one with two, within {ONE_SCALE:g} points of test error,"
-        f" {named_share(as_good, 'supported', told.points_and_level)}{undecided}"
-        f"{_unasked(told, 'B1 no value')}; it is shown to be worse {share(worse, 'supported')}."
-    )
-
-
-def _unasked(told: _Told, label: str) -> str:
-    return unasked(told.settings, label, short_names(told.settings))
-
-
-def _equal(told: _Told) -> Iterator[str]:
-    if forced := told.rows("Q1"):
-        yield (
-            "**Equal after training?** Equal scales, forced on a network that was trained with two,"
-            f" are shown to raise its error {named_share(forced, 'supported', told.points)}"
-            f"{_unasked(told, 'Q1')}{_reconciled(told)}; {_others(told)}."
-        )
-
-
-def _reconciled(told: _Told) -> str:
+def _reconciled(settings: Settings) -> str:
     """Return how equal scales can hurt and one scale do as well, where one setting shows both."""
-    for where, rows in told.settings.items():
+    for where, rows in settings.items():
         forced, one, worse = (rows.get(label) for label in ("Q1", "B1 no value", "A1 capacity"))
         hurts = forced is not None and forced.says == "supported"
         if not hurts or one is None or one.value is None or one.value.n < FEWEST_JUDGED:
             continue
         if worse is None or worse.says != "supported":
             return (
-                f", though in {short_names(told.settings)[where]} the interval of what one scale"
-                f" from the start costs ends at {one.value.high:+.2f} points: so a network may be"
-                " tuned to the scales that it was trained with, without having needed two"
+                " So a network may be tuned to the scales that it was trained with, without having"
+                f" needed two: in {short_names(settings)[where]} the interval of what one scale"
+                f" from the start costs ends at {one.value.high:+.2f} points."
             )
     return ""
-
-
-def _others(told: _Told) -> str:
-    excess = [row for row in told.contents.evidence if row.claim.label == "Q1 excess"]
-    if not excess:
-        return "what other changes of the same size cost was not measured"
-    return (
-        "that they cost more than other changes of the same size is shown"
-        f" {named_share(excess, 'supported', told.points)}"
-    )
 
 
 def _decided(ledger: list[LedgerRow]) -> str:
@@ -212,7 +209,7 @@ def _decided(ledger: list[LedgerRow]) -> str:
     paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
     decided = [row for row in paper if row.exact and row.says in DECIDED]
     if not decided:
-        return f"all {len(paper)} parts of its claims are open"
+        return f"All {len(paper)} parts of its claims are open"
     how = ", by counting bytes" if all(row.is_counted for row in decided) else ""
     words = counted(Counter(map(brief, decided)))
-    return f"of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"
+    return f"Of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"
