@@ -15,8 +15,11 @@ from tests.tiny_suite import COMMAND
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.plans import PlannedSuite, write_planned
+from ttq_bench.records.schema import Alarm
 from ttq_bench.records.store import write_failure
 from ttq_bench.report.build import build_report
+from ttq_bench.report.contents import read_contents
+from ttq_bench.report.sections.alarms import alarm_lines
 from ttq_bench.report.sections.markdown import anchor
 from ttq_bench.report.sections.readme import BEGIN, END
 
@@ -299,3 +302,22 @@ def test_a_report_needs_neither_torch_nor_ray(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_alarms_of_the_printed_equation_alone_are_no_fault_of_the_runs(tmp_path):
+    alarm = Alarm(what="scale that is not positive", layer="layer1.conv1", epoch=1)
+    write_grid(tmp_path)
+    write_trial(
+        tmp_path, "printed-0", seed=0, errors=(22.0, 21.0), parent="fp-0", method="ttq-as-printed",
+        scales={"layer1.conv1": (-1.0, 1.0)}, alarms=(alarm,),
+    )  # fmt: skip
+    lines = "\n".join(alarm_lines(read_contents(ResultsPaths(tmp_path))))
+    assert "*scale that is not positive* (resnet20 ttq-as-printed): see [trials" in lines
+    assert lines.endswith("they show what its sign does, and are no fault of the runs.\n")
+    write_trial(
+        tmp_path, "ttq-8", seed=8, errors=(22.0, 21.0), parent="fp-0", alarms=(alarm,),
+        scales={"layer1.conv1": (-1.0, 1.0)},
+    )  # fmt: skip
+    lines = "\n".join(alarm_lines(read_contents(ResultsPaths(tmp_path))))
+    assert "(resnet20 ttq, resnet20 ttq-as-printed): see" in lines
+    assert "no fault" not in lines

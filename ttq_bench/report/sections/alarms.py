@@ -7,16 +7,23 @@ from ttq_bench.records.other_versions import left_out_sentences, origin, state_o
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.markdown import plain, table
+from ttq_bench.ternary.methods import METHODS
 
 LOOK = "Trials that need a look"
+AS_PRINTED = (
+    " All of these trials follow Eq. 7 as printed: they show what its sign does, and are no fault"
+    " of the runs."
+)
 
 
 def alarm_lines(contents: Contents) -> Iterator[str]:
     """Yield a paragraph on the alarms of trials, and one on the records that are in no number."""
-    counts = [*_by_kind(contents.tables), *_not_finished(contents)]
+    unfinished = list(_not_finished(contents))
+    counts = [*_by_kind(contents.tables), *unfinished]
     if counts:
         where = "[trials that need a look](pages/trials.md#trials-that-need-a-look)"
-        yield f"**Alarm.** {'; '.join(counts)}: see {where}."
+        expected = "" if unfinished or not _only_as_printed(contents.tables) else AS_PRINTED
+        yield f"**Alarm.** {'; '.join(counts)}: see {where}.{expected}"
         yield ""
     if sentences := " ".join(left_out_sentences(contents.tables.left_out)):
         yield f"**Left out.** {sentences}"
@@ -33,6 +40,13 @@ def _by_kind(tables: Tables) -> Iterator[str]:
         found = trials[[kind in kinds for kinds in trials["alarm_kinds"]]]
         arms = ", ".join(sorted({f"{row.model} {row.arm}" for row in found.itertuples()}))
         yield f"{len(found)} of {len(trials)} trials {_verb(kind)} ({plain(arms)})"
+
+
+def _only_as_printed(tables: Tables) -> bool:
+    """Whether every trial with an alarm takes the gradient of W_n as Eq. 7 prints it."""
+    alarmed = tables.recorded["alarm_kinds"].map(bool)
+    methods = [METHODS.get(arm) for arm in tables.recorded.loc[alarmed, "arm"]]
+    return all(method and method.scale_gradient == "as_printed" for method in methods)
 
 
 def _verb(kind: str) -> str:

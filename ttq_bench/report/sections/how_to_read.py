@@ -38,6 +38,8 @@ sign that it has in the *other* seeds, so noise alone gives zero on average. Whe
 it is too small; its interval (jackknife over seeds) allows for the signs that seeds share. *Noise
 alone* is what noise would make of the raw size. A layer is *above* {MARGIN:g} when its mean |ρ|
 over seeds is shown to be, *below* when that is shown (t tests, corrected for the number of layers).
+Where the scales do not start equal (*at the start*), both sizes, the noise and the signs are those
+of the change of ρ since the start; mean ρ, layers and the claim *B1 close* take ρ at the end.
 """
 OF_LAYERS = f"""\
 A layer is *different* when its mean |ρ| over seeds (*size of ρ*) is above {MARGIN:g}, *equal* when
