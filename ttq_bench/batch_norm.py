@@ -28,7 +28,10 @@ HOMOGENEOUS = (
     nn.ReLU, nn.LeakyReLU, nn.Dropout, nn.Dropout2d, nn.AvgPool2d, F.relu, F.leaky_relu, F.dropout,
     F.avg_pool2d, torch.relu, "relu", "relu_",
 )  # fmt: skip
-MIXED = (nn.Flatten, torch.flatten, torch.mean, "flatten", "view", "reshape", "mean", *WEIGHTED)
+MIXED = (
+    nn.Flatten, torch.flatten, torch.mean, torch.transpose, "flatten", "unflatten", "view",
+    "reshape", "transpose", "mean", *WEIGHTED,
+)  # fmt: skip
 ANY_NORM = (
     *NORMALISED, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d,
     nn.InstanceNorm3d, nn.RMSNorm, F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm,
@@ -37,6 +40,7 @@ ANY_NORM = (
 # Beside another term, or before a curve, the size of the output matters.
 SIZE_MATTERS = (
     operator.add, operator.iadd, torch.add, "add", "add_", nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU,
+    F.scaled_dot_product_attention,
 )  # fmt: skip
 
 

@@ -97,6 +97,13 @@ def test_a_first_step_of_adam_is_as_long_as_the_rate_whatever_the_gradient():
         assert after == pytest.approx([1.5, 1.5], rel=1e-4)
 
 
+@pytest.mark.parametrize(("optimizer", "weight"), [("adamw", 2 - 0.5 * 0.1 * 2), ("adam", 1.5)])
+def test_decay_of_adamw_is_apart_from_the_gradient(optimizer, weight):
+    after = steps(Pair(), 0.0, optimizer=optimizer, weight_decay=0.1)
+
+    assert after == pytest.approx([weight, 2.0])  # Adam takes the decay for a gradient
+
+
 def test_decay_on_dense_layers_spares_convolutions_and_biases():
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 2))
     recipe = Recipe(epochs=1, weight_decay=0.1, decay_on="dense")

@@ -13,6 +13,7 @@ from ttq_bench.models.imagenet_resnet import imagenet_resnet, imagenet_resnet_b
 from ttq_bench.models.lenet import lenet
 from ttq_bench.models.preact_resnet import preact_resnet
 from ttq_bench.models.vgg import vgg
+from ttq_bench.models.vit import VisionTransformer
 
 FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
     "alexnet": alexnet,
@@ -22,6 +23,7 @@ FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
     "lenet": lenet,
     "preact_resnet": preact_resnet,
     "vgg": vgg,
+    "vit": lambda _depth, classes: VisionTransformer(classes),
 }
 
 

@@ -57,6 +57,10 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType(
         "vgg_small": ModelCard(
             "vgg", 8, (3, 32, 32), 12_979_082, 615_917_568, "Li et al. 2016 (TWN), section 3.1"
         ),
+        "vit_cifar": ModelCard(
+            "vit", 38, (3, 32, 32), 1_205_642, 82_183_424,
+            "Dosovitskiy et al. 2021, with patches of 4, six blocks and width 128",
+        ),
         "alexnet": ModelCard(
             "alexnet", 8, IMAGENET, 60_981_224, 1_937_082_368,
             "github.com/czhu95/ternarynet, after Zhou et al. 2016", 1000,

@@ -71,7 +71,7 @@ MEANINGS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
             "batch_size": "images in a step",
             "micro_batches": "equal parts of a batch, each with batch statistics of its own; must"
             " divide `batch_size`",
-            "optimizer": "Adam takes `momentum` as its first beta; its second is 0.999",
+            "optimizer": "Adam and AdamW take `momentum` as their first beta; the second is 0.999",
             "learning_rate": "the rate at the beginning, or after warm-up",
             "momentum": "momentum of SGD",
             "nesterov": "Nesterov's momentum, for SGD alone",

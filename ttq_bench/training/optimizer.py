@@ -1,4 +1,4 @@
-"""SGD or Adam, with the choice to spare some parameters from weight decay."""
+"""SGD, Adam or AdamW, with the choice to spare some parameters from weight decay."""
 
 import inspect
 from collections.abc import Callable
@@ -26,7 +26,10 @@ def _without_compiler(kind: type[Kind]) -> type[Kind]:
     return changed
 
 
-_SGD, _Adam = _without_compiler(torch.optim.SGD), _without_compiler(torch.optim.Adam)
+_SGD = _without_compiler(torch.optim.SGD)
+_ADAMS = {
+    "adam": _without_compiler(torch.optim.Adam), "adamw": _without_compiler(torch.optim.AdamW),
+}  # fmt: skip
 
 
 def make_optimizer(
@@ -47,9 +50,9 @@ def make_optimizer(
         groups.append({"params": scales, "weight_decay": decay})
     if spared:
         groups.append({"params": spared, "weight_decay": 0.0})
-    if recipe.optimizer == "adam":
+    if recipe.optimizer in _ADAMS:
         betas = recipe.momentum, SECOND_BETA
-        return _Adam(
+        return _ADAMS[recipe.optimizer](
             groups, lr=recipe.learning_rate, betas=betas, eps=recipe.adam_epsilon, fused=True
         )
     return _SGD(

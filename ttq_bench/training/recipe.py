@@ -15,17 +15,17 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Recipe(BaseModel):
     """How one network is trained, under a learning rate that changes by epoch.
 
-    ``adam`` takes ``momentum`` as its first beta; the second is 0.999. Its ``adam_epsilon`` is what
-    is added to the divisor. ``step`` multiplies the rate
-    by ``decay_factor`` at each of ``decay_epochs``, or by one of ``decay_factors`` at each;
-    ``cosine`` lowers it towards zero, which it would reach one step after the last.
-    ``warmup_epochs`` raise it linearly from zero first. ``decay_on: weights`` spares biases
-    and batch normalisation, ``dense`` all but the weights of dense layers; ``decay_scales`` says
-    whether weight decay acts on W_p and W_n. ``crop_flip`` is that of ``data/augmentation.py``; the
-    others are for images of many sizes, see ``data/streaming/crops.py``. A batch is computed in as
-    many equal parts as there are ``micro_batches``, each with batch statistics of its own: so many
-    GPUs, or fewer one part after the other, compute the same step
-    (``training/micro_batches.py``).
+    ``adam`` and ``adamw`` take ``momentum`` as their first beta; the second is 0.999. Their
+    ``adam_epsilon`` is what is added to the divisor; the weight decay of ``adamw`` is apart from
+    the gradient (Loshchilov and Hutter 2019). ``step`` multiplies the rate by ``decay_factor`` at
+    each of ``decay_epochs``, or by one of ``decay_factors`` at each; ``cosine`` lowers it towards
+    zero, which it would reach one step after the last. ``warmup_epochs`` raise it linearly from
+    zero first. ``decay_on: weights`` spares biases and batch normalisation, ``dense`` all but the
+    weights of dense layers; ``decay_scales`` says whether weight decay acts on W_p and W_n.
+    ``crop_flip`` is that of ``data/augmentation.py``; the others are for images of many sizes, see
+    ``data/streaming/crops.py``. A batch is computed in as many equal parts as there are
+    ``micro_batches``, each with batch statistics of its own: so many GPUs, or fewer one part after
+    the other, compute the same step (``training/micro_batches.py``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -33,7 +33,7 @@ class Recipe(BaseModel):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 128
     micro_batches: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 1
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: Positive = 0.1
     momentum: Share = 0.9
     nesterov: bool = False
@@ -82,6 +82,6 @@ class Recipe(BaseModel):
             raise ValueError("warmup_epochs must be fewer than epochs")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
-        if self.nesterov and self.optimizer == "adam":
-            raise ValueError("nesterov has no effect with adam")
+        if self.nesterov and self.optimizer != "sgd":
+            raise ValueError(f"nesterov has no effect with {self.optimizer}")
         return self

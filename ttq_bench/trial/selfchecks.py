@@ -33,7 +33,7 @@ def gauge_check(
     residues = [row["gauge_residue"] for row in scales if row["gauge_residue"] is not None]
     if not by_layer or any(rows[0]["epoch"] for rows in by_layer.values()):
         return None  # nothing to check, or begun by a version that did not watch yet
-    adam = recipe.optimizer == "adam"
+    adam = recipe.optimizer != "sgd"
     column = "scale_sum" if adam else "scale_squares"
     factors = [rows[-1][column] / rows[0][column] for rows in by_layer.values()]
     decayed = recipe.decay_scales and recipe.weight_decay > 0
@@ -70,7 +70,7 @@ def _growth(recipe: Recipe) -> float:
 
 def _decay(recipe: Recipe, epoch: int, steps: int) -> float:
     """Return exp(-2 * decay / (1 - momentum) * sum of the epoch's rates), 1 without decay."""
-    if not recipe.decay_scales or recipe.optimizer == "adam":
+    if not recipe.decay_scales or recipe.optimizer != "sgd":
         return 1.0
     rates = math.fsum(learning_rate(recipe, epoch * steps + step, steps) for step in range(steps))
     return math.exp(-2 * rates * recipe.weight_decay / (1 - recipe.momentum))
