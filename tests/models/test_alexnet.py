@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ttq_bench.analysis.reference import authors_scales
 from ttq_bench.batch_norm import batch_norm_feeding
-from ttq_bench.models.alexnet import alexnet
+from ttq_bench.models.alexnet import AlexNet
 from ttq_bench.ternary.choice import layers_to_quantize
 from ttq_bench.ternary.conversion import quantize_
 
@@ -32,7 +32,7 @@ LOGGED_SIZES = {
 
 @pytest.fixture(scope="module")
 def model():
-    return alexnet(8, 1000).eval()
+    return AlexNet(1000).eval()
 
 
 def test_parameters_are_those_that_the_log_lists(model):
@@ -45,7 +45,7 @@ def test_the_layers_to_quantize_are_those_whose_scales_the_authors_logged(model)
 
 @pytest.mark.slow
 def test_converted_it_has_as_many_parameters_as_the_log_counts():
-    model = quantize_(alexnet(8, 1000), "ttq")
+    model = quantize_(AlexNet(1000), "ttq")
 
     assert sum(p.numel() for p in model.parameters()) == 60_981_236
 
@@ -95,13 +95,8 @@ def test_the_two_groups_do_not_see_each_other(model):
 
 
 def test_all_layers_but_the_last_feed_batch_normalisation():
-    answers = batch_norm_feeding(alexnet(8, 10))
+    answers = batch_norm_feeding(AlexNet(10))
 
     assert answers.pop("fct") == "no"
     assert list(answers) == ["conv0", "conv1", "conv2", "conv3", "conv4", "fc0", "fc1"]
     assert set(answers.values()) == {"yes"}
-
-
-def test_another_depth_is_a_mistake_of_the_caller():
-    with pytest.raises(AssertionError, match="no AlexNet of 7 layers"):
-        alexnet(7, 10)

@@ -10,9 +10,22 @@ from tests.tiers import slow_but
 from ttq_bench.models.build import FAMILIES, build_model
 from ttq_bench.models.catalog import MODELS
 
-ALL = sorted(MODELS)
-SMALL = ("lenet5", "preact_resnet20", "resnet20")
-every_model = pytest.mark.parametrize("name", slow_but(SMALL, ALL))
+CASES = slow_but(("lenet5", "preact_resnet20", "resnet20"), sorted(MODELS))
+
+
+@pytest.fixture(scope="module", params=CASES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def card(name):
+    return MODELS[name]
+
+
+@pytest.fixture(scope="module")
+def network(name, card):
+    return build_model(name, classes=card.classes, seed=0).eval()
 
 
 @pytest.mark.parametrize(
@@ -29,45 +42,37 @@ def test_lenet_has_the_parameters_counted_by_hand():
     assert MODELS["lenet5"].parameters == convolutions + dense
 
 
-@every_model
-def test_a_card_counts_the_parameters_of_the_built_network(name):
-    model = build_model(name, classes=MODELS[name].classes, seed=0)
-
-    assert sum(p.numel() for p in model.parameters()) == MODELS[name].parameters
+def test_a_card_counts_the_parameters_of_the_built_network(network, card):
+    assert sum(p.numel() for p in network.parameters()) == card.parameters
 
 
-@every_model
-def test_a_card_counts_the_multiply_adds_that_torch_counts(name):
-    model = build_model(name, classes=MODELS[name].classes, seed=0).eval()
-
+def test_a_card_counts_the_multiply_adds_that_torch_counts(network, card):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, *MODELS[name].image_shape))
+        network(torch.zeros(1, *card.image_shape))
 
-    assert counter.get_total_flops() == 2 * MODELS[name].multiply_adds
+    assert counter.get_total_flops() == 2 * card.multiply_adds
 
 
-@every_model
+def test_depth_is_the_number_of_weighted_layers_outside_of_shortcuts(network, card):
+    layers = [
+        module
+        for path, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and "downsample" not in path
+    ]
+
+    assert len(layers) == card.depth
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_images_of_the_shape_on_the_card_become_one_logit_a_class(name):
     model = build_model(name, classes=7, seed=0)
 
     assert model(torch.zeros(2, *MODELS[name].image_shape)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_card_names_a_family_and_its_source(name):
-    assert MODELS[name].family in FAMILIES
-    assert MODELS[name].source
-
-
-@every_model
-def test_depth_is_the_number_of_weighted_layers_outside_of_shortcuts(name):
-    layers = [
-        module
-        for path, module in build_model(name, classes=10, seed=0).named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear) and "downsample" not in path
-    ]
-
-    assert len(layers) == MODELS[name].depth
+def test_every_card_names_a_family_and_its_source():
+    assert {card.family for card in MODELS.values()} == set(FAMILIES)
+    assert all(card.source for card in MODELS.values())
 
 
 def test_the_catalog_needs_no_torch():

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ttq_bench.models.cifar_resnet import BasicBlock, cifar_resnet
+from ttq_bench.models.cifar_resnet import BasicBlock, CifarResNet
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -15,7 +15,7 @@ def test_modules_are_named_as_in_the_common_checkpoints():
             expected.add(f"{block}.conv{place}.weight")
             expected.update(f"{block}.bn{place}.{part}" for part in NORM)
 
-    assert set(cifar_resnet(20, 10).state_dict()) == expected
+    assert set(CifarResNet(20, 10).state_dict()) == expected
 
 
 def test_an_identity_shortcut_gives_the_images_back():
@@ -71,7 +71,7 @@ def test_a_block_leaves_its_input_as_it_was():
 
 
 def test_stages_halve_the_image_and_double_the_channels():
-    model, shapes = cifar_resnet(20, 10), []
+    model, shapes = CifarResNet(20, 10), []
     for stage in (model.layer1, model.layer2, model.layer3):
         stage.register_forward_hook(lambda _m, _i, output: shapes.append(tuple(output.shape[1:])))
 
@@ -82,7 +82,7 @@ def test_stages_halve_the_image_and_double_the_channels():
 
 def test_convolutions_start_with_the_deviation_of_he_et_al():
     torch.manual_seed(0)
-    for module in cifar_resnet(56, 10).modules():
+    for module in CifarResNet(56, 10).modules():
         if isinstance(module, nn.Conv2d):
             expected = (2 / (module.in_channels * 9)) ** 0.5
             tolerance = 5 / (2 * module.weight.numel()) ** 0.5
@@ -91,4 +91,4 @@ def test_convolutions_start_with_the_deviation_of_he_et_al():
 
 def test_a_depth_that_is_not_6n_plus_2_is_a_mistake_of_the_caller():
     with pytest.raises(AssertionError, match="depth 21"):
-        cifar_resnet(21, 10)
+        CifarResNet(21, 10)

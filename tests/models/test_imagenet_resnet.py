@@ -5,7 +5,7 @@ import torchvision
 
 from ttq_bench.batch_norm import batch_norm_feeding
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.models.imagenet_resnet import BasicBlock, imagenet_resnet, imagenet_resnet_b
+from ttq_bench.models.imagenet_resnet import WIDTH, WIDTH_B, BasicBlock, ImageNetResNet
 from ttq_bench.models.state import load_weights
 from ttq_bench.ternary.choice import layers_to_quantize
 
@@ -19,7 +19,7 @@ def test_a_checkpoint_of_torchvision_gives_its_logits_to_the_bit(training):
             torch.nn.init.normal_(module.running_mean)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.normal_(module.weight)
-    model, images = imagenet_resnet(18, 1000), torch.randn(2, 3, 224, 224)
+    model, images = ImageNetResNet(WIDTH, 1000), torch.randn(2, 3, 224, 224)
 
     load_weights(model, published.state_dict(), source="torchvision")
 
@@ -32,7 +32,7 @@ def test_initial_weights_are_drawn_as_in_torchvision():
     torch.manual_seed(0)
     published = dict(torchvision.models.resnet18(weights=None).named_parameters())
 
-    for name, mine in imagenet_resnet(18, 1000).named_parameters():
+    for name, mine in ImageNetResNet(WIDTH, 1000).named_parameters():
         if mine.ndim > 1:
             spread = published[name].std().item()
             assert mine.std().item() == pytest.approx(spread, rel=8 / mine.numel() ** 0.5), name
@@ -41,9 +41,9 @@ def test_initial_weights_are_drawn_as_in_torchvision():
 
 
 def test_resnet18b_has_one_and_a_half_times_the_filters_of_every_layer():
-    wide = dict(imagenet_resnet_b(18, 10).named_parameters())
+    wide = dict(ImageNetResNet(WIDTH_B, 10).named_parameters())
 
-    for name, weight in imagenet_resnet(18, 10).named_parameters():
+    for name, weight in ImageNetResNet(WIDTH, 10).named_parameters():
         outputs, *inputs = weight.shape
         ends = {"conv1.weight": (1.5, 1.0), "fc.weight": (1.0, 1.5), "fc.bias": (1.0,)}
         grown = ends.get(name, (1.5, 1.5))
@@ -71,9 +71,9 @@ def test_a_block_leaves_its_input_as_it_was():
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("build", [imagenet_resnet, imagenet_resnet_b])
-def test_all_convolutions_feed_batch_normalisation_those_of_shortcuts_too(build):
-    answers = batch_norm_feeding(build(18, 10))
+@pytest.mark.parametrize("width", [WIDTH, WIDTH_B])
+def test_all_convolutions_feed_batch_normalisation_those_of_shortcuts_too(width):
+    answers = batch_norm_feeding(ImageNetResNet(width, 10))
 
     assert answers.pop("fc") == "no"
     assert len(answers) == 20
@@ -81,7 +81,7 @@ def test_all_convolutions_feed_batch_normalisation_those_of_shortcuts_too(build)
 
 
 def test_first_convolution_and_last_layer_stay_full_precision():
-    names = layers_to_quantize(imagenet_resnet(18, 10))
+    names = layers_to_quantize(ImageNetResNet(WIDTH, 10))
 
     assert len(names) == 19
     assert not {"conv1", "fc"} & set(names)
@@ -92,8 +92,3 @@ def test_cards_of_imagenet_count_a_thousand_classes():
     assert {name: card.classes for name, card in MODELS.items() if card.classes != 10} == {
         "alexnet": 1000, "resnet18": 1000, "resnet18b": 1000
     }  # fmt: skip
-
-
-def test_another_depth_is_a_mistake_of_the_caller():
-    with pytest.raises(AssertionError, match="no ResNet-34"):
-        imagenet_resnet(34, 10)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ttq_bench.batch_norm import batch_norm_feeding
-from ttq_bench.models.preact_resnet import PreActivationBlock, preact_resnet
+from ttq_bench.models.preact_resnet import PreActivationBlock, PreActivationResNet
 from ttq_bench.ternary.choice import layers_to_quantize
 
 
@@ -39,7 +39,7 @@ def test_a_block_normalises_before_each_convolution_and_adds_what_came_in(
 
 
 def test_only_the_very_first_block_takes_activated_images():
-    model = preact_resnet(20, 10)
+    model = PreActivationResNet(20, 10)
 
     blocks = [m for m in model.modules() if isinstance(m, PreActivationBlock)]
 
@@ -47,7 +47,7 @@ def test_only_the_very_first_block_takes_activated_images():
 
 
 def test_the_released_code_has_nineteen_ternary_layers_in_resnet20():
-    names = layers_to_quantize(preact_resnet(20, 10), keep_last=False)
+    names = layers_to_quantize(PreActivationResNet(20, 10), keep_last=False)
 
     assert len(names) == 19
     assert names[-1] == "linear"
@@ -55,7 +55,7 @@ def test_the_released_code_has_nineteen_ternary_layers_in_resnet20():
 
 def test_the_first_convolution_of_each_block_feeds_batch_normalisation_and_the_second_does_not():
     # The authors' logs show the conserved size of the scales in exactly these nine layers.
-    answers = batch_norm_feeding(preact_resnet(20, 10))
+    answers = batch_norm_feeding(PreActivationResNet(20, 10))
 
     fed = {name for name, answer in answers.items() if answer == "yes"}
     assert fed == {"conv1"} | {f"layer{s}.{b}.conv1" for s in (1, 2, 3) for b in (0, 1, 2)}
@@ -64,7 +64,7 @@ def test_the_first_convolution_of_each_block_feeds_batch_normalisation_and_the_s
 
 def test_convolutions_start_with_the_deviation_of_fan_out():
     torch.manual_seed(0)
-    for module in preact_resnet(56, 10).modules():
+    for module in PreActivationResNet(56, 10).modules():
         if isinstance(module, nn.Conv2d):
             expected = (2 / (module.out_channels * 9)) ** 0.5
             tolerance = 5 / (2 * module.weight.numel()) ** 0.5

@@ -1,13 +1,12 @@
-import pytest
 import torch
 from torch import nn
 
 from ttq_bench.batch_norm import batch_norm_feeding
-from ttq_bench.models.vgg import vgg
+from ttq_bench.models.vgg import Vgg7
 
 
 def test_layers_have_the_sizes_that_twn_print():
-    layers = [m for m in vgg(8, 10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in Vgg7(10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
 
     assert [tuple(layer.weight.shape) for layer in layers] == [
         (128, 3, 3, 3), (128, 128, 3, 3), (256, 128, 3, 3), (256, 256, 3, 3),
@@ -17,7 +16,7 @@ def test_layers_have_the_sizes_that_twn_print():
 
 def test_each_stage_ends_in_a_pooling_of_rectified_activations():
     torch.manual_seed(0)
-    model, seen = vgg(8, 10), []
+    model, seen = Vgg7(10), []
     for stage in (model.stage1, model.stage2, model.stage3):
         stage.register_forward_hook(lambda _m, _i, output: seen.append(output))
 
@@ -29,7 +28,7 @@ def test_each_stage_ends_in_a_pooling_of_rectified_activations():
 
 
 def test_every_layer_but_the_last_feeds_batch_normalisation():
-    answers = batch_norm_feeding(vgg(8, 10))
+    answers = batch_norm_feeding(Vgg7(10))
 
     assert answers.pop("linear") == "no"
     assert set(answers.values()) == {"yes"}
@@ -38,9 +37,4 @@ def test_every_layer_but_the_last_feeds_batch_normalisation():
 def test_logits_are_not_rectified():
     torch.manual_seed(0)
 
-    assert bool((vgg(8, 10)(torch.randn(4, 3, 32, 32)) < 0).any())
-
-
-def test_another_depth_is_a_mistake_of_the_caller():
-    with pytest.raises(AssertionError, match="no VGG of 16 layers"):
-        vgg(16, 10)
+    assert bool((Vgg7(10)(torch.randn(4, 3, 32, 32)) < 0).any())

@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from ttq_bench.models.initial import draw_weights_
 
-DEPTH = 8
 EPSILON = 1e-4
 HIDDEN = 4096
 PIXELS = 6 * 6
 
 
 class AlexNet(nn.Module):
-    """Five convolutions, three of them in two groups, and three dense layers."""
+    """Five convolutions, three of them in two groups, and three dense layers.
+
+    Weights are drawn by the number of their inputs (normal, fan in).
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -38,6 +40,7 @@ class AlexNet(nn.Module):
         self.fc1 = nn.Linear(HIDDEN, HIDDEN, bias=False)
         self.bnfc1 = nn.BatchNorm1d(HIDDEN, EPSILON)
         self.fct = nn.Linear(HIDDEN, classes)
+        draw_weights_(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, 224, 224] to logits [N, classes]."""
@@ -51,11 +54,3 @@ class AlexNet(nn.Module):
         hidden = F.relu(self.bnfc1(self.fc1(hidden)))
         logits: Tensor = self.fct(hidden)
         return logits
-
-
-def alexnet(depth: int, classes: int) -> AlexNet:
-    """Return a network whose weights are drawn by the number of their inputs (normal, fan in)."""
-    assert depth == DEPTH, f"there is no AlexNet of {depth} layers here"
-    model = AlexNet(classes)
-    draw_weights_(model)
-    return model

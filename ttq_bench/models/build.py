@@ -6,23 +6,24 @@ import torch
 from torch import nn
 
 from ttq_bench.errors import unknown_name
-from ttq_bench.models.alexnet import alexnet
+from ttq_bench.models.alexnet import AlexNet
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.models.cifar_resnet import cifar_resnet
-from ttq_bench.models.imagenet_resnet import imagenet_resnet, imagenet_resnet_b
-from ttq_bench.models.lenet import lenet
-from ttq_bench.models.preact_resnet import preact_resnet
-from ttq_bench.models.vgg import vgg
+from ttq_bench.models.cifar_resnet import CifarResNet
+from ttq_bench.models.imagenet_resnet import WIDTH, WIDTH_B, ImageNetResNet
+from ttq_bench.models.lenet import LeNet5
+from ttq_bench.models.preact_resnet import PreActivationResNet
+from ttq_bench.models.vgg import Vgg7
 from ttq_bench.models.vit import VisionTransformer
 
+# Each takes the depth on the model's card and the number of classes.
 FAMILIES: Mapping[str, Callable[[int, int], nn.Module]] = {
-    "alexnet": alexnet,
-    "cifar_resnet": cifar_resnet,
-    "imagenet_resnet": imagenet_resnet,
-    "imagenet_resnet_b": imagenet_resnet_b,
-    "lenet": lenet,
-    "preact_resnet": preact_resnet,
-    "vgg": vgg,
+    "alexnet": lambda _depth, classes: AlexNet(classes),
+    "cifar_resnet": CifarResNet,
+    "imagenet_resnet": lambda _depth, classes: ImageNetResNet(WIDTH, classes),
+    "imagenet_resnet_b": lambda _depth, classes: ImageNetResNet(WIDTH_B, classes),
+    "lenet": lambda _depth, classes: LeNet5(classes),
+    "preact_resnet": PreActivationResNet,
+    "vgg": lambda _depth, classes: Vgg7(classes),
     "vit": lambda _depth, classes: VisionTransformer(classes),
 }
 

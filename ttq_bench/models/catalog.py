@@ -14,8 +14,9 @@ class ModelCard:
     """A network for images of ``image_shape`` (channels, height, width), counted for ``classes``.
 
     It can be built for any number of classes. ``multiply_adds`` counts one forward pass of one
-    image; ``depth`` is the family's own number. ``is_normalised``: a normalisation stands between
-    every layer but the last and the output, so that a layer's first scales may be of any size.
+    image; ``depth`` the weighted layers outside of shortcuts. ``is_normalised``: a normalisation
+    stands between every layer but the last and the output, so that a layer's first scales may be of
+    any size.
     """
 
     family: str

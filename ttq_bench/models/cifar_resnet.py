@@ -49,7 +49,10 @@ def blocks_per_stage(depth: int) -> int:
 
 
 class CifarResNet(nn.Module):
-    """ResNet of ``depth`` = 6n + 2 layers: three stages of n blocks with 16, 32 and 64 channels."""
+    """ResNet of ``depth`` = 6n + 2 layers: three stages of n blocks with 16, 32 and 64 channels.
+
+    Weights are drawn as in He et al. 2015 (normal, fan in).
+    """
 
     def __init__(self, depth: int, classes: int) -> None:
         super().__init__()
@@ -60,6 +63,7 @@ class CifarResNet(nn.Module):
         self.layer2 = _stage(16, 32, blocks, stride=2)
         self.layer3 = _stage(32, 64, blocks, stride=2)
         self.linear = nn.Linear(64, classes)
+        draw_weights_(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, 32, 32] to logits [N, classes]."""
@@ -73,10 +77,3 @@ def _stage(channels_in: int, channels_out: int, blocks: int, stride: int) -> nn.
     first = BasicBlock(channels_in, channels_out, stride)
     rest = [BasicBlock(channels_out, channels_out, 1) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
-
-
-def cifar_resnet(depth: int, classes: int) -> CifarResNet:
-    """Return a network initialised as in He et al. 2015 (normal, fan in, for convolutions)."""
-    model = CifarResNet(depth, classes)
-    draw_weights_(model)
-    return model

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ttq_bench.models.initial import draw_weights_
 
-DEPTH = 18  # without the three convolutions of shortcuts
 WIDTH, WIDTH_B = 64, 96
 
 
@@ -43,7 +42,10 @@ class BasicBlock(nn.Module):
 
 
 class ImageNetResNet(nn.Module):
-    """Four stages of two blocks with ``width``, 2, 4 and 8 times ``width`` channels."""
+    """ResNet-18: four stages of two blocks with ``width``, 2, 4 and 8 times ``width`` channels.
+
+    Weights are drawn as in torchvision (normal, fan out, for convolutions).
+    """
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -54,6 +56,7 @@ class ImageNetResNet(nn.Module):
         self.layer3 = _stage(2 * width, 4 * width, stride=2)
         self.layer4 = _stage(4 * width, 8 * width, stride=2)
         self.fc = nn.Linear(8 * width, classes)
+        draw_weights_(self, nn.Conv2d, "fan_out")
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, 224, 224] to logits [N, classes]."""
@@ -68,20 +71,3 @@ def _stage(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         BasicBlock(channels_in, channels_out, stride), BasicBlock(channels_out, channels_out, 1)
     )
-
-
-def imagenet_resnet(depth: int, classes: int) -> ImageNetResNet:
-    """Return ResNet-18, initialised as in torchvision (normal, fan out, for convolutions)."""
-    return _drawn(WIDTH, depth, classes)
-
-
-def imagenet_resnet_b(depth: int, classes: int) -> ImageNetResNet:
-    """Return ResNet-18B in TWN's meaning: one and a half times the filters."""
-    return _drawn(WIDTH_B, depth, classes)
-
-
-def _drawn(width: int, depth: int, classes: int) -> ImageNetResNet:
-    assert depth == DEPTH, f"there is no ResNet-{depth} for ImageNet here"
-    model = ImageNetResNet(width, classes)
-    draw_weights_(model, nn.Conv2d, "fan_out")
-    return model

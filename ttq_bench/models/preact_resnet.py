@@ -44,7 +44,10 @@ class PreActivationBlock(nn.Module):
 
 
 class PreActivationResNet(nn.Module):
-    """ResNet of ``depth`` = 6n + 2 layers: three stages of n blocks with 16, 32 and 64 channels."""
+    """ResNet of ``depth`` = 6n + 2 layers: three stages of n blocks with 16, 32 and 64 channels.
+
+    Convolutions are drawn as in the released code (normal, fan out).
+    """
 
     def __init__(self, depth: int, classes: int) -> None:
         super().__init__()
@@ -56,6 +59,7 @@ class PreActivationResNet(nn.Module):
         self.layer3 = _stage(32, 64, blocks, stride=2)
         self.bn_last = nn.BatchNorm2d(64)
         self.linear = nn.Linear(64, classes)
+        draw_weights_(self, nn.Conv2d, "fan_out")
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, 32, 32] to logits [N, classes]."""
@@ -71,10 +75,3 @@ def _stage(
     first = PreActivationBlock(channels_in, channels_out, stride, activated=activated)
     rest = [PreActivationBlock(channels_out, channels_out, 1) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
-
-
-def preact_resnet(depth: int, classes: int) -> PreActivationResNet:
-    """Return a network whose convolutions are drawn as in the released code (normal, fan out)."""
-    model = PreActivationResNet(depth, classes)
-    draw_weights_(model, nn.Conv2d, "fan_out")
-    return model

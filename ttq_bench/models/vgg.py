@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from ttq_bench.models.initial import draw_weights_
 
-DEPTH = 8  # TWN do not count the last layer
 WIDTHS = (128, 256, 512)
 HIDDEN = 1024
 PIXELS = 4 * 4  # what three poolings leave of 32x32
 
 
 class Vgg7(nn.Module):
-    """Three pairs of 3x3 convolutions, each pair before a pooling, and two dense layers."""
+    """Three pairs of 3x3 convolutions, each pair before a pooling, and two dense layers.
+
+    TWN do not count the last layer. Weights are drawn as in He et al. 2015 (normal, fan in).
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -29,6 +31,7 @@ class Vgg7(nn.Module):
         self.fc1 = nn.Linear(WIDTHS[2] * PIXELS, HIDDEN, bias=False)
         self.bn1 = nn.BatchNorm1d(HIDDEN)
         self.linear = nn.Linear(HIDDEN, classes)
+        draw_weights_(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, 32, 32] to logits [N, classes]."""
@@ -44,11 +47,3 @@ def _pair(channels_in: int, channels_out: int) -> nn.Sequential:
         layers.append(nn.Conv2d(channels, channels_out, 3, padding=1, bias=False))
         layers += [nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.MaxPool2d(2))
-
-
-def vgg(depth: int, classes: int) -> Vgg7:
-    """Return a network drawn as He et al. 2015 have it (normal, fan in)."""
-    assert depth == DEPTH, f"there is no VGG of {depth} layers here"
-    model = Vgg7(classes)
-    draw_weights_(model)
-    return model
