@@ -13,6 +13,7 @@ import yaml
 from ttq_bench.data.identity import identify
 from ttq_bench.data.sources import find_source
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.store import read_records
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import Plan, make_plan
@@ -63,7 +64,8 @@ def tiny_specs(cache: Path, **changes: Any) -> list[TrialSpec]:
 
 def tiny_plan(results: Path, cache: Path, **changes: Any) -> Plan:
     """Return the plan of the tiny suite against ``results``."""
-    return make_plan(tiny_specs(cache, **changes), ResultsPaths(results), "cpu")
+    paths = ResultsPaths(results)
+    return make_plan(tiny_specs(cache, **changes), paths, "cpu", read_records(paths))
 
 
 def settings_for(results: Path, cache: Path) -> RunSettings:

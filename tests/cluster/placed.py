@@ -15,6 +15,7 @@ from ttq_bench.data.sources import find_source
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import Shares
 from ttq_bench.execution.scheduler import Scheduler
+from ttq_bench.records.store import read_records
 from ttq_bench.suite.grid import expand
 from ttq_bench.suite.plan import make_plan
 from ttq_bench.suite.reading import parse_suite
@@ -32,7 +33,7 @@ def train(address: str, results: Path, cache: Path, gpus: float, trials: int) ->
     specs = expand(parse_suite(parents(trials, EPOCHS), "", "tiny"), images, "tiny")
     settings = settings_for(results, cache)
     folder = settings.folder()
-    plan = make_plan(specs, folder.results, "cpu")
+    plan = make_plan(specs, folder.results, "cpu", read_records(folder.results))
     backend = RayBackend(ClusterOptions(cores=2, gpus=0, address=address), folder)
     shares = Shares(slots=1, threads=1, gpus=gpus)
     tally = Scheduler(plan, backend, settings, shares, bool, print, folder).run()

@@ -43,12 +43,16 @@ def progress(results, spec, epoch):
     )
 
 
+def plan_of(specs, results, device="cpu"):
+    return make_plan(specs, results, device, read_records(results))
+
+
 def states(specs, results):
-    return [trial.state for trial in make_plan(specs, results, "cpu").trials]
+    return [trial.state for trial in plan_of(specs, results).trials]
 
 
 def test_without_results_every_trial_is_new_with_all_its_epochs(specs, results):
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     assert [trial.state for trial in plan.trials] == ["new"] * 3
     assert [trial.epochs_left for trial in plan.trials] == [8, 3, 3]
     assert [trial.spec for trial in plan.pending] == specs
@@ -57,7 +61,7 @@ def test_without_results_every_trial_is_new_with_all_its_epochs(specs, results):
 
 def test_a_trial_with_progress_is_started_and_has_fewer_epochs_left(specs, results):
     progress(results, specs[0], 5)
-    trial = make_plan(specs, results, "cpu").trials[0]
+    trial = plan_of(specs, results).trials[0]
     assert (trial.state, trial.epochs_left) == ("started", 3)
     assert trial.reason == "goes on after epoch 5"
 
@@ -67,10 +71,10 @@ def test_a_trial_in_its_first_epoch_is_new(specs, results):
     assert states(specs, results)[0] == "new"
 
 
-def test_trials_with_records_are_done_and_cost_nothing(specs, results):
+def test_trials_with_records_are_done_and_cost_nothing_even_without_weights(specs, results):
     for spec in specs:
         publish(results, spec)
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     assert [trial.state for trial in plan.trials] == ["done"] * 3
     assert plan.pending == []
     assert plan.seconds(2) == 0
@@ -78,50 +82,31 @@ def test_trials_with_records_are_done_and_cost_nothing(specs, results):
 
 def test_a_diverged_trial_is_not_tried_again_and_its_children_are_told_why(specs, results):
     publish(results, specs[0], outcome="diverged")
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     assert [trial.state for trial in plan.trials] == ["diverged", "new", "new"]
     assert {trial.reason for trial in plan.trials[1:]} == {"its parent diverged"}
 
 
 def test_a_failed_trial_is_tried_again(specs, results):
     write_failure(results.trial(specs[0].trial_id), "out of memory", "", {})
-    trial = make_plan(specs, results, "cpu").trials[0]
+    trial = plan_of(specs, results).trials[0]
     assert (trial.state, trial.is_pending) == ("failed", True)
     assert str(results.trial(specs[0].trial_id).failure) in trial.reason
 
 
 def test_a_parent_is_trained_again_when_a_child_needs_weights_that_are_gone(specs, results):
     publish(results, specs[0])
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     assert [trial.state for trial in plan.trials] == ["again", "new", "new"]
     assert plan.trials[0].epochs_left == 8
 
 
-def test_a_parent_whose_weights_are_there_is_done(specs, results):
+def test_a_parent_is_done_while_its_weights_are_whole(specs, results):
     publish(results, specs[0])
     keep_weights(results, specs[0])
     assert states(specs, results) == ["done", "new", "new"]
-
-
-def test_a_parent_whose_weights_are_damaged_is_trained_again(specs, results):
-    publish(results, specs[0])
-    keep_weights(results, specs[0])
     weights_path(results.trial(specs[0].trial_id)).write_bytes(b"weighty")
     assert states(specs, results) == ["again", "new", "new"]
-
-
-def test_weights_that_no_child_needs_any_more_may_be_gone(specs, results):
-    for spec in specs:
-        publish(results, spec)
-    assert states(specs, results) == ["done"] * 3
-
-
-def test_records_that_were_read_already_are_not_read_again(specs, results):
-    publish(results, specs[0])
-    found = list(read_records(results))
-    results.trial(specs[0].trial_id).record.write_text("changed since")
-    plan = make_plan(specs, results, "cpu", found)
-    assert [trial.state for trial in plan.trials] == ["again", "new", "new"]
 
 
 def of_version(spec, version, parent=None):
@@ -140,7 +125,7 @@ def test_a_trial_with_a_record_of_another_version_is_new_and_told_why(
         other = of_version(child, version, of_version(parent, version).trial_id)
         assert other.trial_id != child.trial_id
         publish(results, other)
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     assert [trial.state for trial in plan.trials] == ["new"] * 3
     assert {trial.reason for trial in plan.trials} == {
         f"has a {state} record (training version {version})"
@@ -153,7 +138,7 @@ def test_a_trial_with_damaged_progress_goes_on_where_its_checkpoints_say(specs, 
     attempt.progress.write_bytes(b"[]")
     Checkpoints(attempt.checkpoints).save(4, {"epoch": 4})
 
-    trial = make_plan(specs, results, "cpu").trials[0]
+    trial = plan_of(specs, results).trials[0]
 
     assert (trial.state, trial.epochs_left) == ("started", 4)
     assert trial.reason == "goes on after epoch 4"
@@ -162,31 +147,31 @@ def test_a_trial_with_damaged_progress_goes_on_where_its_checkpoints_say(specs, 
 def test_the_stale_record_of_another_spec_is_no_reason(specs, results):
     other = specs[0].model_copy(update={"seed": 7, "training_version": TRAINING_VERSION - 1})
     publish(results, other)
-    assert [trial.reason for trial in make_plan(specs, results, "cpu").trials] == [""] * 3
+    assert [trial.reason for trial in plan_of(specs, results).trials] == [""] * 3
 
 
 def test_a_stale_record_does_not_hide_where_a_trial_stands(specs, results):
     publish(results, of_version(specs[0], TRAINING_VERSION - 1))
     progress(results, specs[0], 5)
-    assert make_plan(specs, results, "cpu").trials[0].reason == "goes on after epoch 5"
+    assert plan_of(specs, results).trials[0].reason == "goes on after epoch 5"
     publish(results, specs[0], outcome="diverged")
-    assert make_plan(specs, results, "cpu").trials[1].reason == "its parent diverged"
+    assert plan_of(specs, results).trials[1].reason == "its parent diverged"
 
 
 def test_time_is_work_and_starts_over_workers(specs, results):
-    plan = make_plan(specs, results, "cpu")
+    plan = plan_of(specs, results)
     work = sum(trial.core_seconds for trial in plan.trials) + 3 * STARTUP_SECONDS
     assert plan.seconds(1) == pytest.approx(work)
     assert plan.seconds(4) == pytest.approx(work / 4)
 
 
 def test_on_gpus_the_longest_trial_sets_a_bound(specs, results):
-    plan = make_plan(specs, results, "cuda")
+    plan = plan_of(specs, results, "cuda")
     assert plan.seconds(1_000) == max(trial.core_seconds for trial in plan.trials)
 
 
 def test_a_plan_as_json_names_every_trial_with_its_state(specs, results):
-    entries = make_plan(specs, results, "cpu").as_json()
+    entries = plan_of(specs, results).as_json()
     assert [entry["trial_id"] for entry in entries] == [spec.trial_id for spec in specs]
     assert {entry["state"] for entry in entries} == {"new"}
     assert entries[1]["parent"] == specs[0].trial_id
@@ -196,6 +181,6 @@ def test_a_trial_that_other_code_began_is_begun_anew_and_that_is_said(specs, res
     paths = results.trial(specs[0].trial_id)
     attempt = claim(paths, replace(LEASE, arithmetic="0123456789ab"))
     write_progress(attempt, Progress(5, 8, 0.0, 9.0, 1.0, 0.0))
-    trial = make_plan(specs, results, "cpu").trials[0]
+    trial = plan_of(specs, results).trials[0]
     assert (trial.state, trial.epochs_left) == ("started", 8)
     assert trial.reason == "begins anew: the code that trains changed after epoch 5"

@@ -1,9 +1,11 @@
+import copy
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.suite.conftest import problems_of
+from ttq_bench.errors import SuiteError
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.suite.reading import parse_suite
@@ -49,17 +51,18 @@ def other_value(field, value):
 
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))
 @pytest.mark.parametrize("part", ["full_precision", "fine_tuned", "conversion"])
-def test_every_value_is_guarded(name, part, published, read):
+def test_every_value_is_guarded(name, part, published):
     fixed = getattr(PROTOCOLS[name], part).model_dump(mode="json")
     schedule = {"schedule", "decay_epochs", "decay_factors", "nesterov"}  # together: the next test
     for field in fixed.keys() - schedule:
-        document = yaml.safe_load(yaml.safe_dump(published[name]))
+        document = copy.deepcopy(published[name])
         place = document["conversion"] if part == "conversion" else document["training"][part]
         place[field] = other_value(field, fixed[field])
         if field == "optimizer":
             place.pop("nesterov", None)
 
-        assert f"{part}.{field}: protocol {name!r} has" in problems_of(read, document)
+        with pytest.raises(SuiteError, match=rf"{part}\.{field}: protocol {name!r} has"):
+            parse_suite(document, "", "cifar")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,13 @@ def test_a_network_of_another_family_does_not_fit_a_published_protocol(published
     assert (
         "protocol 'released' is for preact_resnet networks, 'resnet20' is a cifar_resnet" in message
     )
+
+
+def test_a_small_number_is_told_as_yaml_reads_it(published, read):
+    published["paper"]["training"]["fine_tuned"]["adam_epsilon"] = 1e-5
+
+    said = "adam_epsilon: protocol 'paper' has 0.00000001, got 0.00001"
+    assert said in problems_of(read, published["paper"])
 
 
 def test_any_other_name_is_free(published):

@@ -2,8 +2,8 @@
 
 The rate comes from the records at hand where there are any (same model, device, processor and level
 of instructions), otherwise from the figures below, which were measured on two machines and are
-rough elsewhere. Records that tell no level are older; one name of a processor may stand for several
-levels, so these count only where no record of this level is there.
+rough elsewhere. Older records have no level. One name of a processor may stand for several levels,
+so records without one count only where there is none of this level.
 """
 
 import json
@@ -25,7 +25,7 @@ STARTUP_SECONDS = 5.0  # a fresh worker, torch, the images
 # at the best). AMX is at least AVX-512; every level that is not here counts as AVX2.
 MULTIPLY_ADDS_PER_CORE_SECOND = {"amx bf16": 5.8e10, "avx512 bf16": 5.8e10, "avx2": 2.0e10}
 SLOWEST = min(MULTIPLY_ADDS_PER_CORE_SECOND.values())
-UNTOLD = ""  # the level of a record that tells none
+NO_LEVEL = ""  # of an older record
 # What a step costs however small the network is.
 STEP_SECONDS, GPU_STEP_SECONDS = 0.002, 0.0003
 # ResNet-20 and -56, batch 128, bf16, one trial alone on an H200: 2.1 and 5.9 ms a step.
@@ -59,28 +59,28 @@ def measured_rates(
     gpu: str = "",
 ) -> Rates:
     """Return the rates that the records of this kind of device and processor, or GPU, show."""
-    seen: dict[str, dict[str, list[float]]] = {}
-    known: dict[str, TrialSpec | None] = {}  # seeds differ in nothing that costs time
+    ratios: dict[str, dict[str, list[float]]] = {}  # by level and model
+    estimates: dict[str, float | None] = {}  # seeds differ in nothing that costs time
     for record in records:
         spent = _spent_an_epoch(record)
         if not _made_on(record, device, gpu or processor) or not 0 < spent < math.inf:
             continue
         kind = json.dumps({**record.spec, "seed": 0, "parent": None})
-        if kind not in known:
-            known[kind] = _spec_of(record)
-        if (spec := known[kind]) is not None:
-            ratio = spent / epoch_core_seconds(spec, device, instructions)
-            level = instructions if gpu else record.provenance.get("instructions", UNTOLD)
-            seen.setdefault(level, {}).setdefault(spec.model, []).append(ratio)
-    found = seen.get(instructions) or seen.get(UNTOLD, {})
-    corrections = {model: median(ratios) for model, ratios in found.items()}
-    return Rates(device, corrections, instructions)
+        if kind not in estimates:
+            estimates[kind] = _estimate(record, device, instructions)
+        if (estimate := estimates[kind]) is not None:
+            level = instructions if gpu else record.provenance.get("instructions", NO_LEVEL)
+            of_models = ratios.setdefault(level, {})
+            of_models.setdefault(record.spec["model"], []).append(spent / estimate)
+    of_level = ratios.get(instructions) or ratios.get(NO_LEVEL, {})
+    return Rates(device, {model: median(r) for model, r in of_level.items()}, instructions)
 
 
 def _made_on(record: TrialRecord, device: str, name: str) -> bool:
+    """Return whether a record comes from a device of this kind, and a GPU or processor so named."""
     on_gpu = device == "cuda"
-    its_name = record.run.get("device_name") if on_gpu else record.provenance.get("processor")
-    return record.run.get("device") == device and its_name == name
+    own_name = record.run.get("device_name") if on_gpu else record.provenance.get("processor")
+    return record.run.get("device") == device and own_name == name
 
 
 def _spent_an_epoch(record: TrialRecord) -> float:
@@ -88,26 +88,18 @@ def _spent_an_epoch(record: TrialRecord) -> float:
     run = record.run
     share = run.get("threads", 1) if run.get("device") == "cpu" else run.get("gpu_share", 1.0)
     ranks = run.get("ranks", 1)
-    told = isinstance(share, int | float) and isinstance(ranks, int)
-    if not told or not record.epochs_done:
-        return 0.0  # nothing that was recorded here
+    has_numbers = isinstance(share, int | float) and isinstance(ranks, int)
+    if not has_numbers or not record.epochs_done:
+        return 0.0
     return float(record.training_seconds * share * ranks / record.epochs_done)
 
 
-def _spec_of(record: TrialRecord) -> TrialSpec | None:
-    """Return the spec of a record, None where its fields or names are not known here."""
+def _estimate(record: TrialRecord, device: str, instructions: str) -> float | None:
+    """Return what an epoch of a record was to cost, None where it names what is not known here."""
     try:
-        spec = record.trial_spec
-    except ValueError:
+        return epoch_core_seconds(record.trial_spec, device, instructions)
+    except (ValueError, KeyError, TtqBenchError):  # its fields, its model, its dataset
         return None
-    return spec if spec.model in MODELS and _is_known(spec) else None
-
-
-def _is_known(spec: TrialSpec) -> bool:
-    try:
-        return bool(spec.card)
-    except TtqBenchError:
-        return False
 
 
 def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float:
@@ -115,22 +107,25 @@ def epoch_core_seconds(spec: TrialSpec, device: str, instructions: str) -> float
     data, model = spec.card, MODELS[spec.model]
     training = data.train_count - spec.validation_count
     images = TRAINING_PASSES * training + spec.validation_count + data.test_count
-    core = MULTIPLY_ADDS_PER_CORE_SECOND.get(instructions, SLOWEST)
-    on_cpu = device == "cpu"
-    rate, a_step = (
-        (core, STEP_SECONDS) if on_cpu else (MULTIPLY_ADDS_PER_GPU_SECOND, GPU_STEP_SECONDS)
-    )
     steps = training / spec.recipe.batch_size
-    seen = training + spec.validation_count + data.test_count
-    decoding = seen / DECODED_PER_CORE_SECOND if on_cpu and is_streamed(spec.source_name) else 0.0
-    return images * model.multiply_adds / rate + steps * a_step + decoding
+    if device != "cpu":
+        work = images * model.multiply_adds / MULTIPLY_ADDS_PER_GPU_SECOND
+        return work + steps * GPU_STEP_SECONDS
+    rate = MULTIPLY_ADDS_PER_CORE_SECOND.get(instructions, SLOWEST)
+    decoded = _images_of_an_epoch(spec) if is_streamed(spec.source_name) else 0
+    work = images * model.multiply_adds / rate
+    return work + steps * STEP_SECONDS + decoded / DECODED_PER_CORE_SECOND
+
+
+def _images_of_an_epoch(spec: TrialSpec) -> int:
+    """Return how many images an epoch reads: those it trains on, and those it evaluates."""
+    return spec.card.train_count + spec.card.test_count
 
 
 def feeding_cores(spec: TrialSpec) -> float:
     """Return how many cores decode streamed images as fast as a GPU trains on them."""
-    training = spec.card.train_count - spec.validation_count
-    images = training + spec.validation_count + spec.card.test_count
-    return images / DECODED_PER_CORE_SECOND / epoch_core_seconds(spec, "cuda", UNTOLD)
+    core_seconds = _images_of_an_epoch(spec) / DECODED_PER_CORE_SECOND
+    return core_seconds / epoch_core_seconds(spec, "cuda", NO_LEVEL)
 
 
 def trial_core_seconds(spec: TrialSpec, epochs: int, rates: Rates) -> float:

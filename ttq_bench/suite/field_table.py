@@ -8,7 +8,6 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from ttq_bench.files import read_text, write_atomically
 from ttq_bench.spec.trial import Conversion
 from ttq_bench.suite.schema import Selection, Suite, Training
 from ttq_bench.suite.strategy_entry import StrategyFields
+from ttq_bench.suite.wording import as_yaml
 from ttq_bench.text import replace_between
 from ttq_bench.training.recipe import Recipe
 
@@ -140,7 +140,7 @@ def _kind(annotation: Any, metadata: Any = ()) -> str:
     if origin is typing.Annotated:
         return _kind(inner[0], inner[1:])
     if origin is Literal:
-        return " or ".join(f"`{_yaml(value)}`" for value in inner)
+        return " or ".join(f"`{as_yaml(value)}`" for value in inner)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_kind(part) for part in inner if part is not types.NoneType)
     if origin is tuple:
@@ -166,14 +166,7 @@ def _value(default: Any) -> str:
         return "each field's own"
     if default is None:
         return "none"
-    return f"`{_yaml(list(default) if isinstance(default, tuple) else default)}`"
-
-
-def _yaml(value: Any) -> str:
-    """Return a value as YAML reads it: it takes ``1e-08`` for text."""
-    if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{as_yaml(list(default) if isinstance(default, tuple) else default)}`"
 
 
 if __name__ == "__main__":

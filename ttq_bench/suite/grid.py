@@ -78,27 +78,27 @@ def _product(suite: Suite) -> Iterator[Point]:
 def _selected(suite: Suite, points: list[Point], where: str | Origin) -> list[Point]:
     kept = points
     for number, selection in enumerate(suite.exclude):
-        told = f"{at(where, 'exclude', number)}: exclude.{number}: ({selection.describe()})"
+        place = f"{at(where, 'exclude', number)}: exclude.{number}: ({selection.describe()})"
         gone = {point for point in points if _matches(selection, point)}
         if not gone:
-            raise SuiteError(f"{told} matches no trial of the grid")
+            raise SuiteError(f"{place} matches no trial of the grid")
         kept = [point for point in kept if point not in gone]
         orphans = {_network(point) for point in gone if point.method == "full_precision"}
         if suite.start == "parent" and orphans & {_network(point) for point in kept}:
             raise SuiteError(
-                f"{told} takes out full_precision,"
+                f"{place} takes out full_precision,"
                 " from which trials that stay are fine-tuned; exclude these too"
             )
     for number, selection in enumerate(suite.include):
-        told = f"{at(where, 'include', number)}: include.{number}: ({selection.describe()})"
+        place = f"{at(where, 'include', number)}: include.{number}: ({selection.describe()})"
         back = [point for point in points if _matches(selection, point)]
         if not back:
             raise SuiteError(
-                f"{told} matches no trial of the axes; include brings back what exclude took out"
+                f"{place} matches no trial of the axes; include brings back what exclude took out"
             )
         present = set(kept)
         if present.issuperset(back):
-            raise SuiteError(f"{told} is in the grid already")
+            raise SuiteError(f"{place} is in the grid already")
         present.update(back)
         kept = [point for point in points if point in present]
     if not kept:

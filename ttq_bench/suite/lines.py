@@ -59,7 +59,12 @@ class Origin:
         return replace(self, lines={**kept, place: 0})
 
 
+def line_of(where: str | Origin, place: Place) -> int:
+    """Return the line of a place in a suite, 0 where none is known."""
+    return where.line(place) if isinstance(where, Origin) else 0
+
+
 def at(where: str | Origin, *place: int | str) -> str:
     """Return ``suites/x.yaml, line 12`` for a place in it; the name alone if no line is known."""
-    line = where.line(place) if isinstance(where, Origin) else 0
+    line = line_of(where, place)
     return f"{where}, line {line}" if line else str(where)

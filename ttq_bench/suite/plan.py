@@ -15,7 +15,6 @@ from ttq_bench.records.other_versions import (
 )
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.store import read_records
 from ttq_bench.records.weights import has_weights
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import (
@@ -94,34 +93,34 @@ def make_plan(
     specs: Sequence[TrialSpec],
     results: ResultsPaths,
     device: str,
-    found: Iterable[TrialRecord] | None = None,
+    records: Iterable[TrialRecord],
     gpu: str = "",
     *,
     rerun: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan for ``specs`` against what lies in ``results``; reads, never writes.
 
-    ``found`` are all records there, for a caller that has read them already. ``gpu`` is the name of
-    the one to train on. ``rerun`` are to be trained again.
+    ``records`` are all records there. ``gpu`` is the name of the one to train on. ``rerun`` are the
+    ids of trials to train again.
     """
-    records = {r.trial_id: r for r in (read_records(results) if found is None else found)}
+    by_id = {record.trial_id: record for record in records}
     rates = measured_rates(
-        records.values(),
+        by_id.values(),
         device,
         processor=processor_name(),
         instructions=instruction_level(),
         gpu=gpu,
     )
-    reasons = _reasons_to_train_anew(records.values())
-    records = {name: record for name, record in records.items() if name not in rerun}
+    reasons = _reasons_to_train_anew(by_id.values())
+    kept = {name: record for name, record in by_id.items() if name not in rerun}
     code = arithmetic()
     trials: list[PlannedTrial] = []
     needed: set[str] = set()  # parents with a child that is still to be trained
     for spec in reversed(specs):  # children first: they say whether a parent's weights are needed
-        trial = _recorded(spec, results, records, needs_weights=spec.trial_id in needed)
+        trial = _recorded(spec, results, kept, needs_weights=spec.trial_id in needed)
         if spec.trial_id in rerun:
             trial = _to_rerun(spec, results, rates)
-        trial = trial or _to_train(spec, results, records, rates, code)
+        trial = trial or _to_train(spec, results, kept, rates, code)
         if trial.state == "new" and not trial.reason:
             trial = replace(trial, reason=reasons.get(spec_apart_from_version(spec.resolved()), ""))
         if trial.is_pending and spec.parent is not None:
@@ -186,15 +185,13 @@ def _to_train(
 
 
 def _reasons_to_train_anew(records: Iterable[TrialRecord]) -> dict[str, str]:
-    """Return for specs, apart from their version, the record of another version that they have."""
-    others = sorted((r for r in records if not is_current(r)), key=training_version)
-    return {
-        spec_apart_from_version(record.spec): (
-            f"has a {state_of(version)} record (training version {version})"
-        )
-        for record in others
-        for version in (training_version(record),)
-    }
+    """Return, by specs apart from their version, which record of another version there is."""
+    reasons = {}
+    for record in sorted((r for r in records if not is_current(r)), key=training_version):
+        version = training_version(record)
+        reason = f"has a {state_of(version)} record (training version {version})"
+        reasons[spec_apart_from_version(record.spec)] = reason
+    return reasons
 
 
 def _by_other_code(paths: TrialPaths, code: str) -> bool:

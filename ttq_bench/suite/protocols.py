@@ -10,11 +10,11 @@ To add a protocol: add an entry, and a profile that follows it.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from pydantic import BaseModel
 
 from ttq_bench.spec.trial import Conversion
+from ttq_bench.suite.wording import as_yaml
 from ttq_bench.training.recipe import Recipe
 
 
@@ -84,9 +84,7 @@ def deviations(name: str, training: Mapping[str, Recipe], conversion: Conversion
         values = given.model_dump(mode="json")
         for field, value in fixed.model_dump(mode="json").items():
             if values[field] != value:
-                told = f"{_yaml(value)}, got {_yaml(values[field])}"
-                yield f"{place}.{field}: protocol {name!r} has {told}"
-
-
-def _yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+                yield (
+                    f"{place}.{field}: protocol {name!r} has {as_yaml(value)},"
+                    f" got {as_yaml(values[field])}"
+                )

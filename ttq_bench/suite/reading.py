@@ -11,11 +11,11 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from ttq_bench.errors import SuiteError, did_you_mean
-from ttq_bench.suite.lines import Origin, Place, at
+from ttq_bench.suite.lines import Origin, Place, at, line_of
 from ttq_bench.suite.schema import MOST_LETTERS, Suite
 from ttq_bench.suite.wording import got, reason
 from ttq_bench.suite.yaml_text import load_with_lines, load_yaml
-from ttq_bench.text import one_line
+from ttq_bench.text import counted, one_line
 
 MOST_BYTES = 1_000_000
 SHOWN = 30
@@ -103,9 +103,9 @@ def choose_profile(document: dict[str, Any], asked: str, device: str, where: str
     if chosen and not profiles:
         raise SuiteError(f"{where}: has no profiles; leave out --profile {chosen}")
     if chosen and chosen not in profiles:
-        said = f"unknown profile {one_line(chosen, 80)!r}{did_you_mean(chosen, profiles)}"
+        problem = f"unknown profile {one_line(chosen, 80)!r}{did_you_mean(chosen, profiles)}"
         place = at(where, "default_profile", device) if asked == "auto" else str(where)
-        raise SuiteError(f"{place}: {one_line(said, MOST_SAID)}")
+        raise SuiteError(f"{place}: {one_line(problem, MOST_SAID)}")
     return chosen
 
 
@@ -145,9 +145,9 @@ def parse_suite(
     try:
         # Through JSON, where strict mode takes a list for a tuple but still no text for a number.
         return Suite.model_validate_json(json.dumps(fields))
+    except pydantic.ValidationError as error:
+        raise SuiteError(_explained(error, where, changes)) from error
     except (TypeError, ValueError) as error:
-        if isinstance(error, pydantic.ValidationError):
-            raise SuiteError(_explained(error, where, changes)) from error
         raise SuiteError(
             f"{where}: has a value that is no text, number, list or mapping"
         ) from error
@@ -178,10 +178,10 @@ def _explained(error: pydantic.ValidationError, where: str | Origin, changes: Se
     details = error.errors()
     places = {detail["loc"][:-1] for detail in details}
     # A list whose entries are refused counts as too short as well: that is no problem of its own.
-    told = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
-    problems = [f"  {_problem(detail, where)}" for detail in told[:SHOWN]]
-    count = "1 problem" if len(told) == 1 else f"{len(told):,} problems"
-    shown = f", the first {SHOWN} are" if len(told) > SHOWN else ""
+    details = [d for d in details if d["type"] != "too_short" or d["loc"] not in places]
+    problems = [f"  {_problem(detail, where)}" for detail in details[:SHOWN]]
+    count = counted(len(details), "problem")
+    shown = f", the first {SHOWN} are" if len(details) > SHOWN else ""
     set_here = "".join(f" --set {one_line(change, 80)}" for change in changes)
     name = f"{where} with{set_here}" if changes else where
     return "\n".join([f"{name}: {count}{shown}", *problems])
@@ -190,13 +190,13 @@ def _explained(error: pydantic.ValidationError, where: str | Origin, changes: Se
 def _problem(detail: ErrorDetails, where: str | Origin) -> str:
     """Return ``line 12: seeds.0: expected ...``, the line where one is known."""
     place = detail["loc"]
-    told = one_line(reason(detail, _siblings(place)), MOST_SAID)
+    problem = one_line(reason(detail, _siblings(place)), MOST_SAID)
     if place:
-        told = f"{'.'.join(one_line(str(part), 80) for part in place)}: {told}"
-    elif named := FIELD.match(told):  # a problem between two fields names them itself
+        problem = f"{'.'.join(one_line(str(part), 80) for part in place)}: {problem}"
+    elif named := FIELD.match(problem):  # a problem between two fields names them itself
         place = tuple(named[0].split("."))
-    line = where.line(place) if isinstance(where, Origin) else 0
-    return f"line {line}: {told}" if line else told
+    line = line_of(where, place)
+    return f"line {line}: {problem}" if line else problem
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -6,6 +6,7 @@ To add an axis: add a field here, a level in ``grid.expand``, and a field in ``T
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -48,7 +49,7 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _known(name: str, table: Collection[str], kind: str) -> str:
+def _known(name: str, *, table: Collection[str], kind: str) -> str:
     if name not in table:
         raise ValueError(f"unknown {kind} {one_line(name, 80)!r}{did_you_mean(name, table)}")
     return name
@@ -60,15 +61,7 @@ def _dataset(name: str) -> str:
             f"{name!r}: a suite file takes no path; name any dataset here, and give --dataset"
             f" {name}, which takes its place"
         )
-    return _known(name, (*DATASETS, FOLDER), "dataset")
-
-
-def _model(name: str) -> str:
-    return _known(name, MODELS, "model")
-
-
-def _method(name: str) -> str:
-    return _known(name, METHODS, "method")
+    return _known(name, table=(*DATASETS, FOLDER), kind="dataset")
 
 
 def _in_editors(names: Iterable[str]) -> Any:
@@ -78,8 +71,12 @@ def _in_editors(names: Iterable[str]) -> Any:
 
 Distinct = AfterValidator(_distinct)
 Dataset = Annotated[str, AfterValidator(_dataset), _in_editors((*DATASETS, FOLDER))]
-Model = Annotated[str, AfterValidator(_model), _in_editors(MODELS)]
-Method = Annotated[str, AfterValidator(_method), _in_editors(METHODS)]
+Model = Annotated[
+    str, AfterValidator(partial(_known, table=MODELS, kind="model")), _in_editors(MODELS)
+]
+Method = Annotated[
+    str, AfterValidator(partial(_known, table=METHODS, kind="method")), _in_editors(METHODS)
+]
 Strategy = Annotated[DeltaStrategy, BeforeValidator(read_strategy)]
 
 
@@ -160,7 +157,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def check_start(self) -> Self:
-        """Refuse what only networks with a parent have where they start from scratch."""
+        """Refuse ``start: scratch`` with fields that only fine-tuning from a parent has."""
         if self.start == "scratch" and (self.parent_protocol or self.repeats > 1):
             name = "parent_protocol" if self.parent_protocol else "repeats"
             raise ValueError(f"{name}: needs start: parent, got start: scratch; leave one out")
@@ -178,7 +175,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def check_protocol(self) -> Self:
-        """Refuse a suite that bears a protocol's name and does not follow it."""
+        """Refuse a suite that names a protocol and does not follow it."""
         protocol = PROTOCOLS.get(self.protocol)
         for model in self.models if protocol else ():
             family = MODELS[model].family
@@ -187,23 +184,20 @@ class Suite(Strict):
                     f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
                     f" networks, {model!r} is a {family}; name the protocol otherwise"
                 )
-        found = list(deviations(self.protocol, dict(self.training), self.conversion))
+        problems = list(deviations(self.protocol, dict(self.training), self.conversion))
         if self.parent_protocol is not None:
-            theirs = deviations(self.parent_protocol, dict(self.training), self.conversion)
-            found = [text for text in found if not text.startswith(PARENTS)]
-            found += [text for text in theirs if text.startswith(PARENTS)]
-        rates = {
-            rate for rate in self.learning_rates if rate != self.training.fine_tuned.learning_rate
-        }
-        if protocol and rates:
-            found.append(f"learning_rates: protocol {self.protocol!r} has but its own")
-        if found:
-            raise ValueError("; ".join(found) + "; write these values, or name it otherwise")
+            of_parents = deviations(self.parent_protocol, dict(self.training), self.conversion)
+            problems = [text for text in problems if not text.startswith(PARENTS)]
+            problems += [text for text in of_parents if text.startswith(PARENTS)]
+        if protocol and set(self.learning_rates) - {self.training.fine_tuned.learning_rate}:
+            problems.append(f"learning_rates: protocol {self.protocol!r} has but its own")
+        if problems:
+            raise ValueError("; ".join(problems) + "; write these values, or name it otherwise")
         return self
 
     @model_validator(mode="after")
     def check_augmentation(self) -> Self:
-        """Refuse to augment images in memory as if they were files of many sizes, or these so."""
+        """Refuse an augmentation that is for the other kind of images: in memory, or streamed."""
         for dataset in self.datasets:
             streamed = is_streamed(dataset)
             allowed = (*STREAMED_AUGMENTATIONS, "none") if streamed else ("crop_flip", "none")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -45,9 +46,15 @@ def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
 def got(given: Any) -> str:
     """Return what was given; of true and false, which words YAML reads as it."""
     if isinstance(given, bool):
-        value = str(given).lower()
-        return f"got {value}, as which YAML reads {READ_AS[given]}; put a word in quotes"
+        return f"got {as_yaml(given)}, as which YAML reads {READ_AS[given]}; put a word in quotes"
     return f"got {one_line(repr(given), 200)}"
+
+
+def as_yaml(value: Any) -> str:
+    """Return a value as it is written in YAML, which takes ``1e-08`` for text."""
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def text_hint(given: Any, *, whole: bool) -> str:

@@ -45,8 +45,6 @@ def load_with_lines(text: str) -> tuple[Any, dict[Place, int]]:
             return None, {}
         document = loader.construct_document(node)
         return document, dict(lines_of(node))
-    except RecursionError as error:  # pragma: no cover - the bounds below come first
-        raise yaml.YAMLError("nested too deeply") from error
     except (ValueError, OverflowError, TypeError, LookupError) as error:
         # A number of 5,000 digits, a list as a key, or `!!bool maybe` and `!!int ''`.
         reason = one_line(f"{type(error).__name__}: {error}", 200)
