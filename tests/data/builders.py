@@ -15,6 +15,13 @@ from pyarrow import parquet
 TRAIN_MEMBERS = tuple(f"data_batch_{number}" for number in range(1, 6))
 
 
+def touch(folder, *names):
+    """Make empty files, and the folders that they lie in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
 def random_images(count, shape=(32, 32, 3), seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
 

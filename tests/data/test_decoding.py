@@ -57,23 +57,14 @@ def test_shards_are_joined_in_the_order_of_their_numbers(tmp_path):
     assert read_split(source, "test")[1].tolist() == [7]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("group", [100, 500, 1000, 1024, 2500])
+@pytest.mark.parametrize("group", [100, 500, 1024, 2_500])
 def test_row_groups_of_any_size_are_read_whole_and_in_order(tmp_path, group):
-    contents = [builders.png(image) for image in builders.random_images(2_500, (32, 32, 3))]
-    labels = [number % 10 for number in range(2_500)]
-    source = parquet_source(tmp_path, contents, labels, group=group)
-    pixels, read = read_split(source, "train")
-    assert read.tolist() == labels
-    assert np.array_equal(pixels, builders.random_images(2_500, (32, 32, 3)))
-
-
-def test_more_rows_than_one_chunk_stay_in_order(tmp_path):
-    labels = [number % 10 for number in range(4_200)]
-    source = parquet_source(tmp_path, [PNGS[label % 6] for label in labels], labels)
-    pixels, read = read_split(source, "train")
-    assert read.tolist() == labels
-    assert np.array_equal(pixels[4_096:], IMAGES[[label % 6 for label in labels[4_096:]]])
+    rows = np.arange(2_500)
+    # Six images a period, ten labels: row groups begin at other images, as their dictionaries do.
+    source = parquet_source(tmp_path, [PNGS[row % 6] for row in rows], rows % 10, group=group)
+    pixels, labels = read_split(source, "train")
+    assert np.array_equal(labels, rows % 10)
+    assert np.array_equal(pixels, IMAGES[rows % 6])
 
 
 def test_digits_are_read_like_any_other_dataset(tmp_path):

@@ -108,12 +108,17 @@ def test_a_test_split_without_labels_alone_is_refused_by_name(tmp_path, cache, c
         identify(find_source("cifar10", tmp_path), cache)
 
 
-@pytest.mark.parametrize("extra", ["train (1).parquet", "train-00000-of-00001 (1).parquet",
-    "train-00000-of-00001.sync-conflict-20260101-101010-ABCDEFG.parquet"])  # fmt: skip
-def test_a_copy_beside_a_shard_is_refused_by_name(tmp_path, extra):
-    stem = "train" if extra.startswith("train (") else "train-00000-of-00001"
-    for name in (f"{stem}.parquet", extra, "test.parquet"):
-        (tmp_path / name).touch()
+@pytest.mark.parametrize(
+    ("shard", "copy"),
+    [
+        ("train", "train (1)"), ("test", "test (1)"), ("validation", "validation_copy"),
+        ("train-00000-of-00001", "train-00000-of-00001 (1)"),
+        ("train-00000-of-00001", "train-00000-of-00001.sync-conflict-20260101-101010-ABCDEFG"),
+    ],
+)  # fmt: skip
+def test_a_copy_beside_a_shard_is_refused_by_name(tmp_path, shard, copy):
+    other = "test" if shard.startswith("train") else "train"
+    builders.touch(tmp_path, *(f"{name}.parquet" for name in (shard, copy, other)))
     with pytest.raises(DataError, match=r"lies beside .*; keep one of the two"):
         find_source("cifar10", tmp_path)
 
@@ -125,15 +130,10 @@ SHARDS = (
 )
 
 
-def touch_files(place, *names):
-    place.mkdir(exist_ok=True)
-    for name in (*names, "test.parquet"):
-        (place / name).touch()
-
-
 @pytest.mark.parametrize(("numbers", "total", "said"), SHARDS)
 def test_a_missing_shard_is_told_by_name(tmp_path, capsys, numbers, total, said):
-    touch_files(tmp_path, *(f"train-{n:05}-of-{total:05}.parquet" for n in numbers))
+    shards = (f"train-{n:05}-of-{total:05}.parquet" for n in numbers)
+    builders.touch(tmp_path, *shards, "test.parquet")
     with pytest.raises(DataError, match=said):
         find_source("cifar10", tmp_path)
     assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path)]) == 5
@@ -150,7 +150,7 @@ def test_a_missing_shard_is_told_by_name(tmp_path, capsys, numbers, total, said)
     ],
 )  # fmt: skip
 def test_shards_of_two_sets_are_refused_by_name(tmp_path, names, said):
-    touch_files(tmp_path, *(f"{name}.parquet" for name in names))
+    builders.touch(tmp_path, *(f"{name}.parquet" for name in (*names, "test")))
     with pytest.raises(DataError, match=said):
         find_source("cifar10", tmp_path)
 
@@ -158,12 +158,12 @@ def test_shards_of_two_sets_are_refused_by_name(tmp_path, names, said):
 @pytest.mark.parametrize("names", [["train-00001-of-00002", "train-00002-of-00002"],
     ["train-1", "train-2"], ["train-2012", "train-2017"], ["train-0", "train-1"]])  # fmt: skip
 def test_whole_sets_of_shards_are_read_however_they_count(tmp_path, names):
-    touch_files(tmp_path, *(f"{name}.parquet" for name in names))
+    builders.touch(tmp_path, *(f"{name}.parquet" for name in (*names, "test")))
     assert len(find_source("cifar10", tmp_path).train) == 2
 
 
 def test_a_parquet_link_whose_file_is_gone_is_not_downloaded_over(tmp_path, capsys):
-    touch_files(tmp_path)
+    builders.touch(tmp_path, "test.parquet")
     (tmp_path / "train.parquet").symlink_to("blobs/gone")
     assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path)]) == 5
     assert "train.parquet: is a broken link (No such file" in capsys.readouterr().err
@@ -195,8 +195,7 @@ def test_class_folders_are_found_below_the_dataset_s_name(tmp_path, cache, place
 def test_an_unpacked_imagenet_without_its_validation_classes_says_what_to_do(tmp_path):
     place = tmp_path / "ILSVRC/Data/CLS-LOC"
     (place / "train/n01440764").mkdir(parents=True)
-    (place / "val").mkdir()
-    (place / "val/ILSVRC2012_val_00000001.JPEG").touch()
+    builders.touch(place, "val/ILSVRC2012_val_00000001.JPEG")
     with pytest.raises(DataError, match="without their classes, which are in the devkit"):
         find_source("imagenet", tmp_path)
 
@@ -209,8 +208,7 @@ def test_a_file_as_the_data_folder_is_told(tmp_path):
 
 def test_a_test_folder_without_classes_is_passed_over_for_the_labelled_one(tmp_path, cache):
     write_classes(tmp_path, "train", "valid")
-    (tmp_path / "test/unknown").mkdir(parents=True)
-    (tmp_path / "test/unknown/1.png").touch()
+    builders.touch(tmp_path, "test/unknown/1.png")
     assert find_source("folder", tmp_path).test[0].parent.name == "valid"
 
 
@@ -287,9 +285,7 @@ def test_the_files_of_torchvision_s_mnist_are_read_by_their_hashes(
 
 @pytest.mark.parametrize(("name", "other"), [("MNIST/raw", "fashion_mnist"), ("raw", "mnist")])
 def test_files_of_the_same_names_of_another_dataset_are_not_taken(tmp_path, name, other):
-    for file in MNIST.files:
-        (tmp_path / name / file.file_name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name / file.file_name).write_bytes(b"of another set")
+    builders.touch(tmp_path, *(f"{name}/{file.file_name}" for file in MNIST.files))
     assert look_for(other, tmp_path) is None
 
 
@@ -321,8 +317,7 @@ LYING_THERE = (
 def test_images_that_are_not_read_are_named_and_not_downloaded_over(
     tmp_path, capsys, dataset, file, said
 ):
-    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / file).touch()
+    builders.touch(tmp_path, file)
     with pytest.raises(DataError, match=rf"{said}.*, which is not read: Parquet files"):
         find_source(dataset, tmp_path)
     assert main(["data", "show", dataset, "--data-dir", str(tmp_path)]) == 5
@@ -337,8 +332,7 @@ def test_folders_that_are_no_wordnet_ids_are_told_of_imagenet_s(tmp_path):
 
 
 def test_what_lies_in_the_place_of_a_missing_parquet_split_is_named(tmp_path):
-    for name in ("train.parquet", "test.jsonl"):
-        (tmp_path / name).touch()
+    builders.touch(tmp_path, "train.parquet", "test.jsonl")
     with pytest.raises(
         DataError, match=r"missing .*; rename what holds it: test\.jsonl lies there$"
     ):
@@ -369,19 +363,15 @@ def test_a_broken_link_beside_a_published_file_is_not_downloaded_over(tmp_path):
     "mnist.npz", "cifar-10-python.tar.gz.part",
     "birds/train/a.png", "mnist/train.parquet", ".hidden.zip"])  # fmt: skip
 def test_what_cannot_be_the_dataset_does_not_keep_it_from_being_downloaded(tmp_path, file):
-    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / file).touch()
+    builders.touch(tmp_path, file)
     assert not find_source("cifar10", tmp_path).is_present
 
 
-def test_what_is_passed_over_beside_images_is_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / "cache"))
+def test_what_is_passed_over_beside_images_is_told(tmp_path, capsys):
     place = tmp_path / "d"
     write_classes(place, "train", "test", "val", names="ab")
-    for name in ("1.webp", "2.webp", "list.txt", "sub/3.png", "._1.png"):
-        (place / "train/a" / name).parent.mkdir(exist_ok=True)
-        (place / "train/a" / name).touch()
-    (place / "test/loose.png").touch()
+    builders.touch(place / "train/a", "1.webp", "2.webp", "list.txt", "sub/3.png", "._1.png")
+    builders.touch(place, "test/loose.png")
     assert main(["data", "show", f"folder:{place}"]) == 0
     told = capsys.readouterr().out
     assert (
@@ -410,18 +400,14 @@ def test_a_broken_link_among_the_images_is_called_so(tmp_path, capsys, target):
     assert "train/a/2.png: is a broken link" in capsys.readouterr().err
 
 
-def test_a_broken_link_of_another_ending_is_passed_over_and_called_so(
-    tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / "cache"))
+def test_a_broken_link_of_another_ending_is_passed_over_and_called_so(tmp_path, capsys):
     write_classes(tmp_path / "d", "train", "test", names="ab")
     (tmp_path / "d/train/a/notes").symlink_to("gone")
     assert main(["data", "show", f"folder:{tmp_path / 'd'}"]) == 0
     assert "passed over 1 broken link; only" in capsys.readouterr().out
 
 
-def test_shards_of_splits_that_are_not_read_are_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / "cache"))
+def test_shards_of_splits_that_are_not_read_are_told(tmp_path, capsys):
     write_hub(tmp_path / "d")
     write_split(tmp_path / "d", "extra-00000-of-00001", [1])
     assert main(["data", "show", "cifar10", "--data-dir", str(tmp_path / "d")]) == 0
@@ -449,8 +435,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", sorted(BAD))
 @pytest.mark.parametrize("command", ["show", "plan"])
-def test_what_a_run_would_refuse_is_refused_before(tmp_path, capsys, monkeypatch, case, command):
-    monkeypatch.setenv("TTQ_BENCH_CACHE", str(tmp_path / "cache"))
+def test_what_a_run_would_refuse_is_refused_before(tmp_path, capsys, case, command):
     place = tmp_path / "d"
     write_split(place, "train", range(10))
     harm, said = BAD[case]

@@ -3,18 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from tests.data.builders import touch
 from ttq_bench.data.catalog import DATASETS
 from ttq_bench.data.published import MNIST
 from ttq_bench.data.sources import Source, find_source
 from ttq_bench.errors import DataError
 
 WITH_ARCHIVE = sorted(name for name, card in DATASETS.items() if card.archives)
-
-
-def touch(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
 
 
 def class_folders(folder, splits=("train", "test"), classes=10):
@@ -84,6 +79,15 @@ def test_parquet_is_found_in_the_usual_hub_layouts(tmp_path, place):
     assert source.kind == "parquet"
     assert source.train == tuple(tmp_path / name for name in train)
     assert source.test == (tmp_path / f"{place}test-00000-of-00001.parquet",)
+
+
+@pytest.mark.parametrize("name", ["FashionMNIST", "fashion-mnist", "fashion_mnist"])
+def test_a_folder_that_bears_the_dataset_s_name_in_any_form_is_downloaded_into(tmp_path, name):
+    source = find_source("fashion_mnist", tmp_path / name)
+    assert {path.parent for path in source.train} == {tmp_path / name}
+    touch(tmp_path, f"{name}/{source.train[0].name}")
+    for data_dir in (tmp_path, tmp_path / name):
+        assert find_source("fashion_mnist", data_dir).train == source.train
 
 
 def test_a_hub_folder_may_be_the_data_folder_itself(tmp_path):

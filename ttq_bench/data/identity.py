@@ -20,7 +20,7 @@ from ttq_bench.data.catalog import DATASETS, FOLDER, ImagesCard, is_streamed, ow
 from ttq_bench.data.formats.class_folders import class_folder_files
 from ttq_bench.data.published import check_files, fingerprint_of, lines_digest
 from ttq_bench.data.sources import Source
-from ttq_bench.data.streaming.imagenet import class_names, folders_card, shards_card
+from ttq_bench.data.streaming.imagenet import folders_card, shards_card
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
@@ -76,11 +76,8 @@ def _verified_card(source: Source) -> ImagesCard:
 
 
 def _read_card(source: Source) -> ImagesCard:
-    from ttq_bench.data.formats.encoded import (  # pyarrow: once
-        check_sizes,
-        encoding_of,
-        split_sizes,
-    )
+    # pyarrow, which published files do not need
+    from ttq_bench.data.formats.encoded import check_sizes, encoding_of, split_sizes
     from ttq_bench.data.formats.parquet_files import check_labels, class_count
 
     card = DATASETS[source.dataset]
@@ -131,12 +128,12 @@ def _streamed_card(source: Source) -> ImagesCard:
     if source.kind == "folders":
         return folders_card(source.train, source.test)
     from ttq_bench.data.formats.encoded import split_sizes  # pyarrow: as above
-    from ttq_bench.data.formats.parquet_files import check_labels, open_parquet
+    from ttq_bench.data.formats.parquet_files import check_labels, class_names
     from ttq_bench.data.streaming.image_files import ShardFiles
 
     split_sizes(source)  # an error where one of them has no row
     train, test = (ShardFiles(paths).labels.tolist() for paths in (source.train, source.test))
-    names = class_names(open_parquet(source.train[0]).schema_arrow.metadata, 1 + max(train))
+    names = class_names(source.train[0], 1 + max(train))
     check_labels(source, len(names))
     return shards_card(source.train + source.test, (train, test), names)
 

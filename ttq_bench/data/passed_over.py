@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.class_folders import SPLIT_NAMES
 from ttq_bench.data.formats.folder_contents import (
     SHOWN,
     entries_of,
@@ -16,7 +16,7 @@ from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
 from ttq_bench.data.sources import Source
 from ttq_bench.text import one_line
 
-SPLITS = (*TRAIN_NAMES, *TEST_NAMES, "extra", "unlabel", "unsupervised")
+SPLITS = (*SPLIT_NAMES, "extra", "unlabel", "unsupervised")
 
 
 def passed_over(source: Source) -> list[str]:
@@ -39,29 +39,29 @@ def passed_over(source: Source) -> list[str]:
 
 def _kinds_passed_over(split: Path, source: Source) -> Counter[str]:
     """Return how many files of each kind in a split and its class folders are not read."""
-    found = Counter(
+    kinds = Counter(
         f"{kind_of(entry)} beside the classes" for entry in entries_of(split) if not entry.is_dir()
     )
     for folder in source.train + source.test:
         if folder.parent == split:
-            found.update(kind_of(e) for e in entries_of(folder) if kind_of(e) not in IMAGE_ENDINGS)
-    return found
+            kinds.update(kind_of(e) for e in entries_of(folder) if kind_of(e) not in IMAGE_ENDINGS)
+    return kinds
 
 
 def _other_splits(used: Sequence[Path]) -> list[str]:
     """Return a sentence on splits beside the ``used`` files or folders."""
     place, names = used[0].parent, {path.name for path in used}
-    found = sorted(
+    others = sorted(
         f"{entry.name}{'/' if entry.is_dir() else ''}"
         for entry in entries_of(place)
         if entry.name not in names
         and entry.name.lower().startswith(SPLITS)
         and (entry.is_dir() or entry.name.endswith(".parquet"))
     )
-    if not found:
+    if not others:
         return []
-    shown = [one_line(name, 80) for name in found[:SHOWN]]
+    shown = [one_line(name, 80) for name in others[:SHOWN]]
     return [
-        f"{place}: {listed_there(shown, len(found))}, which is not read: {used[0].name} and"
+        f"{place}: {listed_there(shown, len(others))}, which is not read: {used[0].name} and"
         f" {used[-1].name} are"
     ]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.class_folders import SPLIT_NAMES
 from ttq_bench.data.formats.folder_contents import paths_in
 
 # How folders call each dataset, in small letters, from the start or after the owner's name.
@@ -26,15 +26,18 @@ PLAIN = re.compile(
     r"data|default|plain_text|parquet|cropped_digits|raw|snapshots|hub|datasets|huggingface"
     r"|cls-loc|cifar-10-batches-py|cifar-100-python|[0-9a-f]{40}"
 )
-NOT_ENTERED = {*TRAIN_NAMES, *TEST_NAMES, "blobs", "refs"}
+NOT_ENTERED = {*SPLIT_NAMES, "blobs", "refs"}
 MOST_LEVELS, MOST_FOLDERS = 7, 500
 
 
 def named_after(folder: str) -> str | None:
-    """Return the dataset that a folder is named after, None for other names."""
+    """Return the dataset that a folder is named after, None for other names.
+
+    ``CIFAR-10``, ``cifar10-png`` and ``datasets--uoft-cs--cifar10`` are named after cifar10.
+    """
     name = folder.lower().rpartition("--")[2]
-    found = (d for d, form in NAMES.items() if re.match(rf"({form})(?![a-z0-9])", name))
-    return next(found, None)
+    owners = (d for d, form in NAMES.items() if re.match(rf"({form})(?![a-z0-9])", name))
+    return next(owners, None)
 
 
 def places_of(dataset: str, data_dir: Path) -> Iterator[Path]:

@@ -62,8 +62,8 @@ def find_source(dataset: str, data_dir: Path) -> Source:
     Where nothing is found, the source is the published files to be downloaded. ``DataError`` if
     there are none, or if there are images that cannot be read.
     """
-    if (found := look_for(dataset, data_dir)) is not None:
-        return found
+    if (source := look_for(dataset, data_dir)) is not None:
+        return source
     card = DATASETS[dataset]
     if not card.archives and not data_dir.exists():
         raise DataError(
@@ -88,10 +88,8 @@ def find_source(dataset: str, data_dir: Path) -> Source:
 def published_source(dataset: str, data_dir: Path) -> Source:
     """Return the published files of ``dataset`` where a download puts them."""
     archive = DATASETS[dataset].archives[0]
-    place = data_dir
-    if archive.folder and not _is_named_after(data_dir, dataset):
-        place = data_dir / archive.folder
-    return _source_in(dataset, archive, place)
+    in_its_folder = not archive.folder or named_after(data_dir.name) == dataset
+    return _source_in(dataset, archive, data_dir if in_its_folder else data_dir / archive.folder)
 
 
 def _source_in(dataset: str, archive: Archive, place: Path) -> Source:
@@ -115,13 +113,12 @@ def look_for(dataset: str, data_dir: Path) -> Source | None:
         raise DataError(f"{data_dir}: is a file; name with --data-dir the folder that holds it")
     folders = [data_dir, *_folders_named_after(dataset, data_dir)]
     for find in (_find_archive, _find_parquet, _find_class_folders):
-        found = [source for folder in folders if (source := find(dataset, folder))]
-        if found:
-            return _single(found, data_dir)
+        if sources := [source for folder in folders if (source := find(dataset, folder))]:
+            return _single(sources, data_dir)
     places = list(places_of(dataset, data_dir))
-    for look in (_find_in_place, _find_archive, _parquet_by_counts, _find_class_folders):
-        if found := [source for place in places if (source := look(dataset, place))]:
-            return _single(found, data_dir)
+    for find in (_find_in_place, _find_archive, _parquet_by_counts, _find_class_folders):
+        if sources := [source for place in places if (source := find(dataset, place))]:
+            return _single(sources, data_dir)
     return None
 
 
@@ -134,31 +131,26 @@ def _folders_named_after(dataset: str, data_dir: Path) -> list[Path]:
     if not data_dir.is_dir():
         return []
     return sorted(
-        path for path in data_dir.iterdir() if path.is_dir() and _is_named_after(path, dataset)
+        path for path in data_dir.iterdir() if named_after(path.name) == dataset and path.is_dir()
     )
 
 
-def _is_named_after(folder: Path, dataset: str) -> bool:
-    """Return whether a folder is named after ``dataset``: cifar10-png, but not cifar100."""
-    rest = folder.name.removeprefix(dataset)
-    return folder.name.startswith(dataset) and not rest[:1].isalnum()
-
-
-def _single(found: list[Source], folder: Path) -> Source:
-    if len(found) > 1:
-        found = [source for source in found if _has_columns(source)] or found
-    if len({tuple(path.resolve() for path in source.train) for source in found}) > 1:
-        places = ", ".join(str(source.train[0].parent) for source in found)
+def _single(sources: list[Source], folder: Path) -> Source:
+    """Return the one source; links to the same files count once. ``DataError`` for several."""
+    if len(sources) > 1:
+        sources = [source for source in sources if _has_columns(source)] or sources
+    if len({tuple(path.resolve() for path in source.train) for source in sources}) > 1:
+        places = ", ".join(str(source.train[0].parent) for source in sources)
         raise DataError(
-            f"{folder}: several copies of {found[0].dataset} ({places});"
+            f"{folder}: several copies of {sources[0].dataset} ({places});"
             " give --data-dir one of them"
         )
-    return found[0]
+    return sources[0]
 
 
 def _find_archive(dataset: str, folder: Path) -> Source | None:
     for archive in DATASETS[dataset].archives:
-        if archive.folder and not _is_named_after(folder, dataset):
+        if archive.folder and named_after(folder.name) != dataset:
             continue  # files of these names may be another dataset's
         source = _source_in(dataset, archive, folder)
         if any(path.is_file() for path in source.train):
@@ -199,32 +191,30 @@ def _find_parquet(dataset: str, folder: Path) -> Source | None:
     # The hub names its files train-00000-of-00002.parquet and puts them into data/ or a config's
     # folder; a plain train.parquet is common too.
     places = [folder]
-    if _is_named_after(
-        folder, dataset
-    ):  # else a neighbour's files, of another dataset in the data folder
+    if named_after(folder.name) == dataset:  # others hold files of other datasets
         places += sorted(path for path in folder.glob("*/") if not path.is_symlink())
-    found = [source for place in places if (source := _parquet_in(dataset, place))]
-    return _single(found, folder) if found else None
+    sources = [source for place in places if (source := _parquet_in(dataset, place))]
+    return _single(sources, folder) if sources else None
 
 
-def _parquet_in(dataset: str, place: Path) -> Source | None:
-    train = tuple(sorted(place.glob("train*.parquet")))
-    test = second_split(place)
+def _parquet_in(dataset: str, folder: Path) -> Source | None:
+    train = tuple(sorted(folder.glob("train*.parquet")))
+    test = second_split(folder)
     if bool(train) != bool(test):
         there = [path.name for path in train or test]
-        raise missing_split(place, f"{'test' if train else 'train'}*.parquet", there)
+        raise missing_split(folder, f"{'test' if train else 'train'}*.parquet", there)
     for files in (train, test):
         check_shards(files)
     return Source(dataset, "parquet", train, test) if train else None
 
 
-def _parquet_by_counts(dataset: str, place: Path) -> Source | None:
-    """Return the Parquet files in a place whose name may say nothing of what it holds.
+def _parquet_by_counts(dataset: str, folder: Path) -> Source | None:
+    """Return the Parquet files in a folder whose name may say nothing of what it holds.
 
     Those with as many images as another dataset of the table has, and not this one, are not taken.
     """
-    source = _parquet_in(dataset, place)
-    if source is None or named_after(place.name) == dataset:
+    source = _parquet_in(dataset, folder)
+    if source is None or named_after(folder.name) == dataset:
         return source
     from ttq_bench.data.formats import parquet_files  # pyarrow: only where names do not tell
 
@@ -237,14 +227,13 @@ def _parquet_by_counts(dataset: str, place: Path) -> Source | None:
 
 
 def _find_class_folders(dataset: str, folder: Path) -> Source | None:
-    found = imagenet_folders(folder) if is_streamed(dataset) else find_class_folders(folder)
-    if found is None:
+    streamed, classes = is_streamed(dataset), DATASETS[dataset].classes
+    splits = imagenet_folders(folder) if streamed else find_class_folders(folder)
+    if splits is None:
         return None
-    if is_streamed(dataset):
-        return Source(dataset, "folders", *found)  # its name says how many classes there are
-    train, classes = found[0], DATASETS[dataset].classes
-    if len(train) != classes:
+    # The name of streamed images says how many classes there are.
+    if not streamed and len(splits[0]) != classes:
         raise DataError(
-            f"{folder}: {dataset} has {classes} classes, train/ has {len(train)} folders"
+            f"{folder}: {dataset} has {classes} classes, train/ has {len(splits[0])} folders"
         )
-    return Source(dataset, "folders", *found)
+    return Source(dataset, "folders", *splits)

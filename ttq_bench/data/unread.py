@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ttq_bench.data.catalog import DATASETS, is_streamed
-from ttq_bench.data.formats.class_folders import TEST_NAMES, TRAIN_NAMES
+from ttq_bench.data.formats.class_folders import SPLIT_NAMES
 from ttq_bench.data.formats.folder_contents import SHOWN, listed_there, paths_in
 from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
 from ttq_bench.data.places import named_after, places_of
@@ -20,7 +20,6 @@ ENDINGS = (
     ".rar", "-ubyte",
 )  # fmt: skip
 TABLES = (".csv", ".tsv")
-SPLITS = (*TRAIN_NAMES, *TEST_NAMES)
 UNPACKED = ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-python", "cifar-100-binary")
 CLASSES = "train/CLASS/*.png with test/CLASS/*.png"
 WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
@@ -28,15 +27,15 @@ WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
 
 def unread_sentence(dataset: str, data_dir: Path) -> str:
     """Return ``; X lies there, which is not read: ...`` for what may be images, else nothing."""
-    found = list(dict.fromkeys(_unread_names(dataset, data_dir)))
-    folders = tuple(name for name in found if name.endswith("/"))
-    alone = [name for name in found if name in folders or not name.startswith(folders)]
-    names = [one_line(name, 80) for name in alone]
+    unread = list(dict.fromkeys(_unread_names(dataset, data_dir)))
+    folders = tuple(name for name in unread if name.endswith("/"))
+    names = [name for name in unread if name in folders or not name.startswith(folders)]
     if not names:
         return ""
+    shown = [one_line(name, 80) for name in names[:SHOWN]]
     classes = WORDNET_CLASSES if is_streamed(dataset) else CLASSES
     return (
-        f"; {listed_there(names[:SHOWN], len(names))}, which is not read: Parquet files"
+        f"; {listed_there(shown, len(names))}, which is not read: Parquet files"
         f" (train*.parquet with test*.parquet), class folders ({classes}) and published files"
         " whose hash is known are"
     )
@@ -44,13 +43,12 @@ def unread_sentence(dataset: str, data_dir: Path) -> str:
 
 def _unread_names(dataset: str, data_dir: Path) -> Iterable[str]:
     """Yield what may be images of ``dataset``, relative to ``data_dir``; not other datasets'."""
+    places = list(places_of(dataset, data_dir))
     if not DATASETS[dataset].archives:  # nothing is downloaded: every folder is named
         yield from (
-            f"{path.name}/"
-            for path in paths_in(data_dir)
-            if path.is_dir() and path not in places_of(dataset, data_dir)
+            f"{path.name}/" for path in paths_in(data_dir) if path.is_dir() and path not in places
         )
-    for place in places_of(dataset, data_dir):
+    for place in places:
         if (place / "record.json").exists():  # tables of a record, where results lie there too
             continue
         for path in paths_in(place):
@@ -63,7 +61,7 @@ def _remark(path: Path, dataset: str, place: Path) -> str | None:
     owner = named_after(path.name)
     if owner not in (None, dataset):
         return None
-    known = path.name.lower() in (*SPLITS, *UNPACKED)
+    known = path.name.lower() in (*SPLIT_NAMES, *UNPACKED)
     if path.is_dir():
         return "/" if known else None
     if path.is_symlink() and not path.exists():
@@ -85,7 +83,7 @@ def _may_hold_images(path: Path, dataset: str, place: Path) -> bool:
         return not (others and path.is_file() and file_digest(path, "md5") in others)
     name = path.name.lower()
     if name.endswith(TABLES):  # of many things: only those that are named after images
-        return dataset in (named_after(name), named_after(place.name)) or path.stem in SPLITS
+        return dataset in (named_after(name), named_after(place.name)) or path.stem in SPLIT_NAMES
     return name.endswith(ENDINGS)
 
 

@@ -19,6 +19,7 @@ from ttq_bench.data.formats.folder_contents import (
     kind_of,
     kinds_in_words,
     missing_split,
+    paths_in,
     what_lies_in,
 )
 from ttq_bench.data.formats.image_kinds import IMAGE_ENDINGS
@@ -28,6 +29,7 @@ from ttq_bench.text import one_line
 TRAIN_NAMES = ("train", "training")
 # In this order; the first that has the labels of the training images is the second split.
 TEST_NAMES = ("test", "val", "validation", "valid", "testing", "eval", "evaluation", "dev")
+SPLIT_NAMES = (*TRAIN_NAMES, *TEST_NAMES)
 Folders = tuple[Path, ...]
 
 
@@ -39,19 +41,19 @@ def find_class_folders(folder: Path) -> tuple[Folders, Folders] | None:
     split alone, and for splits of different classes.
     """
     train = next(filter(None, map(class_folders, split_folders(folder, TRAIN_NAMES))), ())
-    second = [*filter(None, map(class_folders, split_folders(folder, TEST_NAMES)))]
-    test = next((found for found in second if _names(found) == _names(train)), None)
-    test = test or next(iter(second), ())
+    seconds = [*filter(None, map(class_folders, split_folders(folder, TEST_NAMES)))]
+    fitting = [classes for classes in seconds if _names(classes) == _names(train)]
+    test = next(iter(fitting or seconds), ())
     if bool(train) != bool(test):
-        there = (train or test)[0].parent.name
-        raise missing_split(folder, f"{'test' if train else 'train'}/CLASS/", [there])
+        split = (train or test)[0].parent.name
+        raise missing_split(folder, f"{'test' if train else 'train'}/CLASS/", [split])
     if not train:
         return None
     if names := _names(train) ^ _names(test):
-        one = one_line(min(names), 80)
+        name = one_line(min(names), 80)
         raise DataError(
             f"{folder}: {train[0].parent.name}/ and {test[0].parent.name}/ do not hold the same"
-            f" class folders ({len(names)} in one of them alone, for example {one!r})"
+            f" class folders ({len(names)} in one of them alone, for example {name!r})"
             f"{_unicode_hint(names)}"
         )
     return train, test
@@ -91,11 +93,11 @@ def class_folders(split: Path) -> Folders:
     if not split.is_dir():
         return ()
     with os.scandir(split) as entries:
-        found = [entry for entry in entries if not is_system_name(entry.name)]
-    for entry in found:
+        inside = [entry for entry in entries if not is_system_name(entry.name)]
+    for entry in inside:
         if entry.is_symlink():
             check_link(Path(entry.path))
-    return tuple(sorted(Path(entry.path) for entry in found if entry.is_dir()))
+    return tuple(sorted(Path(entry.path) for entry in inside if entry.is_dir()))
 
 
 def image_folder(folder: Path) -> tuple[Folders, Folders]:
@@ -111,30 +113,31 @@ def image_folder(folder: Path) -> tuple[Folders, Folders]:
             f"{folder}: is a file; folder:PATH is a folder with train/ and test/ in it; unpack an"
             " archive and name what comes out of it"
         )
-    found = find_class_folders(folder)
-    if found is None:
+    splits = find_class_folders(folder)
+    if splits is None:
         raise DataError(
             f"{folder}: has neither train/CLASS/ nor test/CLASS/ (or val/CLASS/); put a folder of"
             f" images for each class there{_deeper_folder_hint(folder)}; {what_lies_in(folder)}"
         )
-    if len(found[0]) < 2:  # noqa: PLR2004
-        split = found[0][0].parent
+    train, test = splits
+    if len(train) < 2:  # noqa: PLR2004
+        split = train[0].parent
         raise DataError(
             f"{folder}: {split.name}/ has one class folder, there is nothing to tell apart;"
             f" in {split.name}/, {what_lies_in(split)}"
         )
-    for path in (*found[0], *found[1]):
+    for path in (*train, *test):
         if not class_folder_files(path):
             kinds = kinds_in_words(Counter(map(kind_of, entries_of(path)))) or "nothing"
             raise DataError(f"{path}: has no images ({', '.join(IMAGE_ENDINGS)}); it holds {kinds}")
-    return found
+    return train, test
 
 
 def _deeper_folder_hint(folder: Path) -> str:
     """Return what to name instead where a folder in ``folder`` holds the splits."""
-    splits = (*TRAIN_NAMES, *TEST_NAMES)
-    for path in sorted(Path(entry.path) for entry in entries_of(folder) if entry.is_dir()):
-        if path.name.lower() not in splits and any(map(class_folders, split_folders(path, splits))):
+    for path in filter(Path.is_dir, paths_in(folder)):
+        is_split = path.name.lower() in SPLIT_NAMES
+        if not is_split and any(map(class_folders, split_folders(path, SPLIT_NAMES))):
             return f", or name folder:{path}, which has such folders"
     return ""
 
@@ -148,15 +151,15 @@ def class_folder_files(folder: Path) -> list[Path]:
     split = folder.parent.resolve()
     _check_inside(folder, split)
     with os.scandir(folder) as entries:
-        found = [e for e in entries if is_image_name(e.name)]
-    _check_names(folder, found)
-    for entry in found:
+        images = [entry for entry in entries if is_image_name(entry.name)]
+    _check_names(folder, images)
+    for entry in images:
         if entry.is_symlink():
             check_link(Path(entry.path))
             _check_inside(Path(entry.path), split)
         if not entry.is_file():
             raise DataError(f"{entry.path}: is not a file")
-    return sorted(Path(entry.path) for entry in found)
+    return sorted(Path(entry.path) for entry in images)
 
 
 def read_image(file: Path, most_bytes: int, remark: str = "") -> bytes:

@@ -107,15 +107,16 @@ def _by(size: tuple[int, int]) -> str:
 def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
     """Yield each image of ``train`` or ``test``, in file order."""
     for number, path in enumerate(source.train if split == "train" else source.test):
-        yield from _encoded_images(source, path, number)
+        yield from _of_shard(path) if source.kind == "parquet" else _of_class(path, number)
 
 
-def _encoded_images(source: Source, path: Path, number: int) -> Iterator[EncodedImage]:
-    if source.kind == "folders":
-        for file in class_folder_files(path):
-            content = read_image(file, MOST_IMAGE_BYTES, "; no image of a set")
-            yield EncodedImage(content, number, str(file))
-        return
+def _of_class(folder: Path, label: int) -> Iterator[EncodedImage]:
+    for file in class_folder_files(folder):
+        content = read_image(file, MOST_IMAGE_BYTES, "; no image of a set")
+        yield EncodedImage(content, label, str(file))
+
+
+def _of_shard(path: Path) -> Iterator[EncodedImage]:
     row = 0
     opened = open_parquet(path)
     image, label = image_columns(path, opened.schema_arrow)

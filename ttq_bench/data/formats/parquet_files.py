@@ -3,6 +3,7 @@
 Hub layout: a column of structs with a ``bytes`` field, and an integer column of labels.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,12 +56,12 @@ def image_columns(path: Path, schema: pyarrow.Schema) -> tuple[str, str]:
 
 def _other_bytes(kinds: Mapping[str, pyarrow.DataType]) -> str:
     """Return a clause on structs whose ``bytes`` are of another type, such as paths alone."""
-    found = (
+    clauses = (
         f"; 'bytes' of {one_line(name, 40)!r} are {one_line(str(inner), 40)}, not binary"
         for name, kind in kinds.items()
         if (inner := _kind_of_bytes(kind)) is not None and not _holds_bytes(kind)
     )
-    return next(found, "")
+    return next(clauses, "")
 
 
 def _holds_bytes(kind: pyarrow.DataType) -> bool:
@@ -95,12 +96,24 @@ def class_count(source: Source) -> int:
     return 1 + max(compute.max(part).as_py() or 0 for part in labels)
 
 
+def class_names(path: Path, labels: int) -> list[str]:
+    """Return the classes that a file of the hub names, or else the numbers of its labels."""
+    try:
+        metadata = open_parquet(path).schema_arrow.metadata or {}
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        classes = next(f["names"] for f in features.values() if f.get("_type") == "ClassLabel")
+        names = [str(name) for name in classes]
+    except (KeyError, ValueError, TypeError, AttributeError, StopIteration):
+        names = []
+    return names if len(names) >= labels else [str(number) for number in range(labels)]
+
+
 def check_labels(source: Source, classes: int) -> None:
     """Raise ``DataError`` for a row of Parquet files whose label is not from 0 to classes - 1."""
     for path in source.train + source.test:
         labels = read_labels(path, open_parquet(path))
-        found = compute.min_max(labels).as_py()
-        low, high = found["min"] or 0, found["max"] or 0
+        limits = compute.min_max(labels).as_py()
+        low, high = limits["min"] or 0, limits["max"] or 0
         if labels.null_count or low < 0 or high >= classes:
             empty = ""
             if labels.null_count:

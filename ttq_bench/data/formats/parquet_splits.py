@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from ttq_bench.data.formats.class_folders import TEST_NAMES, check_link
+from ttq_bench.data.formats.class_folders import SPLIT_NAMES, TEST_NAMES, check_link
 from ttq_bench.errors import DataError
 
 # As the hub names the parts of a split.
@@ -16,12 +16,12 @@ SHARD = re.compile(
 def second_split(place: Path) -> tuple[Path, ...]:
     """Return the files of the second split: of several, the first one whose images have labels."""
     splits = [tuple(sorted(place.glob(f"{name}*.parquet"))) for name in TEST_NAMES]
-    found = list(dict.fromkeys(filter(None, splits)))
-    if len(found) < 2:  # noqa: PLR2004
-        return next(iter(found), ())
+    there = list(dict.fromkeys(filter(None, splits)))
+    if len(there) < 2:  # noqa: PLR2004
+        return next(iter(there), ())
     from ttq_bench.data.formats import parquet_files  # pyarrow: only where there is a choice
 
-    return next((files for files in found if parquet_files.has_labels(files[0])), found[0])
+    return next((files for files in there if parquet_files.has_labels(files[0])), there[0])
 
 
 def check_shards(files: tuple[Path, ...]) -> None:
@@ -32,8 +32,8 @@ def check_shards(files: tuple[Path, ...]) -> None:
     for path in files:
         check_link(path)
     others = [path for path in files if not SHARD.fullmatch(path.name)]
-    plain = any(path.stem == "train" for path in files)
-    if len(files) > 1 and (plain or 0 < len(others) < len(files)):
+    has_whole = any(path.stem in SPLIT_NAMES for path in files)  # train.parquet is a split alone
+    if len(files) > 1 and (has_whole or 0 < len(others) < len(files)):
         raise _keep_one(others[0], next(path for path in files if path != others[0]))
     if files and not others:
         _check_numbers({path: shard for path in files if (shard := SHARD.fullmatch(path.name))})

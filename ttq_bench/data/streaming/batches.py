@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ttq_bench.data.batches import Batches
 from ttq_bench.data.catalog import ImagesCard
+from ttq_bench.data.formats.parquet_files import class_names
 from ttq_bench.data.prepared import Images
 from ttq_bench.data.sources import Source
 from ttq_bench.data.streaming.image_files import (
@@ -25,7 +26,7 @@ from ttq_bench.data.streaming.image_files import (
     ImageFiles,
     ShardFiles,
 )
-from ttq_bench.data.streaming.imagenet import class_list_sha256, class_names
+from ttq_bench.data.streaming.imagenet import class_list_sha256
 from ttq_bench.errors import DataError
 from ttq_bench.seeding import stream_seed
 
@@ -58,16 +59,14 @@ def list_images(source: Source, card: ImagesCard) -> StreamedImages:
     sample = hashlib.sha256(card.fingerprint.encode())
     for row in range(0, len(test), -(-len(test) // SAMPLED)):
         sample.update(cropped(test.read(row), test.where(row), "none", 0).numpy().tobytes())
-    names = class_list_sha256(_class_names(source, card.classes))
-    return StreamedImages(card, MEAN, DEVIATION, sample.hexdigest(), train, test, names)
+    classes = class_list_sha256(_class_names(source, card.classes))
+    return StreamedImages(card, MEAN, DEVIATION, sample.hexdigest(), train, test, classes)
 
 
-def _class_names(source: Source, classes: int) -> Sequence[str]:
+def _class_names(source: Source, classes: int) -> list[str]:
     if source.kind == "folders":
         return [path.name for path in source.train]
-    from ttq_bench.data.formats.parquet_files import open_parquet
-
-    return class_names(open_parquet(source.train[0]).schema_arrow.metadata, classes)
+    return class_names(source.train[0], classes)
 
 
 class _Crops(Dataset[object]):
@@ -157,10 +156,10 @@ class StreamedBatches(Batches):
             # It seeds its processes from torch's stream, which is the layers' own, unless told.
             generator=torch.Generator(),
         )
-        for made in loader:
-            if isinstance(made, str):
-                raise DataError(made)
-            yield tuple(tensor.to(self.device, non_blocking=True) for tensor in made)
+        for batch in loader:
+            if isinstance(batch, str):
+                raise DataError(batch)
+            yield tuple(tensor.to(self.device, non_blocking=True) for tensor in batch)
 
 
 def _as_made(batch: object) -> object:

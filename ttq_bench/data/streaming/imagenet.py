@@ -7,7 +7,6 @@ changes none of these is not noticed.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -126,17 +125,6 @@ def _card(
 def class_list_sha256(classes: Iterable[str]) -> str:
     """Return the hash of the names of all classes in the order of their labels, one a line."""
     return lines_digest(classes)
-
-
-def class_names(metadata: dict[bytes, bytes] | None, labels: int) -> list[str]:
-    """Return the classes that a Parquet file of the hub names, or the numbers of its labels."""
-    try:
-        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        found = next(f["names"] for f in features.values() if f.get("_type") == "ClassLabel")
-        named = [str(name) for name in found]
-    except (KeyError, ValueError, TypeError, AttributeError, StopIteration):
-        named = []
-    return named if len(named) >= labels else [str(number) for number in range(labels)]
 
 
 def _footer_digest(path: Path) -> str:
