@@ -197,7 +197,7 @@ def test_parents_of_another_protocol_are_the_trials_of_that_protocol(small):
     [
         ({"start": "scratch", "repeats": 2}, "repeats: needs start: parent"),
         ({"start": "scratch", "parent_protocol": "x"}, "parent_protocol: needs start: parent"),
-        ({"learning_rates": [0.1, 0.1]}, "0.1 stands there twice"),
+        ({"learning_rates": [0.1, 0.1]}, "0.1 is given twice"),
         ({"learning_rates": [0.0]}, "learning_rates"),
         ({"repeats": 0}, "repeats"),
     ],

@@ -79,7 +79,7 @@ def test_a_value_of_a_profile_has_the_line_in_the_profile(read):
     text = changed("epochs: 30", "epochs: 0").replace("[0, 1, 2]", "[0, 1, 1]")
     message = problems_of(read, text, profile="long")
     assert "  line 30: training.fine_tuned.epochs: expected" in message
-    assert "  line 27: seeds: 1 stands there twice" in message
+    assert "  line 27: seeds: 1 is given twice" in message
     read(text, profile="short")
 
 

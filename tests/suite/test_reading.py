@@ -108,13 +108,13 @@ def test_a_word_that_looks_like_a_number_stays_the_word(read, small):
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("name: small", "name: on", "name: expected text, got true, as which YAML reads on,"),
-        ("name: small", "name: no", "name: expected text, got false, as which YAML reads off,"),
-        ("- 0\n", "- yes\n", "seeds.0: expected a whole number, got true, as which YAML reads on,"),
+        ("name: small", "name: on", "name: expected text, got true (YAML reads on,"),
+        ("name: small", "name: no", "name: expected text, got false (YAML reads off,"),
+        ("- 0\n", "- yes\n", "seeds.0: expected a whole number, got true (YAML reads on,"),
         (
             "    epochs: 8\n", "    epochs: 8\n    augmentation: on\n",
-            "'scaled_crop_flip' or 'none', got true, as which YAML reads on, yes"
-            " and true; put a word in quotes",
+            "'scaled_crop_flip' or 'none', got true (YAML reads on, yes and true as true;"
+            " put a word in quotes)",
         ),
         ("name: small", "name: small\ndefault_profile: on", "default_profile: expected the"),
         ("name: small", "name: small\nprofiles: {on: {}}", "profiles: expected a name, got tr"),
@@ -254,8 +254,8 @@ def test_every_shipped_suite_is_valid_in_every_profile_and_has_a_default(path, d
     [
         ('title: "\\ud800"', "half of a surrogate pair"),
         ("title: !!bool 7", "'7' is neither true nor false"),
-        ("seeds: [1e400]", "got '1e400', which is beyond what a number can be here"),
-        ("seeds: [1e-400]", "got '1e-400', which is beyond what a number can be here"),
+        ("seeds: [1e400]", "got '1e400', which is beyond the range of a number"),
+        ("seeds: [1e-400]", "got '1e-400', which is beyond the range of a number"),
         ('datasets: ["folder:/p"]', "give --dataset folder:/p, which takes its place"),
     ],
 )

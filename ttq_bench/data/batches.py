@@ -35,12 +35,12 @@ class Normaliser:
 class Batches(ABC):
     """The images of one trial on one device: augmented for training, plain for evaluation.
 
-    What ``training/loop.py`` asks of the data. A subclass says what its batches are made of
-    (``draws``), how that becomes images and labels (``batch``), and how it reads images that are
-    evaluated (``_plain``). Rows are numbers of images [B], int64.
+    This is what ``training/loop.py`` needs of the data. A subclass draws what its batches are made
+    of (``draws``), makes images and labels of a draw (``batch``), and reads images for evaluation
+    (``_plain``). Rows are numbers of images [B], int64.
     """
 
-    top5 = False  # of ten classes it says nothing, and tables without it stay as they are
+    top5 = False  # whether to measure the top-5 error; of ten classes it says nothing
 
     def __init__(
         self,

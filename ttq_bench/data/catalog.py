@@ -22,8 +22,8 @@ from ttq_bench.data.published import (
 )
 from ttq_bench.errors import DataError, unknown_name
 
-FOLDER = "folder"
-MOST_HELD_OUT = 5_000  # of a folder; as many as of CIFAR-10
+FOLDER = "folder"  # the dataset of a folder of images
+MOST_HELD_OUT = 5_000  # images of a folder; as many as of CIFAR-10
 CLASSES = "classes"  # after their number, a part of a name: imagenet-10classes
 
 
@@ -32,14 +32,14 @@ class ImagesCard:
     """What images are: a dataset as it is published, or the images that were found for it.
 
     They have ``image_shape`` (channels, height, width) and labels from 0 to ``classes`` - 1.
-    ``validation_count`` training images are held out for every choice; test images are only
-    reported on. ``archives`` are the published files; the first one is downloaded. Those of
-    ``read_in_place`` are read where they are found and never downloaded. ``streamed`` images do
-    not fit into memory: each is read and decoded when its batch comes.
+    ``validation_count`` training images are held out: every choice is made on them, and on test
+    images none. ``archives`` are the forms in which the images were published; the first one is
+    downloaded. ``read_in_place`` is a form that is never downloaded. ``streamed`` images do not fit
+    into memory: each is read and decoded when its batch comes.
 
-    Of images that were found, ``name`` stands in tables, and ``fingerprint`` changes with every
-    byte of an image; in ``DATASETS`` it is empty. ``in_table`` is false where shape and classes
-    are not those of a dataset in ``DATASETS``, so that a trial has to record them.
+    The ``fingerprint`` of images on this machine changes with every byte of an image; in
+    ``DATASETS`` it is empty. ``in_table`` is false where shape and classes are not those of a
+    dataset in ``DATASETS``, so that a trial has to record them.
     """
 
     name: str
@@ -126,7 +126,7 @@ def catalog_name(dataset: str) -> str:
 
 
 def describe_dataset(dataset: str) -> str:
-    """Return in words what images called ``dataset`` are, beside the published ones."""
+    """Return in words how images called ``dataset`` differ from the published ones."""
     name, *changes = dataset.split("-")
     words = {
         "jpeg": "re-encoded as JPEG",
@@ -149,5 +149,5 @@ def describe_dataset(dataset: str) -> str:
         words.get(change, change.replace(CLASSES, " classes")) for change in changes
     )
     if any(change.endswith(CLASSES) for change in changes):
-        return f"{name} with {described}: a drive of the path, not a result"
+        return f"{name} with {described}: shows that the suite runs, not a result of the paper"
     return f"{name} {described}: not the published bytes, so no error here is the paper's"

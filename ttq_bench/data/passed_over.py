@@ -1,4 +1,4 @@
-"""What is beside the images and is not read: named, so that nobody misses it."""
+"""What lies beside the images and is not read, so that a plan can name it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -62,6 +62,6 @@ def _other_splits(used: Sequence[Path]) -> list[str]:
         return []
     shown = [one_line(name, 80) for name in others[:SHOWN]]
     return [
-        f"{place}: {listed_there(shown, len(others))}, which is not read: {used[0].name} and"
-        f" {used[-1].name} are"
+        f"{place}: {listed_there(shown, len(others))}, but only {used[0].name} and"
+        f" {used[-1].name} are read"
     ]

@@ -1,4 +1,4 @@
-"""What is in a data folder where no images of a dataset are found, and why it is not read."""
+"""What lies in a data folder where no images of a dataset are found, and what would be read."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ WORDNET_CLASSES = "train/n01440764/*.JPEG with val/n01440764/*.JPEG and so on"
 
 
 def unread_sentence(dataset: str, data_dir: Path) -> str:
-    """Return ``; X lies there, which is not read: ...`` for what may be images, else nothing."""
+    """Return ``; X lies there, but only ... are read`` for what may be images, else nothing."""
     unread = list(dict.fromkeys(_unread_names(dataset, data_dir)))
     folders = tuple(name for name in unread if name.endswith("/"))
     names = [name for name in unread if name in folders or not name.startswith(folders)]
@@ -35,9 +35,9 @@ def unread_sentence(dataset: str, data_dir: Path) -> str:
     shown = [one_line(name, 80) for name in names[:SHOWN]]
     classes = WORDNET_CLASSES if is_streamed(dataset) else CLASSES
     return (
-        f"; {listed_there(shown, len(names))}, which is not read: Parquet files"
-        f" (train*.parquet with test*.parquet), class folders ({classes}) and published files"
-        " whose hash is known are"
+        f"; {listed_there(shown, len(names))}, but only Parquet files (train*.parquet with"
+        f" test*.parquet), class folders ({classes}) and published files whose hash is known are"
+        " read"
     )
 
 

@@ -42,10 +42,10 @@ T = TypeVar("T")
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    """Refuse a value given twice: of a seed it would count one result as two."""
+    """Refuse a value that is given twice: one result would count as two."""
     twice = [value for value, count in Counter(values).items() if count > 1]
     if twice:
-        raise ValueError(f"{twice[0]} stands there twice")
+        raise ValueError(f"{twice[0]} is given twice")
     return values
 
 
@@ -182,7 +182,7 @@ class Suite(Strict):
             if protocol and family not in protocol.families:
                 raise ValueError(
                     f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
-                    f" networks, {model!r} is a {family}; name the protocol otherwise"
+                    f" networks, {model!r} is a {family}; give the protocol another name"
                 )
         problems = list(deviations(self.protocol, dict(self.training), self.conversion))
         if self.parent_protocol is not None:
@@ -190,9 +190,11 @@ class Suite(Strict):
             problems = [text for text in problems if not text.startswith(PARENTS)]
             problems += [text for text in of_parents if text.startswith(PARENTS)]
         if protocol and set(self.learning_rates) - {self.training.fine_tuned.learning_rate}:
-            problems.append(f"learning_rates: protocol {self.protocol!r} has but its own")
+            problems.append(f"learning_rates: protocol {self.protocol!r} fixes the rate")
         if problems:
-            raise ValueError("; ".join(problems) + "; write these values, or name it otherwise")
+            raise ValueError(
+                "; ".join(problems) + "; use these values, or another name for the protocol"
+            )
         return self
 
     @model_validator(mode="after")

@@ -44,9 +44,10 @@ def reason(detail: ErrorDetails, siblings: Sequence[str]) -> str:
 
 
 def got(given: Any) -> str:
-    """Return what was given; of true and false, which words YAML reads as it."""
+    """Return what was given; of true and false also which words YAML reads so."""
     if isinstance(given, bool):
-        return f"got {as_yaml(given)}, as which YAML reads {READ_AS[given]}; put a word in quotes"
+        value = as_yaml(given)
+        return f"got {value} (YAML reads {READ_AS[given]} as {value}; put a word in quotes)"
     return f"got {one_line(repr(given), 200)}"
 
 
@@ -68,7 +69,7 @@ def text_hint(given: Any, *, whole: bool) -> str:
     if math.isnan(number):
         return ""
     if math.isinf(number) or (not number and re.search("[1-9]", given.lower().partition("e")[0])):
-        return ", which is beyond what a number can be here"
+        return ", which is beyond the range of a number"
     if whole and math.isfinite(number) and number == int(number):
         number = int(number)
     text = repr(number)

@@ -25,7 +25,7 @@ def test_a_part_of_imagenet_bears_the_number_of_its_classes_and_its_own_counts(t
     assert (found.train_count, found.test_count, found.classes) == (12, 6, 3)
     assert (found.image_shape, found.validation_count) == ((3, 224, 224), 1)
     assert describe_dataset(found.name) == (
-        "imagenet with 3 classes: a drive of the path, not a result"
+        "imagenet with 3 classes: shows that the suite runs, not a result of the paper"
     )
 
 

@@ -20,7 +20,7 @@ from ttq_bench.data.formats.pickled_batches import read_batch
 from ttq_bench.errors import DataError
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-Named = tuple[str, bytes]  # where bytes come from, as errors call it, and the bytes
+Named = tuple[str, bytes]  # the name of a member in errors, and its bytes
 ROW_BYTES = 3 * 32 * 32
 # The largest published member has 31,035,999 bytes, of CIFAR-100 155 million; the archives unpack
 # to 186 million.
@@ -94,10 +94,10 @@ def read_svhn(paths: Sequence[Path], split: str) -> Arrays:
 
 def read_idx_pair(paths: Sequence[Path], split: str) -> Arrays:
     """Return images [N, H, W, 1] and labels [N] of the two files of a split."""
-    pixels, marks = paths[:2] if split == "train" else paths[2:]
-    images, labels = read_idx(pixels, 3), read_idx(marks, 1)
+    images_path, labels_path = paths[:2] if split == "train" else paths[2:]
+    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
     if len(images) != len(labels):
-        raise DataError(f"{pixels}: {len(images):,} images and {len(labels):,} labels")
+        raise DataError(f"{images_path}: {len(images):,} images and {len(labels):,} labels")
     return images[..., None], labels.astype(np.int64)
 
 
@@ -139,39 +139,35 @@ def _read_members(
     paths: Sequence[Path], members: list[str], most_bytes: int = MOST_MEMBER_BYTES
 ) -> list[Named]:
     (path,) = paths
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         # A pure stream (``r|``): no entry, a link least of all, can make it seek or read again.
         with _Unpacked(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as archive:
             for entry in archive:
+                if entry.name in contents:
+                    raise DataError(f"{path}: {entry.name} is in the archive twice")
                 if entry.name in members:
-                    _take(archive, entry, found, path, most_bytes)
+                    contents[entry.name] = _content(archive, entry, path, most_bytes)
             while unpacked.read(CHUNK_BYTES):  # to the end, where gzip checks what it unpacked
                 pass
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{path}: cannot be read as an archive ({error})") from error
     except (ValueError, RecursionError) as error:  # numbers and chains of headers made by hand
         raise DataError(f"{path}: cannot be read as an archive (malformed header)") from error
-    missing = [member for member in members if member not in found]
+    missing = [member for member in members if member not in contents]
     if missing:
         raise DataError(f"{path}: {missing[0]} is missing in the archive")
-    return [(f"{path}: {member}", found[member]) for member in members]
+    return [(f"{path}: {member}", contents[member]) for member in members]
 
 
-def _take(
-    archive: tarfile.TarFile,
-    entry: tarfile.TarInfo,
-    found: dict[str, bytes],
-    path: Path,
-    most_bytes: int,
-) -> None:
-    """Put the bytes of a known member into ``found``; a link or a device is no such member."""
+def _content(
+    archive: tarfile.TarFile, entry: tarfile.TarInfo, path: Path, most_bytes: int
+) -> bytes:
+    """Return the bytes of a member; ``DataError`` for a link, a device, or too many bytes."""
     if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.sparse:
         raise DataError(f"{path}: {entry.name} is not a plain file in the archive")
-    if entry.name in found:
-        raise DataError(f"{path}: {entry.name} is in the archive twice")
     stream = archive.extractfile(entry)
     content = stream.read(most_bytes + 1) if stream else b""
     if len(content) > most_bytes:
         raise DataError(f"{path}: {entry.name} has more than {most_bytes:,} bytes")
-    found[entry.name] = content
+    return content
