@@ -24,7 +24,7 @@ from ttq_bench.data.streaming.imagenet import folders_card, shards_card
 from ttq_bench.errors import DataError
 from ttq_bench.files import file_digest, home_folder, write_atomically
 
-FORMAT = "identity-6"  # raise it when the cards below change, or what is refused
+FORMAT = "identity-7"  # raise it when the cards below change, or what is refused
 # Patterns for a card in the cache: its name becomes the name of a folder.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
@@ -132,6 +132,7 @@ def _streamed_card(source: Source) -> ImagesCard:
     from ttq_bench.data.streaming.image_files import ShardFiles
 
     split_sizes(source)  # an error where one of them has no row
+    check_labels(source, DATASETS[source.dataset].classes)
     train, test = (ShardFiles(paths).labels.tolist() for paths in (source.train, source.test))
     names = class_names(source.train[0], 1 + max(train))
     check_labels(source, len(names))

@@ -124,6 +124,12 @@ def test_parquet_files_are_named_so_and_known_by_name_size_and_footer(tmp_path):
     assert other.fingerprint != found.fingerprint
 
 
+@pytest.mark.parametrize("label", [-1, 1000, 10**12])
+def test_a_label_that_no_class_of_imagenet_has_is_refused(tmp_path, label):
+    with pytest.raises(DataError, match=r"labels run from .*; imagenet has 0 to 999"):
+        identity_of(shards(tmp_path / "a", labels=(0, 1, 2, label)), tmp_path)
+
+
 def test_more_images_than_imagenet_has_are_other_images(tmp_path, monkeypatch):
     card = DATASETS["imagenet"]
     fewer = dataclasses.replace(card, train_count=11, test_count=6)
