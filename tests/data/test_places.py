@@ -424,7 +424,7 @@ BAD = {
             [*map(builders.png, builders.random_images(9)), SMALL],
             range(10),
         ),
-        r"row 9 is \(8, 8\) pixels, expected \(32, 32\)",
+        "row 9 has 8x8 pixels, expected 32x32",
     ),
     "no image": (
         lambda d: builders.write_parquet(d / "test.parquet", [b"GIF89a"] * 10, range(10)),

@@ -28,13 +28,18 @@ def source(tmp_path):
     return find_source("cifar10", tmp_path)
 
 
+@pytest.fixture
+def card(source, cache):
+    return identify(source, cache)
+
+
 def prepared_folder(cache):
     (folder,) = (path for path in (cache / "prepared").iterdir() if path.is_dir())
     return folder
 
 
-def test_images_and_labels_of_both_splits_are_what_was_read(source, cache):
-    images = load_images(source, identify(source, cache), cache)
+def test_images_and_labels_of_both_splits_are_what_was_read(source, card, cache):
+    images = load_images(source, card, cache)
     assert np.array_equal(images.train_images.numpy(), IMAGES[:3])
     assert np.array_equal(images.test_images.numpy(), IMAGES[3:])
     assert images.train_labels.tolist() + images.test_labels.tolist() == LABELS
@@ -52,26 +57,32 @@ def test_mean_and_deviation_by_hand(tmp_path, cache):
     assert images.deviation == (100.0,)
 
 
-def test_mean_and_deviation_are_those_of_each_channel_over_training_images(source, cache):
-    images = load_images(source, identify(source, cache), cache)
+def test_mean_and_deviation_are_those_of_each_channel_over_training_images(source, card, cache):
+    images = load_images(source, card, cache)
     pixels = IMAGES[:3].reshape(-1, 3).astype(np.float64)
     assert images.mean == pytest.approx(pixels.mean(axis=0), rel=1e-12)
     assert images.deviation == pytest.approx(pixels.std(axis=0), rel=1e-12)
 
 
-def test_a_second_load_reads_what_is_prepared_and_decodes_nothing(source, cache):
-    identity = identify(source, cache)
-    first = load_images(source, identity, cache)
+def test_a_second_load_reads_what_is_prepared_and_decodes_nothing(source, card, cache):
+    first = load_images(source, card, cache)
     for path in source.train + source.test:
         path.write_bytes(b"nobody reads this again")
-    second = load_images(source, identity, cache)
+    second = load_images(source, card, cache)
     assert second.train_images.equal(first.train_images)
     assert second.pixels_sha256 == first.pixels_sha256
+
+
+def change_a_pixel(folder):
+    content = bytearray((folder / "train_images.npy").read_bytes())
+    content[-1] ^= 1
+    (folder / "train_images.npy").write_bytes(content)
 
 
 @pytest.mark.parametrize(
     "damage",
     [
+        change_a_pixel,
         lambda folder: (folder / "train_images.npy").write_bytes(b""),
         lambda folder: (folder / "test_labels.npy").unlink(),
         lambda folder: (folder / "manifest.json").write_text('{"sha256"'),
@@ -79,30 +90,17 @@ def test_a_second_load_reads_what_is_prepared_and_decodes_nothing(source, cache)
         lambda folder: builders.cut(folder / "test_images.npy", 0.9),
     ],
 )
-def test_a_damaged_prepared_file_is_made_anew(source, cache, damage):
-    identity = identify(source, cache)
-    first = load_images(source, identity, cache).pixels_sha256
+def test_a_damaged_prepared_file_is_made_anew(source, card, cache, damage):
+    first = load_images(source, card, cache).pixels_sha256
     damage(prepared_folder(cache))
-    again = load_images(source, identity, cache)
+    again = load_images(source, card, cache)
     assert np.array_equal(again.train_images.numpy(), IMAGES[:3])
     assert again.pixels_sha256 == first
 
 
-def test_a_changed_pixel_is_noticed_and_made_anew(source, cache):
-    identity = identify(source, cache)
-    load_images(source, identity, cache)
-    file = prepared_folder(cache) / "train_images.npy"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    again = load_images(source, identity, cache)
-    assert np.array_equal(again.train_images.numpy(), IMAGES[:3])
-
-
-def test_writing_into_loaded_images_leaves_the_prepared_file_alone(source, cache):
-    identity = identify(source, cache)
-    load_images(source, identity, cache).train_images.zero_()
-    assert load_images(source, identity, cache).train_images.any()
+def test_writing_into_loaded_images_leaves_the_prepared_file_alone(source, card, cache):
+    load_images(source, card, cache).train_images.zero_()
+    assert load_images(source, card, cache).train_images.any()
 
 
 def test_images_of_another_fingerprint_are_prepared_apart(source, cache):
@@ -114,11 +112,10 @@ def test_images_of_another_fingerprint_are_prepared_apart(source, cache):
     assert len([path for path in (cache / "prepared").iterdir() if path.is_dir()]) == 2
 
 
-def test_a_cache_that_cannot_be_written_is_named(source, cache):
-    identity = identify(source, cache)
+def test_a_cache_that_cannot_be_written_is_named(source, card, cache):
     (cache / "prepared").write_text("a file where a folder should be")
     with pytest.raises(DataError, match=r"prepared.*: decoded images cannot be kept there"):
-        load_images(source, identity, cache)
+        load_images(source, card, cache)
 
 
 def _prepare(source, cache, start, answers):
@@ -152,39 +149,36 @@ def test_two_processes_that_prepare_at_once_both_succeed(source, cache):
 
 @pytest.mark.parametrize("repeat", range(4))
 @pytest.mark.parametrize("damaged", [False, True])
-def test_threads_that_prepare_at_once_all_succeed(source, cache, damaged, repeat):
-    identity = identify(source, cache)
+def test_threads_that_prepare_at_once_all_succeed(source, card, cache, damaged, repeat):
     if damaged:
-        load_images(source, identity, cache)
+        load_images(source, card, cache)
         (prepared_folder(cache) / "test_images.npy").write_bytes(b"")
     with ThreadPoolExecutor(8) as pool:
-        runs = [pool.submit(load_images, source, identity, cache) for _ in range(8)]
+        runs = [pool.submit(load_images, source, card, cache) for _ in range(8)]
     assert {run.result().pixels_sha256 for run in runs} == {runs[0].result().pixels_sha256}
 
 
-def test_images_sent_to_another_machine_are_the_same_there(source, cache, tmp_path):
-    identity = identify(source, cache)
-    assert pack_images(identity, cache) is None
-    here, packed = load_images(source, identity, cache), pack_images(identity, cache)
-    there = keep_images(identity, tmp_path / "other", packed)
+def test_images_sent_to_another_machine_are_the_same_there(source, card, cache, tmp_path):
+    assert pack_images(card, cache) is None
+    here, packed = load_images(source, card, cache), pack_images(card, cache)
+    there = keep_images(card, tmp_path / "other", packed)
     for name in ("train_images", "train_labels", "test_images", "test_labels"):
         assert torch.equal(getattr(there, name), getattr(here, name))
     assert (there.mean, there.pixels_sha256) == (here.mean, here.pixels_sha256)
-    kept = kept_images(identity, tmp_path / "other")
+    kept = kept_images(card, tmp_path / "other")
     assert torch.equal(kept.train_images, here.train_images)
-    assert kept_images(identity, tmp_path / "nowhere") is None
+    assert kept_images(card, tmp_path / "nowhere") is None
 
 
-def test_images_that_were_changed_on_the_way_are_not_kept(source, cache, tmp_path):
-    identity = identify(source, cache)
-    load_images(source, identity, cache)
-    packed = pack_images(identity, cache)
+def test_images_that_were_changed_on_the_way_are_not_kept(source, card, cache, tmp_path):
+    load_images(source, card, cache)
+    packed = pack_images(card, cache)
     changed = packed.arrays["train_images"].copy()
     changed[0, 0, 0, 0] ^= 1
     packed.arrays["train_images"] = changed
     with pytest.raises(DataError, match="images came damaged"):
-        keep_images(identity, tmp_path / "other", packed)
-    assert kept_images(identity, tmp_path / "other") is None
+        keep_images(card, tmp_path / "other", packed)
+    assert kept_images(card, tmp_path / "other") is None
 
 
 def anonymous_bytes():
@@ -195,11 +189,10 @@ def anonymous_bytes():
 
 
 @pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
-def test_a_trial_maps_the_images_and_makes_no_copy_of_them(source, cache, tmp_path, augmentation):
+def test_a_trial_maps_the_images_and_makes_no_copy_of_them(source, card, cache, augmentation):
     """An epoch reads them all; k trials of a machine share the pages of the mapped file."""
-    identity = identify(source, cache)
-    load_images(source, identity, cache)
-    packed = pack_images(identity, cache)
+    load_images(source, card, cache)
+    packed = pack_images(card, cache)
     many = np.tile(packed.arrays["train_images"], (7_000, 1, 1, 1))  # 64 MB
     folder = prepared_folder(cache)
     np.save(folder / "train_images.npy", many)
@@ -211,7 +204,7 @@ def test_a_trial_maps_the_images_and_makes_no_copy_of_them(source, cache, tmp_pa
     del many, packed
 
     before = anonymous_bytes()
-    images = load_images(source, identity, cache)
+    images = load_images(source, card, cache)
     batches = TrialBatches(
         images, seed=0, batch_size=500, validation_count=500, augmentation=augmentation,
         device=torch.device("cpu"),

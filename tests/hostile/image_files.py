@@ -39,11 +39,11 @@ SMALL_FRAME = b"\xff\xc0\x00\x11\x08\x00\x20\x00\x20\x03\x01\x22\x00\x02\x11\x01
 NO_IMAGE = "cannot be decoded"
 # One such image behind many good ones, with a part of the sentence that refuses it.
 CONTENTS = {
-    "a PNG of 3.6 billion pixels": (png_of(60_000, 60_000), r"is \(60000, 60000\) pixels"),
-    "a PNG of another shape": (png_of(32, 33), r"is \(33, 32\) pixels"),
+    "a PNG of 3.6 billion pixels": (png_of(60_000, 60_000), "has 60000x60000 pixels"),
+    "a PNG of another shape": (png_of(32, 33), "has 33x32 pixels"),
     "a PNG whose header comes later": (png_of(60_000, 60_000, first=b"tEXt"), NO_IMAGE),
     "a PNG that ends in its header": (GOOD[:20], NO_IMAGE),
-    "a JPEG of 4 billion pixels": (jpeg_of(65_500, 65_500), r"is \(65500, 65500\) pixels"),
+    "a JPEG of 4 billion pixels": (jpeg_of(65_500, 65_500), "has 65500x65500 pixels"),
     "a JPEG with a size behind fill bytes": (jpeg_of(65_500, 65_500, b"\xff\xff"), NO_IMAGE),
     "a JPEG with a size behind a restart": (
         jpeg_of(65_500, 65_500, b"\xff\xd0" + segment(0xFE, SMALL_FRAME)), NO_IMAGE,

@@ -14,7 +14,7 @@ from ttq_bench.data.catalog import DATASETS, ImagesCard
 from ttq_bench.data.formats.archives import READERS, Arrays
 from ttq_bench.data.formats.digits import read_digits
 from ttq_bench.data.formats.encoded import EncodedImage, encoded_images
-from ttq_bench.data.formats.image_kinds import PNG_SIGNATURE, check_size, checked_header
+from ttq_bench.data.formats.image_kinds import PNG_SIGNATURE, by, check_size, checked_header
 from ttq_bench.data.formats.png import BrokenPngError, png_pixels, turns_grey
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -28,7 +28,7 @@ MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
 def read_split(source: Source, split: str, card: ImagesCard | None = None) -> Arrays:
     """Return the images and labels of ``train`` or ``test``, checked against the dataset's card.
 
-    Only an image folder needs to be told its card.
+    ``card`` is that of ``DATASETS``, but for an image folder, which has its own.
     """
     card = card or DATASETS[source.dataset]
     if source.kind == "bundled":
@@ -67,8 +67,9 @@ def _decode(image: EncodedImage, image_shape: tuple[int, int, int]) -> NDArray[n
     channels, size = image_shape[0], image_shape[1:]
     check_size(image.content, image.where, size)
     pixels = _decoded(image.content, image.where, channels)
-    if tuple(pixels.shape[1:]) != size:
-        raise DataError(f"{image.where} is {tuple(pixels.shape[1:])} pixels, expected {size}")
+    _, height, width = pixels.shape
+    if (height, width) != size:
+        raise DataError(f"{image.where} has {by((height, width))} pixels, expected {by(size)}")
     decoded: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
     return decoded
 

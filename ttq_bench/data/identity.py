@@ -29,7 +29,7 @@ FORMAT = "identity-7"  # raise it when the cards below change, or what is refuse
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"(md5|sha256):[0-9a-f]{32,64}")
 CARD = TypeAdapter(ImagesCard)
-MOST_LETTERS = 40  # of a folder's name, which stands in the names of files
+MOST_LETTERS = 40  # of a folder's name, which becomes part of the names of files
 
 
 def cache_folder() -> Path:
@@ -49,7 +49,7 @@ def prepared_folder(card: ImagesCard, cache: Path) -> Path:
 def identify(source: Source, cache: Path) -> ImagesCard:
     """Return the card of the images in ``source``; ``DataError`` if they are other images."""
     if source.kind == "bundled":
-        from ttq_bench.data.formats.digits import digits_sha256  # numpy, which submit spares
+        from ttq_bench.data.formats.digits import digits_sha256  # numpy: only where it is needed
 
         return replace(DATASETS[source.dataset], fingerprint=f"sha256:{digits_sha256()}")
     if source.archive is not None and not source.is_present:
@@ -90,7 +90,8 @@ def _read_card(source: Source) -> ImagesCard:
         )
     encoding = encoding_of(source, card.image_shape[1:])
     complete = (train_count, test_count) == (card.train_count, card.test_count)
-    classes = class_count(source) if source.kind == "parquet" else card.classes  # sources.py looked
+    # Class folders were counted when they were found.
+    classes = class_count(source) if source.kind == "parquet" else card.classes
     if classes > card.classes or (complete and classes < card.classes):
         raise DataError(
             f"{source.train[0].parent}: images of {classes} classes, {source.dataset} has"

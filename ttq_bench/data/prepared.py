@@ -133,7 +133,7 @@ def _load(folder: Path, card: ImagesCard) -> ImageSet:
     for name in ARRAYS:
         if file_digest(folder / f"{name}.npy") != manifest["sha256"][f"{name}.npy"]:
             raise ValueError(f"{folder / name} changed on disk")
-    # numpy reads no pickle here unless it is told to.
+    # numpy refuses pickles here.
     arrays = {
         name: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ARRAYS
     }
@@ -150,12 +150,14 @@ def _decode(folder: Path, source: Source, card: ImagesCard) -> None:
     from ttq_bench.data.decoding import read_split  # torchvision: 3 s, only for who decodes
 
     arrays = {split: read_split(source, split, card) for split in SPLITS}
-    decoded = tuple(len(labels) for _, labels in arrays.values())
-    said = (card.train_count, card.test_count)
+    train, test = (len(labels) for _, labels in arrays.values())
     # A file may say another number of rows than it has. An archive was verified by its hash.
-    if source.kind in ("parquet", "folders") and decoded != said:
-        where = source.train[0].parent
-        raise DataError(f"{where}: says {said} images, has {decoded}; fetch it anew")
+    is_checked = source.kind in ("parquet", "folders")
+    if is_checked and (train, test) != (card.train_count, card.test_count):
+        raise DataError(
+            f"{source.train[0].parent}: {card.train_count:,} training and {card.test_count:,} test"
+            f" images were counted, but there are {train:,} and {test:,}; fetch the files again"
+        )
     _write(folder, arrays)
 
 

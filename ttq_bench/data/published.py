@@ -1,7 +1,7 @@
 """The published files of each dataset, pinned by their hashes, and the places that serve them.
 
-Hashes as in torchvision's dataset classes, which tests/data/test_published.py compares; sizes as
-servers report them. Each file has several places: origins are slow or gone at times.
+The hashes are those of torchvision's dataset classes (tests/data/test_published.py), the sizes
+those that servers report. Each file has several servers, because some are slow or down at times.
 """
 
 import hashlib

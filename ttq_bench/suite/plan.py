@@ -29,7 +29,7 @@ State = Literal["done", "diverged", "failed", "started", "new", "again", "rerun"
 
 @dataclass(frozen=True, slots=True)
 class PlannedTrial:
-    """A trial, where it stands, and the epochs that a run would still train.
+    """A trial, its state, and the epochs that a run would still train.
 
     ``again`` marks a finished parent whose weights are gone while a child still needs them;
     ``rerun`` a trial that is to be trained from the start, whatever there is of it.

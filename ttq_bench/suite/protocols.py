@@ -71,7 +71,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 
 
 def deviations(name: str, training: Mapping[str, Recipe], conversion: Conversion) -> Iterator[str]:
-    """Yield, for each value that a protocol fixes otherwise, where it stands and what is fixed."""
+    """Yield, for each value that is not the protocol's, its field, the protocol's value and it."""
     protocol = PROTOCOLS.get(name)
     if protocol is None:
         return

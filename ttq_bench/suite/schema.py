@@ -33,7 +33,7 @@ from ttq_bench.training.recipe import STREAMED_AUGMENTATIONS, Recipe
 Axis = Annotated[tuple[str, ...], Field(min_length=1)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], Field(min_length=1)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PARENTS = "training.full_precision."  # where what a protocol says of them stands
+PARENTS = "training.full_precision."  # how the values that a protocol fixes of parents begin
 MOST_LETTERS = 64
 # Names stand in tables, and the suite's in the name of a file.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=MOST_LETTERS)]

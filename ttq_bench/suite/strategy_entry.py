@@ -32,7 +32,7 @@ def read_strategy(entry: Any) -> DeltaStrategy:
         chosen = DeltaStrategy(str(name), **strategy.model_dump())
         check_strategy("delta_strategies", chosen)
     except ValidationError as error:
-        # An unknown field first: the one that is missing may be what it was meant to be.
+        # An unknown field first: it may be a missing one, misspelt.
         first = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         field = f"{first['loc'][-1]}: " if isinstance(given, dict) else ""
         problem = f"{name}: {field}{reason(first, list(StrategyFields.model_fields))}"

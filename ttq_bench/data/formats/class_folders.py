@@ -189,7 +189,7 @@ def _check_names(folder: Path, files: Iterable[os.DirEntry[str]]) -> None:
 
 
 def check_link(path: Path) -> None:
-    """Raise ``DataError`` for a link that leads nowhere: its file is gone, or it is in a ring."""
+    """Raise ``DataError`` for a broken link: without a target, or in a circle of links."""
     try:
         path.stat()
     except OSError as error:

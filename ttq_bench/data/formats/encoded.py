@@ -9,7 +9,13 @@ import pyarrow
 from pyarrow import compute
 
 from ttq_bench.data.formats.class_folders import class_folder_files, read_image
-from ttq_bench.data.formats.image_kinds import Header, check_size, checked_header, read_header
+from ttq_bench.data.formats.image_kinds import (
+    Header,
+    by,
+    check_size,
+    checked_header,
+    read_header,
+)
 from ttq_bench.data.formats.parquet_files import image_columns, open_parquet, row_count, unreadable
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
@@ -43,7 +49,7 @@ def encoding_of(source: Source, size: tuple[int, int]) -> str:
         raise DataError(f"{place}: images are neither JPEG nor PNG")
     if header.size != size:
         raise DataError(
-            f"{first.where} has {_by(header.size)} pixels, {source.dataset} has {_by(size)}:"
+            f"{first.where} has {by(header.size)} pixels, {source.dataset} has {by(size)}:"
             " these are other images; name the right folder with --data-dir"
         )
     return header.encoding
@@ -68,7 +74,7 @@ def split_sizes(source: Source) -> tuple[int, int]:
 def check_sizes(source: Source, size: tuple[int, int]) -> None:
     """Raise ``DataError`` for the first image that is not ``size`` by its header, or not read.
 
-    Nothing is decoded: an image that is damaged behind its header is met by the first run.
+    Nothing is decoded: a run finds the first image that is damaged behind its header.
     """
     for split in ("train", "test"):
         for image in encoded_images(source, split):
@@ -89,8 +95,8 @@ def inspect_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
             first = first or header
             if header.size != first.size:
                 raise DataError(
-                    f"{image.where}: has {_by(header.size)} pixels, the first image of the folder"
-                    f" {_by(first.size)}; bring all images to the size that the model takes"
+                    f"{image.where}: has {by(header.size)} pixels, the first image of the folder"
+                    f" {by(first.size)}; bring all images to the size that the model takes"
                 )
             coloured = coloured or header.has_colours
             path = Path(image.where)
@@ -98,10 +104,6 @@ def inspect_folder(source: Source) -> tuple[tuple[int, int, int], list[str]]:
             lines.append(f"{path.parent.name}/{path.name} {digest}")
     assert first is not None, "class_folders.py refuses folders without images"
     return (3 if coloured else 1, *first.size), lines
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def encoded_images(source: Source, split: str) -> Iterator[EncodedImage]:
@@ -137,7 +139,7 @@ def _rows(
     batch: pyarrow.RecordBatch, image: str, label: str, path: Path, start: int
 ) -> Iterator[tuple[bytes, int]]:
     contents = batch.column(image).field("bytes")
-    # Still a dictionary: a large value that stands in many rows is there once until it is measured.
+    # Still a dictionary, so that a large value of many rows is in memory once until it is measured.
     longest = compute.max(compute.binary_length(contents.dictionary)).as_py() or 0
     if longest > MOST_IMAGE_BYTES:
         raise DataError(

@@ -59,8 +59,13 @@ def checked_header(content: bytes, where: str) -> Header:
 
 def check_size(content: bytes, where: str, size: tuple[int, int]) -> None:
     """Raise ``DataError`` for an image that is not ``size`` by its header, or cannot be decoded."""
-    if (found := checked_header(content, where).size) != size:
-        raise DataError(f"{where} is {found} pixels, expected {size}")
+    if (own_size := checked_header(content, where).size) != size:
+        raise DataError(f"{where} has {by(own_size)} pixels, expected {by(size)}")
+
+
+def by(size: tuple[int, int]) -> str:
+    """Return a size in pixels in words: ``32x32``."""
+    return f"{size[0]}x{size[1]}"
 
 
 def _jpeg_header(content: bytes) -> Header | None:

@@ -1,7 +1,7 @@
 """The files of SVHN: MATLAB's version 5, images in ``X`` [32, 32, 3, N], labels in ``y`` [N, 1].
 
-Read by scipy, and only after the hash of the file was verified (``data/identity.py``). What it
-says of its arrays is looked at before any of them is read.
+Read by scipy, and only after the hash of the file was verified (``data/identity.py``). The sizes
+and types of its arrays are checked before any of them is read.
 """
 
 import zlib

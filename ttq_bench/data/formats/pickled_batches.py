@@ -34,7 +34,7 @@ INSTRUCTION_NAMES = {
 
 
 class PickledDtype:
-    """What stands where the pickle names numpy's ``dtype``: its code and nothing else."""
+    """Takes the place of numpy's ``dtype`` in the pickle; holds its code alone."""
 
     __slots__ = ("code",)
 
@@ -46,7 +46,7 @@ class PickledDtype:
 
 
 class PickledArray:
-    """What stands where the pickle names numpy's ``ndarray``: the pixels once its state came."""
+    """Takes the place of numpy's ``ndarray`` in the pickle; holds the pixels once they are read."""
 
     __slots__ = ("pixels",)
 

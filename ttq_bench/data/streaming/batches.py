@@ -83,7 +83,7 @@ class _Crops(Dataset[object]):
     def __getitems__(self, draws: list[tuple[int, int]]) -> tuple[Tensor, Tensor] | str:
         """Return uint8 images [B, H, W, C] and labels [B] for pairs of epoch and row.
 
-        An error is returned as its sentence: raised, it would have a traceback in its text. One
+        An error is returned as its sentence, because the loader would put a traceback into it. One
         thread decodes: with two, an image took 28 ms beside other work, with one 4 ms.
         """
         threads = torch.get_num_threads()
@@ -153,7 +153,7 @@ class StreamedBatches(Batches):
             pin_memory=self.device.type == "cuda",
             worker_init_fn=_leave_interrupts_to_parent if self.workers else None,
             prefetch_factor=AHEAD if self.workers else None,
-            # It seeds its processes from torch's stream, which is the layers' own, unless told.
+            # By default it would draw from torch's stream, which belongs to the layers.
             generator=torch.Generator(),
         )
         for batch in loader:
@@ -167,5 +167,5 @@ def _as_made(batch: object) -> object:
 
 
 def _leave_interrupts_to_parent(_worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends them to all; one saves and ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent saves and ends
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
