@@ -1,4 +1,4 @@
-"""The vision transformer: each block is torch's own encoder layer, and no layer feeds batch norm."""
+"""The vision transformer: a block is torch's own encoder layer; none feeds batch norm."""
 
 import torch
 from torch import nn
