@@ -12,7 +12,7 @@ from ttq_bench.cli import main
 from ttq_bench.records.attempts.holder import this_host
 from ttq_bench.records.attempts.progress import Progress
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.checkpoints import save_checkpoint
 from ttq_bench.trial.attempt import attempt
 
 
@@ -73,9 +73,8 @@ def test_a_trial_with_damaged_progress_is_started_at_its_newest_whole_checkpoint
     trial = ResultsPaths(tmp_path).trial("a")
     attempt = claimed_progress(trial, Progress(3, 9, 0.5, 1.0, 1.0, time.time()))
     attempt.progress.write_bytes(content)
-    states = Checkpoints(attempt.checkpoints)
-    states.save(2, {"epoch": 2})
-    states.save(3, {"epoch": 3}, step=7)
+    save_checkpoint(attempt.checkpoints, 2, {"epoch": 2})
+    save_checkpoint(attempt.checkpoints, 3, {"epoch": 3}, step=7)
     newest = attempt.checkpoints / "epoch-000003-step-00000007.pt"
 
     for epoch in (3, 2, None):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 
 import pytest
@@ -28,3 +30,9 @@ def test_time_passes_where_nothing_runs(tmp_path):
     begun = time.monotonic()
     assert InProcessBackend(bool).wait(0.2) == []
     assert time.monotonic() - begun >= 0.2
+
+
+def test_a_driver_that_uses_ray_needs_no_torch_and_a_worker_leaves_its_sign_before_torch():
+    code = "import sys, ttq_bench.execution.ray.backend; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

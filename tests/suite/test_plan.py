@@ -13,7 +13,7 @@ from ttq_bench.records.weights import weights_path
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.suite.costs import STARTUP_SECONDS
 from ttq_bench.suite.plan import make_plan
-from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.checkpoints import save_checkpoint
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_trial_with_a_record_of_another_version_is_new_and_told_why(
 def test_a_trial_with_damaged_progress_goes_on_where_its_checkpoints_say(specs, results):
     attempt = claimed_progress(results.trial(specs[0].trial_id), Progress(5, 8, 0.0, 9.0, 1.0, 0.0))
     attempt.progress.write_bytes(b"[]")
-    Checkpoints(attempt.checkpoints).save(4, {"epoch": 4})
+    save_checkpoint(attempt.checkpoints, 4, {"epoch": 4})
 
     trial = plan_of(specs, results).trials[0]
 

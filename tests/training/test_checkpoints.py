@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ttq_bench.training.checkpoints import Checkpoints, load_state, save_state, whole_states
+from ttq_bench.training.checkpoints import load_state, save_checkpoint, save_state, whole_states
 
 
 def state(epoch: int) -> dict:
@@ -15,15 +15,19 @@ def state(epoch: int) -> dict:
 
 
 @pytest.fixture
-def checkpoints(tmp_path: Path) -> Checkpoints:
-    kept = Checkpoints(tmp_path / "made" / "on demand")
+def checkpoints(tmp_path: Path) -> Path:
+    folder = tmp_path / "made" / "on demand"
     for epoch in (1, 2, 3):
-        kept.save(epoch, state(epoch))
-    return kept
+        save_checkpoint(folder, epoch, state(epoch))
+    return folder
 
 
-def newest(checkpoints: Checkpoints) -> Path:
-    return checkpoints.folder / "epoch-000003.pt"
+def newest(checkpoints: Path) -> Path:
+    return checkpoints / "epoch-000003.pt"
+
+
+def latest(folder: Path) -> dict | None:
+    return next(whole_states([folder]), None)
 
 
 def truncate(path: Path) -> None:
@@ -65,56 +69,55 @@ DAMAGES = [
 
 
 def test_the_newest_state_comes_back_as_it_was(checkpoints):
-    latest = checkpoints.load_latest()
+    newest_state = latest(checkpoints)
 
-    assert latest["epoch"] == 3
-    assert torch.equal(latest["weight"], state(3)["weight"])
+    assert newest_state["epoch"] == 3
+    assert torch.equal(newest_state["weight"], state(3)["weight"])
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(checkpoints, damage):
     damage(newest(checkpoints))
 
-    assert checkpoints.load_latest()["epoch"] == 2
+    assert latest(checkpoints)["epoch"] == 2
 
 
 def test_the_damaged_epoch_can_be_saved_anew(checkpoints):
     truncate(newest(checkpoints))
 
-    checkpoints.save(3, state(3))
+    save_checkpoint(checkpoints, 3, state(3))
 
-    assert checkpoints.load_latest()["epoch"] == 3
+    assert latest(checkpoints)["epoch"] == 3
 
 
 def test_nothing_is_loaded_where_all_is_damaged_or_nothing_was_saved(checkpoints, tmp_path):
-    for path in checkpoints.folder.glob("*.pt"):
+    for path in checkpoints.glob("*.pt"):
         truncate(path)
 
-    assert checkpoints.load_latest() is None
-    assert Checkpoints(tmp_path / "never").load_latest() is None
+    assert latest(checkpoints) is None
+    assert latest(tmp_path / "never") is None
 
 
 def test_only_the_last_two_are_kept_and_nothing_else_is_left_behind(checkpoints):
-    assert sorted(path.name for path in checkpoints.folder.iterdir()) == [
+    assert sorted(path.name for path in checkpoints.iterdir()) == [
         "epoch-000002.pt", "epoch-000002.sha256", "epoch-000003.pt", "epoch-000003.sha256",
     ]  # fmt: skip
 
 
 def test_epochs_are_ordered_as_numbers(tmp_path):
-    kept = Checkpoints(tmp_path)
     for epoch in (9, 10, 99_999, 100_000):
-        kept.save(epoch, state(epoch))
+        save_checkpoint(tmp_path, epoch, state(epoch))
 
-    assert kept.load_latest()["epoch"] == 100_000
+    assert latest(tmp_path)["epoch"] == 100_000
 
 
 def test_foreign_files_in_the_folder_are_neither_loaded_nor_dropped(checkpoints):
-    foreign = checkpoints.folder / "epoch-000009.pt.old"
+    foreign = checkpoints / "epoch-000009.pt.old"
     foreign.write_bytes(b"mine")
 
-    checkpoints.save(4, state(4))
+    save_checkpoint(checkpoints, 4, state(4))
 
-    assert checkpoints.load_latest()["epoch"] == 4
+    assert latest(checkpoints)["epoch"] == 4
     assert foreign.read_bytes() == b"mine"
 
 
@@ -233,16 +236,15 @@ def test_a_disk_that_fails_to_read_is_not_taken_for_damage(checkpoints, suffix):
     path.symlink_to(path.name)  # reading it fails with an error of the system: too many links
 
     with pytest.raises(OSError, match="symbolic links"):
-        next(whole_states([checkpoints.folder]))
+        next(whole_states([checkpoints]))
     with pytest.raises(OSError, match="symbolic links"):
         load_state(newest(checkpoints))
 
 
 def test_a_state_within_an_epoch_comes_between_those_around_it(tmp_path):
-    kept = Checkpoints(tmp_path)
     for epoch, step in ((1, 0), (1, 20), (1, 100)):
-        kept.save(epoch, state(epoch) | {"step": step}, step=step)
-    assert kept.load_latest()["step"] == 100
+        save_checkpoint(tmp_path, epoch, state(epoch) | {"step": step}, step=step)
+    assert latest(tmp_path)["step"] == 100
     assert [found["step"] for found in whole_states([tmp_path])] == [100, 20]
-    kept.save(2, state(2) | {"step": 0})
+    save_checkpoint(tmp_path, 2, state(2) | {"step": 0})
     assert [found["step"] for found in whole_states([tmp_path])] == [0, 100]

@@ -9,7 +9,7 @@ from tests.rule_numbers import number_of
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.ternary.thresholds import THRESHOLDS
-from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.checkpoints import save_checkpoint, whole_states
 from ttq_bench.training.loop import StoppedError, train
 from ttq_bench.training.recipe import Recipe
 
@@ -33,16 +33,20 @@ def ignore(step: int, steps: int) -> None:
     pass
 
 
-def run(state, batches, recipe, checkpoints=None, *, epochs=EPOCHS, on_step=ignore):
-    """Train up to ``epochs``; keep results and checkpoints as a trial does; return the state."""
+def run(state, batches, recipe, folder=None, *, epochs=EPOCHS, on_step=ignore):
+    """Train up to ``epochs``, saving each in ``folder``; return the results but their seconds."""
+    results = []
     for result in train(state, batches, recipe, on_step):
-        row = asdict(result)
-        del row["seconds"]
-        state.history.append(row)
-        if checkpoints is not None:
-            checkpoints.save(state.epoch, state.state_dict())
+        results.append(asdict(result) | {"seconds": None})
+        if folder is not None:
+            save_checkpoint(folder, state.epoch, state.state_dict())
         if state.epoch == epochs:
             break
+    return results
+
+
+def load_latest_(state, folder):
+    state.load_state_dict(next(whole_states([folder])))
     return state
 
 
@@ -71,14 +75,16 @@ def test_resumed_training_equals_uninterrupted_training_bit_for_bit(
     fresh, batches, tmp_path, *, conversion, recipe, stop
 ):
     plan, how = RECIPES[recipe], CONVERSIONS[conversion]
-    undisturbed = run(fresh(plan, **how), batches, plan)
-    run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), epochs=stop)
+    undisturbed = fresh(plan, **how)
+    expected = run(undisturbed, batches, plan)
+    results = run(fresh(plan, **how), batches, plan, tmp_path, epochs=stop)
 
-    resumed = fresh(plan, seed=99, **how)  # other weights: all must come from the checkpoint
-    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
+    # Other weights: all must come from the checkpoint.
+    resumed = load_latest_(fresh(plan, seed=99, **how), tmp_path)
     assert resumed.epoch == stop
-    run(resumed, batches, plan)
+    results += run(resumed, batches, plan)
 
+    assert results == expected
     assert_identical(resumed.state_dict(), undisturbed.state_dict())
 
 
@@ -91,14 +97,14 @@ def test_a_run_killed_within_an_epoch_repeats_that_epoch_exactly(
             raise StoppedError
 
     plan, how = RECIPES["step"], CONVERSIONS[conversion]
-    undisturbed = run(fresh(plan, **how), batches, plan)
+    undisturbed = fresh(plan, **how)
+    expected = run(undisturbed, batches, plan)
     with pytest.raises(StoppedError):
-        run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), on_step=kill)
+        run(fresh(plan, **how), batches, plan, tmp_path, on_step=kill)
 
-    resumed = fresh(plan, **how)
-    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
-    run(resumed, batches, plan)
+    resumed = load_latest_(fresh(plan, **how), tmp_path)
 
+    assert run(resumed, batches, plan) == expected[2:]
     assert_identical(resumed.state_dict(), undisturbed.state_dict())
 
 
@@ -112,23 +118,25 @@ def test_a_run_saved_within_an_epoch_goes_on_there_bit_for_bit(
     fresh, batches, tmp_path, *, recipe, seen
 ):
     plan, how = PARTS[recipe], CONVERSIONS["max_fraction"]
-    undisturbed = run(fresh(plan, **how), batches, plan)
-    cut_off, kept, calls = fresh(plan, **how), Checkpoints(tmp_path), iter(range(100))
+    undisturbed = fresh(plan, **how)
+    expected = run(undisturbed, batches, plan)
+    cut_off, calls = fresh(plan, **how), iter(range(100))
 
     def save_and_stop(step: int, steps: int) -> None:
         if next(calls) == seen:
-            kept.save(cut_off.epoch, cut_off.state_dict(), step=len(cut_off.within.losses))
+            steps_done = len(cut_off.within.losses)
+            save_checkpoint(tmp_path, cut_off.epoch, cut_off.state_dict(), step=steps_done)
             raise StoppedError
 
     with pytest.raises(StoppedError):
         run(cut_off, batches, plan, on_step=save_and_stop)
     torch.manual_seed(0)  # whatever was drawn since
     asked = []
-    resumed = fresh(plan, seed=99, **how)
-    resumed.load_state_dict(kept.load_latest())
+    resumed = load_latest_(fresh(plan, seed=99, **how), tmp_path)
     assert len(resumed.within.losses) == min(seen % 5, 3)
-    run(resumed, batches, plan, on_step=lambda step, steps: asked.append(step))
+    results = run(resumed, batches, plan, on_step=lambda step, steps: asked.append(step))
 
+    assert results == expected[seen // 5 :]
     assert asked[0] == min(seen % 5, 3)
     assert_identical(resumed.state_dict(), undisturbed.state_dict())
 
@@ -137,23 +145,24 @@ def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before(
     fresh, batches, tmp_path
 ):
     plan, how = RECIPES["step"], CONVERSIONS["max_fraction"]
-    undisturbed = run(fresh(plan, **how), batches, plan)
-    run(fresh(plan, **how), batches, plan, Checkpoints(tmp_path), epochs=3)
+    undisturbed = fresh(plan, **how)
+    expected = run(undisturbed, batches, plan)
+    run(fresh(plan, **how), batches, plan, tmp_path, epochs=3)
     (tmp_path / "epoch-000003.pt").write_bytes(b"half")
 
-    resumed = fresh(plan, **how)
-    resumed.load_state_dict(Checkpoints(tmp_path).load_latest())
+    resumed = load_latest_(fresh(plan, **how), tmp_path)
     assert resumed.epoch == 2
-    run(resumed, batches, plan, Checkpoints(tmp_path))
 
+    assert run(resumed, batches, plan, tmp_path) == expected[2:]
     assert_identical(resumed.state_dict(), undisturbed.state_dict())
-    assert Checkpoints(tmp_path).load_latest()["epoch"] == EPOCHS
+    assert next(whole_states([tmp_path]))["epoch"] == EPOCHS
 
 
 @pytest.mark.parametrize("strategy", sorted(THRESHOLDS))
 def test_training_moves_both_scales_and_keeps_the_weights_ternary(fresh, batches, strategy):
     plan = RECIPES["step"]
-    state = run(fresh(plan, **CONVERSIONS[strategy]), batches, plan)
+    state = fresh(plan, **CONVERSIONS[strategy])
+    run(state, batches, plan)
 
     for _, layer in quantized_layers(state.model):
         owner = quantizer_of(layer)
@@ -165,7 +174,8 @@ def test_training_moves_both_scales_and_keeps_the_weights_ternary(fresh, batches
 
 def test_the_state_of_a_run_holds_tensors_and_plain_values_only(fresh, batches):
     plan = RECIPES["step"]
-    state = run(fresh(plan, **CONVERSIONS["max_fraction"]), batches, plan, epochs=1)
+    state = fresh(plan, **CONVERSIONS["max_fraction"])
+    run(state, batches, plan, epochs=1)
 
     def kinds(value) -> set[type]:
         if isinstance(value, dict):

@@ -169,19 +169,19 @@ def test_histograms_hold_every_latent_weight_between_its_bounds():
 
     first, second = histograms(model)
 
-    assert (first["layer"], second["layer"]) == ("3", "6")
-    assert len(first["counts"]) == HISTOGRAM_BINS
-    assert sum(first["counts"]) == latent_of(model[3]).numel()
-    assert first["reach"] == pytest.approx(latent_of(model[3]).abs().max().item())
+    assert (first.layer, second.layer) == ("3", "6")
+    assert len(first.counts) == HISTOGRAM_BINS
+    assert sum(first.counts) == latent_of(model[3]).numel()
+    assert first.reach == pytest.approx(latent_of(model[3]).abs().max().item())
     upper = int((latent_of(model[3]) >= 0).sum())
-    assert sum(first["counts"][HISTOGRAM_BINS // 2 :]) == upper
+    assert sum(first.counts[HISTOGRAM_BINS // 2 :]) == upper
 
 
 def test_a_layer_of_zeros_has_a_histogram():
     model = network()
     nn.init.zeros_(latent_of(model[3]))
 
-    assert sum(histograms(model)[0]["counts"]) == latent_of(model[3]).numel()
+    assert sum(histograms(model)[0].counts) == latent_of(model[3]).numel()
 
 
 def alarms_of(latent, strategy, method="ttq", negative_scale=1.0):

@@ -1,6 +1,5 @@
 """Every method and every way to move a threshold, trained, recorded and resumed for real."""
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,6 @@ from ttq_bench.records.schema import HISTOGRAM_COLUMNS
 from ttq_bench.records.store import read_record
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.thresholds import THRESHOLDS
-from ttq_bench.trial.history import alarms
 from ttq_bench.trial.run import run_trial
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
@@ -161,27 +159,3 @@ def test_a_diverged_trial_alarms_with_its_loss_and_its_epoch(cache, tmp_path):
     (alarm,) = read_record(ResultsPaths(tmp_path).trial(spec.trial_id).record).alarms
     assert alarm.what == "non-finite loss: mean training loss nan"
     assert (alarm.layer, alarm.epoch) == (None, 1)
-
-
-class History:
-    """Nothing of a training state but what alarms are read from."""
-
-    def __init__(self, *entries):
-        self.history = [{"epoch": epoch, "layers": layers} for epoch, layers in entries]
-
-
-def test_each_alarm_of_a_layer_is_told_once_with_its_first_epoch():
-    dead = {"layer": "a", "alarms": ["dead layer"]}
-    broken = {"layer": "b", "alarms": [], "gauge_residue": 0.9}
-    fine = {"layer": "c", "alarms": [], "gauge_residue": 0.01}
-
-    found = alarms(History((0, [fine]), (1, [dead, broken]), (2, [dead, broken, fine])))
-
-    assert [(alarm.layer, alarm.epoch) for alarm in found] == [("a", 1), ("b", 1)]
-    assert "do not cancel" in found[1].what
-
-
-def test_a_residue_that_is_not_a_number_is_an_alarm():
-    (alarm,) = alarms(History((1, [{"layer": "a", "alarms": [], "gauge_residue": math.nan}])))
-
-    assert (alarm.layer, alarm.epoch) == ("a", 1)

@@ -21,7 +21,7 @@ from ttq_bench.speed.pairing import Task, fastest, measured_ratio, timed
 from ttq_bench.speed.plain_trainer import PlainImages, PlainTrainer
 from ttq_bench.speed.steps import Work, repeated_step, training_step
 from ttq_bench.suite.protocols import PROTOCOLS
-from ttq_bench.training.checkpoints import Checkpoints
+from ttq_bench.training.checkpoints import save_checkpoint
 from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import start
 from ttq_bench.trial.inputs import is_scale
@@ -119,8 +119,7 @@ def _shares(work: Work) -> Mapping[str, float]:
     state = start(model, work.recipe, is_scale)
     observation = Observation(model)
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = Checkpoints(Path(folder))
-        saving = fastest(lambda: checkpoints.save(1, state.state_dict()), work.device)
+        saving = fastest(lambda: save_checkpoint(Path(folder), 1, state.state_dict()), work.device)
     statistics = fastest(observation.end_epoch, work.device)
     drawn = fastest(lambda: histograms(model), work.device)
     return {

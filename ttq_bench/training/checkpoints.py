@@ -109,26 +109,23 @@ def _is_plain(state: object) -> bool:
     return True
 
 
-class Checkpoints:
-    """The checkpoints of one attempt in its folder: at the end of epochs, and within long ones."""
+def save_checkpoint(
+    folder: Path,
+    epoch: int,
+    state: dict[str, Any],
+    fence: Callable[[], object] = bool,
+    step: int = 0,
+) -> int:
+    """Save the state ``step`` steps after ``epoch`` epochs in the folder of an attempt.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def save(
-        self, epoch: int, state: dict[str, Any], fence: Callable[[], object] = bool, step: int = 0
-    ) -> int:
-        """Save the state ``step`` steps after ``epoch``; keep the last two, return how many."""
-        save_state(self.folder / name_of(epoch, step), state, fence)
-        paths = _states_in([self.folder])
-        for path in paths[KEEP:]:
-            digest_path(path).unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-        return min(len(paths), KEEP)
-
-    def load_latest(self) -> dict[str, Any] | None:
-        """Return the newest state that is whole, or None."""
-        return next(whole_states([self.folder]), None)
+    Keeps the last two there, and returns how many there are.
+    """
+    save_state(folder / name_of(epoch, step), state, fence)
+    paths = _states_in([folder])
+    for path in paths[KEEP:]:
+        digest_path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    return min(len(paths), KEEP)
 
 
 def whole_states(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:

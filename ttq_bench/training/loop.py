@@ -99,12 +99,11 @@ class Within:
 
 @dataclass
 class TrainingState:
-    """What a run is, and all that a checkpoint has to hold; ``epoch`` counts the whole ones."""
+    """All that a run needs in order to go on; ``epoch`` counts the whole ones."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
     within: Within = field(default_factory=Within)
 
     @property
@@ -118,7 +117,6 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
-            "history": self.history,
             "within": self.within.state_dict(self.device) if self.within.losses else None,
         }
 
@@ -128,7 +126,6 @@ class TrainingState:
         self.optimizer.load_state_dict(state["optimizer"])
         hold_learning_rate_on_host(self.optimizer)  # it may have been saved on a GPU
         self.epoch = int(state["epoch"])
-        self.history = list(state["history"])
         within = state.get("within")
         self.within = Within.from_state(within, self.device) if within else Within()
 

@@ -3,8 +3,8 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 
@@ -16,7 +16,7 @@ from ttq_bench.records.schema import Start
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of, set_epoch_
 from ttq_bench.ternary.fused.rows import fuse_
-from ttq_bench.training.checkpoints import KEEP, Checkpoints, whole_states
+from ttq_bench.training.checkpoints import KEEP, save_checkpoint, whole_states
 from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import (
     Batches,
@@ -28,29 +28,22 @@ from ttq_bench.training.loop import (
 )
 from ttq_bench.trial.heartbeat import Heartbeat
 from ttq_bench.trial.history import (
+    HistoryEntry,
     attempt_entry,
-    check_history,
-    diverged_entry,
     epoch_entry,
     epoch_rows,
+    from_plain,
     start_entry,
+    to_plain,
 )
 from ttq_bench.trial.inputs import convert_, is_scale, starting_model
 from ttq_bench.trial.observation import Observation
-from ttq_bench.trial.outcome import Outcome, cause_of
+from ttq_bench.trial.outcome import cause_of
 from ttq_bench.trial.rank_followers import Order, move_strategy, obey, shared_state
 from ttq_bench.trial.settings import RunSettings
 
 LOOK_SECONDS = 1.0
 LOSS_SECONDS = 5.0  # of training that a stop may lose: epochs that are longer are saved first
-
-
-@dataclass(frozen=True, slots=True)
-class MadeBy:
-    """What a checkpoint has to agree in to be carried on: the code, and the decoded images."""
-
-    arithmetic: str
-    pixels: str
 
 
 def state_at_start(
@@ -60,25 +53,25 @@ def state_at_start(
     batches: Batches,
     *,
     attempt: AttemptPaths,
-    made_by: MadeBy,
-) -> TrainingState:
-    """Return the state of the last fitting checkpoint, or the one before the first step.
+    made_by: dict[str, str],
+) -> tuple[TrainingState, list[HistoryEntry]]:
+    """Return state and history of the last fitting checkpoint, or those before the first step.
 
-    Those of all attempts are looked at; one that other code wrote, that was trained on other pixels
-    or that is damaged is left alone.
+    The checkpoints of all attempts are tried. One that is damaged, or that others have made, is
+    left alone: ``made_by`` names the code and the decoded images of this attempt.
     """
     paths, has_others = attempt.trial, False
     for saved in whole_states(paths.attempt(n).checkpoints for n in attempt_numbers(paths)):
-        if saved.get("made_by") == asdict(made_by):  # others may be of a later epoch
+        if saved.get("made_by") == made_by:  # others may be of a later epoch
             state, _ = _state_before(spec, settings, classes, paths.results)
-            if _took_over(state, saved):
-                state.history.append(attempt_entry(state, attempt.number, settings, anew=False))
-                return state
+            history = _taken_over(state, saved)
+            if history is not None:
+                history.append(attempt_entry(state, attempt.number, settings, anew=False))
+                return state, history
         has_others = True
     state, begun = _state_before(spec, settings, classes, paths.results, batches)
-    state.history.append(start_entry(state.model, begun))
-    state.history.append(attempt_entry(state, attempt.number, settings, anew=has_others))
-    return state
+    first = start_entry(state.model, begun)
+    return state, [first, attempt_entry(state, attempt.number, settings, anew=has_others)]
 
 
 def _state_before(
@@ -101,18 +94,18 @@ def _state_before(
     return start(model, spec.recipe, is_scale), begun
 
 
-def _took_over(state: TrainingState, saved: dict[str, Any]) -> bool:
-    """Return whether a saved state could be loaded; one that is damaged within cannot."""
+def _taken_over(state: TrainingState, saved: dict[str, Any]) -> list[HistoryEntry] | None:
+    """Load what was saved into ``state``; return its history, None for one damaged within."""
     try:
         state.load_state_dict(saved)
-        check_history(state)
+        history = from_plain(saved["history"], state.epoch)
         if state.within.observed:
             Observation(state.model).load_state_dict(state.within.observed)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if cause_of(error) == "memory":
             raise
-        return False
-    return True
+        return None
+    return history
 
 
 @dataclass
@@ -123,14 +116,17 @@ class EpochLoop:
     settings: RunSettings
     should_stop: Callable[[], bool]
     heartbeat: Heartbeat
-    made_by: MadeBy
+    history: list[HistoryEntry]
+    made_by: dict[str, str]
     ranks: Ranks = ALONE
     last_look: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
     saved_share: float | None = None  # of the epoch that is not whole; None until its first step
 
-    def train(self, state: TrainingState, batches: Batches) -> Outcome:
-        """Train to the recipe's last epoch; return ``finished``, ``diverged`` or ``stopped``."""
+    def train(
+        self, state: TrainingState, batches: Batches
+    ) -> Literal["finished", "diverged", "stopped"]:
+        """Train to the recipe's last epoch; return how that ended."""
         recipe = self.spec.recipe
         set_epoch_(state.model, state.epoch)
         quantizers = [quantizer_of(layer) for _, layer in quantized_layers(state.model)]
@@ -149,7 +145,7 @@ class EpochLoop:
             ):
                 self.ranks.check_equal(shared_state(state.model))
                 kept = state.epoch in (*self.settings.histogram_epochs, recipe.epochs)
-                state.history.append(epoch_entry(result, observation, with_histograms=kept))
+                self.history.append(epoch_entry(result, observation, with_histograms=kept))
                 self.save(state)
                 self.saved_share = 0.0
                 self.heartbeat.write(self.progress(state, 0.0))
@@ -157,7 +153,8 @@ class EpochLoop:
             self.heartbeat.write(self.progress(state, self.saved_share or 0.0))
             return "stopped"
         except DivergedError as error:
-            state.history.append(diverged_entry(error.epoch, str(error)))
+            entry = HistoryEntry(epoch=error.epoch, layers=[], diverged=str(error))
+            self.history.append(entry)
             return "diverged"
         return "finished"
 
@@ -190,15 +187,17 @@ class EpochLoop:
         """Return what is to be done now."""
         unsaved = time.monotonic() - self.last_save
         if self.should_stop():
-            return Order.SAVE_AND_STOP if unsaved > LOSS_SECONDS else Order.STOP
+            return Order.SAVE | Order.STOP if unsaved > LOSS_SECONDS else Order.STOP
         return Order.SAVE if unsaved > self.settings.checkpoint_seconds else Order.GO_ON
 
     def save(self, state: TrainingState) -> None:
         """Write a checkpoint, unless a newer attempt has taken over."""
         attempt = self.heartbeat.attempt
-        kept = Checkpoints(attempt.checkpoints).save(
+        history = to_plain(self.history)
+        kept = save_checkpoint(
+            attempt.checkpoints,
             state.epoch,
-            {**state.state_dict(), "made_by": asdict(self.made_by)},
+            {**state.state_dict(), "history": history, "made_by": self.made_by},
             self.heartbeat.fence,
             len(state.within.losses),
         )
@@ -211,7 +210,7 @@ class EpochLoop:
 
     def progress(self, state: TrainingState, share: float) -> Progress:
         """Return where the trial is, ``share`` of an epoch after its last whole one."""
-        last, before = (epoch_rows(state) or [{}])[-1], self.heartbeat.progress
+        last, before = (epoch_rows(self.history) or [{}])[-1], self.heartbeat.progress
         saved = self.saved_share
         if saved is None:
             saved = before.saved_share if before.epoch == state.epoch else 0.0

@@ -1,12 +1,15 @@
 """What a trial remembers of each epoch, and the record that this becomes at its end.
 
-The history is part of every checkpoint, so that a resumed trial's tables have all their rows.
+The history is part of every checkpoint, so that a resumed trial's tables have all their rows. There
+it is plain values, which ``torch.load(weights_only=True)`` reads.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from torch import nn
 
 from ttq_bench.data.prepared import Images
@@ -28,7 +31,7 @@ from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.weight_stats import layer_statistics, sparsity
 from ttq_bench.training.loop import EpochResult, TrainingState
-from ttq_bench.trial.observation import Observation, histograms
+from ttq_bench.trial.observation import Histogram, Observation, histograms
 from ttq_bench.trial.selfchecks import gauge_check
 from ttq_bench.trial.settings import RunSettings
 
@@ -37,19 +40,64 @@ LARGEST_RESIDUE = 0.1
 SIZE_BOUND = 1.25
 
 
-def start_entry(model: nn.Module, start: Start | None) -> dict[str, Any]:
+class HistoryEntry(BaseModel):
+    """One event of a trial: its start, an attempt, the end of an epoch, or its divergence.
+
+    ``epoch`` counts the whole epochs before the event. ``layers`` are rows of ``SCALE_COLUMNS``
+    and more, with the alarms of each layer. An epoch has a ``row`` of ``EPOCH_COLUMNS``, and
+    ``graphed`` says whether its steps were a CUDA graph; ``diverged`` is the reason.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    epoch: int
+    layers: list[dict[str, Any]]
+    row: dict[str, int | float] | None = None
+    graphed: bool = False
+    histograms: list[Histogram] = []
+    start: Start | None = None
+    attempt: dict[str, Any] | None = None
+    diverged: str | None = None
+
+
+History = Sequence[HistoryEntry]
+_HISTORY = TypeAdapter(list[HistoryEntry])
+
+
+def to_plain(history: History) -> list[dict[str, Any]]:
+    """Return a history as the plain values that a checkpoint may hold."""
+    return [entry.model_dump(exclude_unset=True) for entry in history]
+
+
+def from_plain(saved: object, epochs: int) -> list[HistoryEntry]:
+    """Return the history that ``to_plain`` gave, of a trial of so many whole ``epochs``.
+
+    Raises ``ValueError``, or what reading raises, unless it gives all tables of a record.
+    """
+    history = _HISTORY.validate_python(saved)
+    rows = epoch_rows(history)
+    if len(rows) != epochs:
+        raise ValueError(f"the history is of {len(rows)} epochs, expected {epochs}")
+    table_bytes(rows, EPOCH_COLUMNS)
+    table_bytes(scale_rows(history), SCALE_COLUMNS)
+    table_bytes(histogram_rows(history), HISTOGRAM_COLUMNS)
+    alarms(history)
+    return history
+
+
+def start_entry(model: nn.Module, start: Start | None) -> HistoryEntry:
     """Return the history's first entry: scales before the first step, error of the parent."""
-    return {
-        "epoch": 0,
-        "layers": Observation(model).end_epoch(stepped=False),
-        "histograms": histograms(model),
-        "start": start.model_dump() if start else None,
-    }
+    return HistoryEntry(
+        epoch=0,
+        layers=Observation(model).end_epoch(stepped=False),
+        histograms=histograms(model),
+        start=start,
+    )
 
 
 def attempt_entry(
     state: TrainingState, number: int, settings: RunSettings, *, anew: bool
-) -> dict[str, Any]:
+) -> HistoryEntry:
     """Return the entry of an attempt that takes the trial up at ``state``: where, and with what.
 
     ``anew`` says that there were checkpoints, made by other code or from other pixels.
@@ -67,12 +115,12 @@ def attempt_entry(
         "backend": settings.backend,
         **collect_provenance(settings.arithmetic),
     }
-    return {"epoch": state.epoch, "layers": [], "attempt": attempt}
+    return HistoryEntry(epoch=state.epoch, layers=[], attempt=attempt)
 
 
 def epoch_entry(
     result: EpochResult, observation: Observation, *, with_histograms: bool
-) -> dict[str, Any]:
+) -> HistoryEntry:
     """Return the history's entry of one epoch: its row for the table, and the scales after it."""
     row = {
         "epoch": result.epoch,
@@ -84,86 +132,76 @@ def epoch_entry(
         "test_loss": result.test.loss,
         "epoch_seconds": result.seconds,
     }
-    for split, found in (("validation", result.validation), ("test", result.test)):
-        if found.top5_error_percent is not None:
-            row[f"{split}_top5_error_percent"] = found.top5_error_percent
-    entry = {
-        "epoch": result.epoch,
-        "row": row,
-        "layers": observation.end_epoch(),
-        "graphed": result.graphed,
-    }
-    return entry | ({"histograms": histograms(observation.model)} if with_histograms else {})
+    for split, evaluation in (("validation", result.validation), ("test", result.test)):
+        if evaluation.top5_error_percent is not None:
+            row[f"{split}_top5_error_percent"] = evaluation.top5_error_percent
+    return HistoryEntry(
+        epoch=result.epoch,
+        layers=observation.end_epoch(),
+        row=row,
+        graphed=result.graphed,
+        histograms=histograms(observation.model) if with_histograms else [],
+    )
 
 
-def diverged_entry(epoch: int, reason: str) -> dict[str, Any]:
-    """Return the entry of a run that ended in epoch ``epoch`` with a loss that is not finite."""
-    return {"epoch": epoch, "layers": [], "diverged": reason}
-
-
-def check_history(state: TrainingState) -> None:
-    """Raise ``ValueError``, or what reading raises, unless the history gives all tables."""
-    rows, epochs = epoch_rows(state), [entry["epoch"] for entry in state.history]
-    tables = [(rows, EPOCH_COLUMNS), (scale_rows(state), SCALE_COLUMNS),
-              (histogram_rows(state), HISTOGRAM_COLUMNS)]  # fmt: skip
-    for table, columns in tables:
-        table_bytes(table, columns)
-    numbers = [*epochs, *(value for row in rows for value in row.values())]
-    if not all(isinstance(number, int | float) for number in numbers) or len(rows) != state.epoch:
-        raise ValueError("the history is not one of so many epochs")
-    alarms(state)
-
-
-def epoch_rows(state: TrainingState) -> list[dict[str, Any]]:
+def epoch_rows(history: History) -> list[dict[str, Any]]:
     """Return the rows of ``epochs.parquet``."""
-    return [entry["row"] for entry in state.history if "row" in entry]
+    return [entry.row for entry in history if entry.row is not None]
 
 
-def scale_rows(state: TrainingState) -> list[dict[str, Any]]:
+def scale_rows(history: History) -> list[dict[str, Any]]:
     """Return the rows of ``scales.parquet`` (none for full precision)."""
     return [
-        {**dict.fromkeys(SCALE_COLUMNS), "epoch": entry["epoch"], **layer}  # older ones lack some
-        for entry in state.history
-        for layer in entry["layers"]
+        {**dict.fromkeys(SCALE_COLUMNS), "epoch": entry.epoch, **layer}  # older ones lack some
+        for entry in history
+        for layer in entry.layers
     ]
 
 
-def histogram_rows(state: TrainingState) -> list[dict[str, Any]]:
+def histogram_rows(history: History) -> list[dict[str, Any]]:
     """Return the rows of ``histograms.parquet``."""
     return [
         {
-            "epoch": entry["epoch"], "layer_index": index, "layer": found["layer"],
-            "reach": found["reach"], "bins": len(found["counts"]), "bin": number, "count": count,
+            "epoch": entry.epoch, "layer_index": index, "layer": histogram.layer,
+            "reach": histogram.reach, "bins": len(histogram.counts), "bin": number, "count": count,
         }
-        for entry in state.history
-        for index, found in enumerate(entry.get("histograms", []))
-        for number, count in enumerate(found["counts"])
+        for entry in history
+        for index, histogram in enumerate(entry.histograms)
+        for number, count in enumerate(histogram.counts)
     ]  # fmt: skip
 
 
-def alarms(state: TrainingState, gauge: Gauge | None = None) -> tuple[Alarm, ...]:
+def alarms(history: History) -> list[Alarm]:
     """Return each alarm of each layer once, with the first epoch at which it was seen."""
-    seen: dict[tuple[str, str | None], int] = {}
-    for entry in state.history:
-        for layer in entry["layers"]:
+    first_seen: dict[tuple[str, str | None], int] = {}
+    for entry in history:
+        for layer in entry.layers:
             wrong = list(layer.get("alarms", ()))
             residue = layer.get("gauge_residue")
             if residue is not None and not residue <= LARGEST_RESIDUE:  # not a number, too
                 wrong.append("gradients of the scales do not cancel before batch normalisation")
             for what in wrong:
-                seen.setdefault((what, layer["layer"]), entry["epoch"])
-        if "diverged" in entry:
-            seen.setdefault((f"non-finite loss: {entry['diverged']}", None), entry["epoch"])
-    low, high = (gauge.ratio_low, gauge.ratio_high) if gauge else (None, None)
-    if low is not None and high is not None and not 1 / SIZE_BOUND <= low <= high <= SIZE_BOUND:
-        seen["the scales' size is not what decay and steps explain", None] = state.epoch
-    return tuple(Alarm(what=what, layer=layer, epoch=at) for (what, layer), at in seen.items())
+                first_seen.setdefault((what, layer["layer"]), entry.epoch)
+        if entry.diverged is not None:
+            first_seen.setdefault((f"non-finite loss: {entry.diverged}", None), entry.epoch)
+    return [Alarm(what=what, layer=layer, epoch=at) for (what, layer), at in first_seen.items()]
+
+
+def _size_alarms(gauge: Gauge | None, epoch: int) -> list[Alarm]:
+    """Return the alarm of scales whose size ``gauge`` does not explain, if there are such."""
+    if gauge is None or gauge.ratio_low is None or gauge.ratio_high is None:
+        return []
+    if 1 / SIZE_BOUND <= gauge.ratio_low <= gauge.ratio_high <= SIZE_BOUND:
+        return []
+    what = "the scales' size is not what decay and steps explain"
+    return [Alarm(what=what, layer=None, epoch=epoch)]
 
 
 def make_record(
     spec: TrialSpec,
     state: TrainingState,
-    outcome: str,
+    history: History,
+    outcome: Literal["finished", "diverged"],
     *,
     settings: RunSettings,
     images: Images,
@@ -171,19 +209,16 @@ def make_record(
     earlier_ends: dict[str, str],
 ) -> TrialRecord:
     """Return the record of a trial that finished or diverged."""
-    rows = epoch_rows(state)
+    rows, scales = epoch_rows(history), scale_rows(history)
     layers = layer_statistics(state.model)
-    attempts = [entry["attempt"] for entry in state.history if "attempt" in entry]
-    begun = next((entry["start"] for entry in state.history if entry.get("start")), None)
-    scales = scale_rows(state)
     gauge = gauge_check(scales, spec.recipe, steps_per_epoch, as_printed=_as_printed(spec))
     return TrialRecord(
         schema_version=SCHEMA_VERSION,
         trial_id=spec.trial_id,
-        outcome="diverged" if outcome == "diverged" else "finished",
+        outcome=outcome,
         spec=spec.resolved(),
         errors=None if outcome == "diverged" else summarise_errors(rows),
-        start=Start.model_validate(begun) if begun else None,
+        start=next((entry.start for entry in history if entry.start), None),
         sparsity=sparsity(layers) if layers else None,
         parameter_count=sum(parameter.numel() for parameter in state.model.parameters()),
         epochs_done=state.epoch,
@@ -195,8 +230,8 @@ def make_record(
             "ranks": settings.ranks,
             "gpu_share": settings.gpu_share,
             "backend": settings.backend,
-            "graphed_epochs": sum(entry.get("graphed", False) for entry in state.history),
-            "attempts": attempts,
+            "graphed_epochs": sum(entry.graphed for entry in history),
+            "attempts": [entry.attempt for entry in history if entry.attempt],
             "earlier_attempts_ended": earlier_ends,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "pixels_sha256": images.pixels_sha256,
@@ -206,7 +241,7 @@ def make_record(
         },
         provenance=collect_provenance(settings.arithmetic),
         table_sha256={},
-        alarms=alarms(state, gauge),
+        alarms=(*alarms(history), *_size_alarms(gauge, state.epoch)),
         gauge=gauge,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from ttq_bench.records.consistency import NOT_POSITIVE
@@ -69,25 +70,35 @@ class Observation:
 
 def layer_alarms(layer: LayerStatistics) -> list[str]:
     """Return what is wrong with a layer (a saturated one has a threshold and yet no zeros)."""
-    found = ["dead layer: all weights are zero"] if layer.zero_share == 1 else []
+    alarms = ["dead layer: all weights are zero"] if layer.zero_share == 1 else []
     if layer.threshold > 0 and layer.zero_share == 0:
-        found.append("saturated layer: no weight is zero")
+        alarms.append("saturated layer: no weight is zero")
     if not layer.smallest_scale > 0 and layer.zero_share < 1:  # not a number, too
-        found.append(NOT_POSITIVE)
-    return found
+        alarms.append(NOT_POSITIVE)
+    return alarms
 
 
-def histograms(model: nn.Module) -> list[dict[str, Any]]:
-    """Return by layer the largest magnitude, and counts of latent weights between -it and +it.
+class Histogram(BaseModel):
+    """Counts of a layer's latent weights in equal bins from ``-reach`` to ``reach``."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    layer: str
+    reach: float
+    counts: list[int]
+
+
+def histograms(model: nn.Module) -> list[Histogram]:
+    """Return a histogram of each layer; its reach is the largest magnitude.
 
     A layer with a weight that is not finite has none: its trial is about to end as diverged.
     """
-    found = []
+    drawn = []
     for name, layer in quantized_layers(model):
         values = latent_of(layer).detach().float().cpu().flatten()
         reach = float(values.abs().max()) or 1.0
         if not math.isfinite(reach):
             continue
         counts = torch.histogram(values, HISTOGRAM_BINS, range=(-reach, reach)).hist
-        found.append({"layer": name, "reach": reach, "counts": counts.int().tolist()})
-    return found
+        drawn.append(Histogram(layer=name, reach=reach, counts=counts.int().tolist()))
+    return drawn

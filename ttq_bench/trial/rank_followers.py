@@ -1,12 +1,12 @@
 """A trial that several processes train: rank 0 records it and decides, the others follow.
 
-The others hold the same network and read other images. They write nothing and ask nobody: when to
-save, when to stop and what to start from they are told.
+The others hold the same network and read other images. They write nothing: rank 0 tells them when
+to save, when to stop and what to start from.
 """
 
 import contextlib
 from collections.abc import Callable
-from enum import IntEnum
+from enum import IntFlag
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +23,12 @@ from ttq_bench.trial.inputs import batches_of, convert_, images_of, is_scale
 from ttq_bench.trial.settings import RunSettings
 
 
-class Order(IntEnum):
-    """What rank 0 says before each step."""
+class Order(IntFlag):
+    """What rank 0 says before each step: to go on, to save, to stop, or to save and stop."""
 
     GO_ON = 0
     SAVE = 1
     STOP = 2
-    SAVE_AND_STOP = 3
 
 
 def move_strategy(spec: TrialSpec, state: TrainingState, step: int, steps: int) -> None:
@@ -53,10 +52,10 @@ def obey(
 ) -> None:
     """Do what rank 0 orders, on all ranks at once: compare and ``save``, raise ``StoppedError``."""
     order = Order(ranks.decided(order))
-    if order in (Order.SAVE, Order.SAVE_AND_STOP) and state.within.losses:
+    if Order.SAVE in order and state.within.losses:
         ranks.check_equal(shared_state(state.model))
         save()
-    if order in (Order.STOP, Order.SAVE_AND_STOP):
+    if Order.STOP in order:
         raise StoppedError
 
 

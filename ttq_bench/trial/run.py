@@ -27,16 +27,10 @@ from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import record_files_of
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.training.checkpoints import save_state
-from ttq_bench.training.loop import TrainingState
 from ttq_bench.training.steps import own_stream
-from ttq_bench.trial.epochs import EpochLoop, MadeBy, state_at_start
+from ttq_bench.trial.epochs import EpochLoop, state_at_start
 from ttq_bench.trial.heartbeat import Heartbeat
-from ttq_bench.trial.history import (
-    epoch_rows,
-    histogram_rows,
-    make_record,
-    scale_rows,
-)
+from ttq_bench.trial.history import History, epoch_rows, histogram_rows, make_record, scale_rows
 from ttq_bench.trial.inputs import batches_of, images_of
 from ttq_bench.trial.outcome import Outcome, SupersededError, cause_of
 from ttq_bench.trial.rank_followers import check_images
@@ -106,15 +100,15 @@ def _attempted(
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
     batches, ranks = batches_of(spec, images, settings), Ranks(settings.rank, settings.ranks)
-    made_by = MadeBy(settings.arithmetic, images.pixels_sha256)
-    state = state_at_start(
+    made_by = {"arithmetic": settings.arithmetic, "pixels": images.pixels_sha256}
+    state, history = state_at_start(
         spec, settings, images.card.classes, batches, attempt=heartbeat.attempt, made_by=made_by
     )
     if ranks.count > 1:
         batches = batches_of(spec, images, settings, ranks)
         check_images(ranks, images)
         ranks.state_of_first(state.state_dict())
-    loop = EpochLoop(spec, settings, should_stop, heartbeat, made_by, ranks)
+    loop = EpochLoop(spec, settings, should_stop, heartbeat, history, made_by, ranks)
     outcome = loop.train(state, batches)
     if outcome == "stopped":
         end = End("stopped", "the run was asked to end")
@@ -129,6 +123,7 @@ def _attempted(
     record = make_record(
         spec,
         state,
+        history,
         outcome,
         settings=settings,
         images=images,
@@ -136,14 +131,14 @@ def _attempted(
         earlier_ends=earlier_ends(heartbeat.attempt),
     )
     heartbeat.fence()
-    _publish(heartbeat, record, state)
+    _publish(heartbeat, record, history)
     return outcome
 
 
-def _publish(heartbeat: Heartbeat, record: TrialRecord, state: TrainingState) -> None:
+def _publish(heartbeat: Heartbeat, record: TrialRecord, history: History) -> None:
     tables = {
-        "epochs.parquet": epoch_rows(state),
-        "scales.parquet": scale_rows(state),
-        "histograms.parquet": histogram_rows(state),
+        "epochs.parquet": epoch_rows(history),
+        "scales.parquet": scale_rows(history),
+        "histograms.parquet": histogram_rows(history),
     }
     heartbeat.folder.publish(heartbeat.attempt.trial, record_files_of(record, tables))

@@ -5,15 +5,18 @@ decodes itself, checked against the hashes that the driver's have, and mapped by
 """
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import ray
 
 from ttq_bench.data.catalog import ImagesCard, is_streamed
 from ttq_bench.data.identity import identify, prepared_folder
-from ttq_bench.data.prepared import Packed, keep_images, pack_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.trial.settings import RunSettings
+
+if TYPE_CHECKING:  # torch: 2 s that a driver does not need, nor a worker before its sign
+    from ttq_bench.data.prepared import Packed
 
 FETCH_SECONDS = 600.0
 
@@ -41,6 +44,8 @@ class Sender:
     def _packed(self, spec: TrialSpec, settings: RunSettings) -> Parcel | None:
         if is_streamed(spec.source_name):
             return None  # 148 GB belong on storage that nodes share
+        from ttq_bench.data.prepared import pack_images  # torch
+
         card = identify(find_source(spec.source_name, settings.data_dir), settings.cache)
         packed = pack_images(card, settings.cache)
         if packed is None:
@@ -56,6 +61,8 @@ def received(parcel: Parcel | None, settings: RunSettings) -> RunSettings:
     if parcel is None:
         return settings
     if not prepared_folder(parcel.card, settings.cache).exists():
+        from ttq_bench.data.prepared import keep_images  # torch
+
         (waiting,) = parcel.content
         packed: Packed = ray.get(waiting, timeout=FETCH_SECONDS)
         keep_images(parcel.card, settings.cache, packed)
