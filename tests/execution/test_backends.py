@@ -5,24 +5,24 @@ import time
 import pytest
 
 from tests.tiny_suite import settings_for, tiny_specs
-from ttq_bench.execution.backends import InProcessBackend, Task
+from ttq_bench.execution.backends import InProcessBackend
 
 
 @pytest.mark.slow
-def test_tasks_run_one_a_wait_in_the_order_of_their_arrival(tmp_path, cache):
+def test_trials_run_one_a_wait_in_the_order_of_their_arrival(tmp_path, cache):
     backend = InProcessBackend(bool)
     specs = tiny_specs(cache, epochs=1)
     for spec in specs:
-        backend.submit(Task(spec, settings_for(tmp_path, cache), 1, 0.0))
+        backend.submit(spec, settings_for(tmp_path, cache))
     ended = [backend.wait(0.0) for _ in specs]
     assert [one.trial_id for (one,) in ended] == [spec.trial_id for spec in specs]
     assert {one.outcome for (one,) in ended} == {"finished"}
     assert backend.wait(0.0) == []
 
 
-def test_an_interruption_stops_the_task_that_runs(tmp_path, cache):
+def test_an_interruption_stops_the_trial_that_runs(tmp_path, cache):
     backend = InProcessBackend(lambda: True)
-    backend.submit(Task(tiny_specs(cache)[0], settings_for(tmp_path, cache), 1, 0.0))
+    backend.submit(tiny_specs(cache)[0], settings_for(tmp_path, cache))
     assert [one.outcome for one in backend.wait(0.0)] == ["stopped"]
 
 

@@ -22,15 +22,15 @@ class Told:
         self.outcomes = {name: list(list_) for name, list_ in (outcomes or {}).items()}
         self.submitted, self.open, self.most_at_once, self.closed = [], [], 0, False
 
-    def submit(self, task):
-        self.submitted.append(task.spec.trial_id)
-        self.open.append(task)
+    def submit(self, spec, settings):
+        self.submitted.append(spec.trial_id)
+        self.open.append(spec.trial_id)
         self.most_at_once = max(self.most_at_once, len(self.open))
 
     def wait(self, seconds):
         if not self.open:
             return []
-        name = self.open.pop(0).spec.trial_id
+        name = self.open.pop(0)
         left = self.outcomes.get(name) or ["finished"]
         outcome, _, cause = left.pop(0).partition(" ")
         return [Ended(name, outcome, "as told", cause)]
@@ -76,9 +76,9 @@ def test_every_child_starts_after_its_parent_ended(plan, tmp_path, slots):
     ended = []
 
     class Watching(Told):
-        def submit(self, task):
-            assert task.spec.parent is None or task.spec.parent in ended
-            super().submit(task)
+        def submit(self, spec, settings):
+            assert spec.parent is None or spec.parent in ended
+            super().submit(spec, settings)
 
         def wait(self, seconds):
             result = super().wait(seconds)
@@ -160,10 +160,10 @@ def test_an_error_of_the_system_is_tried_again_after_a_pause(plan, tmp_path, mon
     name, starts = ids(plan)[-1], []
 
     class Timed(Told):
-        def submit(self, task):
-            if task.spec.trial_id == name:
+        def submit(self, spec, settings):
+            if spec.trial_id == name:
                 starts.append(time.monotonic())
-            super().submit(task)
+            super().submit(spec, settings)
 
     tally, _ = schedule(plan, Timed({name: ["failed system"] * 2}), tmp_path)
     assert name in tally.finished
@@ -175,9 +175,9 @@ def test_a_trial_that_ran_out_of_memory_is_tried_again_alone_after_all_others(pl
     name, beside = ids(plan)[0], []
 
     class Watching(Told):
-        def submit(self, task):
-            super().submit(task)
-            beside.append(sorted(one.spec.trial_id for one in self.open))
+        def submit(self, spec, settings):
+            super().submit(spec, settings)
+            beside.append(sorted(self.open))
 
     backend = Watching({name: ["failed memory"]})
     tally, told = schedule(plan, backend, tmp_path, slots=2)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from ttq_bench.execution.resources import Shares
@@ -12,24 +11,15 @@ from ttq_bench.trial.outcome import Ended
 from ttq_bench.trial.settings import RunSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A trial with its settings and the share of the machine it takes."""
-
-    spec: TrialSpec
-    settings: RunSettings
-    cores: int
-    gpus: float
-
-
 class Backend(Protocol):
-    """A place to run trials. ``wait`` returns what ended since, after ``seconds`` at the latest.
+    """A place to run trials, each with the share of a machine that its settings name.
 
-    It returns sooner only with something that ended: the scheduler asks again at once.
-    ``slots`` says how many trials it takes at once now, ``news`` what the user should hear of it.
+    ``wait`` returns what ended since, after ``seconds`` at the latest. It returns sooner only with
+    something that ended: the scheduler asks again at once. ``slots`` says how many trials it takes
+    at once now, ``news`` what the user should hear of it.
     """
 
-    def submit(self, task: Task) -> None: ...  # noqa: D102
+    def submit(self, spec: TrialSpec, settings: RunSettings) -> None: ...  # noqa: D102
     def wait(self, seconds: float) -> list[Ended]: ...  # noqa: D102
     def slots(self, shares: Shares) -> int: ...  # noqa: D102
     def news(self) -> list[str]: ...  # noqa: D102
@@ -41,19 +31,19 @@ class InProcessBackend:
 
     def __init__(self, interrupted: Callable[[], bool]) -> None:
         self.interrupted = interrupted
-        self.queue: list[Task] = []
+        self.queue: list[tuple[TrialSpec, RunSettings]] = []
 
-    def submit(self, task: Task) -> None:
-        """Keep the task until ``wait``."""
-        self.queue.append(task)
+    def submit(self, spec: TrialSpec, settings: RunSettings) -> None:
+        """Keep the trial until ``wait``."""
+        self.queue.append((spec, settings))
 
     def wait(self, seconds: float) -> list[Ended]:
-        """Run the next task to its end, however long that takes; without any, let time pass."""
+        """Run the next trial to its end, however long that takes; without any, let time pass."""
         if not self.queue:
             time.sleep(seconds)
             return []
-        task = self.queue.pop(0)
-        return [attempt(task.spec, task.settings, self.interrupted)]
+        spec, settings = self.queue.pop(0)
+        return [attempt(spec, settings, self.interrupted)]
 
     def slots(self, shares: Shares) -> int:
         """Return what was planned."""

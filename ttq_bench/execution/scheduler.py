@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.backends import Backend, Task
+from ttq_bench.execution.backends import Backend
 from ttq_bench.execution.resources import Shares
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import write_failure
@@ -132,7 +132,7 @@ class Scheduler:
         settings = replace(
             self.settings, threads=shares.threads, gpu_share=shares.gpus, ranks=shares.ranks
         )
-        self.backend.submit(Task(trial.spec, settings, shares.threads, shares.gpus))
+        self.backend.submit(trial.spec, settings)
 
     def _handle(self, ended: Ended) -> list[PlannedTrial]:
         """Book how an attempt ended; return the trial again if it is to be tried once more."""

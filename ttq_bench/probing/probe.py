@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.probing.healing import healing_of
-from ttq_bench.probing.moves import moves, rms_change
 from ttq_bench.probing.symmetrise import (
     batch_norms,
     left_as_it_was,
+    moves,
     reestimate_batch_norm_,
     rho_of,
+    rms_change,
     symmetrised,
 )
 from ttq_bench.probing.trained_network import RecordedTrial, trained_model

@@ -15,7 +15,6 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import ClusterError, TtqBenchError
-from ttq_bench.execution.backends import Task
 from ttq_bench.execution.ray.images import Parcel, Sender, received
 from ttq_bench.execution.ray.nodes import NodeWatch
 from ttq_bench.execution.ray.processes import ENDED
@@ -80,28 +79,26 @@ class RayBackend:
         self.waits_for_nodes = False
         self.needs = Shares(1, 1, 0.0)  # of the trial submitted last
 
-    def submit(self, task: Task) -> None:
-        """Start the task as soon as its cores and share of a GPU are free, times its ranks."""
-        trial_id, ranks = task.spec.trial_id, task.settings.ranks
-        self.needs = Shares(1, task.cores, task.gpus, ranks)
-        name = self.watchdog.begin(trial_id)
+    def submit(self, spec: TrialSpec, settings: RunSettings) -> None:
+        """Start the trial as soon as its cores and share of a GPU are free, times its ranks."""
+        trial_id, cores, gpus = spec.trial_id, settings.threads, settings.gpu_share
+        self.needs = Shares(1, cores, gpus, settings.ranks)
+        task = self.watchdog.begin(trial_id)
         # Ray may still count on a node that refuses connections.
         gone = self.nodes.gone()
         labels = {"ray.io/node-id": f"!in({','.join(gone)})"} if gone else None
-        parcel = self.sender.parcel(task.spec, task.settings) if self.options.address else None
-        if ranks > 1:
-            group = Group(
-                task.spec, task.settings, name, parcel, labels, self.options.silence_seconds
-            )
-            with asking_ray():
-                waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
-                self.running[waiting.remote(group)] = trial_id
-            return
-        worker = _run.options(
-            num_cpus=task.cores, num_gpus=task.gpus, name=trial_id, label_selector=labels
-        )
+        parcel = self.sender.parcel(spec, settings) if self.options.address else None
         with asking_ray():
-            self.running[worker.remote(task.spec, task.settings, name, parcel)] = trial_id
+            if settings.ranks > 1:
+                group = Group(spec, settings, task, parcel, labels, self.options.silence_seconds)
+                waiting = _run_ranks.options(name=trial_id, scheduling_strategy=near_driver())
+                reference = waiting.remote(group)
+            else:
+                worker = _run.options(
+                    num_cpus=cores, num_gpus=gpus, name=trial_id, label_selector=labels
+                )
+                reference = worker.remote(spec, settings, task, parcel)
+        self.running[reference] = trial_id
 
     def slots(self, shares: Shares) -> int:
         """Return how many trials may be submitted at once, at least one: Ray lets it wait."""

@@ -1,9 +1,9 @@
-"""Which running trials give no sign of life: told by this process's clock and their beats alone.
+"""Which running trials give no sign of life, by this process's clock and their beats alone.
 
 Three deadlines. A worker that is stopped, cut off from its disk or whose interpreter hangs renews
 nothing: it is replaced after ``silence_seconds``. One whose thread beats while its training makes
 no step is replaced after half an hour: decoding large images for the first time may take minutes.
-One that claims no attempt is replaced a minute after the first deadline: it imports torch before.
+One that claims no attempt gets a minute more than ``silence_seconds``: it imports torch before.
 """
 
 import time
@@ -74,10 +74,9 @@ class Watchdog:
 
     def worker(self, trial_id: str) -> Lease | Sign | None:
         """Return who works on a trial and where, None if nobody has begun since ``begin``."""
-        paths, number = self.results.trial(trial_id), self.attempt_number(trial_id)
-        if number:
-            return read_lease(paths.attempt(number))
-        return read_sign(paths, self.watched[trial_id].task)
+        if number := self.attempt_number(trial_id):
+            return read_lease(self.results.trial(trial_id).attempt(number))
+        return self.sign(trial_id)
 
     def silent(self) -> dict[str, str]:
         """Return the trials to replace, each with the reason; looks once a second at most."""
@@ -86,30 +85,30 @@ class Watchdog:
             return {}
         was_away = now - self.last_look > ABSENCE_SECONDS
         self.last_look = now
-        found = {name: self._reason(name, now, was_away) for name in self.watched}
-        return {name: reason for name, reason in found.items() if reason}
+        reasons = {name: self._reason(name, now, was_away) for name in self.watched}
+        return {name: reason for name, reason in reasons.items() if reason}
 
     def _reason(self, trial_id: str, now: float, was_away: bool) -> str:
         number = self.attempt_number(trial_id)
-        one = self.watched[trial_id]
+        watched = self.watched[trial_id]
         if not number:
             return self._reason_without_attempt(trial_id, now, was_away)
         progress = progress_of(self.results.trial(trial_id).attempt(number))
         beat = progress.beat if progress else 0
         step = (progress.epoch, progress.share_of_epoch) if progress else None
         for kind, sign in (("beat", (number, beat)), ("step", (number, step))):
-            one.note(kind, sign, now, was_away=was_away)
-        if now - one.since["beat"] > self.silence_seconds:
+            watched.note(kind, sign, now, was_away=was_away)
+        if now - watched.since["beat"] > self.silence_seconds:
             return f"no sign of life for {self.silence_seconds:.0f} s"
-        if now - one.since["step"] > STALL_SECONDS:
+        if now - watched.since["step"] > STALL_SECONDS:
             return f"no training step for {STALL_SECONDS / 60:.0f} min"
         return ""
 
     def _reason_without_attempt(self, trial_id: str, now: float, was_away: bool) -> str:
-        one = self.watched[trial_id]
-        waits = self.may_wait and not read_sign(self.results.trial(trial_id), one.task)
-        one.note("waits", waits, now, was_away=was_away)
+        watched = self.watched[trial_id]
+        waits = self.may_wait and self.sign(trial_id) is None
+        watched.note("waits", waits, now, was_away=was_away)
         limit = self.silence_seconds + START_SECONDS
-        if not waits and now - one.since["waits"] > limit:
+        if not waits and now - watched.since["waits"] > limit:
             return f"no attempt begun for {limit:.0f} s"
         return ""
