@@ -144,14 +144,14 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @cache
 def processor_name() -> str:
-    """Return the processor's model name where Linux tells it."""
-    return _told_by_linux("model name") or platform.processor() or "unknown"
+    """Return the processor's model name where /proc/cpuinfo has it."""
+    return _cpuinfo("model name") or platform.processor() or "unknown"
 
 
 @cache
 def instruction_level() -> str:
     """Return the best level of ``INSTRUCTIONS`` here: processors of one name may differ in it."""
-    return level_of((_told_by_linux("flags") or _told_by_linux("Features")).split())
+    return level_of((_cpuinfo("flags") or _cpuinfo("Features")).split())
 
 
 def level_of(flags: Collection[str]) -> str:
@@ -160,11 +160,11 @@ def level_of(flags: Collection[str]) -> str:
     return next((name for name, needed in INSTRUCTIONS if needed <= have), "unknown")
 
 
-def _told_by_linux(key: str) -> str:
+def _cpuinfo(key: str) -> str:
     """Return what /proc/cpuinfo says of the first processor, empty where it says nothing."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
-    found = (line.split(":", 1)[1].strip() for line in lines if line.startswith(key))
-    return next(found, "")
+    values = (line.split(":", 1)[1].strip() for line in lines if line.startswith(key))
+    return next(values, "")

@@ -38,9 +38,9 @@ class Ranks:
         """Return the number that rank 0 gives."""
         if self.count == 1:
             return word
-        told = torch.tensor([word])
-        distributed.broadcast(told, src=0)
-        return int(told)
+        number = torch.tensor([word])
+        distributed.broadcast(number, src=0)
+        return int(number)
 
     def sums(self, values: Sequence[float]) -> list[float]:
         """Return each value summed over all ranks, in double precision."""
@@ -48,8 +48,8 @@ class Ranks:
             return list(values)
         row = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(row)
-        found: list[float] = row.tolist()
-        return found
+        sums: list[float] = row.tolist()
+        return sums
 
     def average_(self, tensors: Sequence[Tensor]) -> None:
         """Make each tensor its mean over all ranks, in place."""
@@ -83,11 +83,11 @@ class Ranks:
         if self.count == 1:
             return
         digests = {name: _digest(tensor) for name, tensor in tensors.items()}
-        mine = torch.frombuffer(bytearray(b"".join(digests.values())), dtype=torch.uint8)
-        others = [torch.empty_like(mine) for _ in range(self.count)]
-        distributed.all_gather(others, mine)
+        own = torch.frombuffer(bytearray(b"".join(digests.values())), dtype=torch.uint8)
+        others = [torch.empty_like(own) for _ in range(self.count)]
+        distributed.all_gather(others, own)
         for rank, other in enumerate(others):
-            wrong = (other != mine).view(len(digests), DIGEST_BYTES).any(1).tolist()
+            wrong = (other != own).view(len(digests), DIGEST_BYTES).any(1).tolist()
             if any(wrong):
                 name = next(name for name, bad in zip(digests, wrong, strict=True) if bad)
                 raise RanksDifferError(

@@ -105,7 +105,7 @@ def _lies_there(results: ResultsPaths, stream: TextIO) -> bool:
 
 
 def _holder(stream: TextIO) -> str:
-    """Return who holds the lock; he may have it without having written his name yet."""
+    """Return who holds the lock, after a second at most: the name is written after it is taken."""
     for _ in range(NAME_LOOKS):
         stream.seek(0)
         if name := stream.read().strip():

@@ -11,7 +11,7 @@ from ttq_bench.ternary.conversion import quantized_layers
 from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.recipe import Recipe
-from ttq_bench.trial.inputs import batches_of, images_of, is_scale
+from ttq_bench.trial.inputs import batches_of, images_of, is_scale, place_
 from ttq_bench.trial.settings import RunSettings
 
 EPOCHS = 1
@@ -35,7 +35,7 @@ def healing_of(trial: RecordedTrial, settings: RunSettings) -> Healing:
     errors = []
     for equal in (False, True):
         model = trained_model(spec, trial.paths, spec.card.classes)
-        model.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        place_(model, settings.device)
         if equal:
             hold_equal_(model)
         errors.append(_error_after(model, recipe, batches))

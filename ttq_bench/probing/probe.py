@@ -36,7 +36,7 @@ from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 from ttq_bench.ternary.weight_stats import layer_statistics
 from ttq_bench.training.evaluation import BATCH, evaluate
-from ttq_bench.trial.inputs import batches_of, images_of
+from ttq_bench.trial.inputs import batches_of, images_of, place_
 from ttq_bench.trial.settings import RunSettings
 
 REESTIMATION_IMAGES = 5120
@@ -89,7 +89,7 @@ def probe_trial(
     started = time.perf_counter()
     precision = trial.spec.recipe.precision
     model = trained_model(trial.spec, trial.paths, trial.spec.card.classes)
-    model.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    place_(model, settings.device)
     as_trained = evaluate(model, images.test(), precision).error_percent
     _check_recorded(trial, as_trained)
     errors = symmetrised_errors(model, images, precision)

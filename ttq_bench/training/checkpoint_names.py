@@ -15,9 +15,9 @@ def name_of(epoch: int, step: int = 0) -> str:
 
 def place_of(path: Path) -> tuple[int, int]:
     """Return the whole epochs before a state, and the steps since."""
-    told = NAME.fullmatch(path.name)
-    assert told is not None
-    return int(told[1]), int(told[2] or 0)
+    match = NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1]), int(match[2] or 0)
 
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:

@@ -63,8 +63,8 @@ def evaluate(
         losses.append(F.cross_entropy(logits, labels, reduction="sum"))
         count += len(labels)
     model.train()
-    found = [sum(torch.stack(part).tolist()) if part else 0.0 for part in (wrong, wrong5, losses)]
-    missed, missed5, loss, images_seen = ranks.sums([*found, count])
+    own = [sum(torch.stack(part).tolist()) if part else 0.0 for part in (wrong, wrong5, losses)]
+    missed, missed5, loss, images_seen = ranks.sums([*own, count])
     share5 = 100 * missed5 / images_seen if top5 else None
     return Evaluation(100 * missed / images_seen, loss / images_seen, share5)
 

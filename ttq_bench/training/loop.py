@@ -66,10 +66,10 @@ class EpochResult:
 
 @dataclass
 class Within:
-    """What is behind a run in an epoch that is not whole: a loss for each step, seconds.
+    """What a run has done of the current epoch: the loss of each step, and seconds.
 
-    ``random`` are the states of torch's streams of random numbers, ``observed`` is what was seen
-    (``trial/observation.py``); both are set where a state was loaded.
+    ``random`` are the states of torch's streams of random numbers, ``observed`` is that of
+    ``trial/observation.py``; both are set where a state was loaded.
     """
 
     losses: list[Tensor] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Within:
         return cls(**state | {"losses": list(state["losses"].to(device))})
 
     def set_random(self, device: torch.device) -> None:
-        """Set torch's streams to where they were."""
+        """Set torch's streams of random numbers to where they were."""
         torch.set_rng_state(self.random["cpu"])
         if device.type == "cuda" and "cuda" in self.random:
             torch.cuda.set_rng_state(self.random["cuda"], device)

@@ -1,4 +1,4 @@
-"""One attempt at a trial, in whatever process a backend gives it: never raises, always tells."""
+"""One attempt at a trial, in the process that a backend gives it: it returns how it ended."""
 
 import traceback
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def attempt(spec: TrialSpec, settings: RunSettings, interrupted: Callable[[], bo
     """Run the trial once; a failure is written to ``failure.json`` with its traceback.
 
     ``interrupted`` is asked about once a second and between epochs, beside the stop file of the
-    results folder. A superseded attempt leaves nothing: the trial is in other hands.
+    results folder. A superseded attempt writes nothing: a newer one has the trial.
     """
     from ttq_bench.trial.run import run_trial  # torch: in the worker, not in the driver
 

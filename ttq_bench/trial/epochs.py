@@ -1,4 +1,4 @@
-"""The epochs of a trial: from its last checkpoint on, watched, saved after each and within."""
+"""The epochs of a trial, from its last checkpoint on: trained, observed and saved."""
 
 import shutil
 import time
@@ -15,7 +15,6 @@ from ttq_bench.records.paths import AttemptPaths, ResultsPaths
 from ttq_bench.records.schema import Start
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import quantized_layers, quantizer_of, set_epoch_
-from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.training.checkpoints import KEEP, save_checkpoint, whole_states
 from ttq_bench.training.evaluation import batch_size, evaluate
 from ttq_bench.training.loop import (
@@ -23,7 +22,6 @@ from ttq_bench.training.loop import (
     DivergedError,
     StoppedError,
     TrainingState,
-    start,
     train,
 )
 from ttq_bench.trial.heartbeat import Heartbeat
@@ -36,7 +34,7 @@ from ttq_bench.trial.history import (
     start_entry,
     to_plain,
 )
-from ttq_bench.trial.inputs import convert_, is_scale, starting_model
+from ttq_bench.trial.inputs import starting_model, state_of
 from ttq_bench.trial.observation import Observation
 from ttq_bench.trial.outcome import cause_of
 from ttq_bench.trial.rank_followers import Order, move_strategy, obey, shared_state
@@ -81,7 +79,7 @@ def _state_before(
     results: ResultsPaths,
     batches: Batches | None = None,
 ) -> tuple[TrainingState, Start | None]:
-    """Return the state before the first step; with ``batches``, what its parent was there, too."""
+    """Return the state before the first step; with ``batches``, also that of its parent."""
     model, weights_sha256 = starting_model(spec, classes, results, torch.device(settings.device))
     begun = None
     if batches is not None and weights_sha256 is not None:
@@ -89,9 +87,7 @@ def _state_before(
         # on another machine, may differ from its record in the last bits.
         test = evaluate(model, batches.held_out("test", batch_size(model)), spec.recipe.precision)
         begun = Start(weights_sha256=weights_sha256, test_error_percent=test.error_percent)
-    convert_(model, spec)
-    fuse_(model)
-    return start(model, spec.recipe, is_scale), begun
+    return state_of(model, spec), begun
 
 
 def _taken_over(state: TrainingState, saved: dict[str, Any]) -> list[HistoryEntry] | None:
@@ -110,7 +106,7 @@ def _taken_over(state: TrainingState, saved: dict[str, Any]) -> list[HistoryEntr
 
 @dataclass
 class EpochLoop:
-    """The loop around the epochs: observe, checkpoint, tell where it is, look whether to end."""
+    """The loop around the epochs: observe, save, write the progress, check whether to stop."""
 
     spec: TrialSpec
     settings: RunSettings
@@ -161,7 +157,7 @@ class EpochLoop:
     def on_step(
         self, state: TrainingState, observation: Observation, step: int, steps: int
     ) -> None:
-        """Look whether to end or to save, move the threshold, note how far the epoch is.
+        """Check whether to stop or to save, move the threshold, note the progress.
 
         ``step`` is ``steps`` while the epoch is evaluated.
         """
@@ -184,7 +180,7 @@ class EpochLoop:
             self.last_look = time.monotonic()
 
     def order(self) -> Order:
-        """Return what is to be done now."""
+        """Return whether to save, and whether to stop, now."""
         unsaved = time.monotonic() - self.last_save
         if self.should_stop():
             return Order.SAVE | Order.STOP if unsaved > LOSS_SECONDS else Order.STOP
@@ -209,7 +205,7 @@ class EpochLoop:
         self.heartbeat.folder.keep(attempt)
 
     def progress(self, state: TrainingState, share: float) -> Progress:
-        """Return where the trial is, ``share`` of an epoch after its last whole one."""
+        """Return the progress, ``share`` of an epoch after the last whole one."""
         last, before = (epoch_rows(self.history) or [{}])[-1], self.heartbeat.progress
         saved = self.saved_share
         if saved is None:

@@ -1,8 +1,8 @@
-"""The sign of life of an attempt, and its look at whether it still may write.
+"""The sign of life of an attempt, and the check whether it may still write.
 
 A thread renews the progress file once a second, also while images are decoded or a long step
 runs. A process that is stopped or whose interpreter hangs falls silent; the driver then replaces
-it. That the process lives does not say that it trains: see ``execution/ray/watchdog.py``.
+it. A process that lives need not train: see ``execution/ray/watchdog.py``.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ttq_bench.repeated import Repeated
 from ttq_bench.trial.outcome import SupersededError
 
 BEAT_SECONDS = 1.0
-POST_SECONDS = 10.0  # between two looks at the URL of the results, if they have one
+POST_SECONDS = 10.0  # between two exchanges with the URL of the results, if they have one
 
 
 class Heartbeat:
@@ -43,7 +43,7 @@ class Heartbeat:
 
     def __exit__(self, *_: object) -> None:
         self.thread.stop()
-        with contextlib.suppress(OSError):  # the folder may be what failed; that error is told
+        with contextlib.suppress(OSError):  # the folder may be what failed; that error counts
             write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
         self._post()
 
@@ -55,22 +55,22 @@ class Heartbeat:
             write_progress(self.attempt, self.progress)
 
     def check(self) -> None:
-        """Raise ``SupersededError`` if this attempt must not write, as far as is known here."""
+        """Raise ``SupersededError`` if this attempt may not write, as far as this machine knows."""
         if reason := why_over(self.attempt):
             raise SupersededError(reason)
 
     def fence(self) -> None:
-        """Ask at the URL, too, if results have one, and ``check``; call it before each write."""
+        """Ask the URL of the results, if there is one, and ``check``; call it before each write."""
         self.folder.bring_leases(self.attempt)
         self.check()
 
     def _post(self) -> None:
-        with contextlib.suppress(OSError, TtqBenchError):  # the next checkpoint will tell
+        with contextlib.suppress(OSError, TtqBenchError):  # the next checkpoint meets it again
             self.folder.post(self.attempt.progress)
             self.folder.bring_leases(self.attempt)
 
     def _beat(self) -> None:
-        # A disk that is full for a moment is no reason to end; the next checkpoint will tell.
+        # A disk that is full for a moment is no reason to end; the next checkpoint meets it again.
         with contextlib.suppress(OSError):
             self.write(self.progress)
         if time.monotonic() - self.posted > POST_SECONDS:

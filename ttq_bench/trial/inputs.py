@@ -25,7 +25,9 @@ from ttq_bench.records.weights import weights_path
 from ttq_bench.seeding import stream_seed
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import quantize_
+from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.training.checkpoints import load_state
+from ttq_bench.training.loop import TrainingState, start
 from ttq_bench.trial.settings import RunSettings
 
 SCALE_NAMES = ("positive_scale", "negative_scale")
@@ -91,8 +93,13 @@ def starting_model(
     if spec.parent is not None:
         weights, digest, source = _parent_weights(results.trial(spec.parent))
         load_weights(model, weights, source=str(source))
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    place_(model, device)
     return model, digest
+
+
+def place_(model: nn.Module, device: torch.device | str) -> None:
+    """Move a network to a device in place, with the memory format in which trials train it."""
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _parent_weights(paths: TrialPaths) -> tuple[dict[str, Tensor], str, Path]:
@@ -122,6 +129,12 @@ def convert_(model: nn.Module, spec: TrialSpec) -> None:
             spec.quantization.strategy,
             **spec.quantization.conversion.model_dump(),
         )
+
+
+def state_of(model: nn.Module, spec: TrialSpec) -> TrainingState:
+    """Convert the network in place as the trial says; return its state before the first step."""
+    convert_(model, spec)
+    return start(fuse_(model), spec.recipe, is_scale)
 
 
 def is_scale(parameter_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is watched while a converted network is trained; nothing here can move a number of it."""
+"""What is observed while a converted network is trained; it changes no number of the training."""
 
 import math
 from dataclasses import asdict
@@ -27,24 +27,24 @@ class Observation:
         self.gauge.begin_epoch()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what was seen of the epoch so far, on the host."""
+        """Return what was observed of the epoch so far, on the host."""
         sums = {name: tensor.cpu() for name, tensor in self.gauge.buffers().items()}
         return {"codes": [codes.cpu() for codes in self.codes], "gauge": sums}
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what was seen before the epoch was left."""
+        """Load what ``state_dict`` returned."""
         for codes, saved in zip(self.codes, state["codes"], strict=True):
             codes.copy_(saved)
         for name, tensor in self.gauge.buffers().items():
             tensor.copy_(state["gauge"][name])
 
     def after_backward(self) -> None:
-        """Take in a step that has its gradients, before the optimiser uses them."""
+        """Observe a step that has its gradients, before the optimiser uses them."""
         self.gauge.after_backward()
 
     def end_epoch(self, *, stepped: bool = True) -> list[dict[str, Any]]:
-        """Return the statistics of each layer with its flips and gauge, and begin anew.
+        """Return the statistics of each layer with its flips and gauge, and start the next epoch.
 
         Flips and residue are None where no step was trained: at the start of a run.
         """

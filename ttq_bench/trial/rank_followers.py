@@ -16,10 +16,9 @@ from ttq_bench.models.build import build_model
 from ttq_bench.ranks import Ranks
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of, set_epoch_
-from ttq_bench.ternary.fused.rows import fuse_
-from ttq_bench.training.loop import DivergedError, StoppedError, TrainingState, start, train
+from ttq_bench.training.loop import DivergedError, StoppedError, TrainingState, train
 from ttq_bench.training.steps import own_stream
-from ttq_bench.trial.inputs import batches_of, convert_, images_of, is_scale
+from ttq_bench.trial.inputs import batches_of, images_of, place_, state_of
 from ttq_bench.trial.settings import RunSettings
 
 
@@ -73,9 +72,8 @@ def follow(spec: TrialSpec, settings: RunSettings, ranks: Ranks) -> None:
         images = images_of(spec, settings)
         batches = batches_of(spec, images, settings, ranks)
         model = build_model(spec.model, classes=images.card.classes, seed=0)
-        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        convert_(model, spec)
-        state = start(fuse_(model), spec.recipe, is_scale)
+        place_(model, device)
+        state = state_of(model, spec)
         check_images(ranks, images)
         state.load_state_dict(ranks.state_of_first({}))
         set_epoch_(model, state.epoch)

@@ -65,9 +65,9 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
             with own_stream(torch.device(settings.device)):
                 return _attempted(spec, started_with, should_stop, heartbeat)
     except Exception as raised:
-        error = _in_other_hands(attempt) or raised
+        error = _superseded(attempt) or raised
         cause = "superseded" if isinstance(error, SupersededError) else cause_of(error)
-        with contextlib.suppress(OSError, TtqBenchError):  # what failed before it is told
+        with contextlib.suppress(OSError, TtqBenchError):  # the error that is raised counts
             note_end(attempt, End(cause, _in_words(error)), folder.create)
         if error is raised:
             raise
@@ -75,16 +75,16 @@ def run_trial(spec: TrialSpec, settings: RunSettings, should_stop: Callable[[], 
 
 
 def _in_words(error: Exception) -> str:
-    """Return what may stand in a record for ever: no paths, no names of machines or people."""
+    """Return an error as a record may hold it: without paths and names of machines or people."""
     if isinstance(error, SupersededError):
         return str(error)
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or type(error).__name__
 
 
-def _in_other_hands(attempt: AttemptPaths) -> SupersededError | None:
+def _superseded(attempt: AttemptPaths) -> SupersededError | None:
     # A newer attempt deletes the files of this one, maybe while this one writes: whatever fails
-    # then is no failure of the trial.
+    # because of that is no failure of the trial.
     with contextlib.suppress(OSError):
         if reason := why_superseded(attempt):
             return SupersededError(reason)

@@ -32,7 +32,7 @@ class GaugeWatch:
         self.quantizers = [quantizer for _, quantizer in chosen]
         self.counts = [getattr(quantizer, SCALES[0]).numel() for quantizer in self.quantizers]
         if self.quantizers:
-            # Made once and changed in place: a CUDA graph of a step holds on to where they lie.
+            # Made once and changed in place: a CUDA graph of a step keeps their addresses.
             self.before = _in_a_row(self.quantizers).detach().clone()
             self.sums = torch.zeros_like(self.before[0]).repeat(3, 1)
 
@@ -49,7 +49,7 @@ class GaugeWatch:
 
     @torch.no_grad()
     def after_backward(self) -> None:
-        """Take in a step that has its gradients, before the optimiser uses them."""
+        """Observe a step that has its gradients, before the optimiser uses them."""
         if not self.quantizers:
             return
         values = _in_a_row(self.quantizers)

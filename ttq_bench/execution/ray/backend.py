@@ -1,8 +1,8 @@
 """Trials as Ray core tasks: one fresh worker process each (several: see ``ranks.py``).
 
 Ray retries nothing here (``max_retries=0``): it would repeat trials that ran out of memory without
-limit. The scheduler decides what is tried again. Nothing here waits for Ray without a limit: a
-task on a node that is cut off never returns, so nodes and signs of life are watched beside it.
+limit. The scheduler decides what is tried again. No call here waits for Ray without a limit: a task
+on a node that is cut off never returns, so nodes and signs of life are watched as well.
 """
 
 import contextlib
@@ -145,15 +145,15 @@ class RayBackend:
         for reference, trial_id in list(self.running.items()):
             worker = self.watchdog.worker(trial_id)
             if worker and self.nodes.is_gone(worker.node):
-                told = f"its node {worker.host} is gone"
-                lost.append(self._given_up(reference, "node", told, note="its node is gone"))
+                message = f"its node {worker.host} is gone"
+                lost.append(self._given_up(reference, "node", message, note="its node is gone"))
             elif trial_id in silent:
                 _end_process(worker, trial_id)
                 lost.append(self._given_up(reference, "silence", silent[trial_id]))
         return lost
 
     def close(self) -> None:
-        """End our cluster, or leave the other one; no worker of ours stays behind here."""
+        """End our own cluster, or leave the one that was joined; kill our workers here."""
         self.nodes.close()
         for trial_id in self.running.values():
             worker = self.watchdog.worker(trial_id)
@@ -181,7 +181,7 @@ class RayBackend:
     ) -> Ended:
         """Note how the attempt ended, forget its task, and tell the scheduler.
 
-        The note comes into a record: where the message names a machine it says less.
+        ``note`` is for the record, which names no machines; it is ``message`` unless given.
         """
         trial_id = self.running.pop(reference)
         number, sign = self.watchdog.attempt_number(trial_id), self.watchdog.sign(trial_id)

@@ -1,4 +1,4 @@
-"""The nodes of a cluster as a thread of its own sees them: no question to Ray blocks the run.
+"""The nodes of a cluster, asked for by a thread of its own: a slow answer does not block the run.
 
 A node that is cut off is declared dead after about a minute, and a task on it never returns; the
 list of nodes is the only place that says so. A node whose Ray process was killed is declared dead
@@ -50,17 +50,17 @@ class Answer:
 
 
 class NodeWatch:
-    """Asks ``list_nodes`` once a second; what it says is news once."""
+    """Asks ``list_nodes`` once a second, and notes what has changed."""
 
     def __init__(self, list_nodes: Callable[[], Sequence[Node]]) -> None:
         self.list_nodes = list_nodes
         self.nodes: dict[str, Node] = {}
-        self.told: list[str] = []
+        self.changes: list[str] = []
         self.refusals: dict[str, int] = {}  # in a row, of each node that could once be reached
         self.answered = time.monotonic()
         self.looks_in_vain, self.last_look = 0, 0.0
         self.look()
-        self.told.clear()  # the nodes of the start are no news
+        self.changes.clear()  # the nodes of the start are no news
         self._watch = Repeated(POLL_SECONDS, self._look_again)
         self._watch.start()
 
@@ -103,21 +103,22 @@ class NodeWatch:
 
     def news(self) -> list[str]:
         """Return what changed since the last call."""
-        told, self.told = self.told, []
-        return told
+        changes, self.changes = self.changes, []
+        return changes
 
     def look(self) -> None:
         """Take over the list of nodes as it is now."""
         listed = self.list_nodes()
         self.answered = time.monotonic()
-        listens = _knock_at(node for node in listed if node.alive)
-        for node in (self._judged(one, listens.get(one.node_id)) for one in listed):
+        listening = _knock_at(node for node in listed if node.alive)
+        for listed_node in listed:
+            node = self._judged(listed_node, listening.get(listed_node.node_id))
             before = self.nodes.get(node.node_id)
             self.nodes[node.node_id] = node
             if before is None and node.alive:
-                self.told.append(f"node {node.address} joined: {node.cores:.0f} cores")
+                self.changes.append(f"node {node.address} joined: {node.cores:.0f} cores")
             elif before is not None and before.alive and not node.alive:
-                self.told.append(f"node {node.address} is gone")
+                self.changes.append(f"node {node.address} is gone")
 
     def _judged(self, node: Node, listens: bool | None) -> Node:
         """Return the node, dead if its port refuses, or has refused before, to be connected."""

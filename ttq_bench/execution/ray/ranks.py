@@ -1,8 +1,7 @@
 """A trial on several workers of Ray Train: rank 0 is an attempt like any other, the rest follow.
 
-Ray Train places them, all or none, lets them find each other, and is told to retry nothing. When
-one of them goes, the others are ended with it, and the scheduler starts an attempt that goes on at
-the last checkpoint.
+Ray Train places all of them or none, connects them, and retries nothing. When one of them ends, the
+others are ended with it, and the scheduler starts an attempt that goes on at the last checkpoint.
 """
 
 import contextlib
@@ -68,12 +67,12 @@ class RankFailedError(Exception):
 
 
 def near_driver() -> NodeAffinitySchedulingStrategy:
-    """Return where the task belongs that waits for the ranks: it lives as long as the driver."""
+    """Return the placement of the task that waits for the ranks: on the node of the driver."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
 
 
 def train_together(group: Group) -> Ended:
-    """Train a trial on ``settings.ranks`` workers; say how it ended.
+    """Train a trial on ``settings.ranks`` workers; return how it ended.
 
     Returns when rank 0 has recorded it, or when one of them failed.
     """
@@ -130,7 +129,7 @@ def _places() -> str:
 
 
 def release(places: str) -> None:
-    """Give back the places of ranks that were given up, and end who is left in them."""
+    """Remove a placement group of ranks that were given up, and end those left in it."""
     group = PlacementGroup(ray.PlacementGroupID(bytes.fromhex(places)))
     remove_placement_group(group)
 
@@ -146,7 +145,8 @@ def _trainer() -> Any:
     class Trainer(TorchTrainer):
         def _create_default_callbacks(self) -> list[Any]:
             made: list[Any] = super()._create_default_callbacks()  # type: ignore[misc]
-            return [one for one in made if type(one).__name__ != "PlacementGroupCleanerCallback"]
+            left_out = "PlacementGroupCleanerCallback"
+            return [callback for callback in made if type(callback).__name__ != left_out]
 
     return Trainer
 
@@ -179,25 +179,25 @@ def _train_rank(config: dict[str, Any]) -> Ended | None:
 def _failed(group: Group, error: Exception, before: int) -> Ended:
     """Return why the ranks failed; note it for readers where rank 0 did not.
 
-    When one goes the others cannot go on, whatever they meet then: a process that is gone is told
-    before an error, and an error before a lost connection.
+    When one ends, the others fail as well, each in its way. The cause is a process that is gone, if
+    there is one; else an error; else a lost connection.
     """
     trial_id = group.spec.trial_id
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
-    told = [_told(trial_id, rank, one) for rank, one in sorted(failures.items())]
+    endings = [_ending_of(trial_id, rank, one) for rank, one in sorted(failures.items())]
     beneath = getattr(error, "controller_failure", None)
     if beneath is not None:
-        told.append(Ended(trial_id, "failed", first_line(beneath), cause_of_ray(beneath)))
-    told.append(Ended(trial_id, "failed", GONE, "crash"))
-    ended = min(told, key=lambda one: (ORDER.index(one.cause), one.message == GONE))
-    is_first = isinstance(failures.get(0), RankFailedError) and ended is told[0]
+        endings.append(Ended(trial_id, "failed", first_line(beneath), cause_of_ray(beneath)))
+    endings.append(Ended(trial_id, "failed", GONE, "crash"))
+    ended = min(endings, key=lambda end: (ORDER.index(end.cause), end.message == GONE))
+    is_first = isinstance(failures.get(0), RankFailedError) and ended is endings[0]
     failure = ended.message if ended.cause == "error" and not is_first else ""
     _note(group.spec, group.settings, before, End(ended.cause, "one of its ranks failed"), failure)
     return ended
 
 
-def _told(trial_id: str, rank: int, error: Exception) -> Ended:
-    """Return what the failure of one rank says of the trial."""
+def _ending_of(trial_id: str, rank: int, error: Exception) -> Ended:
+    """Return how the trial ended as far as the failure of one rank says."""
     death = getattr(error, "health_check_failure", None)  # then Ray Train missed its process
     if death is not None:
         cause = cause_of_ray(death)
@@ -225,7 +225,7 @@ def _note(spec: TrialSpec, settings: RunSettings, before: int, end: End, failure
 
 
 def cause_of_ray(error: Exception) -> Cause:
-    """Return the class of a failure that Ray tells of."""
+    """Return the class of a failure that Ray reports."""
     if isinstance(error, exceptions.OutOfMemoryError):
         return "memory"
     if isinstance(error, exceptions.OutOfDiskError):

@@ -1,7 +1,7 @@
 """Worker processes: the sign that each leaves before it imports torch, and how to end one here.
 
-A lease tells of a worker only once it has claimed its attempt, seconds after its start. Until then
-the sign says that a task no longer waits for a free node, and where to look for its worker.
+A lease names a worker only once it has claimed its attempt, seconds after its start. Until then the
+sign shows that a task no longer waits for a free node, and which process works on it.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import kept_in
 from ttq_bench.trial.settings import RunSettings
 
-TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # tells whose a process of Ray Train is: its title does not
+TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # of a process of Ray Train, whose title names no trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ _SIGN = pydantic.TypeAdapter(Sign)
 
 
 def leave_sign(paths: TrialPaths, sign: Sign, url: str = "") -> None:
-    """Say that a worker has taken up a task of the trial, at the ``url`` of the results, too."""
-    with contextlib.suppress(OSError, TtqBenchError):  # the claim meets it again, and tells
+    """Write that a worker has taken up a task of the trial, at the ``url`` of the results, too."""
+    with contextlib.suppress(OSError, TtqBenchError):  # the claim meets and reports it
         write_atomically(_path(paths), json.dumps(asdict(sign)).encode())
         kept_in(paths.results, url).post(_path(paths))
 
@@ -59,7 +59,7 @@ def read_sign(paths: TrialPaths, task: str) -> Sign | None:
 def leave_sign_here(
     trial_id: str, settings: RunSettings, task: str, node: str, places: str = ""
 ) -> None:
-    """Say that this process has taken up a task of the trial."""
+    """Write that this process has taken up a task of the trial."""
     paths = ResultsPaths(settings.results).trial(trial_id)
     leave_sign(paths, Sign(task, this_host(), os.getpid(), node, places), settings.url)
 

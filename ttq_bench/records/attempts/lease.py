@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pydantic
 
@@ -22,7 +22,7 @@ from ttq_bench.records.paths import AttemptPaths, TrialPaths
 LEASE = re.compile(r"(\d{6})\.lease\.json")
 Form = TypeVar("Form")
 Create = Callable[[Path, bytes], bool]
-MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not do as it is told
+MOST_CLAIMS = 1000  # rivals in one moment; more means that the folder does not keep files
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def claim(paths: TrialPaths, lease: Lease, create: Create = publish_once) -> Att
     """
     for _ in range(MOST_CLAIMS):
         attempt = paths.attempt(newest_number(paths) + 1)
-        if create(attempt.lease, _sealed(asdict(lease))):
+        if create(attempt.lease, _sealed(lease)):
             return attempt
     raise OSError(f"{paths.attempts}: no attempt can be claimed there")
 
@@ -99,7 +99,7 @@ def read_lease(attempt: AttemptPaths) -> Lease | None:
 
 def note_end(attempt: AttemptPaths, end: End, create: Create = publish_once) -> None:
     """Note how an attempt ended; the first note stands."""
-    create(attempt.end, _sealed(asdict(end)))
+    create(attempt.end, _sealed(end))
 
 
 def earlier_ends(attempt: AttemptPaths) -> dict[str, str]:
@@ -118,8 +118,8 @@ def _end_of(attempt: AttemptPaths) -> str:
     return f"{end.cause}: {end.message}" if end else "unknown: its driver ended, too"
 
 
-def _sealed(fields: dict[str, Any]) -> bytes:
-    content = json.dumps(fields, sort_keys=True)
+def _sealed(value: Lease | End) -> bytes:
+    content = json.dumps(asdict(value), sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return f"{digest}\n{content}\n".encode()
 

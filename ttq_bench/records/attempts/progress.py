@@ -17,10 +17,10 @@ from ttq_bench.training.checkpoint_names import newest_first, place_of
 class Progress:
     """Epochs done and in all, the share of the running epoch, and the last validation error.
 
-    ``updated`` is the worker's clock, for display alone. ``beat`` counts the signs of life: who
-    watches looks whether it changes, so that no clock but his own matters. ``ended``: no more
-    will come, the worker let go of the trial by itself. ``saved_share`` is what a checkpoint has of
-    the epoch that is not whole: there the trial goes on, however its worker ended.
+    ``updated`` is the worker's clock, for display alone. ``beat`` counts the signs of life: a
+    watcher checks whether it changes, so that only the watcher's own clock matters. ``ended``: the
+    worker has finished with the trial, no further sign will come. ``saved_share`` is the share of
+    the running epoch that a checkpoint holds: there the trial goes on, however its worker ended.
     """
 
     epoch: pydantic.NonNegativeInt
@@ -44,8 +44,10 @@ def write_progress(attempt: AttemptPaths, progress: Progress) -> None:
 
 def read_progress(paths: TrialPaths) -> Progress | None:
     """Return where the newest attempt is that says so, or None where none does."""
-    found = (progress_of(paths.attempt(n)) for n in reversed(attempt_numbers(paths)))
-    return next((progress for progress in found if progress is not None), None)
+    for number in reversed(attempt_numbers(paths)):
+        if progress := progress_of(paths.attempt(number)):
+            return progress
+    return None
 
 
 def progress_of(attempt: AttemptPaths) -> Progress | None:
@@ -67,8 +69,8 @@ def saved_epochs(paths: TrialPaths) -> int | None:
 
     For trials whose attempts do not say where they are.
     """
-    found = [path for n in attempt_numbers(paths) for path in _checkpoints(paths.attempt(n))]
-    return next((place_of(path)[0] for path in newest_first(found) if is_intact(path)), None)
+    states = [path for n in attempt_numbers(paths) for path in _checkpoints(paths.attempt(n))]
+    return next((place_of(path)[0] for path in newest_first(states) if is_intact(path)), None)
 
 
 def _checkpoints(attempt: AttemptPaths) -> list[Path]:
