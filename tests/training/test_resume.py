@@ -21,6 +21,7 @@ RECIPES = {
         nesterov=True, decay_scales=True, label_smoothing=0.1, precision="fp32",
     ),
 }  # fmt: skip
+PARTS = RECIPES | {"parts": RECIPES["step"].model_copy(update={"micro_batches": 2})}
 CONVERSIONS = {"full_precision": {}} | {
     name: {"strategy": DeltaStrategy(name, number_of(name, 0.05))} for name in sorted(THRESHOLDS)
 }
@@ -43,6 +44,26 @@ def run(state, batches, recipe, folder=None, *, epochs=EPOCHS, on_step=ignore):
         if state.epoch == epochs:
             break
     return results
+
+
+@pytest.fixture(scope="module")
+def whole_runs():
+    """Results and last states of runs that were left alone, by conversion and recipe."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(fresh, batches, whole_runs):
+    """Return how to get results and last state of a run that is left alone; each is made once."""
+
+    def left_alone(conversion, recipe):
+        if (conversion, recipe) not in whole_runs:
+            plan = PARTS[recipe]
+            state = fresh(plan, **CONVERSIONS[conversion])
+            whole_runs[conversion, recipe] = run(state, batches, plan), state.state_dict()
+        return whole_runs[conversion, recipe]
+
+    return left_alone
 
 
 def load_latest_(state, folder):
@@ -72,11 +93,10 @@ def assert_identical(given, expected):
 @recipe_names
 @conversion_names
 def test_resumed_training_equals_uninterrupted_training_bit_for_bit(
-    fresh, batches, tmp_path, *, conversion, recipe, stop
+    fresh, batches, undisturbed, tmp_path, *, conversion, recipe, stop
 ):
     plan, how = RECIPES[recipe], CONVERSIONS[conversion]
-    undisturbed = fresh(plan, **how)
-    expected = run(undisturbed, batches, plan)
+    expected, final_state = undisturbed(conversion, recipe)
     results = run(fresh(plan, **how), batches, plan, tmp_path, epochs=stop)
 
     # Other weights: all must come from the checkpoint.
@@ -85,41 +105,36 @@ def test_resumed_training_equals_uninterrupted_training_bit_for_bit(
     results += run(resumed, batches, plan)
 
     assert results == expected
-    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+    assert_identical(resumed.state_dict(), final_state)
 
 
 @conversion_names
 def test_a_run_killed_within_an_epoch_repeats_that_epoch_exactly(
-    fresh, batches, tmp_path, conversion
+    fresh, batches, undisturbed, tmp_path, conversion
 ):
     def kill(step: int, steps: int) -> None:
         if len(list(tmp_path.glob("*.pt"))) == 2 and step == 1:
             raise StoppedError
 
     plan, how = RECIPES["step"], CONVERSIONS[conversion]
-    undisturbed = fresh(plan, **how)
-    expected = run(undisturbed, batches, plan)
+    expected, final_state = undisturbed(conversion, "step")
     with pytest.raises(StoppedError):
         run(fresh(plan, **how), batches, plan, tmp_path, on_step=kill)
 
     resumed = load_latest_(fresh(plan, **how), tmp_path)
 
     assert run(resumed, batches, plan) == expected[2:]
-    assert_identical(resumed.state_dict(), undisturbed.state_dict())
-
-
-PARTS = RECIPES | {"parts": RECIPES["step"].model_copy(update={"micro_batches": 2})}
+    assert_identical(resumed.state_dict(), final_state)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seen", [1, 2, 4, 5, 9])  # of three steps, two of evaluation an epoch
 @pytest.mark.parametrize("recipe", PARTS)
 def test_a_run_saved_within_an_epoch_goes_on_there_bit_for_bit(
-    fresh, batches, tmp_path, *, recipe, seen
+    fresh, batches, undisturbed, tmp_path, *, recipe, seen
 ):
     plan, how = PARTS[recipe], CONVERSIONS["max_fraction"]
-    undisturbed = fresh(plan, **how)
-    expected = run(undisturbed, batches, plan)
+    expected, final_state = undisturbed("max_fraction", recipe)
     cut_off, calls = fresh(plan, **how), iter(range(100))
 
     def save_and_stop(step: int, steps: int) -> None:
@@ -138,15 +153,14 @@ def test_a_run_saved_within_an_epoch_goes_on_there_bit_for_bit(
 
     assert results == expected[seen // 5 :]
     assert asked[0] == min(seen % 5, 3)
-    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+    assert_identical(resumed.state_dict(), final_state)
 
 
 def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before(
-    fresh, batches, tmp_path
+    fresh, batches, undisturbed, tmp_path
 ):
     plan, how = RECIPES["step"], CONVERSIONS["max_fraction"]
-    undisturbed = fresh(plan, **how)
-    expected = run(undisturbed, batches, plan)
+    expected, final_state = undisturbed("max_fraction", "step")
     run(fresh(plan, **how), batches, plan, tmp_path, epochs=3)
     (tmp_path / "epoch-000003.pt").write_bytes(b"half")
 
@@ -154,7 +168,7 @@ def test_a_run_whose_last_checkpoint_is_damaged_goes_on_from_the_one_before(
     assert resumed.epoch == 2
 
     assert run(resumed, batches, plan, tmp_path) == expected[2:]
-    assert_identical(resumed.state_dict(), undisturbed.state_dict())
+    assert_identical(resumed.state_dict(), final_state)
     assert next(whole_states([tmp_path]))["epoch"] == EPOCHS
 
 

@@ -197,26 +197,23 @@ def alarms_of(latent, strategy, method="ttq", negative_scale=1.0):
 SOME = [[0.5, -0.5], [0.01, 0.3]]
 
 
-def test_a_layer_that_is_well_gives_no_alarm():
-    assert alarms_of(SOME, DeltaStrategy("max_fraction", 0.1)) == []
+EQUAL = [[0.5, -0.5], [0.5, 0.5]]
 
 
-def test_a_layer_of_zeros_is_dead():
-    assert alarms_of([[0.0, 0.0]] * 2, DeltaStrategy("max_fraction", 0.1)) == [
-        "dead layer: all weights are zero"
-    ]
+@pytest.mark.parametrize(
+    ("latent", "fraction", "told"),
+    [
+        (SOME, 0.1, []),
+        ([[0.0, 0.0]] * 2, 0.1, ["dead layer: all weights are zero"]),
+        (EQUAL, 0.1, ["saturated layer: no weight is zero"]),
+        (SOME, 0.0, []),  # a threshold of 0 can give no zeros
+    ],
+)
+def test_a_layer_without_zeros_or_of_zeros_alone_is_an_alarm(latent, fraction, told):
+    assert alarms_of(latent, DeltaStrategy("max_fraction", fraction)) == told
 
 
-def test_a_layer_with_a_threshold_and_no_zeros_is_saturated():
-    equal = [[0.5, -0.5], [0.5, 0.5]]
-
-    assert alarms_of(equal, DeltaStrategy("max_fraction", 0.1)) == [
-        "saturated layer: no weight is zero"
-    ]
-
-
-def test_no_zeros_are_no_alarm_where_none_can_be():
-    assert alarms_of(SOME, DeltaStrategy("max_fraction", 0.0)) == []
+def test_binary_weights_without_zeros_are_no_alarm():
     assert alarms_of(SOME, None, method="bwn") == []
 
 

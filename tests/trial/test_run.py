@@ -132,18 +132,6 @@ def test_a_checkpoint_that_is_damaged_within_is_passed_over_for_the_one_before(
     assert read_record(paths.record).run["attempts"][-1]["after_epoch"] == 1
 
 
-@pytest.mark.parametrize("state", [{}, {"model": "word"}, {"model": {3: torch.zeros(1)}}])
-def test_weights_of_a_parent_of_another_form_are_told_in_one_sentence(
-    whole, cache, tmp_path, state
-):
-    child = tiny_specs(cache, epochs=3)[1]
-    bring_parent(child, whole, tmp_path)
-    weights = weights_path(ResultsPaths(tmp_path).trial(child.parent))
-    save_state(weights, state)
-    with pytest.raises(TtqBenchError, match=r"weights\.pt: weights (of the parent|do not fit)"):
-        run_trial(child, settings_for(tmp_path, cache), lambda: False)
-
-
 def test_all_methods_of_a_seed_start_from_the_weights_of_the_parent(whole, cache):
     parent, *children = tiny_specs(cache, epochs=3)
     trained = load_state(weights_path(ResultsPaths(whole).trial(parent.trial_id)))["model"]
@@ -167,16 +155,37 @@ def test_a_trial_planned_with_other_images_is_refused(cache, tmp_path):
     assert not ResultsPaths(tmp_path).trials.exists()
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut short"])
-def test_a_child_without_the_weights_of_its_parent_says_what_to_do(whole, cache, tmp_path, damage):
+def lost(path):
+    path.unlink()
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def of_another_form(path):
+    save_state(path, {"model": "word"})
+
+
+def without_a_network(path):
+    save_state(path, {})
+
+
+def with_other_keys(path):
+    save_state(path, {"model": {3: torch.zeros(1)}})
+
+
+@pytest.mark.parametrize(
+    "harm", [lost, cut_short, of_another_form, without_a_network, with_other_keys]
+)
+def test_weights_of_a_parent_that_cannot_be_used_are_told_in_one_sentence(
+    whole, cache, tmp_path, harm
+):
     child = tiny_specs(cache, epochs=3)[1]
     bring_parent(child, whole, tmp_path)
-    weights = weights_path(ResultsPaths(tmp_path).trial(child.parent))
-    if damage == "missing":
-        weights.unlink()
-    else:
-        weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(TtqBenchError, match=r"weights\.pt: weights of the parent .* run the suite"):
+    harm(weights_path(ResultsPaths(tmp_path).trial(child.parent)))
+    what = "do not fit" if harm is with_other_keys else "of the parent .* run the suite again"
+    with pytest.raises(TtqBenchError, match=rf"weights\.pt: weights {what}"):
         run_trial(child, settings_for(tmp_path, cache), lambda: False)
 
 
@@ -186,6 +195,9 @@ def test_divergence_is_a_result_with_a_record_and_without_errors(cache, tmp_path
     assert run_trial(spec, settings_for(tmp_path, cache), lambda: False) == "diverged"
     record = read_record(paths.record)
     assert (record.outcome, record.errors, record.epochs_done) == ("diverged", None, 0)
+    (alarm,) = record.alarms
+    assert alarm.what.startswith("non-finite loss: mean training loss ")
+    assert (alarm.layer, alarm.epoch) == (None, 1)
     assert rows(paths, "epochs.parquet") == []
     assert not paths.failure.exists()
 

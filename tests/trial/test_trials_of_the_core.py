@@ -146,16 +146,3 @@ def test_histogram_epochs_of_a_suite_are_kept_too(cache, tmp_path, whole):
 
     table = rows(ResultsPaths(tmp_path).trial(spec.trial_id), "histograms.parquet")
     assert {row["epoch"] for row in table} == {0, 2, 3}
-
-
-def test_a_diverged_trial_alarms_with_its_loss_and_its_epoch(cache, tmp_path):
-    parent, spec, _ = tiny_specs(cache, epochs=1)
-    run_trial(parent, settings_for(tmp_path, cache), lambda: False)
-    recipe = spec.recipe.model_copy(update={"learning_rate": 1e30, "epochs": 2})
-    spec = spec.model_copy(update={"recipe": recipe})
-
-    assert run_trial(spec, settings_for(tmp_path, cache), lambda: False) == "diverged"
-
-    (alarm,) = read_record(ResultsPaths(tmp_path).trial(spec.trial_id).record).alarms
-    assert alarm.what == "non-finite loss: mean training loss nan"
-    assert (alarm.layer, alarm.epoch) == (None, 1)
