@@ -154,8 +154,8 @@ def _signals(stop: Stop) -> Iterator[None]:
 def _watch(stop: Stop, lock: Lock, folder: Folder) -> Iterator[None]:
     """Write the stop file as soon as a stop is requested, whatever the main thread waits for.
 
-    It is written again where it is gone: a worker here may have looked at the URL just before. Not
-    where another driver has taken over: that file would stop its workers. Ours are ended.
+    It is written again where it is gone: a worker here may have followed the URL just before. It is
+    not written where another driver has taken over, whose workers it would stop.
     """
     results = lock.results
 

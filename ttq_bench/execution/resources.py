@@ -88,12 +88,12 @@ def _gpus() -> list[tuple[str, float]]:
         listing = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    found = []
+    gpus = []
     for line in listing.stdout.splitlines():
         memory, _, name = (part.strip() for part in line.partition(","))
         # A GPU that shares the host's memory has no number of its own.
-        found.append((name, float(memory) / MIB_PER_GIB if memory.isdecimal() else 0.0))
-    return found
+        gpus.append((name, float(memory) / MIB_PER_GIB if memory.isdecimal() else 0.0))
+    return gpus
 
 
 def _visible(gpus: list[tuple[str, float]]) -> list[tuple[str, float]]:

@@ -168,7 +168,7 @@ class Scheduler:
         if cause != "error":
             reason = f"{WORDS[cause]} {count} times; at last: {ended.message}"
         if cause != "error" or ended.by_driver:
-            with contextlib.suppress(OSError, TtqBenchError):  # told below all the same
+            with contextlib.suppress(OSError, TtqBenchError):  # the line below says so all the same
                 paths = self.folder.results.trial(name)
                 write_failure(paths, reason, "", trial.spec.resolved())
                 self.folder.post(paths.failure)

@@ -1,4 +1,4 @@
-"""One question to each node of a Ray cluster, all at once, none waited for without limit."""
+"""One question to each node of a Ray cluster, to all at once and with a limit of time."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -56,24 +56,23 @@ class _Round:
 
     def answers(self, seconds: float) -> list[Answer]:
         """Return all answers, ordered by address, at the latest after ``seconds``."""
-        found: list[Answer] = []
+        answers: list[Answer] = []
         until = time.monotonic() + seconds
         while self.waiting and (left := until - time.monotonic()) > 0:
-            found += self._heard(min(left, POLL_SECONDS))
+            answers += self._heard(min(left, POLL_SECONDS))
             if self.watch.head_is_lost():
                 raise ClusterError("Ray's head does not answer any more; look at its machine")
         late = f"no answer within {duration(seconds)}"
-        found += [Answer(node, None, time.time(), late) for node in self.waiting.values()]
-        return sorted(found, key=lambda answer: (answer.node.address, answer.node.node_id))
+        answers += [Answer(node, None, time.time(), late) for node in self.waiting.values()]
+        return sorted(answers, key=lambda answer: (answer.node.address, answer.node.node_id))
 
     def _heard(self, seconds: float) -> list[Answer]:
         ready, _ = ray.wait(list(self.waiting), num_returns=1, timeout=seconds)
         heard = time.time()
-        gone = [one for one, node in self.waiting.items() if self.watch.is_gone(node.node_id)]
-        answers = [_answer(one, self.waiting.pop(one), heard) for one in ready]
-        for reference in gone:
-            if reference in self.waiting:
-                node = self.waiting.pop(reference)
+        answers = [_answer(reference, self.waiting.pop(reference), heard) for reference in ready]
+        for reference, node in list(self.waiting.items()):
+            if self.watch.is_gone(node.node_id):
+                del self.waiting[reference]
                 answers.append(Answer(node, None, heard, "went away while it was asked"))
         return answers
 

@@ -1,7 +1,7 @@
 """Whether a Ray of our own still runs, seen in the list of processes and not by asking Ray.
 
 A call of Ray may hang for a minute after its server was killed, and then end this process with a
-code of its own. A thread here speaks first: one sentence, and the code that is promised.
+code of its own. A thread here is faster: it prints one sentence, and ends with the promised code.
 """
 
 import contextlib
@@ -62,12 +62,12 @@ class OwnProcesses:
 
 def _servers_of(parent: int) -> dict[int, str]:
     """Return the names of Ray's servers among the children of a process."""
-    found = {}
+    servers = {}
     for folder in Path("/proc").glob("[0-9]*"):
         status = _status(int(folder.name))
         if status is not None and status[0] in NAMES and status[2] == parent:
-            found[int(folder.name)] = status[0]
-    return found
+            servers[int(folder.name)] = status[0]
+    return servers
 
 
 def _lives(process: int) -> bool:

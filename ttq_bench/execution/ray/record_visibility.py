@@ -1,7 +1,7 @@
-"""Trials that finished on another node and whose records are not to be seen here yet.
+"""Trials that finished on another node and whose records are not visible here yet.
 
-A client of a network file system that once looked for a file in vain may go on to say so for a
-minute. Only then does it mean that the nodes share no storage.
+A client of a network file system that did not find a file once may remember that for a minute. Only
+after it does a missing record mean that the nodes share no storage.
 """
 
 import time
@@ -16,7 +16,7 @@ GRACE_SECONDS = 70.0  # NFS asks again after 60 s at the latest (acdirmax)
 
 @dataclass
 class MissingRecords:
-    """Keeps such trials until their records show or the grace is over; nobody waits for them."""
+    """Keeps such trials until their records are visible or the grace is over, without waiting."""
 
     clock: Callable[[], float] = time.monotonic
     since: dict[Ended, float] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class MissingRecords:
         self.since[ended] = self.clock()
 
     def settled(self, results: ResultsPaths) -> list[Ended]:
-        """Return those whose records are here by now, and those that waited in vain, as failed."""
+        """Return those whose records are here by now, and those whose grace is over, as failed."""
         settled = []
         for ended, since in list(self.since.items()):
             seen = results.trial(ended.trial_id).record.exists()

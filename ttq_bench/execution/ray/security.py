@@ -30,13 +30,12 @@ def prepare(address: str | None, dashboard: str | None) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Under `uv run` Ray would send the working directory to each worker and start it through uv.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-    if address is None:  # a hook is of a cluster; here it would change each worker, or not be found
-        os.environ.pop("RAY_RUNTIME_ENV_HOOK", None)
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # how a task ended is told in words of ours
-    if address is None:  # the resources of a cluster of our own are told when it starts
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # we report how a task ended
+    if address is None:  # a hook and resources are of some cluster: here they would change our own
+        os.environ.pop("RAY_RUNTIME_ENV_HOOK", None)
         os.environ.pop("RAY_OVERRIDE_RESOURCES", None)
-    unset = "disabled" if address == AUTO else "token"  # a cluster with tokens tells its jobs so
+    unset = "disabled" if address == AUTO else "token"  # a cluster with tokens sets it for its jobs
     mode = os.environ.setdefault("RAY_AUTH_MODE", unset).lower()
     for_others = dashboard is not None and not is_loopback(dashboard_host(dashboard))
     if for_others and mode != "token":

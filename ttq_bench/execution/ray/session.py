@@ -24,7 +24,7 @@ def session_folder() -> Path:
     Ray gets a folder in it: it opens the one it is given to everybody.
     Raises ``TtqBenchError`` that names the variable where Ray could not work below it.
     """
-    name = next((one for one in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(one)), "TMPDIR")
+    name = "RAY_TMPDIR" if os.environ.get("RAY_TMPDIR") else "TMPDIR"
     above = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()).absolute()
     folder = above / f"ttq-{os.getuid()}"
     if len(os.fsencode(folder)) > MOST_BYTES or not PLAIN.fullmatch(str(folder)):

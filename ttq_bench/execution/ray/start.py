@@ -1,4 +1,4 @@
-"""How a driver starts Ray or joins a cluster, lists its nodes and leaves, and what went wrong."""
+"""Start Ray or join a cluster, list its nodes, leave it; and what to say where that fails."""
 
 import contextlib
 import logging
@@ -93,7 +93,7 @@ def _start(options: ClusterOptions) -> None:
     start = partial(
         ray.init, log_to_driver=False, logging_level=logging.ERROR, job_config=_own_code_only()
     )
-    # What ended is told in a sentence of ours; Ray would print the log of a dead node's process.
+    # We report what ended in a sentence; Ray would print the log of a dead node's process.
     ray._private.worker._worker_logs_enabled = False
     try:
         if options.address is not None:

@@ -1,4 +1,4 @@
-"""What a user should hear of this machine before Ray starts on it: one sentence each."""
+"""What a user should know of this machine before Ray starts on it: one sentence each."""
 
 import os
 import shutil
@@ -9,11 +9,13 @@ OBJECT_STORE_BYTES = 100_000_000  # nothing large passes through it: images are 
 def notes(address: str | None, device: str) -> list[str]:
     """Return what is unusual here and does not keep a run from going on.
 
-    ``device`` is what was chosen for the trials, ``auto`` where nobody did.
+    ``device`` is what the user chose for the trials, ``auto`` for no choice.
     """
     if address is not None:
-        told = "the device of trials is what this machine has; --device cuda or cpu is for nodes"
-        return [f"{told} that have another"] if device == "auto" else []
+        if device != "auto":
+            return []
+        return ["the device of trials is what this machine has; --device cuda or cpu is for nodes"
+                " that have another"]  # fmt: skip
     lines = []
     if os.environ.get("RAY_ADDRESS"):
         lines.append("RAY_ADDRESS is set and not used: this run starts Ray for itself; --address"

@@ -60,7 +60,7 @@ class Watchdog:
         return task
 
     def end(self, trial_id: str) -> None:
-        """Watch it no longer."""
+        """Stop watching a trial."""
         self.watched.pop(trial_id, None)
 
     def attempt_number(self, trial_id: str) -> int:
