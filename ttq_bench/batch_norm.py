@@ -73,12 +73,12 @@ def reaching_the_output(model: nn.Module) -> list[str]:
         return [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
     modules, reaching = dict(trace.model.named_modules()), set()
     for node in reversed(trace.graph.nodes):
-        what = modules[str(node.target)] if node.op == "call_module" else node.target
+        called = modules[str(node.target)] if node.op == "call_module" else node.target
         is_open = node.op == "output" or any(user in reaching for user in node.users)
-        if is_open and not _is(what, ANY_NORM):
+        if is_open and not _is(called, ANY_NORM):
             reaching.add(node)
-    called = [str(n.target) for n in trace.graph.nodes if n in reaching and n.op == "call_module"]
-    return [name for name in dict.fromkeys(called) if isinstance(modules[name], WEIGHTED)]
+    names = [str(n.target) for n in trace.graph.nodes if n in reaching and n.op == "call_module"]
+    return [name for name in dict.fromkeys(names) if isinstance(modules[name], WEIGHTED)]
 
 
 def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[str, FedAnswer]:
@@ -94,17 +94,17 @@ def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[st
     trace = traced(model)
     if trace is None:
         return {}
-    graph, found = trace.graph, _Graph(dict(trace.model.named_modules()), {})
-    taken = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
+    graph = _Graph(dict(trace.model.named_modules()), {})
+    taken = {str(node.target) for node in trace.graph.nodes if node.op == "get_attr"}
     answers: dict[str, FedAnswer] = {}
-    for node in graph.nodes:
+    for node in trace.graph.nodes:
         name = str(node.target)
-        layer = found.modules.get(name) if node.op == "call_module" else None
+        layer = graph.modules.get(name) if node.op == "call_module" else None
         if isinstance(layer, WEIGHTED):
             bias = layer.bias is not None
             way = _Way(bias, bias or by_channel)
             try:
-                answer = _join([_answer(user, node, way, found) for user in node.users])
+                answer = _join([_answer(user, node, way, graph) for user in node.users])
             except RecursionError:  # hundreds of layers without a normalisation between
                 answer = "unknown"
             if (isinstance(layer, nn.Linear) and way.fragile and answer == "yes") or (
@@ -126,24 +126,24 @@ def _answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer
 
 
 def _new_answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer:
-    what = graph.modules[str(user.target)] if user.op == "call_module" else user.target
-    if isinstance(what, NORMALISED):
-        return "yes" if what.training else "unknown"
-    if what is F.batch_norm:
+    called = graph.modules[str(user.target)] if user.op == "call_module" else user.target
+    if isinstance(called, NORMALISED):
+        return "yes" if called.training else "unknown"
+    if called is F.batch_norm:
         return "yes" if _is_normalised(user, node) else "unknown"
-    if _is(what, HOMOGENEOUS) and way.bias:
+    if _is(called, HOMOGENEOUS) and way.bias:
         return "no"
-    if what is torch.cat:  # side by side with channels that the layer does not scale
+    if called is torch.cat:  # side by side with channels that the layer does not scale
         sound = 1 in (*user.args[1:], user.kwargs.get("dim"))
         way = replace(way, fragile=True)
-    elif _is(what, MIXED):
-        either = way.bias or getattr(what, "bias", None) is not None
+    elif _is(called, MIXED):
+        either = way.bias or getattr(called, "bias", None) is not None
         sound = not (way.fragile or either)
         way = replace(way, bias=either)
-    elif _is(what, POOLED) or _is(what, HOMOGENEOUS):
+    elif _is(called, POOLED) or _is(called, HOMOGENEOUS):
         sound = True
     else:
-        return "no" if user.op == "output" or _is(what, SIZE_MATTERS) else "unknown"
+        return "no" if user.op == "output" or _is(called, SIZE_MATTERS) else "unknown"
     behind = _join([_answer(next_, user, way, graph) for next_ in user.users])
     return behind if sound or behind == "no" else "unknown"
 
@@ -155,12 +155,14 @@ def _is_normalised(user: fx.Node, node: fx.Node) -> bool:
     return user.args[:1] == (node,) and inputs.count(node) == 1 and training is True
 
 
-def _join(found: list[FedAnswer]) -> FedAnswer:
-    """One way on which the size matters settles it; an unused layer feeds nothing."""
-    return "no" if "no" in found or not found else "unknown" if "unknown" in found else "yes"
+def _join(answers: list[FedAnswer]) -> FedAnswer:
+    """Return ``no`` if one way says so; an unused layer, which has none, feeds nothing."""
+    if "no" in answers or not answers:
+        return "no"
+    return "unknown" if "unknown" in answers else "yes"
 
 
-def _is(what: object, kinds: tuple[object, ...]) -> bool:
-    return what in kinds or isinstance(
-        what, tuple(kind for kind in kinds if isinstance(kind, type))
+def _is(called: object, kinds: tuple[object, ...]) -> bool:
+    return called in kinds or isinstance(
+        called, tuple(kind for kind in kinds if isinstance(kind, type))
     )
