@@ -9,13 +9,14 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import ray
 from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import ClusterError, TtqBenchError
-from ttq_bench.execution.ray.images import Parcel, Sender, received
+from ttq_bench.execution.ray.images import Parcel, Sender, is_lacking, received
 from ttq_bench.execution.ray.nodes import NodeWatch
 from ttq_bench.execution.ray.processes import ENDED
 from ttq_bench.execution.ray.ranks import Group, cause_of_ray, near_driver, release, train_together
@@ -43,8 +44,11 @@ from ttq_bench.trial.settings import ClusterOptions, RunSettings
 @ray.remote(max_calls=1, max_retries=0)
 def _run(spec: TrialSpec, settings: RunSettings, task: str, parcel: Parcel | None) -> Ended:
     node = ray.get_runtime_context().get_node_id()
-    leave_sign_here(spec.trial_id, settings, task, node)
-    return attempt(spec, replace(received(parcel, settings), node=node), lambda: False)
+    sign = partial(leave_sign_here, spec.trial_id, settings, task, node)
+    sign(brings_images=is_lacking(parcel, settings))
+    settings = replace(received(parcel, settings), node=node)
+    sign()  # from here on the claim may not take long
+    return attempt(spec, settings, lambda: False)
 
 
 @ray.remote(num_cpus=0, max_calls=1, max_retries=0)

@@ -12,13 +12,12 @@ import ray
 from ttq_bench.data.catalog import ImagesCard, is_streamed
 from ttq_bench.data.identity import identify, prepared_folder
 from ttq_bench.data.sources import find_source
+from ttq_bench.execution.ray.workers import FETCH_SECONDS
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.trial.settings import RunSettings
 
 if TYPE_CHECKING:  # torch: 2 s that a driver does not need, nor a worker before its sign
     from ttq_bench.data.prepared import Packed
-
-FETCH_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,16 @@ class Sender:
             return None
 
 
+def is_lacking(parcel: Parcel | None, settings: RunSettings) -> bool:
+    """Return whether the images have to be brought to this node first."""
+    return parcel is not None and not prepared_folder(parcel.card, settings.cache).exists()
+
+
 def received(parcel: Parcel | None, settings: RunSettings) -> RunSettings:
     """Keep the images on this node unless it has them; return settings that say so."""
     if parcel is None:
         return settings
-    if not prepared_folder(parcel.card, settings.cache).exists():
+    if is_lacking(parcel, settings):
         from ttq_bench.data.prepared import keep_images  # torch
 
         (waiting,) = parcel.content

@@ -3,7 +3,8 @@
 Three deadlines. A worker that is stopped, cut off from its disk or whose interpreter hangs renews
 nothing: it is replaced after ``silence_seconds``. One whose thread beats while its training makes
 no step is replaced after half an hour: decoding large images for the first time may take minutes.
-One that claims no attempt gets a minute more than ``silence_seconds``: it imports torch before.
+One that claims no attempt gets a minute more than ``silence_seconds``, for it imports torch before;
+while it says that it brings images to its node, ten minutes more.
 """
 
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttq_bench.execution.ray.workers import Sign, read_sign
+from ttq_bench.execution.ray.workers import FETCH_SECONDS, Sign, read_sign
 from ttq_bench.records.attempts.lease import Lease, newest_number, read_lease
 from ttq_bench.records.attempts.progress import progress_of
 from ttq_bench.records.paths import ResultsPaths
@@ -106,9 +107,11 @@ class Watchdog:
 
     def _reason_without_attempt(self, trial_id: str, now: float, was_away: bool) -> str:
         watched = self.watched[trial_id]
-        waits = self.may_wait and self.sign(trial_id) is None
-        watched.note("waits", waits, now, was_away=was_away)
-        limit = self.silence_seconds + START_SECONDS
-        if not waits and now - watched.since["waits"] > limit:
+        sign = self.sign(trial_id)
+        waits = self.may_wait and sign is None
+        watched.note("start", (sign,), now, was_away=was_away)
+        brings_images = sign is not None and sign.brings_images
+        limit = self.silence_seconds + (FETCH_SECONDS if brings_images else START_SECONDS)
+        if not waits and now - watched.since["start"] > limit:
             return f"no attempt begun for {limit:.0f} s"
         return ""

@@ -20,6 +20,7 @@ from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import kept_in
 from ttq_bench.trial.settings import RunSettings
 
+FETCH_SECONDS = 600.0  # that a worker may take to bring images to its node
 TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # of a process of Ray Train, whose title names no trial
 
 
@@ -27,7 +28,8 @@ TRIAL_VARIABLE = "TTQ_BENCH_TRIAL"  # of a process of Ray Train, whose title nam
 class Sign:
     """Which task was taken up: by which process, on which host, and on which node of Ray.
 
-    ``places`` is the placement group of a trial of several ranks.
+    ``places`` is the placement group of a trial of several ranks. ``brings_images``: the worker
+    first brings images to its node, which may take ``FETCH_SECONDS``.
     """
 
     task: str
@@ -35,6 +37,7 @@ class Sign:
     process: int
     node: str
     places: str = ""
+    brings_images: bool = False
 
 
 _SIGN = pydantic.TypeAdapter(Sign)
@@ -57,11 +60,18 @@ def read_sign(paths: TrialPaths, task: str) -> Sign | None:
 
 
 def leave_sign_here(
-    trial_id: str, settings: RunSettings, task: str, node: str, places: str = ""
+    trial_id: str,
+    settings: RunSettings,
+    task: str,
+    node: str,
+    *,
+    places: str = "",
+    brings_images: bool = False,
 ) -> None:
-    """Write that this process has taken up a task of the trial."""
+    """Write that this process has taken up a task of the trial, over an earlier sign of it."""
     paths = ResultsPaths(settings.results).trial(trial_id)
-    leave_sign(paths, Sign(task, this_host(), os.getpid(), node, places), settings.url)
+    sign = Sign(task, this_host(), os.getpid(), node, places, brings_images)
+    leave_sign(paths, sign, settings.url)
 
 
 def end_here(process: int, trial_id: str) -> None:
