@@ -1,6 +1,5 @@
 """What may be compared: the same weights, the same budget, one recipe, one value a seed."""
 
-import pandas as pd
 import pytest
 
 from tests.record_builders import (
@@ -8,6 +7,7 @@ from tests.record_builders import (
     SHORT,
     tables_of,
     write_arm,
+    write_grid,
     write_parents,
     write_trial,
 )
@@ -16,7 +16,7 @@ from ttq_bench.analysis.measured import (
     Network,
     finished,
     networks,
-    of_most_seeds,
+    once,
     one_recipe,
     paired_errors,
     pairs,
@@ -193,33 +193,6 @@ def test_values_of_seeds_have_an_interval_and_counted_ones_are_exact():
     assert (counted.mean, counted.low, counted.high, counted.deviation) == (15.5, 15.5, 15.5, 0.0)
 
 
-def points(**by_seed):
-    rows = [(int(name[1:]), point) for name, own in by_seed.items() for point in own]
-    return pd.DataFrame(rows, columns=["seed", "point"])
-
-
-@pytest.mark.parametrize(
-    ("given", "seeds", "answer"),
-    [
-        ({"s0": "ab", "s1": "ab"}, [0, 1], "ab"),
-        ({"s0": "ab", "s1": "a"}, [0, 1], "a"),  # two seeds have a, one has both
-        ({"s0": "ab", "s1": "cde", "s2": "cde"}, [1, 2], "cde"),
-        ({"s0": "ab", "s1": "cde"}, [1], "cde"),  # as many seeds: the larger set
-        ({"s0": "cd", "s1": "ab"}, [1], "ab"),  # as many points too: the first
-        ({"s0": "abc", "s1": "ab", "s2": "bc"}, [0, 1], "ab"),
-    ],
-)
-def test_the_set_of_points_that_most_seeds_have_answers(given, seeds, answer):
-    found = of_most_seeds(points(**given), "point")
-    assert sorted(set(found["seed"])) == seeds
-    for _, own in found.groupby("seed"):
-        assert "".join(sorted(own["point"])) == answer
-
-
-def test_no_points_are_no_points():
-    assert of_most_seeds(points(), "point").empty
-
-
 def test_an_interval_of_its_own_stands_for_that_of_the_values():
     own = estimate([5.0, 6.0])
     assert Measured((1.0, 2.0), ("a", "b"), interval=own).estimate == own
@@ -227,3 +200,25 @@ def test_an_interval_of_its_own_stands_for_that_of_the_values():
 
 def test_a_network_says_what_it_is():
     assert str(SHORT) == "resnet20, cifar10-jpeg, protocol short"
+
+
+def test_a_measure_is_taken_once_of_the_same_tables_and_names(tmp_path):
+    write_grid(tmp_path)
+    asked = []
+
+    @once
+    def seeds(tables, network, select=None):
+        asked.append((network, select))
+        return len(finished(tables, network, select))
+
+    tables = tables_of(tmp_path)
+    assert seeds(tables, SHORT, TTQ) == seeds(tables, SHORT, TTQ) == 3
+    assert seeds(tables, SHORT) > 3
+    assert asked == [(SHORT, TTQ), (SHORT, None)]
+
+
+def test_other_tables_are_measured_anew(tmp_path):
+    write_grid(tmp_path / "few", seeds=2)
+    write_grid(tmp_path / "more", seeds=3)
+    counts = [len(finished(tables_of(tmp_path / name), SHORT, TTQ)) for name in ("few", "more")]
+    assert counts == [2, 3]

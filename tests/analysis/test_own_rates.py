@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.record_builders import SHORT, tables_of, write_arm, write_parents
-from ttq_bench.analysis.measured import OWN_RATES, paired_errors
-from ttq_bench.analysis.own_rates import at_own_rates
+from ttq_bench.analysis.measured import OWN_RATES, at_own_rates, paired_errors
 
 TTQ, TWN = ("ttq", "max_fraction(0.05)"), ("twn", "")
 

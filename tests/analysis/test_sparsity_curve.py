@@ -1,9 +1,10 @@
 """The course of the error over sparsity, on curves that are drawn by hand."""
 
+import pandas as pd
 import pytest
 
 from tests.record_builders import SHORT, tables_of, write_arm, write_parents
-from ttq_bench.analysis.sparsity_curve import fall, rise, sweep, threshold_gain
+from ttq_bench.analysis.sparsity_curve import fall, of_most_seeds, rise, sweep, threshold_gain
 
 
 @pytest.fixture
@@ -197,3 +198,30 @@ def test_other_arms_are_no_points_of_the_curve(root):
 def test_a_folder_without_records_has_no_curve(tmp_path):
     for measure in (fall, rise, threshold_gain):
         assert measured(tmp_path, measure) is None
+
+
+def points(**by_seed):
+    rows = [(int(name[1:]), point) for name, own in by_seed.items() for point in own]
+    return pd.DataFrame(rows, columns=["seed", "point"])
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds", "answer"),
+    [
+        ({"s0": "ab", "s1": "ab"}, [0, 1], "ab"),
+        ({"s0": "ab", "s1": "a"}, [0, 1], "a"),  # two seeds have a, one has both
+        ({"s0": "ab", "s1": "cde", "s2": "cde"}, [1, 2], "cde"),
+        ({"s0": "ab", "s1": "cde"}, [1], "cde"),  # as many seeds: the larger set
+        ({"s0": "cd", "s1": "ab"}, [1], "ab"),  # as many points too: the first
+        ({"s0": "abc", "s1": "ab", "s2": "bc"}, [0, 1], "ab"),
+    ],
+)
+def test_the_set_of_points_that_most_seeds_have_answers(given, seeds, answer):
+    found = of_most_seeds(points(**given), "point")
+    assert sorted(set(found["seed"])) == seeds
+    for _, own in found.groupby("seed"):
+        assert "".join(sorted(own["point"])) == answer
+
+
+def test_no_points_are_no_points():
+    assert of_most_seeds(points(), "point").empty

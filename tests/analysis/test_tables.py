@@ -36,7 +36,7 @@ def test_every_record_gives_one_trial_and_its_epochs(tmp_path):
 
 def test_final_scales_are_those_of_the_last_epoch(tmp_path):
     write_grid(tmp_path)
-    final = tables_of(tmp_path).final_scales()
+    final = tables_of(tmp_path).final_scales
     assert set(final["epoch"]) == {2}
     assert len(final) == 6
 
@@ -45,7 +45,7 @@ def test_final_scales_are_of_each_trials_own_last_epoch_and_of_finished_ones(tmp
     write_trial(tmp_path, "a", seed=0, errors=(9.0,), scales=EQUAL)
     write_trial(tmp_path, "b", seed=1, errors=(9.0,) * 3, scales=EQUAL)
     write_trial(tmp_path, "c", seed=2, errors=(9.0,) * 5, scales=EQUAL, outcome="diverged")
-    final = tables_of(tmp_path).final_scales()
+    final = tables_of(tmp_path).final_scales
     assert dict(zip(final["trial_id"], final["epoch"], strict=True)) == {"a": 1, "b": 3}
     assert list(final["seed"]) == [0, 1]
     assert set(final["model"]) == {SHORT.model}
@@ -55,9 +55,9 @@ def test_final_scales_are_found_once_and_belong_to_their_own_tables(tmp_path):
     write_grid(tmp_path / "one")
     write_grid(tmp_path / "two", seeds=1)
     one, two = tables_of(tmp_path / "one"), tables_of(tmp_path / "two")
-    assert one.final_scales() is one.final_scales()
-    assert (len(one.final_scales()), len(two.final_scales())) == (6, 2)
-    pd.testing.assert_frame_equal(tables_of(tmp_path / "one").final_scales(), one.final_scales())
+    assert one.final_scales is one.final_scales
+    assert (len(one.final_scales), len(two.final_scales)) == (6, 2)
+    pd.testing.assert_frame_equal(tables_of(tmp_path / "one").final_scales, one.final_scales)
 
 
 def test_the_scales_of_one_arm_are_a_part_of_all(tmp_path):
@@ -159,7 +159,7 @@ def test_an_empty_folder_gives_empty_tables(tmp_path):
     assert tables.trials.empty
     assert tables.histograms.empty
     assert tables.probes == []
-    assert tables.final_scales().empty
+    assert tables.final_scales.empty
 
 
 def test_a_table_that_changed_on_disk_is_refused(tmp_path):

@@ -1,10 +1,11 @@
-"""How many seeds find a difference.
+"""How many seeds are needed to find a difference.
 
-That follows from the power of the two-sided one-sample t test at the 5 % level: the chance that
-the 95 % interval of paired differences excludes zero.
+This follows from the power of the two-sided one-sample t test at the 5 % level: the probability
+that the 95 % interval of paired differences excludes zero.
 """
 
 import math
+from bisect import bisect_left
 
 from scipy import special, stats
 
@@ -17,7 +18,7 @@ FAR_TAIL_ENDS, CERTAIN = 5.0, 100.0
 
 
 def power(effect: float, n: int) -> float:
-    """Return the chance that ``n`` seeds show a mean of ``effect`` deviations to differ from zero.
+    """Return the probability that ``n`` seeds find a mean of ``effect`` deviations.
 
     In [0, 1]: 0 for fewer than two seeds, which test nothing; NaN for an effect that is NaN.
     """
@@ -32,18 +33,14 @@ def power(effect: float, n: int) -> float:
     return near + far
 
 
-def seeds_needed(deviation: float, difference: float, wanted: float = POWER) -> int | None:
-    """Return the least n at which a two-sided t test finds ``difference`` with power ``wanted``.
+def seeds_needed(deviation: float, difference: float) -> int | None:
+    """Return the least n at which a two-sided t test finds ``difference`` with a power of 80 %.
 
-    ``deviation`` is the one seen between seeds. None where it is not known, or beyond use.
+    ``deviation`` is that between seeds. None where it is not known, or above 10,000 seeds.
     """
     if not (deviation > 0 and difference > 0):
         return None
     effect = difference / deviation
-    if power(effect, MOST_SEEDS) < wanted:
-        return None
-    low, high = FEWEST - 1, MOST_SEEDS  # power grows with n: halve the span
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if power(effect, middle) >= wanted else (middle, high)
-    return high
+    numbers = range(MOST_SEEDS + 1)  # power grows with n
+    n = bisect_left(numbers, POWER, key=lambda n: power(effect, n))
+    return n if n in numbers else None

@@ -1,6 +1,8 @@
-"""The scales of one network: how far apart, which is larger, whether counts explain it.
+"""Measures of the scales of one network, with rho = ln(W_p / W_n) of each layer.
 
-One value a seed, over the layers that feed batch normalisation, or all layers where none does.
+How far apart they are, which one is larger, and whether the numbers of positive and negative
+weights explain it. One value a seed, over the layers that feed batch normalisation, or over all
+layers where none does.
 """
 
 import math
@@ -10,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttq_bench.analysis.measured import Measured, Network, Select, finished, one_recipe
-from ttq_bench.analysis.once import once
+from ttq_bench.analysis.measured import Measured, Network, Select, finished, once, one_recipe
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.systematic import signed_by_others, systematic_size
 from ttq_bench.analysis.tables import Tables
@@ -24,7 +25,7 @@ def fed_layers(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def fed_layers_of_each(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``fed_layers``, trial by trial."""
+    """Return the rows of ``fed_layers`` of each trial."""
     fed = rows["feeds_batch_norm"] == "yes"
     return rows[fed | ~fed.groupby(rows["trial_id"]).transform("any")]
 
@@ -41,33 +42,21 @@ def log_counts(rows: pd.DataFrame) -> NDArray[np.float64]:
 @once
 def mean_size(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of |rho| over layers at the last epoch."""
-    return by_trial(
-        tables,
-        network,
-        select,
-        lambda rows: of_each(rows, lambda part: float(part["rho"].abs().mean(skipna=False))),
-        tables.final_scales(),
-    )
+    return by_trial(tables, network, select, lambda rows: rows["rho"].abs().mean(skipna=False))
 
 
 @once
 def mean_rho(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of the signed rho over layers at the last epoch: above zero W_p is larger."""
-    return by_trial(
-        tables,
-        network,
-        select,
-        lambda rows: of_each(rows, lambda part: float(part["rho"].mean(skipna=False))),
-        tables.final_scales(),
-    )
+    return by_trial(tables, network, select, lambda rows: rows["rho"].mean(skipna=False))
 
 
 @once
 def systematic(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the systematic size of what training adds to rho; see ``systematic_size``.
 
-    Its values are those of ``signed_by_others``; the raw size, the mean |change|, is the other
-    reading: it is never too small, and must agree.
+    Its values are those of ``signed_by_others``. The other reading is the raw size, the mean
+    |change|, which is never too small: a verdict needs both.
     """
     by_seed = _changes_by_seed(tables, network, select)
     if by_seed.empty:
@@ -86,9 +75,9 @@ def _changes_by_seed(tables: Tables, network: Network, select: Select) -> pd.Dat
     if tables.scales.empty:
         return pd.DataFrame()
     trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
-    mine = tables.scales[tables.scales["trial_id"].isin(trials)]
-    found = changes_of_rho(fed_layers_of_each(mine))
-    return found.loc[[trial for trial in trials if trial in found.index]]
+    scales = tables.scales[tables.scales["trial_id"].isin(trials)]
+    changes = changes_of_rho(fed_layers_of_each(scales))
+    return changes.loc[[trial for trial in trials if trial in changes.index]]
 
 
 def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
@@ -110,39 +99,28 @@ def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
 def counts_slope(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the slope through the origin of rho on ln(n_positive / n_negative), over layers.
 
-    At -1 unequal scales undo unequal counts: the sums of both sides are equal. A correlation would
-    take away what layers have in common, which is most of both.
+    At -1 the scales undo the counts: W_p n_positive = W_n n_negative in each layer. A correlation
+    would ignore what all layers have in common, which is most of rho and of the counts.
     """
     return by_trial(
         tables,
         network,
         select,
-        lambda rows: of_each(rows, _counts_slope),
-        tables.final_scales(),
+        lambda rows: slope_through_origin(log_counts(rows), rows["rho"].to_numpy(float)),
     )
-
-
-def _counts_slope(rows: pd.DataFrame) -> float:
-    return slope_through_origin(log_counts(rows), rows["rho"].to_numpy(float))
 
 
 def slope_through_origin(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Return the least-squares slope of y = slope * x over pairs without NaN; NaN where x is 0."""
-    whole = np.isfinite(x) & np.isfinite(y)
-    square = float(np.sum(x[whole] ** 2))
-    return float(np.sum(x[whole] * y[whole])) / square if square > 0 else math.nan
+    known = np.isfinite(x) & np.isfinite(y)
+    square = float(np.sum(x[known] ** 2))
+    return float(np.sum(x[known] * y[known])) / square if square > 0 else math.nan
 
 
 @once
 def mean_log_counts(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the mean of ln(n_positive / n_negative) over layers at the last epoch."""
-    return by_trial(
-        tables,
-        network,
-        select,
-        lambda rows: of_each(rows, lambda part: float(log_counts(part).mean())),
-        tables.final_scales(),
-    )
+    return by_trial(tables, network, select, lambda rows: log_counts(rows).mean())
 
 
 @once
@@ -153,37 +131,27 @@ def least_squares_rho(tables: Tables, network: Network, select: Select) -> Measu
     """
     if tables.least_squares.empty:
         return None
-    return by_trial(
-        tables,
-        network,
-        select,
-        lambda rows: of_each(rows, lambda part: float(part["least_squares_rho"].mean())),
-        tables.final_scales()
-        .astype({"trial_id": str})
-        .merge(tables.least_squares, on=["trial_id", "layer_index"]),
-    )
-
-
-def of_each(rows: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> "pd.Series[float]":
-    """Return a value of the rows of each trial."""
-    found = {name: value(part) for name, part in rows.groupby("trial_id")}
-    return pd.Series(found, dtype=float)
+    final = tables.final_scales.astype({"trial_id": str})
+    scales = final.merge(tables.least_squares, on=["trial_id", "layer_index"])
+    return by_trial(tables, network, select, lambda rows: rows["least_squares_rho"].mean(), scales)
 
 
 def by_trial(
     tables: Tables,
     network: Network,
     select: Select,
-    values: Callable[[pd.DataFrame], "pd.Series[float]"],
-    scales: pd.DataFrame,
+    value: Callable[[pd.DataFrame], float],
+    scales: pd.DataFrame | None = None,
 ) -> Measured | None:
-    """Return the value of each trial that has one, from the rows of its layers that count."""
+    """Return ``value`` of the layers of each trial; a trial whose value is NaN is left out.
+
+    The rows are those of ``scales``, without it the scales at the last epoch.
+    """
+    scales = tables.final_scales if scales is None else scales
     if scales.empty:
         return None
     trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
-    mine = scales[scales["trial_id"].isin(trials)]
-    if mine.empty:
-        return None
-    by_trial = values(fed_layers_of_each(mine)).dropna().to_dict()
-    found = {trial: float(by_trial[trial]) for trial in trials if trial in by_trial}
-    return Measured(tuple(found.values()), tuple(found)) if found else None
+    layers = fed_layers_of_each(scales[scales["trial_id"].isin(trials)])
+    values = {trial: value(rows) for trial, rows in layers.groupby("trial_id")}
+    known = pd.Series(values, dtype=float).reindex(trials).dropna()
+    return Measured(tuple(map(float, known)), tuple(known.index)) if len(known) else None

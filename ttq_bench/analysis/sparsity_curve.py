@@ -1,7 +1,7 @@
-"""Error against sparsity: what claims S1 and S2 say of its course, one value a seed.
+"""Error against the share of zeros, for claims S1 and S2: one value a seed.
 
-The sweep over shares of zeros (``constant_sparsity``) is the curve; trials under ``max_fraction``
-are compared with the point of that curve that has about as many zeros.
+The sweep over shares of zeros (``constant_sparsity``) is the curve; trials with a fixed threshold
+(``max_fraction``) are compared with the point of that curve that has about as many zeros.
 """
 
 from collections.abc import Callable
@@ -11,28 +11,28 @@ import pandas as pd
 
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.margins import MATCHED
-from ttq_bench.analysis.measured import Measured, Network, finished, of_most_seeds
+from ttq_bench.analysis.measured import Measured, Network, finished
 from ttq_bench.analysis.tables import Tables
 
 DENSE = 0.05  # at most this share of zeros counts as none
 MIDDLE = (0.3, 0.5)  # where the paper sees the lowest error
 SPARSE = 0.8
-DIGITS = 2  # of a share beside these bounds: whole weights make 0.299995 of 0.3
+DIGITS = 2  # a share is rounded to these before it is compared: whole weights make 0.299995 of 0.3
 PAPERS_MIDDLE = "30-50 %"
 
 
 def sweep(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
-    """Return the TTQ trials of one delta strategy, all its numbers, under one recipe."""
+    """Return the TTQ trials of one delta strategy, with all its numbers, of one recipe."""
     rows = _points(tables, network, strategy)
     counts = rows["recipe"].value_counts().sort_index()
     return rows[rows["recipe"] == counts.idxmax()] if len(rows) else rows
 
 
 def _points(tables: Tables, network: Network, strategy: str) -> pd.DataFrame:
-    """Return the TTQ trials of one delta strategy under every recipe, by seed and sparsity.
+    """Return the TTQ trials of one delta strategy of every recipe, by seed and sparsity.
 
-    A number that moved during training, or a threshold that followed the weights once an epoch
-    alone, is another strategy.
+    Trials whose number moved during training, or whose threshold was computed once an epoch only,
+    have another strategy and are left out.
     """
     rows = finished(tables, network, ("ttq", ""))
     moves = rows["strategy_start"].notna() | (rows["strategy_update"] != "step")
@@ -74,13 +74,28 @@ def _contrast(
     return Measured(values, tuple(map(str, rows["trial_id"])), note=note)
 
 
+def of_most_seeds(rows: pd.DataFrame, point: str) -> pd.DataFrame:
+    """Return the points that most seeds have, of these seeds alone: no mean mixes sets of points.
+
+    ``rows`` have columns ``seed`` and ``point``, each point once a seed. Candidates are the sets of
+    points of each seed. Of sets that as many seeds have the largest is used, then the first.
+    """
+    by_seed = rows.groupby("seed")[point].agg(frozenset)
+    if by_seed.empty:
+        return rows
+    sets = sorted(set(by_seed), key=lambda points: (-len(points), sorted(points)))
+    best = max(sets, key=lambda points: sum(points <= others for others in by_seed))
+    seeds = by_seed.index[[best <= others for others in by_seed]]
+    return rows[rows["seed"].isin(seeds) & rows[point].isin(best)]
+
+
 def threshold_gain(tables: Tables, network: Network) -> Measured | None:
     """Return the error at a fixed share of zeros minus that at a fixed threshold, in points.
 
-    For each seed the mean over its thresholds that have a share of zeros within ``MATCHED`` of
-    their own; seeds with other pairs of points are left out (``of_most_seeds``). Nothing is
-    interpolated: between distant points a chord lies far above a bent curve. Both are of one
-    recipe, that of the curve. The other readings are tolerances from half to twice ``MATCHED``.
+    For each seed this is the mean over the thresholds whose share of zeros is within ``MATCHED`` of
+    a point of the curve; seeds with other pairs of points are left out (``of_most_seeds``). Nothing
+    is interpolated: between distant points a chord lies far above a bent curve. All trials have the
+    recipe of the curve. The other readings are tolerances from half to twice ``MATCHED``.
     """
     pairs = _near_pairs(tables, network)
     usual = _gains(pairs[pairs["distance"] <= MATCHED])
@@ -98,7 +113,7 @@ def threshold_gain(tables: Tables, network: Network) -> Measured | None:
 
 
 def _near_pairs(tables: Tables, network: Network) -> pd.DataFrame:
-    """Return each threshold with the share of zeros that is nearest to its own, by distance."""
+    """Return each threshold with the point of the curve that has the nearest share of zeros."""
     points = sweep(tables, network, "constant_sparsity")
     thresholds = _points(tables, network, "max_fraction")
     thresholds = thresholds[thresholds["recipe"].isin(points["recipe"])]

@@ -1,7 +1,7 @@
-"""Intervals and tests over seeds. Every estimate carries its interval and its n.
+"""Intervals and tests over seeds. Every estimate has its 95 % interval and its n.
 
 Seeds are few, so intervals are Student's t; with one seed an interval is infinite, not zero.
-That each interval holds what it says is shown by simulation in tests/analysis/test_coverage.py.
+tests/analysis/test_coverage.py simulates how often each interval contains the true value.
 """
 
 import math
@@ -43,22 +43,22 @@ class Estimate:
         """Whether the whole interval lies on one side of zero.
 
         Never for equal values: an error is a count over a few hundred or thousand images, so two
-        seeds agree by chance, and their interval of no width says nothing.
+        seeds can agree by chance, and their interval of no width is no evidence.
         """
         return self.deviation != 0 and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True, slots=True)
 class SignConsistency:
-    """How many of ``n`` values share the commoner sign, and the p of both being as likely."""
+    """How many of ``n`` values have the commoner sign, and the p of the exact binomial test."""
 
     agreeing: int
     n: int
     p: float
 
 
-def estimate(values: Values, confidence: float = CONFIDENCE) -> Estimate:
-    """Return the mean of ``values`` (one a seed) with its Student-t interval.
+def estimate(values: Values) -> Estimate:
+    """Return the mean of ``values`` (one a seed) with its 95 % Student-t interval.
 
     Values that differ by rounding alone count as equal: deviation 0, an interval of no width.
     """
@@ -70,16 +70,16 @@ def estimate(values: Values, confidence: float = CONFIDENCE) -> Estimate:
     if n < FEWEST:
         return Estimate(mean, -math.inf, math.inf, math.nan, n)
     deviation = float(sample.std(ddof=1))
-    return student(mean, 0.0 if deviation <= ROUNDING * abs(mean) else deviation, n, confidence)
+    return student(mean, 0.0 if deviation <= ROUNDING * abs(mean) else deviation, n)
 
 
-def student(mean: float, deviation: float, n: int, confidence: float = CONFIDENCE) -> Estimate:
+def student(mean: float, deviation: float, n: int) -> Estimate:
     """Return the estimate whose Student-t interval has the standard error deviation / sqrt(n)."""
-    reach = _t_quantile(confidence, n - 1) * deviation / math.sqrt(n)
+    reach = _t_quantile(n - 1) * deviation / math.sqrt(n)
     return Estimate(mean, mean - reach, mean + reach, deviation, n)
 
 
-def welch(first: Values, second: Values, confidence: float = CONFIDENCE) -> Estimate:
+def welch(first: Values, second: Values) -> Estimate:
     """Return mean(second) - mean(first) of samples that share no seeds, with Welch's interval.
 
     ``n`` is that of the smaller sample. ``deviation`` is that of the difference between one seed
@@ -96,11 +96,11 @@ def welch(first: Values, second: Values, confidence: float = CONFIDENCE) -> Esti
     error = math.hypot(a.deviation / math.sqrt(a.n), b.deviation / math.sqrt(b.n))
     share = (a.deviation / error) ** 2 / a.n  # of the first sample in the squared error
     degrees = 1 / (share**2 / (a.n - 1) + (1 - share) ** 2 / (b.n - 1))
-    reach = _t_quantile(confidence, degrees) * error
+    reach = _t_quantile(degrees) * error
     return Estimate(mean, mean - reach, mean + reach, deviation, n)
 
 
-def correlation(x: Values, y: Values, confidence: float = CONFIDENCE) -> Estimate:
+def correlation(x: Values, y: Values) -> Estimate:
     """Return Pearson's r of the pairs with Fisher's z interval; there is no deviation (NaN).
 
     A pair with a value that is not finite is left out, of ``n`` too. The interval is all of
@@ -108,8 +108,8 @@ def correlation(x: Values, y: Values, confidence: float = CONFIDENCE) -> Estimat
     """
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     assert a.shape == b.shape, f"pairs need as many x as y, got {a.shape} and {b.shape}"
-    whole = np.isfinite(a) & np.isfinite(b)
-    a, b = a[whole], b[whole]
+    known = np.isfinite(a) & np.isfinite(b)
+    a, b = a[known], b[known]
     n = len(a)
     if n < FEWEST or estimate(a).deviation == 0 or estimate(b).deviation == 0:
         return Estimate(math.nan, -1.0, 1.0, math.nan, n)
@@ -117,7 +117,7 @@ def correlation(x: Values, y: Values, confidence: float = CONFIDENCE) -> Estimat
     if n < FEWEST_PAIRS:
         return Estimate(r, -1.0, 1.0, math.nan, n)
     z = math.atanh(r) if abs(r) < 1 else math.copysign(math.inf, r)
-    reach = float(special.ndtri((1 + confidence) / 2)) / math.sqrt(n - 3)
+    reach = float(special.ndtri((1 + CONFIDENCE) / 2)) / math.sqrt(n - 3)
     return Estimate(r, math.tanh(z - reach), math.tanh(z + reach), math.nan, n)
 
 
@@ -129,9 +129,9 @@ def p_value(values: Values, bound: float, alternative: str) -> float:
 def p_of(sample: Estimate, bound: float, alternative: str = "two-sided") -> float:
     """Return the p of the t test of an estimate's mean against ``bound``.
 
-    ``alternative`` is ``two-sided``, ``greater`` or ``less``, what a small p speaks for. The
+    ``alternative`` is ``two-sided``, ``greater`` or ``less``: what a small p is evidence for. The
     two-sided p is below 5 % exactly where the 95 % interval excludes ``bound``. 1 where there is
-    nothing to test: fewer than two values, equal ones, or one that is not defined.
+    nothing to test: fewer than two values, equal values, or a value that is NaN.
     """
     if sample.n < FEWEST or not sample.deviation > 0 or not math.isfinite(sample.mean):
         return 1.0
@@ -152,7 +152,7 @@ def equivalence_p(values: Values, low: float, high: float) -> float:
 
 
 def sign_consistency(values: Values) -> SignConsistency:
-    """Return whether one sign is commoner than chance makes it, by the exact two-sided test.
+    """Return the exact two-sided binomial test that both signs are equally likely.
 
     Zeros and NaN have no sign and are left out of ``n``; without any sign p is 1.
     """
@@ -163,13 +163,13 @@ def sign_consistency(values: Values) -> SignConsistency:
     return SignConsistency(max(positive, negative), n, p)
 
 
-def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Return which hypotheses Holm's step-down procedure rejects at family-wise ``level``."""
-    return [p <= level for p in holm_adjusted(p_values)]
+def holm(p_values: Sequence[float]) -> list[bool]:
+    """Return which hypotheses Holm's step-down procedure rejects at a family-wise level of 5 %."""
+    return [p <= LEVEL for p in holm_adjusted(p_values)]
 
 
 def holm_adjusted(p_values: Sequence[float]) -> list[float]:
-    """Return each p adjusted for all of them: at most a level where Holm rejects at that level."""
+    """Return Holm's adjusted p values: Holm rejects at a level those that are at most the level."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted = [1.0] * len(p_values)
     largest = 0.0
@@ -179,6 +179,6 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _t_quantile(confidence: float, degrees: float) -> float:
+def _t_quantile(degrees: float) -> float:
     # What scipy.stats.t.ppf calls, at a fiftieth of the time: simulations ask 20,000 times.
-    return float(special.stdtrit(degrees, (1 + confidence) / 2))
+    return float(special.stdtrit(degrees, (1 + CONFIDENCE) / 2))

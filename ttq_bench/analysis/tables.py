@@ -71,19 +71,13 @@ class Tables:
         """Return the ids of all trials that have a record."""
         return set() if self.recorded.empty else set(self.recorded["trial_id"])
 
+    @cached_property
     def final_scales(self) -> pd.DataFrame:
-        """Return the scales at the last epoch of each trial, see ``of_finished``; found once."""
+        """The scales at the last epoch of each finished trial, with columns of the trial joined."""
         if self.scales.empty:
             return self.scales
-        return self._final_scales
-
-    @cached_property
-    def _final_scales(self) -> pd.DataFrame:
         last = self.scales.groupby("trial_id")["epoch"].transform("max")
-        return self.of_finished(self.scales[self.scales["epoch"] == last])
-
-    def of_finished(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of finished trials, with the trials' own columns joined on."""
+        rows = self.scales[self.scales["epoch"] == last]
         keys = ["trial_id", "parent", "seed", *GROUP]
         # As the same categories, which are numbers: texts take many times as long to compare.
         trials = self.finished[keys].astype({"trial_id": rows["trial_id"].dtype})
@@ -120,11 +114,11 @@ class Tables:
 
     def final_scales_of(self, arm: Arm) -> pd.DataFrame:
         """Return the final scales of one arm."""
-        return _only(self.final_scales(), self._final_places, arm)
+        return _only(self.final_scales, self._final_places, arm)
 
     @cached_property
     def _final_places(self) -> Places:
-        return _places(self.final_scales())
+        return _places(self.final_scales)
 
 
 def _places(rows: pd.DataFrame) -> Places:

@@ -161,7 +161,7 @@ def csv_tables(contents: Contents) -> dict[str, pd.DataFrame]:
         "claims": evidence_table(contents.evidence, contents.ledger),
         "accuracy": contents.tables.recorded.drop(columns=[*IN_NO_FILE], errors="ignore"),
         "comparison": comparison_table(contents.results),
-        "scales": contents.tables.final_scales(),
+        "scales": contents.tables.final_scales,
         "asymmetry": asymmetry_table(contents.asymmetries),
         "epochs": contents.tables.epochs,
     }

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.measured import networks
-from ttq_bench.analysis.repeats import fine_tune_split
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.analysis.variance import fine_tune_split
 
 
 def fine_tune_spread(tables: Tables) -> Iterator[str]:
@@ -18,6 +18,6 @@ def fine_tune_spread(tables: Tables) -> Iterator[str]:
             f"**{network}, {TTQ[0]} {TTQ[1]}:** the test error varies by {split.between:.2f} points"
             f" between parents and by {split.within:.2f} between fine-tunes of one parent, which"
             f" differ in the order of batches and in crops (standard deviations, {split.seeds}"
-            f" parents, {split.epochs} fine-tunes of each)."
+            f" parents, {split.values} fine-tunes of each)."
         )
         yield ""
