@@ -8,6 +8,11 @@ from pyarrow import parquet
 
 from tests.hostile.results_folders import set_column, trial, with_probe, with_record, with_table
 
+MOVED = {"kind": "doubled", "draw": 0, "rms_change": 0.1, "test_error_percent": 20.0}
+HEALING = {
+    "epochs": 1, "learning_rate": 0.1, "as_trained_error_percent": 20.0,
+    "equal_error_percent": 20.0,
+}  # fmt: skip
 EMPTIED = (
     ("scales", "positive_scale"), ("scales", "negative_scale"), ("scales", "zero_share"),
     ("scales", "weight_count"), ("histograms", "count"), ("epochs", "epoch_seconds"),
@@ -87,6 +92,18 @@ IMPOSSIBLE = {
     ),
     "an error of 10^308 percent of a layer": (
         with_probe(lambda p: p["symmetrised"][0].update(test_error_percent=1e308)),
+        "not a probe .an error",
+    ),
+    "an error of 10^308 percent of moved scales": (
+        with_probe(lambda p: p.update(moved=[MOVED | {"test_error_percent": 1e308}])),
+        "not a probe .an error",
+    ),
+    "a change of 10^38 of moved scales": (
+        with_probe(lambda p: p.update(moved=[MOVED | {"rms_change": 1e38}])),
+        "not a probe .an error, a ratio",
+    ),
+    "an error of 10^308 percent after healing": (
+        with_probe(lambda p: p.update(healing=HEALING | {"equal_error_percent": 1e308})),
         "not a probe .an error",
     ),
     "a log ratio of 10^38 of a layer": (

@@ -171,6 +171,12 @@ REFUSED = {
         with_probe(lambda p: p.update(kernels={"layer": "a", "shape": [0, 1, 1, 1], "codes": ""})),
         "not a probe",
     ),
+    "a script as the layer of kernels": (
+        with_probe(
+            lambda p: p.update(kernels={"layer": SCRIPT, "shape": [1, 1, 1, 1], "codes": "+"})
+        ),
+        "not a probe",
+    ),
     "a probe of another trial": (
         with_probe(lambda p: p.update(trial_id="../../outside/x")),
         "is the probe of",

@@ -1,7 +1,7 @@
-"""Records and probes as they may be read: of the right form, whoever wrote them.
+"""Checks of records and probes before they are shown, because anybody may have written them.
 
-What is shown of a record's spec is checked in ``records/reported_spec.py``, all else here: names
-are names, numbers are numbers.
+The fields of a spec are checked in ``records/reported_spec.py``, all others here: names are names,
+numbers are numbers in their range.
 """
 
 import gc
@@ -30,20 +30,20 @@ _LAYER = pydantic.TypeAdapter(Layer)
 
 
 class OlderQuantization(BaseModel):
-    """As far as an older record is compared with its own tables."""
+    """What ``verify`` reads of the quantization of an older record."""
 
     conversion: dict[str, Any] | None = None
 
 
 class OlderSpec(BaseModel):
-    """As far as an older record is compared with its own tables."""
+    """What ``verify`` reads of the spec of an older record."""
 
     recipe: dict[str, Any] = {}
     quantization: OlderQuantization | None = None
 
 
 class ShownRun(BaseModel):
-    """What the report reads of how a trial was run."""
+    """What the report shows of how a trial was run."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -54,7 +54,7 @@ class ShownRun(BaseModel):
 
 
 def checked_records(results: ResultsPaths) -> list[TrialRecord]:
-    """Return every record of a results folder; ``ResultsError`` for one of another form."""
+    """Return every record of a results folder; ``ResultsError`` for one that cannot be shown."""
     look_over(results.root)
     with _without_collection():
         records = list(read_records(results))
@@ -65,7 +65,7 @@ def checked_records(results: ResultsPaths) -> list[TrialRecord]:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Look for no garbage meanwhile: records hold no cycles, and a sixth of the time goes there."""
+    """Switch garbage collection off: records hold no cycles, and it takes a sixth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -112,9 +112,9 @@ def _why_not_shown(record: TrialRecord) -> str:
 
 def _errors_percent(record: TrialRecord) -> list[float]:
     errors = record.errors.model_dump() if record.errors else {}
-    started = [record.start.test_error_percent] if record.start else []
-    told = [value for name, value in errors.items() if name.endswith("_percent")]
-    return started + [value for value in told if value is not None]
+    at_start = [record.start.test_error_percent] if record.start else []
+    values = [value for name, value in errors.items() if name.endswith("_percent")]
+    return at_start + [value for value in values if value is not None]
 
 
 def checked_probes(
@@ -122,8 +122,8 @@ def checked_probes(
 ) -> list[Probe]:
     """Return the probes of ``records``, which are by trial id.
 
-    ``ResultsError`` for one whose layers or kernels cannot be shown, or of other weights than those
-    its record tells of.
+    ``ResultsError`` for a probe that the report cannot show, or of other weights than those of its
+    record.
     """
     probes = [probe for probe in probes if probe.trial_id in records]
     for probe in probes:
@@ -136,38 +136,44 @@ def checked_probes(
                 f" {probe.as_trained_error_percent:.2f} %, recorded {recorded:.2f} %); delete it"
                 " and run `ttq-bench probe` again"
             )
-        if not _is_possible(probe):
-            raise ResultsError(f"{path}: not a probe (an error, a ratio or a time that cannot be)")
-        names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
-        try:
-            for name in names:
-                layer_name(name)
-        except pydantic.ValidationError as error:
-            raise ResultsError(f"{path}: not a probe ({first_problem(error)})") from error
-        kernels = probe.kernels
-        if kernels is not None and not (
-            len(kernels.shape) == KERNEL_SIDES
-            and min(kernels.shape) > 0
-            and math.prod(kernels.shape) == len(kernels.codes)
-            and set(kernels.codes) <= set("+0-")
-            and _LAYER.validate_python(kernels.layer)
-        ):
-            raise ResultsError(f"{path}: not a probe (kernels that are not of their shape)")
+        if reason := _why_probe_not_shown(probe):
+            raise ResultsError(f"{path}: not a probe ({reason})")
     return probes
 
 
-def _is_possible(probe: Probe) -> bool:
+def _why_probe_not_shown(probe: Probe) -> str:
+    """Return why the report cannot show a probe, empty if it can."""
+    kernels, healing = probe.kernels, probe.healing
     errors = [
         probe.as_trained_error_percent,
         probe.reestimated_error_percent,
         probe.all_symmetrised_error_percent or 0.0,
         *(layer.test_error_percent for layer in probe.symmetrised),
+        *(moved.test_error_percent for moved in probe.moved),
+        *([healing.as_trained_error_percent, healing.equal_error_percent] if healing else []),
     ]
-    return (
-        all(0 <= error <= 100 for error in errors)  # noqa: PLR2004
-        and all(abs(layer.rho) <= MOST_RHO for layer in probe.symmetrised)
-        and 0 <= probe.seconds < MOST
-    )
+    changes = [layer.rho for layer in probe.symmetrised]
+    changes += [moved.rms_change for moved in probe.moved]
+    if (
+        any(not 0 <= error <= 100 for error in errors)  # noqa: PLR2004
+        or any(abs(change) > MOST_RHO for change in changes)
+        or not 0 <= probe.seconds < MOST
+    ):
+        return "an error, a ratio or a time that cannot be"
+    names = [layer.layer for layer in probe.symmetrised] + list(probe.not_symmetrised)
+    try:
+        for name in [*names, kernels.layer] if kernels else names:
+            layer_name(name)
+    except pydantic.ValidationError as error:
+        return first_problem(error)
+    if kernels is not None and not (
+        len(kernels.shape) == KERNEL_SIDES
+        and min(kernels.shape) > 0
+        and math.prod(kernels.shape) == len(kernels.codes)
+        and set(kernels.codes) <= set("+0-")
+    ):
+        return "kernels that do not fit their shape"
+    return ""
 
 
 def layer_name(name: object) -> str:
