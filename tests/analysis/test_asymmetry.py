@@ -39,7 +39,6 @@ def test_the_size_is_the_mean_over_layers_one_value_a_seed(tmp_path):
     assert network.fed.size.low == pytest.approx(expected.low)
     assert network.fed.size.n == 3
     assert network.fed.mean.mean == pytest.approx((-0.1 + 0.1 - 0.15) / 3)
-    assert network.largest == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,6 @@ def test_layers_that_feed_no_batch_normalisation_are_judged_apart(tmp_path):
     assert network.unfed.size.mean == pytest.approx(0.8)
     assert network.unfed.systematic.mean == pytest.approx(0.8)
     assert (network.fed.signs.layers, network.unfed.signs.layers) == (1, 1)
-    assert network.largest == pytest.approx(0.012)
     assert network.verdict == "contradicted"
     assert [layer.feeds_batch_norm for layer in network.layers] == ["yes", "no"]
     assert network.layers[1].different

@@ -1,6 +1,4 @@
 import json
-from dataclasses import fields as dataclass_fields
-from dataclasses import is_dataclass
 
 import pytest
 
@@ -46,17 +44,13 @@ OTHER = {
 }  # fmt: skip
 
 
-def vars_of(value):
-    return [(field.name, getattr(value, field.name)) for field in dataclass_fields(value)]
-
-
-def fields(model, prefix=""):
-    names = type(model).model_fields if not is_dataclass(model) else ()
-    pairs = vars_of(model) if is_dataclass(model) else [(n, getattr(model, n)) for n in names]
-    for name, value in pairs:
-        yield prefix + name
-        if hasattr(value, "model_fields_set") or is_dataclass(value):
-            yield from fields(value, f"{prefix}{name}.")
+def leaves(value, name=""):
+    """Yield the names of the fields of a spec that hold no other fields."""
+    if not isinstance(value, dict):
+        yield name
+        return
+    for key, part in value.items():
+        yield from leaves(part, f"{name}.{key}".lstrip("."))
 
 
 def changed(field, value):
@@ -72,8 +66,7 @@ def changed(field, value):
 
 
 def test_every_scientific_field_is_tried_below():
-    groups = {"recipe", "quantization.strategy", "quantization.conversion"}
-    assert set(OTHER) == set(fields(SPEC)) - groups
+    assert set(OTHER) == {"quantization", *leaves(SPEC.model_dump())}
 
 
 @pytest.mark.parametrize("field", sorted(OTHER))
@@ -99,28 +92,14 @@ def test_a_field_that_came_later_is_left_out_where_it_has_its_former_meaning():
 
 
 def test_trials_of_the_first_release_keep_their_ids():
-    # Written down from a record made before any field was added.
+    # Copied from a record that was made before any field was added.
     assert SPEC.trial_id == "cifar10-resnet20-ttq-max_fraction0.05-s0-4394166cbd40"
 
 
-def test_the_id_reads_as_dataset_model_arm_strategy_seed_and_hash():
-    assert SPEC.trial_id.startswith("cifar10-resnet20-ttq-max_fraction0.05-s0-")
-    assert len(SPEC.trial_id.rpartition("-")[2]) == 12
-
-
 def test_a_spec_read_back_from_a_record_is_the_same_and_has_the_same_id():
-    again = TrialSpec.model_validate_json(json.dumps(SPEC.resolved()))
+    again = TrialSpec.from_record(json.loads(json.dumps(SPEC.resolved())))
     assert again == SPEC
     assert again.trial_id == SPEC.trial_id
-
-
-def test_the_id_of_a_child_changes_with_the_recipe_of_its_parent():
-    parents = [
-        SPEC.model_copy(update={"quantization": None, "parent": None, "recipe": Recipe(epochs=n)})
-        for n in (8, 9)
-    ]
-    children = [SPEC.model_copy(update={"parent": parent.trial_id}) for parent in parents]
-    assert children[0].trial_id != children[1].trial_id
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""One record as one row of the table of trials, which ``tables/accuracy.csv`` shows.
+"""One record as one row of the table of trials, which is written to ``tables/accuracy.csv``.
 
-``recipe`` is a short hash of all that must agree before two trials may stand in one mean, seeds
-apart: budget, conversion, images; ``budget`` leaves the conversion out. ``family`` and
-``budget_family`` are the same without the learning rate. These are hashes of the fields as they
-were sealed, so that fields not known here keep trials apart, too.
+``recipe`` is a short hash of all that must be the same, apart from the seed, before two trials may
+be averaged: budget, conversion, images. ``budget`` leaves the conversion out. ``family`` and
+``budget_family`` are the same without the learning rate. The fields are hashed as they were
+sealed, so that fields that this version does not know keep trials apart, too.
 """
 
 import hashlib
@@ -17,8 +17,6 @@ from ttq_bench.records.reported_spec import ReportedConversion, ReportedSpec
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.ternary.methods import METHODS
 
-FULL_PRECISION = "full_precision"
-CONTINUED = "full_precision_continued"
 # Columns of the self-check by its fields; empty in rows of records without one.
 GAUGE = {
     "gauge_layers": "layers", "gauge_residue": "largest_residue", "gauge_size": "size",
@@ -30,17 +28,17 @@ DELTA = {
     "strategy_name": "name", "strategy_number": "number", "strategy_start": "start",
     "strategy_ramp_epochs": "ramp_epochs", "strategy_update": "update",
 }  # fmt: skip
-# What ``strategy`` says in words, in parts: the delta strategy alone, the conversion alone. These
-# are columns to compute with; a CSV file has the words.
+# The parts of what ``strategy`` says in words: the delta strategy and the conversion. These
+# columns are for computing; the CSV file has the words.
 STRATEGY_PARTS = ("delta_strategy", "conversion", "granularity", *DELTA)
 IN_NO_FILE = (*STRATEGY_PARTS, "alarm_kinds")
 
 
 def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str, Any]:
-    """Return the row of ``record``; ``records`` by id are asked for its parent's recipe."""
-    spec, errors = record.reported_spec, record.errors
+    """Return the row of ``record``; ``records`` are by id, and may hold its parent."""
+    spec, errors, start = record.reported_spec, record.errors, record.start
     parent = records.get(spec.parent or "")
-    start = record.start
+    alarms = alarms_of(record)
     top5 = errors.final_top5_percent if errors else None
     budget, conversion = _budget(record, parent), _sealed_conversion(record)
     return {
@@ -49,7 +47,7 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         "dataset": spec.dataset,
         "protocol": spec.protocol,
         "model": spec.model,
-        "arm": arm_of(spec),
+        "arm": spec.arm,
         **_strategy_columns(spec),
         "seed": spec.seed,
         "repeat": spec.repeat,
@@ -74,8 +72,8 @@ def trial_row(record: TrialRecord, records: dict[str, TrialRecord]) -> dict[str,
         **({"final_top5_error_percent": top5} if top5 is not None else {}),
         "sparsity": record.sparsity,
         "parameter_count": record.parameter_count,
-        "alarms": "; ".join(map(in_words, alarms_of(record))),
-        "alarm_kinds": tuple(dict.fromkeys(map(kind, alarms_of(record)))),
+        "alarms": "; ".join(map(in_words, alarms)),
+        "alarm_kinds": tuple(dict.fromkeys(map(kind, alarms))),
         **{column: getattr(record.gauge, name, None) for column, name in GAUGE.items()},
         "training_seconds": record.training_seconds,
         "started": _started(record),
@@ -99,15 +97,8 @@ def _started(record: TrialRecord) -> str | None:
         return None
 
 
-def arm_of(spec: ReportedSpec) -> str:
-    """Return the arm of a trial: its method, or which kind of full precision it is."""
-    if spec.quantization:
-        return spec.quantization.method
-    return CONTINUED if spec.parent else FULL_PRECISION
-
-
 def _recipe_in_words(spec: ReportedSpec) -> str:
-    """Return the budget as it would stand in a table of a paper, and how scales begin."""
+    """Return the budget as in a table of a paper, and how the scales are initialised."""
     words = [spec.recipe.in_words()]
     if spec.quantization and (conversion := spec.conversion):
         method = METHODS.get(spec.quantization.method)
@@ -133,7 +124,7 @@ def _strategy_columns(spec: ReportedSpec) -> dict[str, Any]:
 
 
 def _conversion_in_words(conversion: ReportedConversion) -> Iterator[str]:
-    """Yield which layers are quantized how, where that is not the usual."""
+    """Yield what differs from the usual: first and last layer kept, one pair of scales a layer."""
     if conversion.granularity:
         yield f"by {conversion.granularity}"
     if not conversion.keep_first:
@@ -158,8 +149,8 @@ def _sealed_conversion(record: TrialRecord) -> Any:
 
 def _budget(record: TrialRecord, parent: TrialRecord | None) -> list[Any]:
     spec = record.spec
-    # The parent's id holds its seed, so its recipe is taken instead; without the parent's record
-    # the id stands, which keeps such trials apart rather than mixing them.
+    # The parent's id contains its seed, so its recipe is used instead. Without the parent's record
+    # the id is used, which keeps such trials apart rather than mixing them.
     start = parent.spec["recipe"] if parent else spec["parent"]
     # Another decoder may give other pixels from the same files.
     pixels = record.run.get("pixels_sha256")

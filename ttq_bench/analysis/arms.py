@@ -1,21 +1,22 @@
-"""An arm: what one row of a table, one mark of a figure stands for."""
+"""An arm: a method with its delta strategy in one setting, with one recipe."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ttq_bench.analysis.accuracy_rows import CONTINUED, DELTA, FULL_PRECISION
+from ttq_bench.analysis.accuracy_rows import DELTA
+from ttq_bench.spec.trial import CONTINUED, FULL_PRECISION
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What one row of a table stands for: all its seeds, under one recipe, on one data set.
+    """All seeds of a method with its strategy in one setting, with one recipe: a row of a table.
 
-    ``epochs`` tells the budget in words; ``diverged`` counts the seeds that have no result.
-    ``delta`` and ``conversion`` are the two parts of what ``strategy`` says in words.
+    ``epochs`` is the budget in words; ``diverged`` counts the seeds that have no result. ``delta``
+    and ``conversion`` are the two parts of what ``strategy`` says in words.
     """
 
     dataset: str
@@ -31,7 +32,7 @@ class Arm:
 
     @property
     def delta_strategy(self) -> str:
-        """Return the delta strategy in words, whatever the conversion; empty without one."""
+        """Return the delta strategy in words, without the conversion; empty where there is none."""
         return str(self.delta or "")
 
     @property
@@ -41,22 +42,22 @@ class Arm:
 
     @property
     def scales(self) -> str:
-        """Return how its scales come about; a method that is not known here learns a pair."""
+        """Return how the scales are chosen; an unknown method is taken to learn a pair."""
         method = METHODS.get(self.arm)
         return method.scales if method else "learned_pair"
 
     @property
     def learns_pair(self) -> bool:
-        """Whether it learns two scales a layer, which could become different."""
+        """Whether the arm learns two scales a layer, which could become different."""
         return self.is_quantized and self.scales == "learned_pair"
 
 
 GROUP = ["dataset", "protocol", "model", "arm", "strategy", "recipe"]
-ARM_COLUMNS = (*GROUP, "epochs", "diverged")  # of an arm in a CSV file
+ARM_COLUMNS = (*GROUP, "epochs", "diverged")  # in a CSV file
 
 
 def arm_of_rows(rows: pd.DataFrame) -> Arm:
-    """Return the arm of rows of the table of trials, which share all of ``GROUP``."""
+    """Return the arm of rows of the table of trials, which agree in all of ``GROUP``."""
     first = rows.iloc[0]
     return Arm(
         **{key: str(first[key]) for key in GROUP},

@@ -1,14 +1,14 @@
 """How far W_p and W_n are apart: rho = ln(W_p / W_n) of each layer, over seeds.
 
-|W_p - W_n| says nothing where batch normalisation follows: only the ratio acts there. Layers are
-taken together (``RhoOverLayers``), and one by one. Two questions on one layer are kept apart, each
-answered by t tests over seeds with Holm's correction over layers:
+|W_p - W_n| has no meaning where batch normalisation follows: only the ratio acts there. rho is
+judged over all layers together (``RhoOverLayers``), and layer by layer. For one layer there are two
+questions, each answered by t tests over seeds with Holm's correction over layers:
 
-- how large: a layer is *different* when its mean |rho| is above ``MARGIN``, *equal* when it is
-  below (whatever the sign in each seed), *undecided* when neither is shown;
-- how systematic: a layer is *systematic* when its mean rho differs from zero. The signs alone are
-  counted too (exact binomial test, which needs six seeds), and the noise is split into that between
-  seeds and that between the last epochs of one run.
+- How large is rho? A layer is *different* when its mean |rho| is shown to be above ``MARGIN``, and
+  *equal* when it is shown to be below, whatever the sign in each seed.
+- Is it systematic? A layer is *systematic* when its mean rho is shown to differ from zero. The
+  signs are counted too (exact binomial test, which needs six seeds), and the noise is split into
+  that between seeds and that between the last epochs of one run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,15 +34,16 @@ from ttq_bench.analysis.systematic import SharedSigns, noise_size, shared_signs,
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.analysis.variance import VarianceSplit, variance_split
 
-# Epochs at the end of a run that show its noise; a third of them, where that is more.
+# The noise within a run is that of its last third of epochs, of at least so many.
 FEWEST_LAST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LayerAsymmetry:
-    """One layer over seeds: signed rho, its size |rho|, and the three answers.
+    """One layer over seeds: ``rho`` with its sign, ``size`` |rho|, and the results of the tests.
 
-    ``counts`` is Pearson's r over seeds between rho and ln(n_positive / n_negative).
+    ``noise`` splits the spread of rho into that between seeds and that within a run. ``counts`` is
+    Pearson's r over seeds between rho and ln(n_positive / n_negative).
     """
 
     layer: str
@@ -59,12 +60,12 @@ class LayerAsymmetry:
 
 @dataclass(frozen=True, slots=True)
 class RhoOverLayers:
-    """Layers of one kind of one arm, together; each estimate has one value a seed.
+    """All layers of one kind of one arm; each estimate has one value a seed.
 
-    ``size`` is the mean |rho| at the last epoch, ``mean`` the mean of rho with its sign. Of what
-    training added since before the first step: ``changed`` is the raw size, ``systematic`` the size
-    without noise, ``noise`` what noise alone would give, and ``signs`` counts the layers in which
-    all seeds share its sign.
+    ``size`` is the mean |rho| at the last epoch, ``mean`` the mean of rho with its sign. The others
+    are about the change of rho since before the first step: ``changed`` is its mean size,
+    ``systematic`` that size without noise, ``noise`` the size that noise alone would have, and
+    ``signs`` counts the layers in which all seeds agree in sign.
     """
 
     size: Estimate
@@ -77,25 +78,24 @@ class RhoOverLayers:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAsymmetry:
-    """All layers of one arm. ``fed`` are those that feed batch normalisation, or all if none does.
+    """The layers of one arm. ``fed`` are those that feed batch normalisation, or all if none does.
 
     ``unfed`` are the others, judged apart: there the common size of both scales acts too.
     ``start`` is the mean |rho| of the fed layers before the first step: zero where both scales
-    start at one. ``undefined`` counts scales that are not positive, for which there is no rho; a
-    seed without any rho is in no mean.
+    start at one. ``undefined`` counts the layers of all trials that have a scale which is not
+    positive, and so no rho.
     """
 
     arm: Arm
     fed: RhoOverLayers
     unfed: RhoOverLayers | None
     start: float
-    largest: float
     undefined: int
     layers: tuple[LayerAsymmetry, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """Answer claim A1, that the two scales become different, as the ledger does."""
+        """Return the verdict on claim A1, that the two scales become different; see ``ledger``."""
         if not self.fed.systematic.n:
             return "undecided"
         own, raw = above(self.fed.systematic, MARGIN), above(self.fed.changed, MARGIN)
@@ -104,11 +104,8 @@ class NetworkAsymmetry:
 
 def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:
     """Return the asymmetry, at its last epoch, of every arm that learns two scales a layer."""
-    networks = []
-    for arm in tables.arms():
-        if arm.learns_pair and len(tables.trials_of(arm)):
-            networks.append(_network(tables, arm))
-    return networks
+    arms = [arm for arm in tables.arms() if arm.learns_pair and len(tables.trials_of(arm))]
+    return [_network(tables, arm) for arm in arms]
 
 
 def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
@@ -117,13 +114,11 @@ def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
     trained = history[history["epoch"] > 0]
     fed = fed_layers(history)
     unfed = history.loc[history.index.difference(fed.index)]
-    last = fed_layers(final)
     return NetworkAsymmetry(
         arm=arm,
         fed=rho_over_layers(fed),
         unfed=rho_over_layers(unfed) if len(unfed) else None,
         start=float(fed.loc[fed["epoch"] == 0, "rho"].abs().mean()),
-        largest=float(last["rho"].abs().max()),
         undefined=int(final["rho"].isna().sum()),
         layers=_layers(
             [rows for _, rows in final.groupby("layer_index", sort=True)],
@@ -133,23 +128,22 @@ def _network(tables: Tables, arm: Arm) -> NetworkAsymmetry:
 
 
 def rho_over_layers(history: pd.DataFrame) -> RhoOverLayers:
-    """Return what the scales of some layers say at all epochs of one arm's trials."""
+    """Return rho over some layers, from their scales at all epochs of one arm's trials."""
     last = history[history["epoch"] == history.groupby("trial_id")["epoch"].transform("max")]
-    by_trial = last["rho"].groupby(last["trial_id"].astype(str))
-    sizes = last["rho"].abs().groupby(last["trial_id"].astype(str))
+    rho, trials = last["rho"], last["trial_id"].astype(str)
     changes = changes_of_rho(history).to_numpy(float)
     return RhoOverLayers(
-        size=estimate(list(sizes.mean(skipna=False).dropna())),
+        size=estimate(list(rho.abs().groupby(trials).mean(skipna=False).dropna())),
         changed=estimate(np.abs(changes).mean(axis=1)) if changes.size else estimate([]),
         systematic=systematic_size(changes),
         noise=noise_size(changes),
-        mean=estimate(list(by_trial.mean(skipna=False).dropna())),
+        mean=estimate(list(rho.groupby(trials).mean(skipna=False).dropna())),
         signs=shared_signs(changes),
     )
 
 
 def _noise(rows: pd.DataFrame) -> VarianceSplit:
-    """Return how the last epochs' rho of one layer varies between and within seeds."""
+    """Return how rho of one layer varies between seeds, and between the last epochs of a run."""
     wide = rows.pivot(index="trial_id", columns="epoch", values="rho").sort_index(axis="columns")
     last = max(FEWEST_LAST, wide.shape[1] // 3)
     return variance_split(wide.iloc[:, -last:].dropna().to_numpy())
@@ -185,18 +179,22 @@ def asymmetry_table(networks: list[NetworkAsymmetry]) -> pd.DataFrame:
     for network in networks:
         arm = {name: getattr(network.arm, name) for name in ARM_COLUMNS}
         for layer in network.layers:
-            row = {"layer": layer.layer, "feeds_batch_norm": layer.feeds_batch_norm}
-            parts = {
-                f"{name}_{part}": getattr(value, part)
-                for name, value in (
-                    ("rho", layer.rho),
-                    ("rho_size", layer.size),
-                    ("rho_to_counts", layer.counts),
-                )
-                for part in ("mean", "low", "high", "n")
-            }
-            answers = {name: getattr(layer, name) for name in ("different", "equal", "systematic")}
-            signs = {"signs_agreeing": layer.signs.agreeing, "signs_p": layer.signs.p}
-            noise = {"between_seeds": layer.noise.between, "within_run": layer.noise.within}
-            rows.append(arm | row | parts | answers | signs | noise)
+            estimates = {"rho": layer.rho, "rho_size": layer.size, "rho_to_counts": layer.counts}
+            rows.append({
+                **arm,
+                "layer": layer.layer,
+                "feeds_batch_norm": layer.feeds_batch_norm,
+                **{
+                    f"{name}_{part}": getattr(value, part)
+                    for name, value in estimates.items()
+                    for part in ("mean", "low", "high", "n")
+                },
+                "different": layer.different,
+                "equal": layer.equal,
+                "systematic": layer.systematic,
+                "signs_agreeing": layer.signs.agreeing,
+                "signs_p": layer.signs.p,
+                "between_seeds": layer.noise.between,
+                "within_run": layer.noise.within,
+            })  # fmt: skip
     return pd.DataFrame(rows)

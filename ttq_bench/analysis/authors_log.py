@@ -1,4 +1,4 @@
-"""What the authors' own released logs say on a claim: one run each, so there is no interval."""
+"""Figures of the authors' released logs on our claims: one run each, so there is no interval."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def _mean_rho(model: str) -> Logged:
 
 
 def _rho_at_the_end(model: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return all layers, and those that our measures count: before batch normalisation."""
+    """Return all layers, and those that our measures use: they feed batch normalisation."""
     scales = authors_scales(model)
     assert scales is not None, f"there is a log of {model}"
     final = scales[scales["epoch"] == scales["epoch"].max()]
@@ -68,5 +68,5 @@ _LOGGED: Mapping[str, Callable[[], Logged]] = MappingProxyType(
 
 @cache
 def logged(name: str) -> Logged | None:
-    """Return the figure that a claim names, None for a claim that names none."""
+    """Return the figure with this name (``Claim.log``), None for an empty name."""
     return _LOGGED[name]() if name else None

@@ -1,12 +1,20 @@
-"""Table ``CLAIMS``: what is claimed, by whom, what answers it, and what would count as support.
+"""Table ``CLAIMS``: what is claimed, by whom, how it is measured, and which values support it.
 
-A claim is data. Its ``measure`` gives one value a seed for one network; the judge is always the
-same (``judges.within``): *supported* when the whole 95 % interval lies within ``bound``,
-*contradicted* when it lies wholly outside, else *undecided*. It is undecided by rule, too, where
-the runs lack what the claim ``needs``, and where another reading of the same records says otherwise
-(``ledger.LedgerRow.lacks``). Sources: [P] the paper, [M] recalled, not verified, [B] a blog post of
-2019, [Q] asked here, published by nobody.
-To add a claim: add an entry; a new kind of value is a function of tables and network.
+A claim is data. Its ``measure`` returns one value a seed for one network. The judge is the same for
+all claims (``judges.within``): *supported* where the whole 95 % interval over seeds lies within
+``bound``, *contradicted* where it lies wholly outside, else *undecided*. A claim is also undecided
+where the runs lack what it ``needs``, and where another reading of the same records gives another
+verdict (``ledger.LedgerRow.lacks``).
+
+Sources: [P] the paper; [M] recalled, not verified; [B] a blog post of 2019, which criticises the
+paper; [Q] a question of this project, which nobody has published an answer to.
+
+Words of the statements: rho is ln(W_p / W_n) of a layer. Its *systematic size* is how far training
+moves it, as a mean over layers, without the noise between seeds (``systematic.py``). *Equal scales*
+are both scales of each layer set to sqrt(W_p W_n). *Full precision of the same budget* is the
+control: the parent trained on without quantization.
+
+To add a claim, add an entry; a new kind of value is a function of tables and network.
 """
 
 import math
@@ -43,12 +51,13 @@ ONE = ("ttq-tied", TTQ[1])
 class Claim:
     """One claim, or one part of it that can be judged alone.
 
-    ``datasets`` and ``models`` are those it was made on (no datasets: it is settled by counting, on
-    any; no models: any); on others a measurement is proxy evidence, unless ``only_these_models``
-    says that no other model answers it. ``log`` names a figure of the authors' logs. ``margin`` is
-    the difference that the runs have to resolve, in the claim's unit: seeds are counted for it.
-    ``needs`` is what proxy evidence must have before it is judged (of ``measured.py``). ``suite``
-    is the one whose runs decide the claim, where that is not the suite of its data.
+    ``datasets`` and ``models`` are those of the claim; empty ones stand for any. A measurement on
+    others is proxy evidence, or none where ``only_these_models`` is true. ``margin`` is the
+    difference that the runs have to find, in the claim's unit; the number of seeds needed is
+    computed for it. ``needs`` is what proxy evidence must meet before it is judged (a constant of
+    ``measured.py``). ``printed`` and ``printed_value`` are the figure in the paper, in words and
+    as a number. ``log`` names a figure of the authors' logs. ``suite`` is the suite whose runs
+    decide the claim, where that is not the suite of its dataset.
     """
 
     id: str
@@ -88,7 +97,7 @@ def _table_1(depth: int) -> Claim:
     )  # fmt: skip
 
 
-# The networks that the paper trains; of any other, bytes are proxy evidence, too.
+# The networks that the paper trains; the size of any other is proxy evidence.
 NETWORKS = (
     *(f"{kind}{depth}" for depth in DEPTHS for kind in ("resnet", "preact_resnet")),
     "alexnet", "resnet18b",

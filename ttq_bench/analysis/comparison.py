@@ -1,15 +1,15 @@
-"""Errors of each arm over seeds, and what quantizing costs, paired by the starting network."""
+"""Errors of each arm over seeds, and what quantizing costs, paired by the network at the start."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION
 from ttq_bench.analysis.arms import ARM_COLUMNS, Arm
 from ttq_bench.analysis.statistics import Estimate, estimate
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.spec.trial import CONTINUED, FULL_PRECISION
 
-# Never an epoch chosen on test images; the last one needs no choice at all.
+# Of the last epoch: no epoch is chosen on test images.
 ERROR = "final_error_percent"
 TOP5_ERROR = "final_top5_error_percent"
 ESTIMATES = ("error", "sparsity", "to_parent", "to_continued", "flips")
@@ -17,13 +17,13 @@ ESTIMATES = ("error", "sparsity", "to_parent", "to_continued", "flips")
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm's errors. Differences are arm minus the other, in points of test error.
+    """The errors of one arm. Differences are this arm minus the other, in points of test error.
 
-    ``to_parent`` compares with the very weights it started from, ``to_continued`` with these
-    weights trained on for the same budget without quantizing (from scratch: trained likewise). None
-    where there are no such pairs. ``top5_error`` is None where it was not measured. ``flips`` is
-    the share of all quantized weights whose code changes in an epoch, a mean over epochs: how far
-    a method's steps go at its learning rate. None where it was not recorded.
+    ``to_parent`` compares with the weights at the start, ``to_continued`` with full precision that
+    was trained with the same budget from the same weights, or from scratch like the arm. None where
+    there are no such pairs. ``flips`` is the share of all quantized weights whose code changes in
+    an epoch, a mean over epochs: how far a method's steps go at its learning rate. ``top5_error``
+    and ``flips`` are None where they were not measured.
     """
 
     arm: Arm
@@ -42,9 +42,10 @@ def compare_arms(tables: Tables) -> list[ArmResult]:
 
 
 def flips_an_epoch(tables: Tables) -> "pd.Series[float]":
-    """Return for each trial the share of its quantized weights whose code an epoch changes.
+    """Return for each trial the share of its quantized weights whose code changes in an epoch.
 
-    The mean over epochs, layers weighted by their weights; trials without a record of it have none.
+    This is the mean over epochs, each layer weighted by its number of weights. Trials without a
+    record of it are left out.
     """
     if tables.scales.empty or "code_flips" not in tables.scales:
         return pd.Series(dtype=float)
@@ -55,39 +56,40 @@ def flips_an_epoch(tables: Tables) -> "pd.Series[float]":
 
 
 def _arm_result(tables: Tables, arm: Arm, flips: "pd.Series[float]") -> ArmResult:
-    mine = tables.trials_of(arm)
+    trials = tables.trials_of(arm)
     return ArmResult(
         arm=arm,
-        error=estimate(list(mine[ERROR])),
-        sparsity=estimate(list(mine["sparsity"].astype(float))) if arm.is_quantized else None,
-        to_parent=_paired(mine[ERROR] - _start_errors(tables, mine)),
-        to_continued=_against_control(tables, mine) if arm.is_quantized else None,
-        top5_error=_paired(mine[TOP5_ERROR]) if TOP5_ERROR in mine else None,
-        flips=_paired(flips.reindex(mine["trial_id"].astype(str))),
+        error=estimate(list(trials[ERROR])),
+        sparsity=estimate(list(trials["sparsity"].astype(float))) if arm.is_quantized else None,
+        to_parent=_of_known(trials[ERROR] - _start_errors(tables, trials)),
+        to_continued=_against_control(tables, trials) if arm.is_quantized else None,
+        top5_error=_of_known(trials[TOP5_ERROR]) if TOP5_ERROR in trials else None,
+        flips=_of_known(flips.reindex(trials["trial_id"].astype(str))),
     )
 
 
-def _start_errors(tables: Tables, mine: pd.DataFrame) -> "pd.Series[float]":
+def _start_errors(tables: Tables, trials: pd.DataFrame) -> "pd.Series[float]":
     """Return the test error of the weights that each trial started from.
 
-    A parent may have been trained anew, with other last bits, for a later child; so the error that
-    the child itself measured comes first, and the parent's record stands in only for old records.
+    This is the error that the trial itself measured, because its parent may have been trained again
+    since, with other last bits. Old records lack it, and the parent's record is used.
     """
     recorded = tables.finished.set_index("trial_id")[ERROR]
-    return mine["start_error_percent"].astype(float).fillna(mine["parent"].map(recorded))
+    return trials["start_error_percent"].astype(float).fillna(trials["parent"].map(recorded))
 
 
-def _against_control(tables: Tables, mine: pd.DataFrame) -> Estimate | None:
+def _against_control(tables: Tables, trials: pd.DataFrame) -> Estimate | None:
     finished = tables.finished
-    # Trials from scratch have full precision from scratch instead; no other has its (no) parent.
+    # The parent joins a fine-tuned trial with the control, and one from scratch, which has no
+    # parent, with full precision from scratch.
     controls = finished[finished["arm"].isin([CONTINUED, FULL_PRECISION])]
     same = ["dataset", "protocol", "model", "seed", "parent", "start_weights", "budget"]
-    pairs = mine.merge(controls, on=same, suffixes=("", "_control"))
-    return _paired(pairs[ERROR] - pairs[f"{ERROR}_control"])
+    pairs = trials.merge(controls, on=same, suffixes=("", "_control"))
+    return _of_known(pairs[ERROR] - pairs[f"{ERROR}_control"])
 
 
-def _paired(differences: "pd.Series[float]") -> Estimate | None:
-    known = differences.dropna()
+def _of_known(values: "pd.Series[float]") -> Estimate | None:
+    known = values.dropna()
     return estimate(list(known)) if len(known) else None
 
 

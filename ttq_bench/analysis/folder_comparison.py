@@ -1,7 +1,7 @@
 """Two results folders A and B: which trials are the same, and in which arms the numbers differ.
 
-An arm is in both folders where data, protocol, model, method, strategy and recipe are the same.
-Nothing is ever shown to be the same by an interval: one that holds zero bounds the difference.
+An arm is in both folders where dataset, protocol, model, method, strategy and recipe are the same.
+An interval never shows that two arms are equal: one that contains zero only bounds the difference.
 """
 
 import math
@@ -20,17 +20,17 @@ from ttq_bench.analysis.tables import Tables
 from ttq_bench.text import shortest
 
 Pairing = Literal["by seed", "unpaired"]
-# The clock's reading is the one column of a run's tables that no second run repeats.
+# A second run repeats every column but this one.
 TIMED = "epoch_seconds"
-# What moves the last bits of a trial's numbers, or the code that made them, and not its id.
+# What may change the last bits of a trial's numbers, but not its id.
 CIRCUMSTANCES = ("threads", "device", "processor", "torch", "commit")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTrial:
-    """A trial with a record of other numbers in each folder; None for one that diverged.
+    """A trial whose numbers differ between the folders; an error is None where it diverged.
 
-    ``circumstances`` are what of ``CIRCUMSTANCES`` is not the same in both, each with A's and B's.
+    ``circumstances`` has each of ``CIRCUMSTANCES`` that differs, with the value in A and in B.
     """
 
     trial_id: str
@@ -50,9 +50,9 @@ class ChangedTrial:
 class ArmDifference:
     """One arm over the seeds of each folder. Differences are B - A.
 
-    ``error`` is in points of test error, ``rho_size`` that of the mean of |rho| over layers (None
-    where there are not two learned scales), ``sparsity`` in shares (None for full precision).
-    ``repeated`` counts the trials that are equal to the bit in both.
+    ``error`` is the difference of the test error in points, ``rho_size`` that of the mean |rho|
+    over layers (None without two learned scales), ``sparsity`` that of the share of zeros (None for
+    full precision). ``repeated`` counts the trials that are equal to the bit in both.
     """
 
     arm: Arm
@@ -66,7 +66,7 @@ class ArmDifference:
 
     @property
     def verdict(self) -> Literal["equal to the bit", "differs", "no difference shown", "undecided"]:
-        """Judge by the interval of ``error``; undecided without one, or with one of no width."""
+        """Return the verdict of the interval of ``error``; undecided if it has no finite width."""
         if self.repeated == self.error_a.n == self.error_b.n:
             return "equal to the bit"
         if self.error.excludes_zero:
@@ -75,15 +75,16 @@ class ArmDifference:
 
     @property
     def largest(self) -> float:
-        """Return the largest difference, of either sign, that the interval allows."""
+        """Return the largest difference, of either sign, in the interval."""
         return max(abs(self.error.low), abs(self.error.high))
 
 
 @dataclass(frozen=True, slots=True)
 class FolderComparison:
-    """Ids of trials by what became of them, largest change first, and the arms of both folders.
+    """Ids of the trials in both folders or in one, and the arms that are in both.
 
-    ``left_out_a`` and ``left_out_b`` are of another training version, and compared with nothing.
+    ``repeated`` trials are equal to the bit; ``changed`` ones come with the largest change first.
+    ``left_out_a`` and ``left_out_b`` are of another training version, and are not compared.
     """
 
     repeated: tuple[str, ...]
@@ -101,7 +102,7 @@ def compare_folders(a: Tables, b: Tables) -> FolderComparison:
     repeated = _repeated(a, b, shared)
     changed = [_changed(a, b, name) for name in shared if name not in repeated]
     changed.sort(key=lambda t: math.inf if math.isnan(t.difference) else abs(t.difference))
-    others = {_key(arm) for arm in b.arms()}
+    arms_of_b = {_key(arm) for arm in b.arms()}
     return FolderComparison(
         repeated=tuple(name for name in shared if name in repeated),
         changed=tuple(reversed(changed)),
@@ -109,7 +110,7 @@ def compare_folders(a: Tables, b: Tables) -> FolderComparison:
         only_b=tuple(sorted(b.trial_ids() - a.trial_ids())),
         left_out_a=tuple(chain.from_iterable(a.left_out.values())),
         left_out_b=tuple(chain.from_iterable(b.left_out.values())),
-        arms=tuple(_arm(a, b, arm, repeated) for arm in a.arms() if _key(arm) in others),
+        arms=tuple(_arm(a, b, arm, repeated) for arm in a.arms() if _key(arm) in arms_of_b),
     )
 
 
@@ -119,21 +120,21 @@ def _key(arm: Arm) -> tuple[str, ...]:
 
 def _changed(a: Tables, b: Tables, trial_id: str) -> ChangedTrial:
     rows = [t.trials.loc[t.trials["trial_id"] == trial_id].iloc[0] for t in (a, b)]
-    told = {name: (_told(rows[0].get(name)), _told(rows[1].get(name))) for name in CIRCUMSTANCES}
-    differ = {name: pair for name, pair in told.items() if pair[0] != pair[1]}
-    return ChangedTrial(trial_id, _error(a, trial_id), _error(b, trial_id), differ)
+    values = {name: tuple(_in_words(row.get(name)) for row in rows) for name in CIRCUMSTANCES}
+    circumstances = {name: (in_a, in_b) for name, (in_a, in_b) in values.items() if in_a != in_b}
+    return ChangedTrial(trial_id, _error(a, trial_id), _error(b, trial_id), circumstances)
 
 
-def _told(value: Any) -> str:
-    """Return a value of a record in words; older records lack some."""
+def _in_words(value: Any) -> str:
+    """Return a value of a record as text; older records lack some."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return "unknown"
     return shortest(value) if isinstance(value, float) else str(value)
 
 
 def _error(tables: Tables, trial_id: str) -> float | None:
-    found = tables.finished.loc[tables.finished["trial_id"] == trial_id, ERROR]
-    return float(found.iloc[0]) if len(found) else None
+    errors = tables.finished.loc[tables.finished["trial_id"] == trial_id, ERROR]
+    return float(errors.iloc[0]) if len(errors) else None
 
 
 def _repeated(a: Tables, b: Tables, shared: Sequence[str]) -> set[str]:
@@ -155,14 +156,14 @@ def _by_trial(table: pd.DataFrame, names: Sequence[str]) -> dict[str, pd.DataFra
     if table.empty:
         return {}
     rows = table[table["trial_id"].isin(names)]
-    # Names are categories, those of two folders are not the same ones, and then do not compare.
+    # The categories of two folders differ, and pandas does not compare such columns.
     plain = rows.astype(dict.fromkeys(rows.select_dtypes("category"), object))
     groups = plain.groupby("trial_id")
     return {str(name): rows.reset_index(drop=True) for name, rows in groups}
 
 
 def _same(first: pd.DataFrame | None, second: pd.DataFrame | None) -> bool:
-    """Return whether two tables agree in all that both versions measured, but for the time."""
+    """Return whether two tables agree in all that both versions measured, apart from the time."""
     if first is None or second is None:
         return first is second
     if len(first) != len(second):
@@ -180,10 +181,10 @@ def _same(first: pd.DataFrame | None, second: pd.DataFrame | None) -> bool:
 
 def _arm(a: Tables, b: Tables, arm: Arm, repeated: set[str]) -> ArmDifference:
     trials = [tables.trials_of(arm).set_index("trial_id") for tables in (a, b)]
-    seeds = [sorted(rows["seed"]) for rows in trials]
-    once = all(len(set(mine)) == len(mine) for mine in seeds)
-    paired = once and bool(set(seeds[0]) & set(seeds[1]))
-    pairing: Pairing = "by seed" if paired else "unpaired"
+    seeds = [list(rows["seed"]) for rows in trials]
+    is_unique = all(len(set(of_folder)) == len(of_folder) for of_folder in seeds)
+    is_paired = is_unique and bool(set(seeds[0]) & set(seeds[1]))
+    pairing: Pairing = "by seed" if is_paired else "unpaired"
     sizes = [_rho_sizes(t, arm, rows) for t, rows in zip((a, b), trials, strict=True)]
     first, second = [rows.assign(rho=size) for rows, size in zip(trials, sizes, strict=True)]
     return ArmDifference(
@@ -207,7 +208,7 @@ def _rho_sizes(tables: Tables, arm: Arm, trials: pd.DataFrame) -> "pd.Series[flo
 
 
 def _difference(first: pd.DataFrame, second: pd.DataFrame, name: str, pairing: Pairing) -> Estimate:
-    """Return B - A over the seeds that have a number, in both folders where they are paired."""
+    """Return B - A over the seeds that have a number, where paired in both folders."""
     before, after = (rows.set_index("seed")[name].astype(float) for rows in (first, second))
     if pairing == "by seed":
         return estimate((after - before).dropna().to_numpy())

@@ -1,14 +1,14 @@
-"""What TTQ gains: errors of other arms minus its own, paired by the starting weights, in points."""
+"""What TTQ gains: the error of another arm minus that of TTQ, paired by the starting weights."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.measured import Measured, Network, Select, paired_errors, pairs
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.spec.trial import CONTINUED, FULL_PRECISION
 
 TTQ: Select = ("ttq", "max_fraction(0.05)")
 TWN: Select = ("twn", "mean_fraction(0.7)")
@@ -19,9 +19,9 @@ Measure = Callable[[Tables, Network], Measured | None]
 
 
 def gain(tables: Tables, network: Network) -> Measured | None:
-    """Return full precision minus TTQ, test error in points: what quantizing gains.
+    """Return the test error of full precision minus that of TTQ, in points.
 
-    Where TTQ was trained from scratch, full precision was too: it has no parent either.
+    Full precision is the control; where TTQ was trained from scratch, it was trained so, too.
     """
     continued = paired_errors(tables, network, CONTROL, TTQ)
     return continued or paired_errors(tables, network, (FULL_PRECISION, ""), TTQ)
@@ -33,25 +33,25 @@ def over(select: Select) -> Measure:
 
 
 def of_ttq(measure: Callable[[Tables, Network, Select], Measured | None]) -> Measure:
-    """Return a measure of one arm as the measure of TTQ as published."""
+    """Return a measure of any arm as the measure of TTQ with the published delta strategy."""
     return lambda tables, network: measure(tables, network, TTQ)
 
 
 def depth_slope(tables: Tables, network: Network) -> Measured | None:
-    """Return the rise of the gain for each 12 layers, one value a seed that has all four depths.
+    """Return the slope of the gain over depth, in points for 12 layers.
 
-    ``network`` names one of the depths; asked for the shallowest alone, so that it counts once. All
-    depths of a seed share their recipes.
+    One value for each seed that has all four depths with the same recipes. None for a network that
+    is not the shallowest, so that the slope is counted once.
     """
     if network.model not in ("resnet20", "preact_resnet20"):
         return None
     prefix = network.model.removesuffix("20")
     depths = [Network(network.dataset, network.protocol, f"{prefix}{depth}") for depth in DEPTHS]
-    found = [pairs(tables, depth, CONTROL, TTQ) for depth in depths]
-    if any(rows.empty for rows in found):
+    by_depth = [pairs(tables, depth, CONTROL, TTQ) for depth in depths]
+    if any(rows.empty for rows in by_depth):
         return None
     slopes, trials = [], []
-    for _, rows in pd.concat(found).groupby(["seed", "recipe", "recipe_other"]):
+    for _, rows in pd.concat(by_depth).groupby(["seed", "recipe", "recipe_other"]):
         if len(rows) == len(DEPTHS):
             gains = rows[ERROR] - rows[f"{ERROR}_other"]
             slopes.append(float(np.polyfit(range(len(DEPTHS)), gains, 1)[0]))

@@ -1,8 +1,8 @@
-"""Judges: they turn an estimate into a verdict by its printed interval alone.
+"""Judges: each turns an estimate into a verdict, from its printed interval alone.
 
-So a reader can check every verdict by eye. At its boundary a judge errs in 2.5 % of experiments to
-each side, as a 95 % interval lies wholly on one wrong side of the truth in 2.5 %: shown in
-tests/analysis/test_coverage.py, where each public function here must have its simulation.
+So a reader can check every verdict by eye. Where the true value lies on a bound, a judge is wrong
+in 2.5 % of experiments to each side, because a 95 % interval lies wholly on one side of the truth
+in 2.5 %. tests/analysis/test_coverage.py simulates this for each public function of this module.
 """
 
 import math
@@ -15,11 +15,12 @@ Verdict = Literal["supported", "contradicted", "undecided", "not run"]
 
 
 def within(value: Estimate | None, low: float, high: float) -> Verdict:
-    """Judge that the true value lies between ``low`` and ``high``.
+    """Judge whether the true value lies between ``low`` and ``high``.
 
-    Supported when the whole interval does, contradicted when it lies wholly on one side of them.
-    Undecided too for one or two seeds, whose interval is not printed, and for an interval of no
-    width: errors are counted, so equal ones agree by chance (see ``Estimate.excludes_zero``).
+    Supported where the whole interval lies between them, contradicted where it lies wholly on one
+    side of them, else undecided. Always undecided for fewer than ``FEWEST_JUDGED`` seeds, and for
+    an interval of no width: errors are counts, which can be equal by chance (see
+    ``Estimate.excludes_zero``).
     """
     assert low < high, f"nothing lies between {low} and {high}"
     if value is None or value.n == 0:
@@ -32,7 +33,7 @@ def within(value: Estimate | None, low: float, high: float) -> Verdict:
 
 
 def above(value: Estimate | None, bound: float) -> Verdict:
-    """Judge that the true value is above ``bound``: the whole interval must be."""
+    """Judge whether the true value is above ``bound``."""
     return within(value, bound, math.inf)
 
 

@@ -1,9 +1,9 @@
-"""What least squares would choose for the two scales, from the recorded histograms.
+"""The ratio of the two scales that least squares would choose, from the recorded histograms.
 
-For given codes the pair of scales that is nearest to the latent weights is the mean |latent| of the
-positive set and that of the negative set. Histograms hold the latent weights in bins, so the ratio
-is an estimate: the set of a side is its largest weights, as many as its recorded share says; within
-a bin weights are taken as even. Letters: L layers of trials, B bins of one side.
+For given codes, the pair of scales that is nearest to the latent weights is the mean |latent| of
+the positive set and that of the negative set. Histograms have the latent weights in bins, so the
+ratio is an estimate: the set of a sign is taken to be its largest weights, as many as the recorded
+share, and weights to be spread evenly within a bin. Letters: L layers of trials, B bins of a sign.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from ttq_bench.analysis.recorded_tables import joined_tables
 from ttq_bench.records.paths import ResultsPaths
 
 Numbers = NDArray[np.float64]
-AT_ONCE = 100  # trials: their histograms are read, brought down to a number a layer, and forgotten
+AT_ONCE = 100  # trials whose histograms are in memory together
 KEYS = ["trial_id", "epoch", "layer_index"]
 COLUMNS = ["trial_id", "layer_index", "least_squares_rho"]
 
@@ -26,8 +26,8 @@ def least_squares_ratios(
 ) -> pd.DataFrame:
     """Return for each layer ln(mean |latent| of the positive set / of the negative set).
 
-    At the last epoch that has a histogram and is the last of ``scales``. Columns: trial_id,
-    layer_index, least_squares_rho (NaN where a side is empty). No rows without histograms.
+    At the last epoch of ``scales``, where there is a histogram of it. Columns: trial_id,
+    layer_index, least_squares_rho (NaN where one of the sets is empty).
     """
     parts = list(_parts(results, trial_ids, scales)) if len(scales) else []
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
@@ -46,8 +46,8 @@ def _parts(
         rows = rows.astype({"trial_id": str}).merge(sides, on=KEYS)
         for bins in map(int, rows["bins"].unique()):
             if bins % 2 == 0:  # else zero lies within a bin
-                mine = rows[rows["bins"] == bins]
-                yield _ratios(mine.sort_values([*KEYS, "bin"]), bins)
+                of_bins = rows[rows["bins"] == bins]
+                yield _ratios(of_bins.sort_values([*KEYS, "bin"]), bins)
 
 
 def _ratios(rows: pd.DataFrame, bins: int) -> pd.DataFrame:
@@ -58,17 +58,17 @@ def _ratios(rows: pd.DataFrame, bins: int) -> pd.DataFrame:
     half = bins // 2
     positive = mean_of_largest(counts[:, half:], wanted[:, 0])
     negative = mean_of_largest(counts[:, :half][:, ::-1], wanted[:, 1])
-    ratio = np.log(positive) - np.log(negative)  # both over the same reach, which cancels
+    ratio = np.log(positive) - np.log(negative)  # the reach of the histogram cancels
     return layers[COLUMNS[:2]].assign(least_squares_rho=ratio)
 
 
 def mean_of_largest(counts: Numbers, wanted: Numbers) -> Numbers:
-    """Return the mean magnitude of the ``wanted`` [L] largest weights of one side, over the reach.
+    """Return the mean magnitude of the ``wanted`` [L] largest weights of one sign, over the reach.
 
-    ``counts`` are [L, B], from zero outwards. NaN where none is wanted, or a side holds none.
+    ``counts`` [L, B] are from zero outwards. NaN where none is wanted, or there are no weights.
     """
     half = counts.shape[1]
-    outer = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] - counts  # farther out than each bin
+    outer = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1] - counts  # weights beyond each bin
     taken = np.clip(wanted[:, None] - outer, 0, counts)
     part = np.divide(taken, counts, out=np.zeros_like(counts), where=counts > 0)
     magnitude = (np.arange(1, half + 1) - part / 2) / half  # of the taken, outer part of a bin

@@ -1,8 +1,8 @@
-"""The claims ledger: for each claim the best evidence there is, and the verdict it allows.
+"""The claims ledger: for each claim the best evidence, and the verdict that it allows.
 
-Evidence is *exact* where data, protocol and model are those of the claim. Anything else is *proxy
-evidence*: it is shown with its own verdict, and the verdict on the claim stays ``not run``, for a
-short schedule on re-encoded images must not contradict a table of the paper.
+Evidence is *exact* where data, protocol and model are those of the claim. All other evidence is
+*proxy evidence*: it is shown with its own verdict, and the verdict on the claim stays ``not run``,
+because a short schedule on re-encoded images cannot contradict a table of the paper.
 """
 
 import math
@@ -23,12 +23,12 @@ PROTOCOL_RANKS = (*PUBLISHED_PROTOCOLS, "modern", "short")
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A claim with one setting's evidence; ``network`` is None where nothing was measured.
+    """A claim with the evidence of one setting; ``network`` is None where nothing was measured.
 
-    ``says`` is what the evidence itself says; ``verdict`` on the claim is the same where the
-    evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds, that
-    of the best evidence of the same kind where this row has none of its own. ``adjusted_p`` is
-    Holm's over the rows that stand in one table with it, NaN for a row that is not judged.
+    ``says`` is the verdict of the evidence; ``verdict``, on the claim, is the same where the
+    evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds; a
+    row without evidence has that of the best evidence of the same kind. ``adjusted_p`` is Holm's,
+    over all rows of the same table, NaN for a row that is not judged.
     """
 
     claim: Claim
@@ -50,10 +50,10 @@ class LedgerRow:
 
     @property
     def lacks(self) -> str:
-        """Return why the claim is undecided by rule, whatever its interval says; empty if not.
+        """Return why the claim is undecided whatever its interval says; empty if it is not.
 
-        Because proxy evidence has not what the claim needs; or because a reading of the same
-        records that is as reasonable does not give the verdict.
+        Either proxy evidence lacks what the claim needs, or another reading of the same records,
+        which is as reasonable, gives another verdict.
         """
         if self.measured is None or self.is_counted:
             return ""
@@ -69,7 +69,7 @@ class LedgerRow:
 
     @property
     def says(self) -> Verdict:
-        """Return the verdict of this evidence, whatever it is worth."""
+        """Return the verdict of this evidence, exact or not."""
         if self.measured and self.is_counted:
             low, high = self.claim.bound
             return "supported" if low <= self.measured.values[0] <= high else "contradicted"
@@ -82,10 +82,10 @@ class LedgerRow:
 
     @property
     def p(self) -> float | None:
-        """Return the two-sided p against the nearest end of the bound; None for what is not judged.
+        """Return the two-sided p against the nearest end of the bound; None if nothing is judged.
 
-        Below 5 % exactly where the interval is decided. The largest of all readings; 1 where they
-        contradict each other.
+        Below 5 % exactly where the verdict is not undecided. The largest p of all readings; 1 where
+        their verdicts differ.
         """
         if self.value is None or self.is_counted or self.value.n < FEWEST_JUDGED:
             return None
@@ -102,15 +102,15 @@ class LedgerRow:
 
     @property
     def log(self) -> Logged | None:
-        """Return what the authors' log says."""
+        """Return the figure of the authors' logs that the claim names, None without one."""
         return logged(self.claim.log)
 
     @property
     def seeds(self) -> int | None:
-        """Return the seeds that find, with 80 % power and at this noise, what is in question.
+        """Return how many seeds would find the difference in question, with 80 % power.
 
-        That is the printed difference where the claim itself was not run, else the claim's margin:
-        never the difference seen, for a true difference of nothing would need seeds without end.
+        That is the printed difference where the claim itself was not run, else the claim's margin.
+        It is never the difference seen: a true difference of zero would need infinitely many.
         """
         if not self.exact and self.claim.printed_value is not None:
             return seeds_needed(self.noise, abs(self.claim.printed_value))
@@ -122,7 +122,7 @@ def _nearest_end(value: Estimate, bound: tuple[float, float]) -> float:
 
 
 def ledger(evidence: list[LedgerRow]) -> list[LedgerRow]:
-    """Return one row for each claim, in the order of ``CLAIMS``, with its first ``evidence``."""
+    """Return one row for each claim, in the order of ``CLAIMS``, with its best evidence."""
     return [
         next((row for row in evidence if row.claim is claim), _nothing(claim, evidence))
         for claim in CLAIMS.values()
@@ -132,13 +132,13 @@ def ledger(evidence: list[LedgerRow]) -> list[LedgerRow]:
 def all_evidence(tables: Tables) -> list[LedgerRow]:
     """Return a row for each claim and setting that has records on it, the best evidence first.
 
-    The p are adjusted within two families, which are two tables of the report: the best evidence on
-    each claim, and all other evidence.
+    The p values are adjusted within two families, the two tables of the report: the best evidence
+    on each claim, and all other evidence.
     """
     rows = []
     for claim in CLAIMS.values():
-        mine = [row for network in networks(tables) if (row := _row(claim, tables, network))]
-        rows += sorted(mine, key=_rank)
+        of_claim = [row for network in networks(tables) if (row := _row(claim, tables, network))]
+        rows += sorted(of_claim, key=_rank)
     best = {row.claim.label: row for row in reversed(rows)}
     first = [row for row in rows if best[row.claim.label] is row]
     others = [row for row in rows if best[row.claim.label] is not row]
@@ -163,14 +163,14 @@ def _row(claim: Claim, tables: Tables, network: Network) -> LedgerRow | None:
     return LedgerRow(claim, network, measured, exact, measured.estimate.deviation)
 
 
-def _nothing(claim: Claim, found: list[LedgerRow]) -> LedgerRow:
-    """Return the row of a claim without evidence, with the noise of its kind on the same data."""
-    kin = (
+def _nothing(claim: Claim, evidence: list[LedgerRow]) -> LedgerRow:
+    """Return the row of a claim without evidence, with the noise of the same measure and data."""
+    noises = (
         row.noise
-        for row in found
+        for row in evidence
         if (row.claim.measure, row.claim.datasets) == (claim.measure, claim.datasets)
     )
-    return LedgerRow(claim, None, None, exact=False, noise=next(kin, math.nan))
+    return LedgerRow(claim, None, None, exact=False, noise=next(noises, math.nan))
 
 
 def _is_exact(claim: Claim, network: Network) -> bool:
@@ -182,7 +182,7 @@ def _is_exact(claim: Claim, network: Network) -> bool:
 
 
 def _rank(row: LedgerRow) -> tuple[bool, bool, bool, int, Network]:
-    """Return what sorts better evidence first: exact, the claim's data, its model, the schedule."""
+    """Return the key that sorts better evidence first: exact, the claim's data, model, schedule."""
     assert row.network is not None, "nothing is ranked without evidence"
     known = row.network.dataset.split("-")[0] in (row.claim.datasets or ("cifar10",))
     other_model = bool(row.claim.models) and row.network.model not in row.claim.models

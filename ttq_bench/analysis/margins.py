@@ -1,9 +1,9 @@
 """Every margin that a verdict depends on, why it has its value, and when it was fixed.
 
-A margin that was chosen after its runs were seen could have been chosen to fit them. So ``MARGINS``
-names the commit and time that fixed each, and the report says which records were there before.
-``git log -S 'MARGIN = 0.05' -- ttq_bench`` finds such a commit again. To change a margin: change
-the number, and add a line with today's time *before* the runs that it is to judge.
+A margin that is chosen after the runs were seen can be chosen to fit them. So ``MARGINS`` names the
+commit and the time that fixed each, and the report counts the records that are older.
+``git log -S 'MARGIN = 0.05' -- ttq_bench`` finds such a commit. To change a margin: change the
+number, and add a line with today's time *before* the runs that it is to judge.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ NEARLY_16 = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A margin or a measure: ``labels`` are the claims it judges, ``since`` its commit's time."""
+    """A margin or a measure: ``labels`` are the claims it judges, ``since`` when it was fixed."""
 
     what: str
     value: str
@@ -64,7 +64,7 @@ MARGINS = (
 
 
 def started_before(fixed: Fixed, started: Iterable[str | None]) -> tuple[int, int]:
-    """Return how many trials started before and after a margin was fixed; unknown ones: before."""
+    """Return how many trials started before and after a margin was fixed; unknown is before."""
     times = pd.to_datetime(pd.Series(list(started), dtype=object), utc=True, errors="coerce")
     after = int((times >= pd.Timestamp(fixed.since)).sum())
     return len(times) - after, after

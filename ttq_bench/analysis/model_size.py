@@ -1,7 +1,8 @@
 """How much smaller the weights of a network get at two bits each: claim Z1, by counting.
 
-A quantized layer holds two bits a weight, whole bytes, and two scales in single precision; the rest
-stays single precision. Running statistics are not parameters and are left out on both sides.
+A quantized layer takes two bits a weight, rounded up to whole bytes, and two scales in single
+precision; all other parameters stay in single precision. Running statistics are no parameters and
+are not counted.
 """
 
 import pandas as pd
@@ -24,24 +25,19 @@ def network_compression(tables: Tables, network: Network) -> Measured | None:
 
 
 def _compression(tables: Tables, network: Network, *, whole: bool) -> Measured | None:
-    trials = one_recipe(_by_layer(finished(tables, network, ("ttq", ""))))
-    if trials.empty:
+    trials = finished(tables, network, ("ttq", ""))
+    trials = one_recipe(trials[trials["granularity"] != "channel"])
+    if trials.empty or tables.scales.empty:
         return None
     trial = trials.iloc[0]
-    rows = tables.scales
-    rows = rows if rows.empty else rows[rows["trial_id"] == trial["trial_id"]]
+    rows = tables.scales[tables.scales["trial_id"] == trial["trial_id"]]
     if rows.empty:
         return None
     counts: pd.Series[int] = rows[rows["epoch"] == 0]["weight_count"]
     quantized, scales = int(counts.sum()), 2 * len(counts)
     packed = sum(-(-int(count) // CODES_A_BYTE) for count in counts) + scales * SINGLE_BYTES
-    # The scales are parameters of the trial, but not of the network before.
+    # The trial counts the scales as parameters; the network before had none.
     others = int(trial["parameter_count"]) - quantized - scales
     rest = SINGLE_BYTES * others if whole else 0
     ratio = (SINGLE_BYTES * quantized + rest) / (packed + rest)
     return Measured((ratio,), (str(trial["trial_id"]),), counted=True)
-
-
-def _by_layer(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the trials with one pair of scales a layer, as published."""
-    return trials[trials["granularity"] != "channel"]

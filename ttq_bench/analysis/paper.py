@@ -1,4 +1,4 @@
-"""Figures printed in the paper, and where they may stand beside ours."""
+"""Figures printed in the paper, and beside which of our results they may be shown."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,8 +16,6 @@ TABLE_1: Mapping[str, tuple[float, float]] = MappingProxyType(
         "resnet56": (6.80, 6.44),
     }
 )
-
-
 # Test error in percent on ImageNet, top-1 and top-5: Table 2 (AlexNet), Table 3 (ResNet-18B).
 IMAGENET: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
@@ -39,20 +37,20 @@ PROTOCOLS: Mapping[str, str] = MappingProxyType({"alexnet": "alexnet", "resnet18
 
 
 def printed_errors(arm: Arm) -> tuple[float, ...]:
-    """Return the paper's error for a row of ours, top-5 behind top-1 for ImageNet.
+    """Return the printed errors of the paper's run that an arm repeats; on ImageNet top-1, top-5.
 
-    Empty where ours is another experiment. Which delta strategy stands behind the paper's figures
-    for ImageNet it does not say: they stand beside both of its own.
+    Empty where the arm is another experiment. The paper does not say which delta strategy its
+    figures for ImageNet have, so they are those of both strategies that it describes.
     """
-    own = arm.strategy in ("max_fraction(0.05)", "constant_sparsity(0.5)")
     if arm.dataset == "imagenet" and PROTOCOLS.get(arm.model) == arm.protocol:
-        is_ours = arm.arm == "ttq" and not own
-        return () if is_ours else IMAGENET[arm.model].get(arm.arm, ())
+        is_published = arm.strategy in ("max_fraction(0.05)", "constant_sparsity(0.5)")
+        is_other = arm.arm == "ttq" and not is_published
+        return () if is_other else IMAGENET[arm.model].get(arm.arm, ())
     column = {("full_precision", ""): 0, ("ttq", "max_fraction(0.05)"): 1}.get(
         (arm.arm, arm.strategy)
     )
-    same = (arm.dataset, arm.protocol) == ("cifar10", "paper") and arm.model in TABLE_1
-    return (TABLE_1[arm.model][column],) if same and column is not None else ()
+    is_table_1 = (arm.dataset, arm.protocol) == ("cifar10", "paper") and arm.model in TABLE_1
+    return (TABLE_1[arm.model][column],) if is_table_1 and column is not None else ()
 
 
 def printed_gain(model: str) -> float:
@@ -62,5 +60,5 @@ def printed_gain(model: str) -> float:
 
 
 def gain_slope() -> float:
-    """Return the rise of the printed gain from one depth to the next, by least squares."""
+    """Return the least-squares slope of the printed gain, from one depth to the next."""
     return float(np.polyfit(range(len(TABLE_1)), [printed_gain(model) for model in TABLE_1], 1)[0])

@@ -1,6 +1,6 @@
-"""The Parquet tables beside a record: of known columns, and of a size that fits into memory.
+"""Reading and checking the Parquet tables of records: known columns, possible values and sizes.
 
-Their hash says only that they are the ones that were recorded, whoever recorded them.
+Their hash shows only that they were not changed since they were recorded, by whoever did that.
 """
 
 import math
@@ -31,7 +31,7 @@ WHOLE = ("epoch", "layer_index", "weight_count", "bins", "bin", "count", "code_f
 LARGEST = float(np.finfo("float32").max)  # a diverging network gets there
 MAY_BE_EMPTY = ("code_flips", "gauge_residue", "scale_path", "rho", "test_loss", "threshold")
 MOST_LAYERS = 1_000  # of the deepest network here 112
-# What tells two rows of a table apart.
+# Columns in which no two rows of a table agree.
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "epochs.parquet": ("epoch",),
@@ -45,7 +45,7 @@ Keep = Callable[[NDArray[Any]], NDArray[np.bool_]]
 
 
 def checked_table(paths: TrialPaths, name: str) -> pd.DataFrame:
-    """Return a table of a record; ``ResultsError`` for one of other columns or of no sane size."""
+    """Return a table of a record; ``ResultsError`` for one that no trial can have written."""
     frame = _frame(_read(paths, name))
     alone = np.zeros(len(frame), dtype=int)
     if reason := _unfit_values(frame) or _unfit_rows(frame, alone, name):
@@ -56,11 +56,11 @@ def checked_table(paths: TrialPaths, name: str) -> pd.DataFrame:
 def joined_tables(
     results: ResultsPaths, trial_ids: Sequence[str], name: str, keep: Keep | None = None
 ) -> pd.DataFrame:
-    """Return a table of many records as one, behind a column ``trial_id``; raises as for one.
+    """Return a table of many records as one, after a column ``trial_id``.
 
-    ``keep`` tells from a trial's column ``layer_index`` which of its rows stay. Texts are
-    categories in their order; an empty column is one of numbers. Values are checked some hundred
-    trials at once: for one trial after the other it takes three times as long.
+    ``keep`` returns from a trial's column ``layer_index`` which of its rows are kept. Columns of
+    text are categories, and an empty column is one of numbers. Raises as ``checked_table`` does.
+    Values of ``TRIALS_AT_ONCE`` trials are checked together, in a third of the time.
     """
     parts = []
     for first in range(0, len(trial_ids), TRIALS_AT_ONCE):
@@ -86,14 +86,14 @@ def joined_tables(
 
 
 def _read(paths: TrialPaths, name: str) -> pyarrow.Table:
-    """Return a table with columns of the usual types; its values are still to be checked."""
+    """Return a table with its columns in the usual types, before its values are checked."""
     path = paths.folder / name
     source = pyarrow.BufferReader(read_table(paths, name))
     try:
         opened = parquet.ParquetFile(source)
         if reason := _unfit(opened, name):
             raise ResultsError(f"{path}: not a table of a record ({reason})")
-        # Names stay a dictionary until they are measured: a long one may stand in many rows.
+        # Names are read as a dictionary until their length is checked: many rows may share one.
         texts = [column for column in opened.schema_arrow.names if column in NAMES]
         if texts:
             opened = parquet.ParquetFile(source, read_dictionary=texts)
@@ -165,10 +165,11 @@ def _unfit_rows(frame: pd.DataFrame, trials: NDArray[np.int64], table: str) -> s
         return f"{layers.max():,} layers, more than {MOST_LAYERS:,}"
     if table == "histograms.parquet":
         bins = rows.assign(bins=frame["bins"]).groupby(["trial", "epoch", "layer_index"])["bins"]
-        found = bins.agg(["min", "max", "size"])
-        last = rows["bin"] >= frame["bins"]
-        whole = (found["min"] == found["size"]).all() and (found["max"] == found["size"]).all()
-        return "" if whole and not last.any() else "a histogram without some of its bins"
+        numbers = bins.agg(["min", "max", "size"])
+        is_beyond = rows["bin"] >= frame["bins"]
+        is_whole = numbers["min"].eq(numbers["size"]) & numbers["max"].eq(numbers["size"])
+        ok = is_whole.all() and not is_beyond.any()
+        return "" if ok else "a histogram without some of its bins"
     epochs = rows.groupby("trial")["epoch"]
     if (epochs.nunique() * layers != epochs.size()).any():
         return "a layer without some of its epochs"
@@ -176,7 +177,7 @@ def _unfit_rows(frame: pd.DataFrame, trials: NDArray[np.int64], table: str) -> s
 
 
 def _span(column: str) -> tuple[float, float]:
-    """Return between which numbers the values of a column lie, whatever was trained."""
+    """Return the smallest and the largest value that a column can have."""
     if column in WHOLE:
         return 0, MOST
     if column.endswith("_percent"):
@@ -187,7 +188,7 @@ def _span(column: str) -> tuple[float, float]:
 
 
 def _unfit(opened: parquet.ParquetFile, name: str) -> str:
-    """Return why a Parquet file cannot be the table ``name``, empty if it can."""
+    """Return why the size and the columns cannot be those of ``name``, empty if they can."""
     metadata, schema = opened.metadata, opened.schema_arrow
     size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
     if not 0 <= metadata.num_rows <= MOST_ROWS or not 0 <= size <= MOST_TABLE_BYTES:

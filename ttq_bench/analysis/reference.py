@@ -1,6 +1,6 @@
 """Logged scales and errors of other people's runs; ``reference_data/README.md`` names the sources.
 
-One run each: no seeds, no interval. Layers of residual networks get the names that ours have.
+One run each: no seeds, no interval. Layers of residual networks are renamed to the names in ours.
 """
 
 import re
@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-# Our models by what the authors logged. Theirs is pre-activation; layers are named alike in both.
+# The log of each of our models. The authors' ResNet-20 is pre-activation; both have these layers.
 LOGS: Mapping[str, str] = MappingProxyType(
     {"resnet20": "resnet20", "preact_resnet20": "resnet20", "alexnet": "alexnet"}
 )
@@ -31,10 +31,10 @@ ERRORS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 def authors_scales(model: str) -> pd.DataFrame | None:
     """Return the authors' logged scales of each layer after each epoch, None where there is no log.
 
-    Columns: epoch, layer, positive_scale, negative_scale, rho, feeds_batch_norm. In their
-    pre-activation ResNet-20 the first convolution of a block feeds batch normalisation; the second
-    goes into the sum and the last layer has none. In AlexNet all six logged layers do. What is
-    conserved of the scales agrees: tests/analysis/test_reference.py.
+    Columns: epoch, layer, positive_scale, negative_scale, rho, feeds_batch_norm. In the authors'
+    pre-activation ResNet-20 the first convolution of a block feeds batch normalisation, the second
+    and the last layer do not. In AlexNet all six logged layers do. The size of the scales that
+    training conserves agrees with this: tests/analysis/test_reference.py.
     """
     if model not in LOGS:
         return None
@@ -62,11 +62,11 @@ def authors_errors(model: str) -> pd.DataFrame | None:
 
 
 def peer_scales() -> pd.DataFrame:
-    """Return the scales in the checkpoints of the most copied port, one row a layer.
+    """Return the scales in the checkpoints of the most copied PyTorch port, one row a layer.
 
     Columns: model, layer, weight_count, positive_scale, negative_scale, rho, feeds_batch_norm,
-    positive_share, zero_share, negative_share. In DenseNet each layer feeds batch normalisation,
-    past a concatenation or not; in SqueezeNet the squeezing layers do.
+    positive_share, zero_share, negative_share. In DenseNet all layers feed batch normalisation,
+    directly or through a concatenation; in SqueezeNet the squeeze layers do.
     """
     names = {
         "n_weights": "weight_count", "wp": "positive_scale", "wn": "negative_scale",
@@ -89,7 +89,7 @@ def _our_name(layer: str) -> str:
 
 
 def _read(name: str) -> pd.DataFrame:
-    return _parsed(name).copy()  # whoever gets it may change it
+    return _parsed(name).copy()  # the caller may change it
 
 
 @cache

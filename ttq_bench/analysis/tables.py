@@ -1,6 +1,6 @@
 """Records as tidy tables: one row a trial, an epoch, or a layer at an epoch.
 
-Rows are averaged over seeds only within one dataset, protocol, model, arm, strategy and recipe.
+Only rows with the same dataset, protocol, model, arm, strategy and recipe are averaged over seeds.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ttq_bench.analysis.accuracy_rows import CONTINUED, FULL_PRECISION, trial_row
+from ttq_bench.analysis.accuracy_rows import trial_row
 from ttq_bench.analysis.arms import GROUP, Arm, arm_of_rows
 from ttq_bench.analysis.least_squares import least_squares_ratios
 from ttq_bench.analysis.recorded import checked_probes, checked_records
@@ -23,6 +23,7 @@ from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Probe, read_probes
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_failures
+from ttq_bench.spec.trial import CONTINUED, FULL_PRECISION
 from ttq_bench.ternary.methods import METHODS
 
 Places = Mapping[Hashable, NDArray[np.intp]]  # of an arm's rows, by its values of ``GROUP``
@@ -30,13 +31,13 @@ Places = Mapping[Hashable, NDArray[np.intp]]  # of an arm's rows, by its values 
 
 @dataclass(frozen=True)
 class Tables:
-    """All that a report reads. ``failures`` are trials whose last attempt failed.
+    """All that a report reads.
 
-    ``histograms`` holds, of newer records, the layers that figures show; ``probes`` what was
-    measured on trained weights; ``least_squares`` what scales chosen by least squares would be, see
-    its module; ``left_out`` names the records of other training versions, which are in none of
-    these. ``repeats`` are further fine-tunes of one parent in another order of batches: they are no
-    seeds of their own, so that ``trials`` has the first of each alone.
+    ``trials`` has one row a trial; further fine-tunes of one parent in another order of batches are
+    in ``repeats``, because they are no seeds of their own. ``histograms`` has, of newer records,
+    the layers that figures show. ``probes`` are the measurements on trained weights. ``failures``
+    are the trials whose last attempt failed. ``left_out`` names the records of other training
+    versions, which are in no table. ``least_squares`` is what ``least_squares_ratios`` returns.
     """
 
     trials: pd.DataFrame
@@ -64,7 +65,7 @@ class Tables:
 
     @cached_property
     def answers(self) -> dict[Hashable, Any]:
-        """What was computed from these tables already, see ``once``."""
+        """Results of measures that were computed from these tables; see ``measured.once``."""
         return {}
 
     def trial_ids(self) -> set[str]:
@@ -79,7 +80,7 @@ class Tables:
         last = self.scales.groupby("trial_id")["epoch"].transform("max")
         rows = self.scales[self.scales["epoch"] == last]
         keys = ["trial_id", "parent", "seed", *GROUP]
-        # As the same categories, which are numbers: texts take many times as long to compare.
+        # Categories are compared as numbers, many times as fast as texts.
         trials = self.finished[keys].astype({"trial_id": rows["trial_id"].dtype})
         return rows.merge(trials, on="trial_id")
 
@@ -88,11 +89,10 @@ class Tables:
         if self.trials.empty:
             return []
         arms = [arm_of_rows(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
-        names = dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS])
-        ranks = {name: rank for rank, name in enumerate(names)}
+        names = list(dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS]))
 
         def key(arm: Arm) -> tuple[str, str, str, int, str, str]:
-            rank = ranks.get(arm.arm, len(ranks))
+            rank = names.index(arm.arm) if arm.arm in names else len(names)
             return arm.dataset, arm.protocol, arm.model, rank, arm.arm, arm.strategy
 
         return sorted(arms, key=key)
@@ -122,8 +122,8 @@ class Tables:
 
 
 def _places(rows: pd.DataFrame) -> Places:
-    found = {} if rows.empty else rows.groupby(GROUP).indices
-    return {names: np.asarray(places) for names, places in found.items()}
+    indices = {} if rows.empty else rows.groupby(GROUP).indices
+    return {names: np.asarray(places) for names, places in indices.items()}
 
 
 def _only(rows: pd.DataFrame, places: Places, arm: Arm) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _only(rows: pd.DataFrame, places: Places, arm: Arm) -> pd.DataFrame:
 
 
 def load_tables(results: ResultsPaths, given: Sequence[TrialRecord] | None = None) -> Tables:
-    """Return the tables of every record in a results folder that is of the training version.
+    """Return the tables of every record of the current training version in a results folder.
 
     ``given`` are its records where they have been read and checked already.
     """
@@ -143,28 +143,28 @@ def load_tables(results: ResultsPaths, given: Sequence[TrialRecord] | None = Non
     probes = checked_probes(results, records, read_probes(results))
     scales = _joined(results, records, "scales.parquet")
     return Tables(
-        trials.reset_index(drop=True),
-        repeats.reset_index(drop=True),
-        _joined(results, records, "epochs.parquet"),
-        scales,
-        _joined(results, records, "histograms.parquet", _of_shown_layers),
-        probes,
-        read_failures(results),
-        left_out,
-        least_squares_ratios(results, _pairs_with_histograms(records), scales),
+        trials=trials.reset_index(drop=True),
+        repeats=repeats.reset_index(drop=True),
+        epochs=_joined(results, records, "epochs.parquet"),
+        scales=scales,
+        histograms=_joined(results, records, "histograms.parquet", _of_shown_layers),
+        probes=probes,
+        failures=read_failures(results),
+        left_out=left_out,
+        least_squares=least_squares_ratios(results, _pairs_with_histograms(records), scales),
     )
 
 
 def _pairs_with_histograms(records: dict[str, TrialRecord]) -> list[str]:
-    """Return the trials that learn two scales a layer and have recorded latent weights."""
-    found = []
-    for trial_id, record in records.items():
-        quantization = record.reported_spec.quantization
-        method = METHODS.get(quantization.method) if quantization else None
-        pair = method is not None and method.scales == "learned_pair"
-        if pair and record.outcome == "finished" and "histograms.parquet" in record.table_sha256:
-            found.append(trial_id)
-    return found
+    """Return the finished trials that learn two scales a layer and recorded latent weights."""
+    pairs = {name for name, method in METHODS.items() if method.scales == "learned_pair"}
+    return [
+        trial_id
+        for trial_id, record in records.items()
+        if record.reported_spec.arm in pairs
+        and record.outcome == "finished"
+        and "histograms.parquet" in record.table_sha256
+    ]
 
 
 def _joined(
@@ -172,13 +172,13 @@ def _joined(
 ) -> pd.DataFrame:
     having = [trial_id for trial_id, record in records.items() if name in record.table_sha256]
     joined = joined_tables(results, having, name, keep)
-    if not joined.empty:  # all tables name trials by the same categories: comparing them is cheap
+    if not joined.empty:  # the same categories in all tables, so that ids are compared as numbers
         joined["trial_id"] = joined["trial_id"].cat.set_categories(list(records))
     return joined
 
 
 def first_middle_last(layers: Iterable[int]) -> list[int]:
-    """Return three of the layer numbers, fewer where there are fewer: the layers of figures."""
+    """Return the first, the middle and the last of the layer numbers, which figures show."""
     order = sorted(set(layers))
     return list(dict.fromkeys((order[0], order[len(order) // 2], order[-1])))
 

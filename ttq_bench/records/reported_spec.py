@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ttq_bench.records.paths import SAFE_ID
-from ttq_bench.spec.trial import LayerPattern
+from ttq_bench.spec.trial import LayerPattern, arm_name
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.text import shortest
 
@@ -120,6 +120,11 @@ class ReportedSpec(BaseModel):
     data_fingerprint: Words
     training_version: int
     validation_count: Count | None = None
+
+    @property
+    def arm(self) -> str:
+        """Return the name of the arm in tables; see ``arm_name``."""
+        return arm_name(self.quantization.method if self.quantization else None, self.parent)
 
     @property
     def strategy(self) -> ReportedStrategy | None:

@@ -2,8 +2,8 @@
 
 import re
 
-from ttq_bench.analysis.accuracy_rows import CONTINUED
 from ttq_bench.analysis.arms import Arm
+from ttq_bench.spec.trial import CONTINUED
 from ttq_bench.ternary.methods import METHODS
 
 

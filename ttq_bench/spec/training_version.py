@@ -1,6 +1,6 @@
-"""The training version: it stands for one arithmetic, and is part of every spec."""
+"""The training version, a part of every spec: trials of one version have the same arithmetic."""
 
 # Raised by hand when the same spec gives other numbers than before; tests/trial/test_golden.py
-# says when. Records of older versions keep their ids. It stands for a CPU's bits: on a GPU two runs
-# of one code differ in rounding, and so may two codes of one version.
+# fails then. Records of older versions keep their ids. The numbers are those of CPUs: on a GPU two
+# runs of the same code differ in rounding.
 TRAINING_VERSION = 1

@@ -15,8 +15,9 @@ from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.recipe import Recipe
 
-# The meaning of the fields of a spec; a record's own version is another thing.
-SPEC_VERSION = 1
+FULL_PRECISION = "full_precision"
+CONTINUED = "full_precision_continued"  # the control: the parent trained on, without quantization
+SPEC_VERSION = 1  # of the meaning of the fields; a record has a version of its own
 # Fields that came later, with the value that every trial before them had. They are left out where
 # they have it, so that a trial keeps its id and its record when a new field is added.
 ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
@@ -35,7 +36,6 @@ ADDED_FIELDS: Mapping[str, object] = MappingProxyType(
         "quantization.conversion.granularity": "published",
     }
 )
-
 
 # Names of layers have letters, digits, points and underscores; patterns are shown in tables.
 LayerPattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]!-]+$", max_length=100)]
@@ -65,7 +65,7 @@ class Quantization(BaseModel):
 
 
 class FolderImages(BaseModel):
-    """What a record says of images that no card in the table fits (``TrialSpec``)."""
+    """What a record says of images that no card in the table fits (see ``TrialSpec``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,13 +75,19 @@ class FolderImages(BaseModel):
     test_count: Annotated[int, Field(ge=1)]
 
 
+def arm_name(method: str | None, parent: str | None) -> str:
+    """Return the name of an arm in tables: its method, or which kind of full precision it is."""
+    if method is not None:
+        return method
+    return FULL_PRECISION if parent is None else CONTINUED
+
+
 class TrialSpec(BaseModel):
     """One training run. ``quantization`` is None for full precision, ``parent`` for a fresh start.
 
-    ``arm`` is the name in tables: a method, or ``full_precision_continued`` for the control that
-    trains the parent on, unquantized, with the budget of the fine-tuned methods. ``images`` is set
-    where no card in the table fits: for those of a folder, and for a part of ImageNet. Trials that
-    differ in ``repeat`` alone start from one parent and see the batches in another order.
+    ``images`` is set where no card in the table fits: for those of a folder, and for a part of
+    ImageNet. Trials that differ in ``repeat`` alone start from one parent and see the batches in
+    another order.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -110,7 +116,7 @@ class TrialSpec(BaseModel):
 
     @property
     def source_name(self) -> str:
-        """Return the name under which the images are looked for: of a dataset, or ``folder``."""
+        """Return the name by which the images are found: that of a dataset, or ``folder``."""
         return FOLDER if self.dataset.startswith(f"{FOLDER}-") else catalog_name(self.dataset)
 
     @property
@@ -122,10 +128,8 @@ class TrialSpec(BaseModel):
 
     @property
     def arm(self) -> str:
-        """Return what stands for this trial in tables."""
-        if self.quantization is not None:
-            return self.quantization.method
-        return "full_precision" if self.parent is None else "full_precision_continued"
+        """Return the name of the arm in tables; see ``arm_name``."""
+        return arm_name(self.quantization.method if self.quantization else None, self.parent)
 
     @property
     def strategy(self) -> str:
@@ -157,7 +161,7 @@ class TrialSpec(BaseModel):
         return "-".join([*words, f"s{self.seed}{repeat}", digest])
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with other fields, whose id is its own: pydantic copies what is cached."""
+        """Return a copy with other fields and its own id: pydantic copies what is cached."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("trial_id", None)
         return copied

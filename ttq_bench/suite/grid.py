@@ -7,13 +7,11 @@ from itertools import product
 from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.errors import SuiteError
 from ttq_bench.models.catalog import MODELS
-from ttq_bench.spec.trial import FolderImages, Quantization, TrialSpec
+from ttq_bench.spec.trial import CONTINUED, FULL_PRECISION, FolderImages, Quantization, TrialSpec
 from ttq_bench.suite.lines import Origin, at
 from ttq_bench.suite.schema import Selection, Suite
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.ternary.strategies import DeltaStrategy
-
-CONTINUED = "full_precision_continued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,9 @@ def expand(suite: Suite, cards: Mapping[str, ImagesCard], where: str | Origin) -
         network = _network(point)
         if network not in networks:
             networks[network] = _parent(suite, point, cards[point.dataset])
-        if point.method == "full_precision" or suite.start == "parent":
+        if point.method == FULL_PRECISION or suite.start == "parent":
             parents[network] = networks[network]
-        if point.method != "full_precision":
+        if point.method != FULL_PRECISION:
             for child in _children(suite, point, networks[network]):
                 children[child.trial_id] = child
     return [*parents.values(), *children.values()]
@@ -83,7 +81,7 @@ def _selected(suite: Suite, points: list[Point], where: str | Origin) -> list[Po
         if not gone:
             raise SuiteError(f"{place} matches no trial of the grid")
         kept = [point for point in kept if point not in gone]
-        orphans = {_network(point) for point in gone if point.method == "full_precision"}
+        orphans = {_network(point) for point in gone if point.method == FULL_PRECISION}
         if suite.start == "parent" and orphans & {_network(point) for point in kept}:
             raise SuiteError(
                 f"{place} takes out full_precision,"

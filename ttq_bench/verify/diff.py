@@ -1,7 +1,7 @@
-"""Where a written table or page differs from the one that the records give, cell by cell.
+"""Differences between a table or page on disk and the one that follows from the records.
 
 Numbers are compared with a relative tolerance of 1e-5 and all other text exactly: CSV files have
-six digits, and another machine's linear algebra may round the last one the other way.
+six digits, and the linear algebra of another machine may round the last one differently.
 """
 
 import csv
@@ -14,26 +14,26 @@ from itertools import takewhile, zip_longest
 from ttq_bench.records.consistency import Difference, unequal
 
 RELATIVE = 1e-5
-ZERO = 1e-12  # what is left where equal numbers were subtracted
+ZERO = 1e-12  # a difference of equal numbers may be this large by rounding
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w|\.\d)", re.IGNORECASE)
 WORD = re.compile(r"<[^>]*>|[^\s<]+|\s+|<")
 BAR = re.compile(r"(?<!\\)\|")
-# What another version of matplotlib changes of a page for a browser: figures, which hold neither
-# scripts nor other pages; rules of their classes alone; and the hash of these, the last of styles.
+# What another version of matplotlib may change in report.html: figures, without scripts or other
+# pages in them; the style rules of their classes alone; and the hash of these rules.
 DRAWING = re.compile(
     r"<svg\b(?:(?!<script|<foreignObject|<style|</svg>).)*</svg>"
     r"|(?<=<style id=\"drawings\">\n)(?:\.s\d+ \{[^{}<]*\}\n)*(?=</style>)"
     r"|(?<='sha256-)[A-Za-z0-9+/]{43}(?=='; img-src)",
     re.DOTALL,
 )
-BREAK = "\0"  # of a line, inside of a drawing
+BREAK = "\0"  # stands for the end of a line inside of a drawing
 CONTEXT = 4  # words and spaces shown before and after what differs
 
 Row = Sequence[str]
 
 
 def agrees(found: str, expected: str) -> bool:
-    """Return whether two texts are the same but for the last digits of numbers with a point."""
+    """Return whether two texts are equal, apart from the last digits of numbers with a point."""
     if found == expected:
         return True
     numbers = zip(NUMBER.findall(found), NUMBER.findall(expected), strict=False)
@@ -45,7 +45,7 @@ def agrees(found: str, expected: str) -> bool:
 
 
 def read_csv(text: str) -> list[list[str]]:
-    """Return the rows of a CSV file as text, the header first (a table without columns: none)."""
+    """Return the rows of a CSV file as text, the header first; no row without columns."""
     return list(csv.reader(text.splitlines(keepends=True)))
 
 
@@ -76,9 +76,9 @@ def table_differences(file: str, found: str, expected: str) -> Iterator[Differen
 
 
 def text_differences(file: str, found: str, expected: str) -> Iterator[Difference]:
-    """Yield each line, or cell of a Markdown table's row, in which two texts differ.
+    """Yield each line, or each cell of a row of a Markdown table, in which two texts differ.
 
-    In HTML, drawings and their styles are left out, and so are the empty lines that they leave.
+    In HTML, drawings with their styles and empty lines are not compared.
     """
     lines, right_lines = (_lines(text, html=file.endswith(".html")) for text in (found, expected))
     plain, right_plain = ([line for _, line in part] for part in (lines, right_lines))
@@ -106,7 +106,7 @@ def _header_differences(file: str, found: Row, expected: Row) -> Iterator[Differ
 
 
 def _name_width(rows: Sequence[Row]) -> int:
-    """Return how many leading columns tell all rows apart (all columns where none do)."""
+    """Return how many leading columns identify a row, all columns if they do not."""
     most = max(map(len, rows), default=1)
     widths = range(1, most + 1)
     return next((w for w in widths if len({tuple(row[:w]) for row in rows}) == len(rows)), most)
@@ -119,26 +119,26 @@ def _named(names: Sequence[Row], place: int | None) -> str:
 def _paired(
     found: Sequence[Hashable], expected: Sequence[Hashable]
 ) -> Iterator[tuple[int | None, int | None]]:
-    """Yield the places that belong together; None where one side has nothing more."""
+    """Yield pairs of places that belong together, with None where one side has no counterpart."""
     matcher = SequenceMatcher(None, found, expected, autojunk=False)
     for _, start, end, right_start, right_end in matcher.get_opcodes():
         yield from zip_longest(range(start, end), range(right_start, right_end))
 
 
 def _lines(text: str, *, html: bool) -> list[tuple[int, str]]:
-    if html:  # a line that follows a drawing keeps its number
+    if html:  # lines after a drawing keep their numbers
         text = DRAWING.sub(lambda drawing: BREAK * drawing.group().count("\n"), text)
     lines, number = [], 1
     for line in text.splitlines():
-        seen = line.replace(BREAK, "")
-        if seen.strip() or not html:
-            lines.append((number, seen))
+        text_of_line = line.replace(BREAK, "")
+        if text_of_line.strip() or not html:
+            lines.append((number, text_of_line))
         number += 1 + line.count(BREAK)
     return lines
 
 
 def _columns(lines: Sequence[str], place: int) -> list[str]:
-    """Return the header of the Markdown table that a line is in, empty where it is in none."""
+    """Return the header cells of the Markdown table around a line, empty outside of a table."""
     above = list(takewhile(lambda line: line.startswith("|"), reversed(lines[: place + 1])))
     return _cells(above[-1]) if above else []
 
@@ -161,7 +161,7 @@ def _line_differences(
 
 
 def _excerpts(found: str, expected: str) -> tuple[str, str]:
-    """Return both texts from the first word in which they differ to the last, and a little more."""
+    """Return both texts from the first to the last word that differs, with some words around."""
     words, right_words = WORD.findall(found), WORD.findall(expected)
     least = min(len(words), len(right_words))
     begin = next((i for i in range(least) if words[i] != right_words[i]), least)

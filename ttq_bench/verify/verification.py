@@ -1,4 +1,4 @@
-"""Everything in a results folder that its records give, computed anew and compared."""
+"""Everything in a results folder that follows from its records, computed again and compared."""
 
 import contextlib
 import os
@@ -36,9 +36,9 @@ FIGURES = (".png", ".svg")
 class Verification:
     """What was compared, and each difference.
 
-    ``older`` counts records of older versions, whose ids cannot be computed any more; ``cells``
-    those of the CSV ``tables``; ``texts`` are the names of the other files. Where records are at
-    fault nothing else was compared: a report of wrong records says nothing.
+    ``older`` counts the records of other versions, whose ids this version cannot compute. ``cells``
+    are those of the CSV ``tables``, ``texts`` the names of the other files. If a record is wrong,
+    the report is not compared.
     """
 
     records: int
@@ -57,10 +57,10 @@ class Verification:
 
 
 def verify_results(root: Path, readme: Path | None = None) -> Verification:
-    """Return in what the records of ``root``, its report and the block in ``readme`` disagree.
+    """Compare the records of ``root`` with their tables, its report and the block in ``readme``.
 
-    Figures have to be there, and are not compared: they depend on the version of matplotlib.
-    Raises ResultsError for what cannot be read. The folder is left as it is.
+    Figures have to exist, and are not compared: they depend on the version of matplotlib. Raises
+    ``ResultsError`` for what cannot be read. Nothing in the folder is changed.
     """
     results = ResultsPaths(root)
     if not root.is_dir():
@@ -73,7 +73,7 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
     counts = len(records) + len(wrong), sum(not _can_name(record) for record in records)
     tables = None
     if not wrong:
-        with contextlib.suppress(ResultsError):  # said below, of each table that is at fault
+        with contextlib.suppress(ResultsError):  # ``_of_record`` names each table that is wrong
             tables = load_tables(results, records)
     for record in records:
         wrong += _of_record(results, record, readable=tables is not None and is_current(record))
@@ -81,15 +81,16 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
         by_file = sorted(wrong, key=lambda difference: difference.file)
         return Verification(*counts, 0, 0, (), tuple(by_file))
     if tables is None:
-        tables = load_tables(results, records)  # raises what is no table's fault
+        tables = load_tables(results, records)  # raises: no table of a record is wrong
     contents = contents_of(results, tables)
     with tempfile.TemporaryDirectory() as folder:
-        given = Path(folder) / "results"
-        given.mkdir()
-        (given / "trials").symlink_to(results.trials.resolve())  # report.html links what is there
-        figures = write_report(contents, ResultsPaths(given), pictures=False)
+        expected = Path(folder) / "results"
+        expected.mkdir()
+        # report.html has links to the folders of trials that exist.
+        (expected / "trials").symlink_to(results.trials.resolve())
+        figures = write_report(contents, ResultsPaths(expected), pictures=False)
         block = readme_block(contents, figures, root, readme.parent) if readme else ""
-        return _compared(root, given, readme, block, counts)
+        return _compared(root, expected, readme, block, counts)
 
 
 def _read(results: ResultsPaths) -> tuple[list[TrialRecord], list[Difference]]:
@@ -110,13 +111,14 @@ def _read(results: ResultsPaths) -> tuple[list[TrialRecord], list[Difference]]:
 def _of_record(
     results: ResultsPaths, record: TrialRecord, *, readable: bool
 ) -> Iterator[Difference]:
-    """Yield what disagrees inside of one record; ``readable`` says that its tables were read."""
+    """Yield the differences inside of one record; ``readable`` says that its tables were read."""
     paths = results.trial(record.trial_id)
-    unfit = [] if readable else list(_unfit_tables(paths, record))
-    values = unfit or record_differences(paths, record, per_channel=_per_channel(record.spec))
-    found = [*_of_spec(record), *values]
-    yield from found
-    if not found and _can_name(record):
+    differences = [] if readable else list(_unfit_tables(paths, record))
+    if not differences:
+        differences = record_differences(paths, record, per_channel=_per_channel(record.spec))
+    differences = [*_of_spec(record), *differences]
+    yield from differences
+    if not differences and _can_name(record):
         yield from network_differences(paths, record)
 
 
@@ -138,17 +140,17 @@ def _unfit_tables(paths: TrialPaths, record: TrialRecord) -> Iterator[Difference
         try:
             checked_table(paths, name)
         except ResultsError as error:
-            what = str(error).removeprefix(f"{paths.folder / name}: ")
-            yield Difference(f"trials/{paths.trial_id}/{name}", "", what)
+            reason = str(error).removeprefix(f"{paths.folder / name}: ")
+            yield Difference(f"trials/{paths.trial_id}/{name}", "", reason)
 
 
 def _can_name(record: TrialRecord) -> bool:
-    """Return whether this version computes the ids of such specs."""
+    """Return whether this version can compute the trial id of the record."""
     return is_current(record) and record.spec.get("schema_version") == SPEC_VERSION
 
 
 def _per_channel(spec: dict[str, Any]) -> bool:
-    """Return whether scales are averages; of a method that is not known here nobody can say."""
+    """Return whether the recorded scales are means over channels; assumed of unknown methods."""
     quantization = spec.get("quantization") or {}
     granularity = (quantization.get("conversion") or {}).get("granularity", "published")
     method = METHODS.get(str(quantization.get("method")))
@@ -160,14 +162,14 @@ def _per_channel(spec: dict[str, Any]) -> bool:
 def _compared(
     root: Path, given: Path, readme: Path | None, block: str, counts: tuple[int, int]
 ) -> Verification:
-    """Compare the files of the report ``given`` with those of ``root``, ``block`` with README."""
+    """Compare the report in ``root`` with that in ``given``, and the block in README."""
     expected = {p.relative_to(given).as_posix(): p for p in given.rglob("*") if p.is_file()}
     expected = {n: p for n, p in expected.items() if n != LIST and not n.startswith("trials/")}
     own = listed(root)
     differences, texts, tables = _left_over(root, set(expected)), [], []
     for name, path in sorted(expected.items()):
         if not (root / name).is_file():
-            # No list, and no page for a browser: one may leave it out, the other files say it all.
+            # Without a list of files, report.html may be missing: the other files have its content.
             if path.suffix != ".html" or name in own or os.path.lexists(root / name):
                 what = "is a folder" if (root / name).is_dir() else "is missing"
                 differences.append(Difference(name, "", what))
@@ -190,11 +192,12 @@ def _compared(
 def _left_over(root: Path, expected: set[str]) -> list[Difference]:
     """Return the files of an earlier report that this one does not have.
 
-    Without a list of them, as older versions left none, all files in the folders of the report.
+    These are files in the list of the report. Older versions wrote no list; then they are all files
+    in the folders of the report.
     """
     folders = ("figures", "pages", "tables")
-    found = [p for folder in folders for p in sorted((root / folder).glob("[!.]*"))]
-    names = [path.relative_to(root).as_posix() for path in found]
+    paths = [p for folder in folders for p in sorted((root / folder).glob("[!.]*"))]
+    names = [path.relative_to(root).as_posix() for path in paths]
     own = listed(root) or names
     names = [name for name in names if name in own and name not in expected]
     return [Difference(name, "", "should not be there") for name in names]

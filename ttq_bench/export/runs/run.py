@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import pandas as pd
 
-from ttq_bench.analysis.accuracy_rows import arm_of
 from ttq_bench.analysis.recorded_tables import checked_table
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.schema import TrialRecord
@@ -90,7 +89,7 @@ def _hyperparameters(record: TrialRecord) -> dict[str, Plain]:
     """Return the fields of the spec that are set, those of its parts as ``recipe.epochs``."""
     spec = record.reported_spec
     fields = spec.model_dump(mode="json", exclude_unset=True)
-    return {"arm": arm_of(spec), **dict(_flat(fields, ""))}
+    return {"arm": spec.arm, **dict(_flat(fields, ""))}
 
 
 def _flat(fields: Mapping[str, Any], before: str) -> Iterator[tuple[str, Plain]]:

@@ -11,7 +11,6 @@ from itertools import groupby
 
 import pandas as pd
 
-from ttq_bench.analysis.accuracy_rows import FULL_PRECISION
 from ttq_bench.analysis.gains import CONTROL, TTQ
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.report.contents import Contents
@@ -29,6 +28,7 @@ from ttq_bench.report.sections.findings import is_pinned, rho_table
 from ttq_bench.report.sections.fine_tunes import fine_tune_spread
 from ttq_bench.report.sections.how_to_read import OF_SCALES
 from ttq_bench.report.sections.provenance import how_it_was_run
+from ttq_bench.spec.trial import FULL_PRECISION
 
 Lines = Callable[[Contents], Iterator[str]]
 
