@@ -19,11 +19,8 @@ from ttq_bench.analysis.judges import above, within
 from ttq_bench.analysis.statistics import (
     Estimate,
     correlation,
-    equivalence_p,
     estimate,
     holm,
-    holm_adjusted,
-    p_of,
     p_value,
     welch,
 )
@@ -77,7 +74,8 @@ def test_the_normal_quantile_in_place_of_students_would_be_noticed():
         reach = 1.96 * row.std(ddof=1) / math.sqrt(len(row))
         return Estimate(row.mean(), row.mean() - reach, row.mean() + reach, math.nan, len(row))
 
-    assert coverage([wrong(row) for row in normal_noise(3)], TRUTH) < 0.90
+    rows = normal_noise(3)[: EXPERIMENTS // 4]
+    assert coverage([wrong(row) for row in rows], TRUTH) < 0.90
 
 
 def test_an_unpaired_interval_of_paired_arms_would_be_noticed():
@@ -170,49 +168,39 @@ def test_a_judge_errs_at_its_boundary_as_often_as_it_says_and_not_less():
 
 
 @every_n
-@pytest.mark.parametrize("alternative", slow_but(["two-sided"], ["two-sided", "greater", "less"]))
+@pytest.mark.parametrize("alternative", slow_but(["greater"], ["greater", "less"]))
 def test_true_means_are_rejected_in_5_percent(alternative, n):
     rejected = np.mean([p_value(row, TRUTH, alternative) <= 0.05 for row in normal_noise(n)])
     assert rejected == pytest.approx(0.05, abs=0.01)
 
 
-@every_n
-def test_means_on_the_edge_of_the_margin_are_called_equivalent_in_5_percent(n):
-    shown = [equivalence_p(row, TRUTH, TRUTH + WIDE) <= 0.05 for row in normal_noise(n)]
-    assert np.mean(shown) == pytest.approx(0.05, abs=0.01)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "effects"), [(3, 0), (5, 0), (5, 6), (10, 0)])
-def test_holm_rejects_any_true_layer_in_at_most_5_percent_of_networks(n, effects):
-    """Layers share a part of their noise; the first ``effects`` of them do differ."""
-    networks = 3000
+@pytest.mark.parametrize(
+    ("tests", "n", "effects", "common"),
+    [
+        (LAYERS, 3, 0, 1.0),  # layers of a network, which share a part of their noise
+        (LAYERS, 5, 0, 1.0),
+        (LAYERS, 5, 6, 1.0),
+        (LAYERS, 10, 0, 1.0),
+        (13, 5, 0, 0.0),  # claims of a table, each at its boundary and with noise of its own
+        (13, 5, 4, 0.0),
+    ],
+)
+def test_holm_rejects_a_true_hypothesis_in_at_most_5_percent_of_families(tests, n, effects, common):
+    """The first ``effects`` of the hypotheses are false."""
+    families = 3000
     random = np.random.default_rng(n)
-    noise = random.normal(size=(networks, LAYERS, n)) + random.normal(size=(networks, 1, n))
+    noise = random.normal(size=(families, tests, n))
+    noise += common * random.normal(size=(families, 1, n))
     noise[:, :effects] += 10.0
     false = 0
-    for layers in noise:
-        rejected = holm([p_value(layer, 0.0, "two-sided") for layer in layers])
+    for family in noise:
+        rejected = holm([p_value(values, 0.0, "two-sided") for values in family])
         false += any(rejected[effects:])
-    assert false / networks <= limit(0.05, networks)
+    assert false / families <= limit(0.05, families)
 
 
 def test_layers_without_holm_would_be_noticed():
     noise = np.random.default_rng(0).normal(size=(500, LAYERS, 5))
     false = np.mean((stats.ttest_1samp(noise, 0.0, axis=2).pvalue <= 0.05).any(axis=1))
     assert false > 0.5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("judged", "effects"), [(13, 0), (13, 4)])
-def test_holm_adjusted_claims_are_false_in_at_most_5_percent_of_tables(judged, effects):
-    """A table of claims, each at its boundary but the first ``effects``, with noise of its own."""
-    tables = 3000
-    random = np.random.default_rng(effects)
-    values = random.normal(size=(tables, judged, 5))
-    values[:, :effects] += 10.0
-    false = 0
-    for claims in values:
-        adjusted = holm_adjusted([p_of(estimate(claim), 0.0) for claim in claims])
-        false += any(p <= 0.05 for p in adjusted[effects:])
-    assert false / tables <= limit(0.05, tables)

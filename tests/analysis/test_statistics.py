@@ -22,7 +22,6 @@ from ttq_bench.analysis.statistics import (
 )
 
 FOUR = [0.3, -0.1, 0.5, 0.2]
-SIX = [1.1, 0.4, 0.9, 1.6, 0.2, 1.2]
 ALTERNATIVES = ["two-sided", "greater", "less"]
 # Hundredths, as errors in percent of 10,000 images are.
 errors = st.integers(-2000, 2000).map(lambda count: count / 100)
@@ -70,23 +69,10 @@ def test_estimate_is_scipys_interval_of_the_t_test(values):
     assert (result.low, result.high) == pytest.approx(expected)
 
 
-@given(samples)
-def test_negated_values_mirror_the_interval(values):
-    result, mirrored = estimate(values), estimate([-value for value in values])
-    assert (mirrored.low, mirrored.high) == pytest.approx((-result.high, -result.low))
-
-
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
 def test_p_value_equals_scipys_one_sample_t_test(alternative):
     expected = stats.ttest_1samp(FOUR, 0.05, alternative=alternative).pvalue
     assert p_value(FOUR, 0.05, alternative) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("alternative", ALTERNATIVES)
-def test_p_value_of_paired_differences_equals_scipys_paired_t_test(alternative):
-    differences = np.subtract(SIX[:4], FOUR)
-    expected = stats.ttest_rel(SIX[:4], FOUR, alternative=alternative).pvalue
-    assert p_value(differences, 0.0, alternative) == pytest.approx(expected)
 
 
 def test_p_value_of_undefined_values_decides_nothing():
@@ -105,11 +91,6 @@ def test_equivalence_of_three_values_worked_by_hand():
     # mean 2, standard error 1 / sqrt(3): t = 2 sqrt(3) to either bound of (0, 4). With two degrees
     # of freedom P(T > t) = (1 - t / sqrt(2 + t^2)) / 2 = (1 - sqrt(12 / 14)) / 2 = 0.03709.
     assert equivalence_p([1.0, 2.0, 3.0], 0.0, 4.0) == pytest.approx(0.03709, abs=1e-5)
-
-
-def test_equivalence_is_not_tested_by_one_value_or_undefined_ones():
-    assert equivalence_p([0.0], -1.0, 1.0) == 1.0
-    assert equivalence_p([0.0, math.nan], -1.0, 1.0) == 1.0
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.5, 0.5), (0.0, 2.0), (1.0, 2.0)])
@@ -170,10 +151,6 @@ def test_correlation_with_a_constant_side_is_not_defined():
 def test_correlation_leaves_out_pairs_that_are_not_finite():
     x, y = [1, 2, math.nan, 3, 4, 9], [1, 2, 5, 4, 3, math.inf]
     assert repr(correlation(x, y)) == repr(correlation([1, 2, 3, 4], [1, 2, 4, 3]))
-
-
-def test_a_clear_correlation_excludes_zero():
-    assert correlation(range(10), [0, 1, 2, 4, 3, 5, 6, 8, 7, 9]).excludes_zero
 
 
 @pytest.mark.parametrize("n", [4, 5, 20])

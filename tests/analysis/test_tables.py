@@ -3,7 +3,6 @@
 import json
 import math
 
-import pandas as pd
 import pytest
 
 from tests.record_builders import (
@@ -34,13 +33,6 @@ def test_every_record_gives_one_trial_and_its_epochs(tmp_path):
     assert set(tables.trials["arm"]) == {"full_precision", "full_precision_continued", "ttq"}
 
 
-def test_final_scales_are_those_of_the_last_epoch(tmp_path):
-    write_grid(tmp_path)
-    final = tables_of(tmp_path).final_scales
-    assert set(final["epoch"]) == {2}
-    assert len(final) == 6
-
-
 def test_final_scales_are_of_each_trials_own_last_epoch_and_of_finished_ones(tmp_path):
     write_trial(tmp_path, "a", seed=0, errors=(9.0,), scales=EQUAL)
     write_trial(tmp_path, "b", seed=1, errors=(9.0,) * 3, scales=EQUAL)
@@ -49,15 +41,6 @@ def test_final_scales_are_of_each_trials_own_last_epoch_and_of_finished_ones(tmp
     assert dict(zip(final["trial_id"], final["epoch"], strict=True)) == {"a": 1, "b": 3}
     assert list(final["seed"]) == [0, 1]
     assert set(final["model"]) == {SHORT.model}
-
-
-def test_final_scales_are_found_once_and_belong_to_their_own_tables(tmp_path):
-    write_grid(tmp_path / "one")
-    write_grid(tmp_path / "two", seeds=1)
-    one, two = tables_of(tmp_path / "one"), tables_of(tmp_path / "two")
-    assert one.final_scales is one.final_scales
-    assert (len(one.final_scales), len(two.final_scales)) == (6, 2)
-    pd.testing.assert_frame_equal(tables_of(tmp_path / "one").final_scales, one.final_scales)
 
 
 def test_the_scales_of_one_arm_are_a_part_of_all(tmp_path):
@@ -70,9 +53,20 @@ def test_the_scales_of_one_arm_are_a_part_of_all(tmp_path):
     }  # fmt: skip
 
 
-def test_the_number_of_parameters_stands_beside_a_trial(tmp_path):
-    write_trial(tmp_path, "a", seed=0, errors=(9.0,), parameter_count=269_722)
-    assert list(tables_of(tmp_path).trials["parameter_count"]) == [269_722]
+def test_arms_stand_in_the_order_of_the_table_of_methods_and_unknown_ones_last(tmp_path):
+    write_trial(tmp_path, "fp", seed=0, errors=(9.0,))
+    for method in ("twn", "a-method-of-tomorrow", "ttq", "bwn", "ttq-tied"):
+        write_trial(
+            tmp_path, method, seed=0, errors=(9.0,), parent="fp", scales=EQUAL, method=method
+        )
+    write_trial(tmp_path, "on", seed=0, errors=(9.0,), parent="fp")
+
+    arms = [arm.arm for arm in tables_of(tmp_path).arms()]
+
+    assert arms == [
+        "full_precision", "full_precision_continued", "ttq", "ttq-tied", "twn", "bwn",
+        "a-method-of-tomorrow",
+    ]  # fmt: skip
 
 
 def test_a_delta_strategy_has_a_column_for_each_of_its_fields(tmp_path):

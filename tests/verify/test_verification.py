@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tests.record_builders import seal_anew, write_grid, write_trial
+from tests.record_builders import seal_anew, write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.foreign_files import foreign_files
@@ -190,21 +190,6 @@ def test_a_record_without_its_table_is_named_and_nothing_is_made_of_it(root):
     seal_anew(folder)
     (found,) = verify_results(root).differences
     assert (found.file, found.place) == ("trials/ttq-0/record.json", "sparsity")
-
-
-@pytest.mark.slow
-def test_a_trial_that_is_gone_is_missing_from_the_report_that_the_records_give(root):
-    shutil.rmtree(root / "trials/ttq-2")
-    files = {difference.file for difference in verify_results(root).differences}
-    assert {"tables/accuracy.csv", "tables/comparison.csv", "summary.md"} <= files
-
-
-@pytest.mark.slow
-def test_a_folder_without_a_report_lacks_its_files(tmp_path):
-    write_grid(tmp_path, seeds=1)
-    whats = {str(difference) for difference in verify_results(tmp_path).differences}
-    assert "summary.md: is missing" in whats
-    assert "tables/accuracy.csv: is missing" in whats
 
 
 def test_a_missing_folder_or_readme_is_one_clear_sentence(tmp_path):
