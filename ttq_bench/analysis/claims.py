@@ -18,10 +18,17 @@ To add a claim, add an entry; a new kind of value is a function of tables and ne
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ttq_bench.analysis.authors_log import (
+    Logged,
+    alexnet_gain,
+    resnet20_gain,
+    resnet20_mean_rho,
+    resnet20_size_of_rho,
+)
 from ttq_bench.analysis.gains import DEPTHS, TTQ, TWN, Measure, depth_slope, gain, of_ttq, over
 from ttq_bench.analysis.margins import (
     CLOSE,
@@ -56,7 +63,7 @@ class Claim:
     difference that the runs have to find, in the claim's unit; the number of seeds needed is
     computed for it. ``needs`` is what proxy evidence must meet before it is judged (a constant of
     ``measured.py``). ``printed`` and ``printed_value`` are the figure in the paper, in words and
-    as a number. ``log`` names a figure of the authors' logs. ``suite`` is the suite whose runs
+    as a number. ``log`` returns the figure of the authors' logs. ``suite`` is the suite whose runs
     decide the claim, where that is not the suite of its dataset.
     """
 
@@ -71,7 +78,7 @@ class Claim:
     needs: str = ""
     printed: str = "–"
     printed_value: float | None = None
-    log: str = ""
+    log: Callable[[], Logged] | None = None
     datasets: tuple[str, ...] = CIFAR
     models: tuple[str, ...] = ANY
     only_these_models: bool = False
@@ -92,7 +99,7 @@ def _table_1(depth: int) -> Claim:
         f" within {MATTERS:g} of the printed one",
         "[P] Table 1", "points", gain, (printed - MATTERS, printed + MATTERS),
         printed=f"{full:.2f} → {ternary:.2f} %: {printed:+.2f}", printed_value=printed,
-        log="resnet20 gain" if depth == DEPTHS[0] else "",
+        log=resnet20_gain if depth == DEPTHS[0] else None,
         models=(f"resnet{depth}", f"preact_resnet{depth}"), only_these_models=True,
     )  # fmt: skip
 
@@ -107,12 +114,12 @@ _CLAIMS = (
         "A1", "different",
         f"W_p and W_n become different: the systematic size of ρ is above {MARGIN:g}",
         "[P] figure", "|ρ|", of_ttq(systematic), (MARGIN, math.inf), CLOSE - MARGIN,
-        printed="curves", log="resnet20 size of rho", suite="asymmetry",
+        printed="curves", log=resnet20_size_of_rho, suite="asymmetry",
     ),
     Claim(
         "A1", "direction",
         "the larger scale is W_n, as in the authors' log: the mean of ρ is below zero", "[Q]",
-        "ρ", of_ttq(mean_rho), BELOW_ZERO, MARGIN, log="resnet20 mean rho", suite="asymmetry",
+        "ρ", of_ttq(mean_rho), BELOW_ZERO, MARGIN, log=resnet20_mean_rho, suite="asymmetry",
     ),
     Claim(
         "A1", "capacity", "two scales give more capacity than one: one scale has a larger error",
@@ -123,7 +130,7 @@ _CLAIMS = (
         f"W_p and W_n are very close: mean |ρ| below {CLOSE:g} (A1 may hold beside it)", "[B]",
         "|ρ|",
         of_ttq(mean_size), (-math.inf, CLOSE), CLOSE - MARGIN, printed="its curves",
-        log="resnet20 size of rho", suite="asymmetry",
+        log=resnet20_size_of_rho, suite="asymmetry",
     ),
     Claim(
         "B1", "no value", f"one scale is as good as two, within {ONE_SCALE:g} points", "[B]",
@@ -177,7 +184,7 @@ _CLAIMS = (
     Claim(
         "T2", "top-1", "TTQ loses nothing on AlexNet (ImageNet): gain above zero", "[P] Table 2",
         "points", gain, ABOVE_ZERO, printed="42.8 → 42.5 %: +0.30", printed_value=0.3,
-        log="alexnet gain", datasets=("imagenet",), models=("alexnet",), only_these_models=True,
+        log=alexnet_gain, datasets=("imagenet",), models=("alexnet",), only_these_models=True,
     ),
     Claim(
         "T3", "top-1", "TTQ beats TWN on ResNet-18B (ImageNet)", "[P] Table 3", "points",

@@ -8,7 +8,7 @@ because a short schedule on re-encoded images cannot contradict a table of the p
 import math
 from dataclasses import dataclass, replace
 
-from ttq_bench.analysis.authors_log import Logged, logged
+from ttq_bench.analysis.authors_log import Logged
 from ttq_bench.analysis.claims import CLAIMS, Claim
 from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict, within
 from ttq_bench.analysis.measured import Measured, Network, networks
@@ -103,7 +103,7 @@ class LedgerRow:
     @property
     def log(self) -> Logged | None:
         """Return the figure of the authors' logs that the claim names, None without one."""
-        return logged(self.claim.log)
+        return self.claim.log() if self.claim.log else None
 
     @property
     def seeds(self) -> int | None:

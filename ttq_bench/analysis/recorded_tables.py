@@ -205,8 +205,8 @@ def _unfit(opened: parquet.ParquetFile, name: str) -> str:
         return f"no column {min(missing)!r}"
     for field in schema:
         kind, types = field.type, pyarrow.types
-        text = field.name in ("layer", "feeds_batch_norm")
-        fits = types.is_string(kind) if text else types.is_integer(kind) or types.is_floating(kind)
+        is_number = types.is_integer(kind) or types.is_floating(kind)
+        fits = types.is_string(kind) if field.name in NAMES else is_number
         empty = types.is_null(kind) and (field.name in ADDED_COLUMNS or not metadata.num_rows)
         if not fits and not empty:
             return f"column {field.name!r} holds {kind}"

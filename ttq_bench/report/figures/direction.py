@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from ttq_bench.analysis.authors_log import logged
+from ttq_bench.analysis.authors_log import resnet20_mean_rho
 from ttq_bench.analysis.measured import Measured, Network, finished, networks
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.figures.style import (
@@ -49,10 +49,9 @@ def _draw(tables: Tables, network: Network, found: list[Direction], folder: Path
         axis.set_ylabel(label)
         for number, (name, members) in enumerate(sorted(families.items())):
             _draw_family(axis, number, name, [(one, of(one)) for one in members], zeros)
-    log = logged("resnet20 mean rho") if network.model.endswith("resnet20") else None
-    if log:
+    if network.model.endswith("resnet20"):
         axes[0].axhline(
-            log.value, color="black", ls=":", lw=1.5,
+            resnet20_mean_rho().value, color="black", ls=":", lw=1.5,
             label="authors' log, one run, t = 0.05 (its share of zeros is not logged)",
         )  # fmt: skip
     axes[1].set_xlabel("zero weights in the quantized layers (%)")
