@@ -14,7 +14,6 @@ from ttq_bench.records.foreign_files import foreign_files
 from ttq_bench.records.ownership import LIST, listed, write_list
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import build_report
-from ttq_bench.report.sections.readme import BEGIN, END
 from ttq_bench.trial.attempt import attempt
 from ttq_bench.verify.verification import verify_results
 
@@ -23,11 +22,6 @@ from ttq_bench.verify.verification import verify_results
 def root(drawn, tmp_path):
     shutil.copytree(drawn, tmp_path, dirs_exist_ok=True)
     return tmp_path / "results"
-
-
-@pytest.fixture
-def readme(root):
-    return root.parent / "README.md"
 
 
 def contents(folder):
@@ -52,8 +46,8 @@ def change_cell(path, row, column, change):
     return before
 
 
-def test_a_report_as_it_was_drawn_agrees_and_is_left_as_it_is(root, readme):
-    before = contents(root.parent)
+def test_a_report_as_it_was_drawn_agrees_and_is_left_as_it_is(root):
+    readme, before = root.parent / "README.md", contents(root.parent)
     found = verify_results(root, readme)
     assert found.differences == ()
     assert found.records == found.older == 9
@@ -65,7 +59,8 @@ def test_a_report_as_it_was_drawn_agrees_and_is_left_as_it_is(root, readme):
 
 
 @pytest.mark.slow
-def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
+def test_each_change_of_a_report_is_named_and_nothing_else(root):
+    readme = root.parent / "README.md"
     error = change_cell(
         root / "tables/accuracy.csv", ["ttq-1"], "final_error_percent", lambda e: e + "1"
     )
@@ -73,8 +68,6 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
         root / "tables/scales.csv", ["ttq-0", "2", "0"], "rho", lambda e: f"{float(e) + 1e-4:.6g}"
     )
     change_cell(root / "tables/epochs.csv", ["fp-2", "1"], "test_loss", lambda e: "1.000001")
-    with (root / "tables/asymmetry.csv").open("a", encoding="utf-8") as table:
-        table.write("made,up\n")
     (root / "tables/comparison.csv").unlink()
     (root / "tables/old.csv").write_text("a\n1\n", encoding="utf-8")
     figure = next((root / "figures").glob("asymmetry*.svg"))
@@ -89,13 +82,12 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
     verdict = re.findall(r"\*(supported|contradicted|undecided)\*", page)[0]
     replace(root / "summary.md", f"*{verdict}*", "*reversed*")
     replace(readme, "after\n", "hereafter\n")  # outside of the block, which is not generated
-    block = readme.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    (link,) = re.findall(r"!\[.*\]\((.*)\)", block)
+    (link,) = re.findall(r"!\[.*\]\((.*)\)", readme.read_text(encoding="utf-8"))
     replace(readme, "In 1 of 1 setting", "In 2 of 2 settings")
     replace(readme, f"({link})", f"({link}x)")
     found = [str(difference) for difference in verify_results(root, readme).differences]
     wrong = [line for line in found if "summary.md" not in line and "README.md" not in line]
-    assert sorted(line for line in wrong if "asymmetry.csv" not in line) == sorted([
+    assert sorted(wrong) == sorted([
         f"tables/accuracy.csv: row ttq-1, column final_error_percent: '{error}1' stands there,"
         f" the records give '{error}'",
         f"tables/scales.csv: row ttq-0, 2, 0, column rho: '{float(rho) + 1e-4:.6g}' stands there,"
@@ -105,9 +97,6 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root, readme):
         f"figures/{figure.name}: is missing",
         "figures/asymmetry_gone.png: should not be there",
     ])  # fmt: skip
-    (extra,) = [line for line in wrong if "asymmetry.csv" in line]
-    assert extra.startswith("tables/asymmetry.csv: row made, up")
-    assert extra.endswith("should not be there")
     (word,) = [line for line in found if "summary.md" in line]
     assert "*reversed*" in word.partition(" stands there")[0]
     assert f"*{verdict}*" in word.partition(" stands there")[2]
@@ -123,7 +112,7 @@ def test_a_changed_page_for_the_browser_is_named_and_one_left_out_of_the_list_is
     text = page.read_text(encoding="utf-8")
     drawings = text.replace("</svg>", "<g></g></svg>")
     assert drawings != text
-    before, _, after = drawings.rpartition("undecided")  # in a table: figures hold words, too
+    before, _, after = drawings.rpartition("undecided")  # in a table: figures have words, too
     page.write_text(f"{before}contradicted{after}", encoding="utf-8")
     (line,) = verify_results(root).differences
     assert (line.file, "contradicted" in line.what) == ("report.html", True)
@@ -200,19 +189,23 @@ def test_a_missing_folder_or_readme_is_one_clear_sentence(tmp_path):
         verify_results(tmp_path, tmp_path / "README.md")
 
 
-@pytest.fixture
-def trained(tmp_path):
-    """A results folder with one trial that was really run, and its record file."""
-    cache = tmp_path / "cache"
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    """A results folder with one trial that was really run."""
+    cache, root = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("trained")
     parent, *_ = tiny_specs(cache, epochs=1)
-    results = ResultsPaths(tmp_path / "results")
-    assert attempt(parent, settings_for(results.root, cache), bool).outcome == "finished"
-    return results.root, results.trial(parent.trial_id).record
+    assert attempt(parent, settings_for(root, cache), bool).outcome == "finished"
+    return root
 
 
-def changed_spec(trained, **changes):
+@pytest.fixture
+def trained(trained_once, tmp_path):
+    return shutil.copytree(trained_once, tmp_path / "results")
+
+
+def changed_spec(root, **changes):
     """Return the differences after a change of the record's spec."""
-    root, record = trained
+    (record,) = root.glob("trials/*/record.json")
     content = json.loads(record.read_text())
     content["spec"].update(changes)
     record.write_text(json.dumps(content))
@@ -222,7 +215,7 @@ def changed_spec(trained, **changes):
 
 def test_an_id_that_is_not_its_specs_is_named(trained):
     (difference,) = changed_spec(trained, seed=7).differences
-    name = trained[1].parent.name
+    (name,) = [path.name for path in (trained / "trials").glob("[!.]*")]
     assert (difference.file, difference.place) == (f"trials/{name}/record.json", "trial_id")
     assert difference.what.startswith(f"'{name}' stands there, the records give 'digits-")
     assert "-s7-" in difference.what
@@ -236,11 +229,11 @@ def test_a_spec_that_is_none_of_its_version_is_named(trained):
 
 @pytest.mark.slow
 def test_an_older_spec_keeps_its_id_and_is_counted(trained):
-    build_report(trained[0])
-    assert (verify_results(trained[0]).older, verify_results(trained[0]).differences) == (0, ())
-    found = changed_spec(trained, training_version=0)
-    assert found.older == 1
-    assert found.records_agree
+    build_report(trained)
+    current = verify_results(trained)
+    assert (current.older, current.differences) == (0, ())
+    changed = changed_spec(trained, training_version=0)
+    assert (changed.older, changed.records_agree) == (1, True)
 
 
 @pytest.mark.slow
