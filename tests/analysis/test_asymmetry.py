@@ -62,7 +62,7 @@ def test_one_layer_far_apart_outweighs_many_that_are_equal(tmp_path):
     assert network.verdict == "supported"
 
 
-def test_layers_that_feed_no_batch_normalisation_are_judged_apart(tmp_path):
+def test_layers_that_feed_no_batch_normalisation_are_judged_separately(tmp_path):
     def last_is_not_fed(epoch, layer):
         return {"feeds_batch_norm": "no"} if layer == "layer1" else {}
 
@@ -169,7 +169,7 @@ def test_a_scale_that_is_not_positive_has_no_rho_and_is_counted(tmp_path):
     assert network.verdict == "undecided"
 
 
-def test_the_size_before_the_first_step_is_told_apart(tmp_path):
+def test_the_size_before_the_first_step_has_a_value_of_its_own(tmp_path):
     write_trial(
         tmp_path, "ttq-0", seed=0, errors=(1.0,), scales={"a": (3.0, 1.0)}, at_start={"a": (1, 2)}
     )

@@ -117,7 +117,7 @@ def test_the_slope_is_asked_once_for_each_family_and_protocol(tmp_path):
     assert depth_slope(tables, network("preact_resnet20", "paper")) is None
 
 
-def test_from_scratch_the_gain_is_over_full_precision_that_was_trained_likewise(tmp_path):
+def test_from_scratch_the_gain_is_over_full_precision_from_scratch(tmp_path):
     for seed, (full, ternary) in enumerate([(20.0, 19.5), (20.0, 21.0)]):
         write_trial(tmp_path, f"fp-{seed}", seed=seed, errors=(full,))
         write_trial(tmp_path, f"ttq-{seed}", seed=seed, errors=(ternary,), scales={"a": (1, 1)})

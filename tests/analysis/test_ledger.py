@@ -100,7 +100,7 @@ def test_a_claim_on_one_depth_takes_no_other_network(tmp_path):
 
 
 @pytest.mark.slow
-def test_evidence_is_ordered_by_its_worth_whatever_the_records_are_called(tmp_path):
+def test_better_evidence_comes_first(tmp_path):
     best_first = [
         Network("cifar10", "paper", "resnet20"),
         Network("cifar10", "released", "preact_resnet20"),

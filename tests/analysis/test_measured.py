@@ -43,7 +43,7 @@ def paired(root, minuend=ON, subtrahend=TTQ):
     return list(zip(together["trial_id"], together["trial_id_other"], strict=True))
 
 
-def test_networks_are_told_apart_by_dataset_protocol_and_model_and_sorted(root):
+def test_networks_differ_in_dataset_protocol_or_model_and_are_sorted(root):
     write_trial(root, "a", seed=0, errors=(1.0,), model="lenet5", dataset="mnist-png")
     write_trial(root, "b", seed=0, errors=(1.0,), protocol="paper")
     assert networks(tables_of(root)) == [
@@ -61,7 +61,7 @@ def test_a_folder_without_records_has_no_network_and_no_trial(tmp_path):
     assert paired_errors(tables, SHORT, ON, TTQ) is None
 
 
-def test_trials_are_selected_by_arm_and_strategy_whatever_its_suffix(root):
+def test_trials_are_selected_by_arm_and_strategy_of_every_conversion(root):
     write_arm(root, "ttq", [20.0])
     write_arm(root, "ttq", [20.0], tag="-last", conversion=LAST_TOO)
     write_arm(root, "ttq", [20.0], tag="-other", strategy=("max_fraction", 0.055))
@@ -74,7 +74,7 @@ def test_trials_are_selected_by_arm_and_strategy_whatever_its_suffix(root):
     assert len(names(root, None)) == 3 + 6
 
 
-def test_a_threshold_that_is_met_once_an_epoch_is_selected_by_its_own_words(root):
+def test_a_threshold_that_is_computed_once_an_epoch_is_another_strategy(root):
     write_arm(root, "ttq", [20.0])
     write_arm(root, "ttq", [20.0], tag="-epoch", strategy=BY_EPOCH)
     write_arm(root, "ttq", [20.0], tag="-last", strategy=BY_EPOCH, conversion=LAST_TOO)
@@ -121,7 +121,7 @@ def test_two_quantized_arms_must_share_the_conversion(root):
     assert paired(root, TTQ, TWN) == [("ttq-1", "twn-1")]
 
 
-def test_full_precision_is_paired_whatever_the_conversion(root):
+def test_full_precision_is_paired_with_every_conversion(root):
     write_arm(root, "on", [19.0])
     write_arm(root, "ttq", [20.0], conversion=LAST_TOO)
     assert paired(root) == [("on-0", "ttq-0")]

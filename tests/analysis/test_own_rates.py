@@ -30,14 +30,14 @@ def test_the_rate_with_the_lowest_validation_error_answers_for_all_seeds():
 
 
 @pytest.mark.parametrize("best", [0.1, 0.4])
-def test_a_best_rate_at_an_end_of_those_tried_is_told(best):
+def test_a_best_rate_at_an_end_of_those_tried_is_marked(best):
     chosen = at_own_rates(trials({0.1: 30.0, 0.2: 20.0, 0.4: 25.0} | {best: 10.0}))
 
     assert set(chosen["learning_rate"]) == {best}
     assert set(chosen["rate_choice"]) == {"end"}
 
 
-def test_fewer_rates_than_three_are_no_choice():
+def test_fewer_than_three_rates_are_all_used():
     rows = trials({0.1: 30.0, 0.2: 20.0})
 
     chosen = at_own_rates(rows)
@@ -66,7 +66,7 @@ def test_strategies_and_conversions_choose_each_for_themselves():
     }  # fmt: skip
 
 
-def test_without_trials_there_is_none():
+def test_without_trials_no_rate_is_chosen():
     assert at_own_rates(trials({})).empty
 
 

@@ -1,4 +1,4 @@
-"""Many tables read as one say what each says by itself."""
+"""Many tables read as one have the rows of each."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def test_rows_that_are_not_kept_are_gone(tmp_path):
     assert np.all(joined["layer_index"] == 1)
 
 
-def test_a_value_that_cannot_be_is_told_with_its_file_even_in_a_row_that_is_not_kept(tmp_path):
+def test_an_impossible_value_is_refused_with_its_file_even_in_a_row_that_is_not_kept(tmp_path):
     results = write(tmp_path, {"positive_share": 2.0})
     with pytest.raises(ResultsError, match=r"trials/c/scales.parquet: .*'positive_share'"):
         joined_tables(results, NAMES, "scales.parquet", lambda layers: layers < 0)

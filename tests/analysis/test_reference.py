@@ -1,4 +1,4 @@
-"""Each number that is told about other people's logs, computed from the logs."""
+"""Every number that this project states about other people's logs, computed from the logs."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How far apart the scales are, whether counts explain it, whether they settle: all by hand."""
+"""Measures of the scales, worked by hand."""
 
 import math
 
@@ -70,7 +70,7 @@ def test_one_value_a_seed_in_the_order_of_seeds_and_of_ttq_alone(tmp_path):
     assert measured.trials == ("ttq-0", "ttq-1", "ttq-2")
 
 
-def test_the_claim_and_the_table_of_asymmetry_tell_the_same_size(tmp_path):
+def test_the_claims_and_the_table_of_asymmetry_have_the_same_sizes(tmp_path):
     for seed, rhos in enumerate(([0.1, -0.2, 3.0], [0.3, 0.05, 2.0], [-0.2, 0.1, 4.0])):
         write_ttq(tmp_path, rhos, seed=seed, changes=not_fed("c"))
     (network,) = asymmetry(tables_of(tmp_path))

@@ -40,7 +40,7 @@ def test_signs_of_the_other_seeds_worked_by_hand():
     np.testing.assert_allclose(signed_by_others(changes), [0.05, 0.05, 0.1])
 
 
-def test_others_that_add_up_to_nothing_give_no_sign_whatever_the_rounding():
+def test_seeds_that_add_up_to_zero_apart_from_rounding_give_no_sign():
     changes = np.array([[1.0], [0.781], [-1.0], [0.0]])  # 1 + 0.781 - 1 is not 0.781 in binary
     np.testing.assert_allclose(signed_by_others(changes), [-1.0, 0.0, -1.0, 0.0])
 

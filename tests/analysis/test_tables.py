@@ -125,7 +125,7 @@ def test_probes_are_those_of_trials_that_have_a_record(tmp_path):
     assert probe.all_symmetrised_error_percent == 20.5
 
 
-def test_a_probe_that_is_damaged_is_told(tmp_path):
+def test_a_damaged_probe_is_refused(tmp_path):
     write_grid(tmp_path, seeds=1)
     write_probe(tmp_path, "ttq-0", control=20.0, together=20.5)
     path = tmp_path / "probes" / "ttq-0.json"
@@ -135,7 +135,7 @@ def test_a_probe_that_is_damaged_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("difference", [0.31, -0.31, math.nan])
-def test_a_probe_of_other_weights_than_those_of_the_record_is_told(tmp_path, difference):
+def test_a_probe_of_other_weights_than_those_of_the_record_is_refused(tmp_path, difference):
     write_grid(tmp_path, seeds=1)
     probe = as_recorded(tmp_path, make_probe("ttq-0"))
     error = probe.as_trained_error_percent

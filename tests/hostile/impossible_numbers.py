@@ -116,11 +116,11 @@ IMPOSSIBLE = {
     ),
     "rows twice": (
         with_table("scales.parquet", lambda t: pyarrow.concat_tables([t, t])),
-        "a row stands there twice",
+        "duplicate rows",
     ),
     "epochs twice": (
         with_table("epochs.parquet", lambda t: pyarrow.concat_tables([t, t])),
-        "a row stands there twice",
+        "duplicate rows",
     ),
     "a layer without some of its epochs": (
         with_table("scales.parquet", lambda t: t.slice(1)),
@@ -128,7 +128,7 @@ IMPOSSIBLE = {
     ),
     "layers of one name": (
         with_table("scales.parquet", set_column("layer", "same")),
-        "two layers have one name",
+        "two layers have the same name",
     ),
     "10,000 layers": (with_table("scales.parquet", many_layers), "10,000 layers, more than 1,000"),
     "errors that are no numbers": (
@@ -137,7 +137,7 @@ IMPOSSIBLE = {
     ),
     "bins twice": (
         with_histogram(lambda t: pyarrow.concat_tables([t, t])),
-        "a row stands there twice",
+        "duplicate rows",
     ),
     "a histogram without a bin": (
         with_histogram(lambda t: t.slice(1)),

@@ -54,7 +54,7 @@ def test_equal_tables_and_pages_have_no_differences():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "difference"),
     [
         ("20.5", "20.51", "row a, 1, column error: '20.51' stands there, the records give '20.5'"),
         ("20.5", "", "row a, 1, column error: '' stands there, the records give '20.5'"),
@@ -67,9 +67,9 @@ def test_equal_tables_and_pages_have_no_differences():
         (",words", ",terms", "column words: is missing"),
     ],
 )
-def test_one_change_of_a_table_is_named(old, new, told):
+def test_one_change_of_a_table_is_named(old, new, difference):
     first, *others = tables(TABLE.replace(old, new, 1))
-    assert first == f"t.csv: {told}"
+    assert first == f"t.csv: {difference}"
     assert others == (["t.csv: column terms: should not be there"] if "terms" in new else [])
 
 
@@ -91,7 +91,7 @@ def test_rows_of_a_table_that_should_be_empty_are_named():
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "difference"),
     [
         ("**undecided**", "**supported**",
          "line 3: 'line about **supported** numbers, with' stands there,"
@@ -111,8 +111,8 @@ def test_rows_of_a_table_that_should_be_empty_are_named():
          "line 8: 'bwn | 21.10 |' stands there, the records give 'bwn | 2 | 21.10 |'"),
     ],
 )  # fmt: skip
-def test_one_change_of_a_page_is_named(old, new, told):
-    assert texts(PAGE.replace(old, new, 1)) == [f"s.md: {told}"]
+def test_one_change_of_a_page_is_named(old, new, difference):
+    assert texts(PAGE.replace(old, new, 1)) == [f"s.md: {difference}"]
 
 
 def test_an_excerpt_says_what_was_added_to_a_line():

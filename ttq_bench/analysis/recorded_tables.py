@@ -151,7 +151,7 @@ def _unfit_rows(frame: pd.DataFrame, trials: NDArray[np.int64], table: str) -> s
         return "a number that has to be whole is not"
     rows = frame[[name for name in KEYS[table] if name in frame]].assign(trial=trials)
     if rows.duplicated().any():
-        return "a row stands there twice"
+        return "duplicate rows"
     if table == "epochs.parquet" or frame.empty:
         return ""
     names = rows[["trial", "layer_index"]].assign(layer=frame["layer"]).drop_duplicates()
@@ -159,7 +159,7 @@ def _unfit_rows(frame: pd.DataFrame, trials: NDArray[np.int64], table: str) -> s
         names.duplicated(["trial", "layer_index"]).any()
         or names.duplicated(["trial", "layer"]).any()
     ):
-        return "two layers have one name or one number"
+        return "two layers have the same name or number"
     layers = names.groupby("trial").size()
     if layers.max() > MOST_LAYERS:
         return f"{layers.max():,} layers, more than {MOST_LAYERS:,}"
@@ -199,7 +199,7 @@ def _unfit(opened: parquet.ParquetFile, name: str) -> str:
     if unknown := [n for n in schema.names if n not in allowed]:
         return f"unknown column {one_line(unknown[0], 80)!r}"
     if len(set(schema.names)) < len(schema.names):
-        return "a column stands there twice"
+        return "duplicate columns"
     missing = set(TABLES[name]) - set(schema.names) - ADDED_COLUMNS
     if missing and metadata.num_rows:
         return f"no column {min(missing)!r}"

@@ -1,1 +1,1 @@
-"""Everything in a results folder computed anew from its records, and compared."""
+"""Everything in a results folder that follows from its records, computed again and compared."""
