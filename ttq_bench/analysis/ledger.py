@@ -49,6 +49,13 @@ class LedgerRow:
         return self.measured is not None and self.measured.counted
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether this is proxy evidence that lacks what the claim needs."""
+        if self.measured is None or self.exact:
+            return False
+        return bool(self.claim.needs) and self.claim.needs not in self.measured.meets
+
+    @property
     def lacks(self) -> str:
         """Return why the claim is undecided whatever its interval says; empty if it is not.
 
@@ -57,9 +64,8 @@ class LedgerRow:
         """
         if self.measured is None or self.is_counted:
             return ""
-        needs = self.claim.needs
-        if needs and not self.exact and needs not in self.measured.meets:
-            return f"until {needs}"
+        if self.is_waiting:
+            return f"until {self.claim.needs}"
         own = within(self.value, *self.claim.bound)
         for name, other in self.measured.readings if own in ("supported", "contradicted") else ():
             verdict = within(other, *self.claim.bound)
@@ -87,12 +93,14 @@ class LedgerRow:
         Below 5 % exactly where the verdict is not undecided. The largest p of all readings; 1 where
         their verdicts differ.
         """
-        if self.value is None or self.is_counted or self.value.n < FEWEST_JUDGED:
+        measured = self.measured
+        if measured is None or measured.counted or measured.estimate.n < FEWEST_JUDGED:
             return None
-        assert self.measured is not None, "what has a value was measured"
+        if self.is_waiting:
+            return None
         if self.lacks:
-            return None if self.lacks.startswith("until ") else 1.0
-        values = (self.value, *(other for _, other in self.measured.readings))
+            return 1.0
+        values = (measured.estimate, *(other for _, other in measured.readings))
         return max(p_of(value, _nearest_end(value, self.claim.bound)) for value in values)
 
     @property

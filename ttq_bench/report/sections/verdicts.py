@@ -44,7 +44,7 @@ def at_a_glance(row: LedgerRow, emphasis: str = "") -> str:
 
 def _qualified(row: LedgerRow) -> str:
     """Return what a reader must know beside the verdict."""
-    if row.lacks.startswith("until "):
+    if row.is_waiting:
         return f" {row.lacks}"
     words = [row.lacks] if row.lacks else []
     if row.says in DECIDED and not row.holds:
