@@ -2,14 +2,12 @@
 
 import pytest
 
-from tests.record_builders import write_grid, write_trial
+from tests.record_builders import tables_of, write_grid, write_trial
 from ttq_bench.analysis.comparison import compare_arms, comparison_table
-from ttq_bench.analysis.tables import load_tables
-from ttq_bench.records.paths import ResultsPaths
 
 
 def arms_of(root):
-    return {result.arm.arm: result for result in compare_arms(load_tables(ResultsPaths(root)))}
+    return {result.arm.arm: result for result in compare_arms(tables_of(root))}
 
 
 def test_differences_are_paired_with_the_very_parent_and_its_control(tmp_path):
@@ -38,17 +36,20 @@ def test_a_control_with_another_budget_is_not_compared_with(tmp_path):
     assert arms_of(tmp_path)["ttq"].to_continued is None
 
 
-def test_arms_of_different_budgets_are_never_averaged(tmp_path):
-    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
-    write_trial(tmp_path, "fp-1", seed=1, errors=(30.0, 10.0))
-    results = compare_arms(load_tables(ResultsPaths(tmp_path)))
-    assert [result.error.n for result in results] == [1, 1]
+@pytest.mark.parametrize(
+    "changes", [{"errors": (30.0, 10.0)}, {"pixels": "b"}, {"learning_rate": 0.2}]
+)
+def test_trials_of_another_budget_or_other_pixels_are_never_averaged(tmp_path, changes):
+    usual = {"errors": (20.0,), "pixels": "a"}
+    write_trial(tmp_path, "fp-0", seed=0, **usual)
+    write_trial(tmp_path, "fp-1", seed=1, **usual | changes)
+    assert [result.error.n for result in compare_arms(tables_of(tmp_path))] == [1, 1]
 
 
 def test_a_diverged_trial_has_no_error_but_stays_in_the_trials(tmp_path):
     write_grid(tmp_path, seeds=2)
     write_trial(tmp_path, "fp-9", seed=9, errors=(50.0, 60.0), outcome="diverged")
-    tables = load_tables(ResultsPaths(tmp_path))
+    tables = tables_of(tmp_path)
     assert len(tables.trials) == 7
     full_precision = compare_arms(tables)[0]
     assert full_precision.error.n == 2
@@ -58,7 +59,7 @@ def test_a_diverged_trial_has_no_error_but_stays_in_the_trials(tmp_path):
 
 def test_table_has_a_mean_an_interval_and_n_for_each_estimate(tmp_path):
     write_grid(tmp_path)
-    table = comparison_table(compare_arms(load_tables(ResultsPaths(tmp_path))))
+    table = comparison_table(compare_arms(tables_of(tmp_path)))
     row = table[table["arm"] == "ttq"].iloc[0]
     assert row["to_continued_low"] < row["to_continued_mean"] < row["to_continued_high"]
     assert row["to_continued_n"] == 3
@@ -89,11 +90,5 @@ def test_codes_flipped_an_epoch_are_weighted_by_weights_worked_by_hand(tmp_path)
                 "code_flips": flips.get((epoch, layer)),
             },
         )  # fmt: skip
-    (result,) = compare_arms(load_tables(ResultsPaths(tmp_path)))
+    (result,) = compare_arms(tables_of(tmp_path))
     assert (result.flips.mean, result.flips.n) == (pytest.approx(13 / 80), 2)
-
-
-def test_trials_of_other_pixels_are_never_averaged(tmp_path):
-    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,), pixels="a")
-    write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="b")
-    assert [r.error.n for r in compare_arms(load_tables(ResultsPaths(tmp_path)))] == [1, 1]

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.record_builders import write_grid, write_trial
+from tests.record_builders import tables_of, write_grid, write_trial
 from ttq_bench.analysis.folder_comparison import compare_folders
-from ttq_bench.analysis.tables import load_tables
-from ttq_bench.records.paths import ResultsPaths
 
 LAYERS = {"conv1": (1.2, 1.0), "conv2": (1.0, 1.0)}
 
@@ -23,7 +21,7 @@ def b(tmp_path):
 
 
 def compared(a, b):
-    return compare_folders(*(load_tables(ResultsPaths(root)) for root in (a, b)))
+    return compare_folders(*(tables_of(root) for root in (a, b)))
 
 
 def only_arm(a, b):
