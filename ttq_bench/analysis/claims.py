@@ -95,8 +95,8 @@ def _table_1(depth: int) -> Claim:
     full, ternary = TABLE_1[f"resnet{depth}"]
     return Claim(
         "T1", f"ResNet-{depth}",
-        f"TTQ costs ResNet-{depth} what Table 1 says: gain over full precision of the same budget"
-        f" within {MATTERS:g} of the printed one",
+        f"the gain of TTQ over full precision with the same budget, on ResNet-{depth}, is within"
+        f" {MATTERS:g} points of the gain in Table 1",
         "[P] Table 1", "points", gain, (printed - MATTERS, printed + MATTERS),
         printed=f"{full:.2f} → {ternary:.2f} %: {printed:+.2f}", printed_value=printed,
         log=resnet20_gain if depth == DEPTHS[0] else None,
@@ -112,7 +112,8 @@ NETWORKS = (
 _CLAIMS = (
     Claim(
         "A1", "different",
-        f"W_p and W_n become different: the systematic size of ρ is above {MARGIN:g}",
+        "W_p and W_n become different: the mean |ρ| over layers that training adds, without the"
+        f" noise between seeds (the systematic size), is above {MARGIN:g}",
         "[P] figure", "|ρ|", of_ttq(systematic), (MARGIN, math.inf), CLOSE - MARGIN,
         printed="curves", log=resnet20_size_of_rho, suite="asymmetry",
     ),
@@ -150,9 +151,9 @@ _CLAIMS = (
         "[Q]", "points", of_ttq(healed), ABOVE_ZERO, suite="asymmetry",
     ),
     Claim(
-        "Q2", "", "unequal scales undo unequal counts, in part: ρ falls as ln(n₊/n₋) rises"
-        " (slope -1: wholly)", "[Q]", "slope", of_ttq(counts_slope), BELOW_ZERO, SLOPE,
-        suite="asymmetry",
+        "Q2", "", "unequal scales partly undo unequal counts: ρ falls as ln(n₊/n₋) rises"
+        " (slope -1: they undo them wholly)",
+        "[Q]", "slope", of_ttq(counts_slope), BELOW_ZERO, SLOPE, suite="asymmetry",
     ),
     Claim(
         "A2", "", "the scales as learning-rate multipliers (Eq. 8) help: without, a larger error",
@@ -160,10 +161,10 @@ _CLAIMS = (
         suite="asymmetry",
     ),
     Claim(
-        "O1", "", "shares of +, 0, - settle while the scales keep moving: they keep more of their"
-        f" movement, by {SETTLES:g} of the first", "[P] figure", "share of movement",
-        of_ttq(settling), (SETTLES, math.inf), SETTLES, CONSTANT_RATE, printed="curves",
-        suite="asymmetry",
+        "O1", "", "the shares of +, 0, - settle while the scales keep moving: of their early"
+        f" movement the scales keep more than the shares do, by {SETTLES:g}",
+        "[P] figure", "share of movement", of_ttq(settling), (SETTLES, math.inf), SETTLES,
+        CONSTANT_RATE, printed="curves", suite="asymmetry",
     ),
     *map(_table_1, DEPTHS),
     Claim(
