@@ -1,27 +1,34 @@
-"""Figures as tests see them: the files, and the axes before they are closed."""
+"""Figures as tests see them: planned, drawn, and their files."""
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ttq_bench.analysis.tables import Tables, load_tables
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.build import write_report
-from ttq_bench.report.contents import read_contents
-from ttq_bench.report.figures.style import SavedFigure, figure_style
+from ttq_bench.report.contents import Contents, read_contents
+from ttq_bench.report.figures.style import ReportFigure, figure_style, picture_files
 
-Draw = Callable[[Tables, Path], list[SavedFigure]]
+Figures = Callable[[Contents], list[ReportFigure]]
 
 
-def saved(draw: Draw, root: Path) -> list[SavedFigure]:
-    """Return the figures that the records in ``root`` give."""
+def figures_of(figures: Figures, root: Path) -> list[ReportFigure]:
+    """Return the figures that the records in ``root`` give, not drawn yet."""
+    return figures(read_contents(ResultsPaths(root)))
+
+
+def drawn(figures: Figures, root: Path) -> list[Figure]:
+    """Return the figures of the records in ``root`` as Matplotlib has them."""
     with figure_style():
-        return draw(load_tables(ResultsPaths(root)), root / "figures")
+        return [_closed(figure.draw()) for figure in figures_of(figures, root)]
+
+
+def _closed(figure: Figure) -> Figure:
+    plt.close(figure)
+    return figure
 
 
 def write_texts(root: Path) -> str:
@@ -29,20 +36,6 @@ def write_texts(root: Path) -> str:
     results = ResultsPaths(root)
     write_report(read_contents(results), results, pictures=False)
     return results.summary.read_text(encoding="utf-8")
-
-
-def opened(monkeypatch: Any, module: ModuleType, draw: Draw, root: Path) -> list[Figure]:
-    """Return the figures themselves, saved as always but kept from being forgotten."""
-    kept: list[Figure] = []
-    real = module.save
-
-    def save_and_keep(figure: Figure, *rest: Any) -> SavedFigure:
-        kept.append(figure)
-        return real(figure, *rest)
-
-    monkeypatch.setattr(module, "save", save_and_keep)
-    saved(draw, root)
-    return kept
 
 
 def bars(axis: Axes) -> dict[str, list[tuple[float, float, float, float]]]:
@@ -55,13 +48,13 @@ def bars(axis: Axes) -> dict[str, list[tuple[float, float, float, float]]]:
     return found
 
 
-def assert_same_files_twice(draw: Draw, root: Path) -> None:
+def assert_same_files_twice(figures: Figures, root: Path) -> None:
     """Draw twice and compare every byte; there must be something to compare."""
-    contents = []
-    for _ in range(2):
-        figures = saved(draw, root)
-        assert figures
-        paths = [f.path.with_suffix(end) for f in figures for end in (".png", ".svg")]
-        contents.append([path.read_bytes() for path in paths])
-    assert contents[0] == contents[1]
+    with figure_style():
+        first, second = (
+            [picture_files(figure.draw(), figure.name) for figure in figures_of(figures, root)]
+            for _ in range(2)
+        )
+    assert first
+    assert first == second
     assert plt.get_fignums() == []

@@ -43,7 +43,8 @@ def authors_scales(model: str) -> pd.DataFrame | None:
     fed = pd.Series(True, index=rows.index)
     if LOGS[model] == "resnet20":
         fed = rows["layer"].str.endswith("/conv1")
-    rows["layer"] = rows["layer"].map(_our_name)
+    ours = {name: _our_name(name) for name in rows["layer"].unique()}
+    rows["layer"] = rows["layer"].map(ours)
     return _with_rho(rows, fed)
 
 

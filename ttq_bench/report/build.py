@@ -3,9 +3,7 @@
 It replaces and removes only files of an earlier report (``records/ownership.py``).
 """
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,8 @@ from ttq_bench.records.ownership import (
 )
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import Contents, read_contents
-from ttq_bench.report.figures.catalog import draw_figures
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.catalog import all_figures
+from ttq_bench.report.figures.style import ReportFigure, figure_style, picture_files
 from ttq_bench.report.page.html_page import html_page
 from ttq_bench.report.page.whole import whole_text
 from ttq_bench.report.sections.claims_table import evidence_table
@@ -38,6 +36,7 @@ from ttq_bench.report.sections.readme import BEGIN, END, check_marks, findings_b
 from ttq_bench.report.sections.summary import main_figures, summary_page
 from ttq_bench.text import no_formula, printable, replace_between
 
+EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><g>left out</g></svg>'
 ON_THE_PAGE = ("claims", "accuracy", "comparison", "asymmetry")
 
 
@@ -67,12 +66,12 @@ def build_report(root: Path, readme: Path | None = None) -> Path:
 
 
 def readme_block(
-    contents: Contents, figures: Iterable[SavedFigure], root: Path, start: Path
+    contents: Contents, figures: Iterable[ReportFigure], root: Path, start: Path
 ) -> str:
     """Return the generated block of a README in the folder ``start`` about the results ``root``."""
     root, start = root.resolve(), start.resolve()
     folder = root.relative_to(start).as_posix() if root.is_relative_to(start) else None
-    return findings_block(contents, [figure.path.name for figure in figures], folder)
+    return findings_block(contents, [figure.name for figure in figures], folder)
 
 
 def _refresh(readme: Path, text: str) -> None:
@@ -87,12 +86,11 @@ def _refresh(readme: Path, text: str) -> None:
 
 def write_report(
     contents: Contents, out: ResultsPaths, *, pictures: bool = True
-) -> list[SavedFigure]:
+) -> list[ReportFigure]:
     """Write tables, figures, summary and pages into ``out`` and return the figures.
 
-    Without ``pictures`` the files of figures hold none, which takes a third of the time. Raises
-    ``ResultsError`` where files are in the way that no report wrote, and where nothing can be
-    written.
+    Without ``pictures`` nothing is drawn: the files of figures hold none. Raises ``ResultsError``
+    where files are in the way that no report wrote, and where nothing can be written.
     """
     try:
         return _write(contents, out, pictures=pictures)
@@ -100,19 +98,17 @@ def write_report(
         raise unwritable(out.root, error) from error
 
 
-def _write(contents: Contents, out: ResultsPaths, *, pictures: bool) -> list[SavedFigure]:
+def _write(contents: Contents, out: ResultsPaths, *, pictures: bool) -> list[ReportFigure]:
     tables = {name: _with_texts(table, printable) for name, table in csv_tables(contents).items()}
     written = {f"tables/{name}.csv": _csv(table) for name, table in tables.items()}
-    with tempfile.TemporaryDirectory(prefix="ttq-bench-report-") as folder:
-        drawn = draw_figures(contents, Path(folder), pictures=pictures)
-        written |= {f"figures/{path.name}": path.read_bytes() for path in _files_of(drawn)}
+    figures = all_figures(contents)
+    written |= _drawn(figures) if pictures else _not_drawn(figures)
     check_replaceable(out.root, written)
     before = listed(out.root)
     # Listed before they are written: one that is killed in between may be replaced all the same.
     write_list(out.root, before | dict.fromkeys(TEXTS, "0" * 64) | digests(written))
     for name, content in written.items():
         write_atomically(out.root / name, content)
-    figures = [replace(f, path=out.root / "figures" / f.path.name) for f in drawn]
     texts = _texts(contents, figures, out.root, {name: tables[name] for name in ON_THE_PAGE})
     for name, content in texts.items():
         write_atomically(out.root / name, content)
@@ -123,7 +119,7 @@ def _write(contents: Contents, out: ResultsPaths, *, pictures: bool) -> list[Sav
 
 def _texts(
     contents: Contents,
-    figures: list[SavedFigure],
+    figures: list[ReportFigure],
     root: Path,
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, bytes]:
@@ -141,8 +137,18 @@ def _csv(table: pd.DataFrame) -> bytes:
     return _with_texts(table, no_formula).to_csv(index=False, float_format="%.6g").encode()
 
 
-def _files_of(figures: Iterable[SavedFigure]) -> Iterable[Path]:
-    return (figure.path.with_suffix(ending) for figure in figures for ending in (".png", ".svg"))
+def _drawn(figures: Iterable[ReportFigure]) -> dict[str, bytes]:
+    with figure_style():
+        return {
+            f"figures/{file}": content
+            for figure in figures
+            for file, content in picture_files(figure.draw(), figure.name).items()
+        }
+
+
+def _not_drawn(figures: Iterable[ReportFigure]) -> dict[str, bytes]:
+    contents = {".png": b"", ".svg": EMPTY_SVG}
+    return {f"figures/{f.name}{end}": content for f in figures for end, content in contents.items()}
 
 
 def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

@@ -19,10 +19,11 @@ from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.other_versions import is_current
 from ttq_bench.records.ownership import LIST, check_results_folder, listed
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
+from ttq_bench.records.plans import read_planned
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.report.build import readme_block, write_report
-from ttq_bench.report.contents import contents_of
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.readme import BEGIN, END, check_marks
 from ttq_bench.spec.trial import SPEC_VERSION
 from ttq_bench.ternary.methods import METHODS
@@ -82,7 +83,7 @@ def verify_results(root: Path, readme: Path | None = None) -> Verification:
         return Verification(*counts, 0, 0, (), tuple(by_file))
     if tables is None:
         tables = load_tables(results, records)  # raises: no table of a record is wrong
-    contents = contents_of(results, tables)
+    contents = Contents(tables, read_planned(results))
     with tempfile.TemporaryDirectory() as folder:
         expected = Path(folder) / "results"
         expected.mkdir()

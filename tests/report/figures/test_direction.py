@@ -5,10 +5,9 @@ import math
 import pytest
 
 from tests.record_builders import BY_EPOCH, SHORT, tables_of, write_arm, write_parents
-from tests.report.drawn import assert_same_files_twice, bars, opened, saved
+from tests.report.drawn import bars, drawn, figures_of
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import read_contents
-from ttq_bench.report.figures import direction as figure_direction
 from ttq_bench.report.figures.direction import direction_against_zeros
 from ttq_bench.report.sections.direction import direction, directions
 
@@ -30,9 +29,9 @@ def write_sweep(root, *, counts=-0.1, rhos=RHOS):
             )  # fmt: skip
 
 
-def test_both_panels_show_means_with_intervals_by_rising_zeros(tmp_path, monkeypatch):
+def test_both_panels_show_means_with_intervals_by_rising_zeros(tmp_path):
     write_sweep(tmp_path)
-    (figure,) = opened(monkeypatch, figure_direction, direction_against_zeros, tmp_path)
+    (figure,) = drawn(direction_against_zeros, tmp_path)
     rho, counts = (bars(axis)["TTQ constant_sparsity"] for axis in figure.axes)
     assert [mark[0] for mark in rho] == [mark[0] for mark in counts] == [0, 50, 90]
     assert [mark[1] for mark in rho] == pytest.approx([0.041, 0.031, -0.049])
@@ -41,21 +40,16 @@ def test_both_panels_show_means_with_intervals_by_rising_zeros(tmp_path, monkeyp
     assert log.get_ydata()[0] == pytest.approx(-0.0741, abs=1e-4)
 
 
-def test_every_seed_is_a_dot_at_its_own_share_of_zeros(tmp_path, monkeypatch):
+def test_every_seed_is_a_dot_at_its_own_share_of_zeros(tmp_path):
     write_sweep(tmp_path)
-    (figure,) = opened(monkeypatch, figure_direction, direction_against_zeros, tmp_path)
+    (figure,) = drawn(direction_against_zeros, tmp_path)
     dots = [tuple(dot) for group in figure.axes[0].collections[:3] for dot in group.get_offsets()]
     assert len(dots) >= 3
 
 
 def test_a_setting_without_ttq_has_no_figure(tmp_path):
     write_parents(tmp_path, 2)
-    assert saved(direction_against_zeros, tmp_path) == []
-
-
-def test_the_files_are_the_same_twice(tmp_path):
-    write_sweep(tmp_path)
-    assert_same_files_twice(direction_against_zeros, tmp_path)
+    assert figures_of(direction_against_zeros, tmp_path) == []
 
 
 def test_arms_are_ordered_by_their_zeros(tmp_path):

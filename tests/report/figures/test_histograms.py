@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from tests.record_builders import write_trial
-from tests.report.drawn import assert_same_files_twice, opened, saved
+from tests.report.drawn import assert_same_files_twice, drawn, figures_of
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.figures import histograms
 from ttq_bench.report.figures.histograms import latent_weights
 from ttq_bench.report.figures.latent_spread import latent_spreads, magnitude_of_share
 
@@ -64,9 +63,9 @@ def test_the_threshold_read_off_is_the_one_that_made_the_zeros():
     assert magnitude_of_share(shares, zeros) == pytest.approx(0.07, abs=0.001)
 
 
-def test_each_epoch_is_a_row_over_the_outline_of_the_start(tmp_path, monkeypatch):
+def test_each_epoch_is_a_row_over_the_outline_of_the_start(tmp_path):
     write(tmp_path)
-    (figure,) = opened(monkeypatch, histograms, latent_weights, tmp_path)
+    (figure,) = drawn(latent_weights, tmp_path)
     panels = np.array(figure.axes).reshape(-1, 3)
     assert [row[0].get_ylabel() for row in panels] == ["start", "epoch 9"]
     (start,) = panels[0][0].patches
@@ -78,29 +77,29 @@ def test_each_epoch_is_a_row_over_the_outline_of_the_start(tmp_path, monkeypatch
     assert sides == pytest.approx([-1 / 6, 1 / 6])  # a quarter of zeros in two even inner bins
 
 
-def test_at_most_six_epochs_are_shown_the_first_and_the_last_among_them(tmp_path, monkeypatch):
+def test_at_most_six_epochs_are_shown_the_first_and_the_last_among_them(tmp_path):
     write(tmp_path, epochs=dict.fromkeys(range(10), EARLY))
-    (figure,) = opened(monkeypatch, histograms, latent_weights, tmp_path)
+    (figure,) = drawn(latent_weights, tmp_path)
     labels = [axis.get_ylabel() for axis in figure.axes[::3]]
     assert len(labels) == 6
     assert (labels[0], labels[-1]) == ("start", "epoch 9")
 
 
-def test_a_network_of_one_layer_has_one_column(tmp_path, monkeypatch):
+def test_a_network_of_one_layer_has_one_column(tmp_path):
     write(tmp_path, layers=("b",))
-    (figure,) = opened(monkeypatch, histograms, latent_weights, tmp_path)
+    (figure,) = drawn(latent_weights, tmp_path)
     assert len(figure.axes) == 2
 
 
 def test_without_histograms_of_ttq_there_is_no_figure(tmp_path):
-    assert saved(latent_weights, tmp_path) == []
+    assert figures_of(latent_weights, tmp_path) == []
     write_trial(tmp_path, "old", seed=5, errors=(20.0,), scales={"a": (1.0, 1.0)})
-    assert saved(latent_weights, tmp_path) == []
+    assert figures_of(latent_weights, tmp_path) == []
     write(tmp_path, method="ttq-ste")
     write(tmp_path, outcome="diverged")
-    assert saved(latent_weights, tmp_path) == []
+    assert figures_of(latent_weights, tmp_path) == []
 
 
 def test_the_files_are_the_same_twice(tmp_path):
-    write(tmp_path)
+    write(tmp_path, layers=("b",))
     assert_same_files_twice(latent_weights, tmp_path)

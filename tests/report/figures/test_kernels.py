@@ -3,10 +3,9 @@
 import numpy as np
 
 from tests.record_builders import make_probe, write_trial
-from tests.report.drawn import assert_same_files_twice, opened, saved
+from tests.report.drawn import assert_same_files_twice, drawn, figures_of
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.probes import Kernels, publish_probe
-from ttq_bench.report.figures import kernels as figure_kernels
 from ttq_bench.report.figures.kernels import CELL, GAP, kernel_tiles, kernels_of_a_layer, picture
 
 TWO_BY_ONE = Kernels(layer="conv2", shape=(2, 1, 1, 3), codes="+0--+0")
@@ -59,23 +58,23 @@ def test_at_most_sixteen_channels_each_way_are_shown_the_first_ones():
     assert "-" not in tiles
 
 
-def test_the_lowest_seed_of_the_papers_threshold_is_shown(tmp_path, monkeypatch):
+def test_the_lowest_seed_of_the_papers_threshold_is_shown(tmp_path):
     other = Kernels(layer="other", shape=(1, 1, 1, 1), codes="0")
     write(tmp_path, 0, other, strategy=("constant_sparsity", 0.5))
     write(tmp_path, 0, other, method="ttq-ste")
     write(tmp_path, 2, other)
     write(tmp_path, 1)
-    (figure,) = opened(monkeypatch, figure_kernels, kernels_of_a_layer, tmp_path)
+    (figure,) = drawn(kernels_of_a_layer, tmp_path)
     title = figure.axes[0].get_title()
     assert "conv2, seed 1: first 2 of 2 output and 1 of 1 input channels" in title
     assert "max_fraction(0.05)" in title
 
 
 def test_without_kernels_of_ttq_there_is_no_figure(tmp_path):
-    assert saved(kernels_of_a_layer, tmp_path) == []
+    assert figures_of(kernels_of_a_layer, tmp_path) == []
     write(tmp_path, 0, kernels=None)
     write(tmp_path, 0, method="ttq-ste")
-    assert saved(kernels_of_a_layer, tmp_path) == []
+    assert figures_of(kernels_of_a_layer, tmp_path) == []
 
 
 def test_the_files_are_the_same_twice(tmp_path):

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tests.record_builders import write_trial
-from tests.report.drawn import assert_same_files_twice, opened, saved
+from tests.report.drawn import drawn, figures_of
 from ttq_bench.analysis.reference import authors_scales
-from ttq_bench.report.figures import scales as figure_scales
 from ttq_bench.report.figures.scales import scales_over_epochs
 
 LAYERS = {"layer1.0.conv1": (1.2, 1.0), "layer2.0.conv1": (0.9, 1.0), "layer3.2.conv2": (1.0, 1.0)}
@@ -22,8 +21,8 @@ def write(root, method="ttq", model="resnet20", seeds=2):
         )  # fmt: skip
 
 
-def draw(monkeypatch, root):
-    (figure,) = opened(monkeypatch, figure_scales, scales_over_epochs, root)
+def draw(root):
+    (figure,) = drawn(scales_over_epochs, root)
     return np.array(figure.axes).reshape(-1, 3)
 
 
@@ -32,9 +31,9 @@ def line(axis, label):
     return found
 
 
-def test_scales_and_rho_are_means_over_seeds_at_every_epoch(tmp_path, monkeypatch):
+def test_scales_and_rho_are_means_over_seeds_at_every_epoch(tmp_path):
     write(tmp_path)
-    first = draw(monkeypatch, tmp_path)[:, 0]
+    first = draw(tmp_path)[:, 0]
     assert list(line(first[0], "$W_p$").get_ydata()) == pytest.approx([1.0, 1.25, 1.25])
     assert list(line(first[0], "$W_n$").get_ydata()) == [1.0, 1.0, 1.0]
     mean = (np.log(1.2) + np.log(1.3)) / 2
@@ -43,9 +42,9 @@ def test_scales_and_rho_are_means_over_seeds_at_every_epoch(tmp_path, monkeypatc
     assert (band.max(), band.min()) == pytest.approx((np.log(1.3), 0))
 
 
-def test_the_authors_curve_of_the_same_layer_is_stretched_to_our_last_epoch(tmp_path, monkeypatch):
+def test_the_authors_curve_of_the_same_layer_is_stretched_to_our_last_epoch(tmp_path):
     write(tmp_path)
-    panels = draw(monkeypatch, tmp_path)
+    panels = draw(tmp_path)
     assert panels.shape == (4, 3)
     log = authors_scales("resnet20")
     for column, layer in enumerate(LAYERS):
@@ -67,7 +66,7 @@ def test_without_a_log_or_a_ratio_their_panels_are_not_there(
     tmp_path, monkeypatch, method, model, rows
 ):
     write(tmp_path, method, model)
-    panels = draw(monkeypatch, tmp_path)
+    panels = draw(tmp_path)
     assert len(panels) == rows
     assert panels[-1][0].get_xlabel() == "epoch of fine-tuning"
 
@@ -75,20 +74,14 @@ def test_without_a_log_or_a_ratio_their_panels_are_not_there(
 @pytest.mark.slow
 def test_one_seed_is_called_one_seed(tmp_path):
     write(tmp_path, seeds=1)
-    (figure,) = saved(scales_over_epochs, tmp_path)
+    (figure,) = figures_of(scales_over_epochs, tmp_path)
     assert "over one seed" in figure.caption
 
 
 def test_arms_without_learned_scales_and_diverged_ones_have_no_figure(tmp_path):
-    assert saved(scales_over_epochs, tmp_path) == []
+    assert figures_of(scales_over_epochs, tmp_path) == []
     write(tmp_path, "twn")
     write_trial(
         tmp_path, "gone", seed=7, errors=(20.0,), scales=LAYERS, outcome="diverged", model="lenet5"
     )
-    assert saved(scales_over_epochs, tmp_path) == []
-
-
-@pytest.mark.slow
-def test_the_files_are_the_same_twice(tmp_path):
-    write(tmp_path)
-    assert_same_files_twice(scales_over_epochs, tmp_path)
+    assert figures_of(scales_over_epochs, tmp_path) == []

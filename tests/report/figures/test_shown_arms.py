@@ -1,7 +1,7 @@
 """Which arms stand for the others."""
 
 from tests.record_builders import BY_EPOCH, tables_of, write_trial
-from ttq_bench.report.figures.shown_arms import by_family, look_numbers, main_ttq_arm, one_strength
+from ttq_bench.report.figures.shown_arms import by_family, look_numbers, one_strength, ttq_arms
 
 
 def arms(root, *strategies, method="ttq"):
@@ -17,20 +17,10 @@ def strategies(found):
     return [arm.strategy for arm in found]
 
 
-def test_the_papers_threshold_stands_for_ttq(tmp_path):
-    found = arms(
-        tmp_path, ("constant_sparsity", 0.5), ("max_fraction", 0.02), ("max_fraction", 0.05)
-    )
-    assert main_ttq_arm(found).strategy == "max_fraction(0.05)"
-
-
-def test_without_the_papers_threshold_the_first_arm_of_ttq_does(tmp_path):
-    found = arms(tmp_path, ("constant_sparsity", 0.3), ("max_fraction", 0.02))
-    assert main_ttq_arm(found).strategy == "constant_sparsity(0.3)"
-
-
-def test_other_methods_do_not_stand_for_ttq(tmp_path):
-    assert main_ttq_arm(arms(tmp_path, ("max_fraction", 0.05), method="ttq-ste")) is None
+def test_arms_of_ttq_are_taken_alone_those_with_the_papers_threshold_first(tmp_path):
+    arms(tmp_path, ("max_fraction", 0.05), method="ttq-ste")
+    found = arms(tmp_path, ("constant_sparsity", 0.5), ("max_fraction", 0.05))
+    assert strategies(ttq_arms(found)) == ["max_fraction(0.05)", "constant_sparsity(0.5)"]
 
 
 def test_one_strength_of_each_strategy_is_shown_the_usual_one_where_it_is_there(tmp_path):

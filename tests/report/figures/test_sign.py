@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tests.record_builders import write_trial
-from tests.report.drawn import assert_same_files_twice, opened, saved
-from ttq_bench.report.figures import sign
+from tests.report.drawn import assert_same_files_twice, drawn, figures_of
 from ttq_bench.report.figures.sign import FLOOR, printed_sign, published_sizes
 
 TRUE = {"layer1.conv1": (1.2, 1.0), "layer1.conv2": (1.0, 1.1)}
@@ -20,12 +19,10 @@ def write(root, method, scales, seeds=2, **more):
         )  # fmt: skip
 
 
-def test_means_of_both_signs_stand_at_their_layers_and_equal_scales_at_the_floor(
-    tmp_path, monkeypatch
-):
+def test_means_of_both_signs_stand_at_their_layers_and_equal_scales_at_the_floor(tmp_path):
     write(tmp_path, "ttq", TRUE)
     write(tmp_path, "ttq-as-printed", PRINTED)
-    (figure,) = opened(monkeypatch, sign, printed_sign, tmp_path)
+    (figure,) = drawn(printed_sign, tmp_path)
     ours = figure.axes[0]
     true, printed = ours.lines
     assert list(true.get_ydata()) == pytest.approx([np.log(1.2), np.log(1.1)])
@@ -37,11 +34,11 @@ def test_means_of_both_signs_stand_at_their_layers_and_equal_scales_at_the_floor
     assert {"0", "1e-7", "1e-1"} <= labels
 
 
-def test_a_mean_is_that_of_the_sizes_and_not_the_size_of_the_mean(tmp_path, monkeypatch):
+def test_a_mean_is_that_of_the_sizes_and_not_the_size_of_the_mean(tmp_path):
     for seed, pair in enumerate(((1.2, 1.0), (1.0, 1.2))):
         write_trial(tmp_path, f"t-{seed}", seed=seed, errors=(20.0,), scales={"a": pair})
     write(tmp_path, "ttq-as-printed", {"a": (1.0, 1.0)})
-    (figure,) = opened(monkeypatch, sign, printed_sign, tmp_path)
+    (figure,) = drawn(printed_sign, tmp_path)
     assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(np.log(1.2))
 
 
@@ -54,21 +51,21 @@ def test_published_layers_are_all_there_by_what_they_feed():
     }  # fmt: skip
 
 
-def test_a_scale_that_is_not_positive_has_no_mark(tmp_path, monkeypatch):
+def test_a_scale_that_is_not_positive_has_no_mark(tmp_path):
     write(tmp_path, "ttq", TRUE)
     write(tmp_path, "ttq-as-printed", {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 2.0)})
-    (figure,) = opened(monkeypatch, sign, printed_sign, tmp_path)
-    drawn = np.array(figure.axes[0].lines[1].get_ydata())
-    assert np.isnan(drawn[0])
-    assert drawn[1] == pytest.approx(np.log(2))
+    (figure,) = drawn(printed_sign, tmp_path)
+    means = np.array(figure.axes[0].lines[1].get_ydata())
+    assert np.isnan(means[0])
+    assert means[1] == pytest.approx(np.log(2))
 
 
 def test_both_signs_under_one_strategy_are_needed(tmp_path):
-    assert saved(printed_sign, tmp_path) == []
+    assert figures_of(printed_sign, tmp_path) == []
     write(tmp_path, "ttq", TRUE)
-    assert saved(printed_sign, tmp_path) == []
+    assert figures_of(printed_sign, tmp_path) == []
     write(tmp_path, "ttq-as-printed", PRINTED, strategy=("constant_sparsity", 0.5))
-    assert saved(printed_sign, tmp_path) == []
+    assert figures_of(printed_sign, tmp_path) == []
 
 
 def test_the_files_are_the_same_twice(tmp_path):

@@ -11,16 +11,16 @@ import pytest
 from ttq_bench.report.figures.style import figure_style
 
 PROGRAM = """
-import sys
 from pathlib import Path
 from ttq_bench.report.figures import roofline
-from ttq_bench.report.figures.style import figure_style, plt, save
+from ttq_bench.report.figures.style import figure_style, picture_files, plt
 with figure_style():
     figure, axis = plt.subplots()
     axis.plot([1, 2], [3, 4], label="W_p")
     axis.set_title("a title")
     axis.legend()
-    save(figure, Path(sys.argv[1]), "drawn", "", "")
+    for name, content in picture_files(figure, "drawn").items():
+        Path(name).write_bytes(content)
 """
 UGLY = (
     b"lines.linewidth: 9\nfont.size: 30\ntext.usetex: True\nsavefig.bbox: tight\naxes.grid: True\n"
@@ -33,12 +33,12 @@ def drawn(folder: Path, content: bytes | None = None, **variables: str) -> bytes
     if content is not None:
         (folder / "matplotlibrc").write_bytes(content)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "figures"],
+        [sys.executable, "-c", PROGRAM],
         cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not done.stderr
-    return b"".join(path.read_bytes() for path in sorted((folder / "figures").iterdir()))
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("drawn.*")))
 
 
 INLINE = "module://matplotlib_inline.backend_inline"  # what a notebook's shell has

@@ -11,7 +11,7 @@ from ttq_bench.report.build import build_report
 from ttq_bench.report.contents import read_contents
 from ttq_bench.report.sections.readme import BEGIN, END, findings_block
 
-FIGURE = "asymmetry_cifar10-jpeg_short_resnet20.png"
+FIGURE = "asymmetry_cifar10-jpeg_short_resnet20"
 SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
 
 
@@ -70,10 +70,10 @@ def test_without_a_trial_there_is_no_verdict(tmp_path):
 def test_a_figure_that_the_report_lacks_and_links_to_a_folder_elsewhere_are_left_out(tmp_path):
     write_networks(tmp_path, CLOSE, *SAME)
     text = block(tmp_path)
-    assert f"](results/figures/{FIGURE})" in text
+    assert f"](results/figures/{FIGURE}.png)" in text
     assert text.endswith("records: [results/summary.md](results/summary.md).\n")
-    assert "![" not in block(tmp_path, figures=("claims.png",))
-    assert f"](figures/{FIGURE})" in block(tmp_path, folder=".")
+    assert "![" not in block(tmp_path, figures=("claims",))
+    assert f"](figures/{FIGURE}.png)" in block(tmp_path, folder=".")
     elsewhere = block(tmp_path, folder=None)
     assert "](" not in elsewhere
     assert elsewhere.endswith("records: `summary.md` of the results folder.\n")

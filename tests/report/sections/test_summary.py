@@ -1,14 +1,13 @@
 """The summary: short, and about the arms of a suite where no claim of the paper has evidence."""
 
-from pathlib import Path
-
 import pytest
+from matplotlib.figure import Figure
 
 from tests.record_builders import write_arm, write_grid, write_parents
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import read_contents
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.figure_lines import figure_lines
 from ttq_bench.report.sections.main_claims import HEADER, MAIN_CLAIMS, main_claims
 from ttq_bench.report.sections.pages import PAGES, page_file
@@ -16,7 +15,7 @@ from ttq_bench.report.sections.summary import main_figures, summary_page
 
 
 def figure(name):
-    return SavedFigure(Path("figures") / f"{name}.png", f"Title of {name}", f"Caption of {name}.")
+    return ReportFigure(name, f"Title of {name}", f"Caption of {name}.", Figure)
 
 
 FIGURES = [
@@ -85,7 +84,7 @@ def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(tmp_path):
 
 
 def test_a_caption_that_figures_share_stands_once():
-    same = [SavedFigure(Path(f"{name}.png"), name, "What is drawn.") for name in ("a_1", "a_2")]
+    same = [ReportFigure(name, name, "What is drawn.", Figure) for name in ("a_1", "a_2")]
     text = "\n".join(figure_lines([*same, figure("b_1")]))
     assert text.count("What is drawn. ([SVG](figures/a_1.svg))") == 1
     assert "Drawn as above. ([SVG](figures/a_2.svg))" in text

@@ -1,43 +1,50 @@
 """rho = ln(W_p / W_n) of each layer at the last epoch, every seed shown."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ttq_bench.analysis.asymmetry import NetworkAsymmetry, asymmetry
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, look_numbers, one_strength
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, looks_of, one_strength
 from ttq_bench.report.figures.style import (
     MOST_DOTS,
     NARROWEST,
     Look,
-    SavedFigure,
+    ReportFigure,
     bar,
-    look,
     name_layers,
-    save,
     shift,
 )
 from ttq_bench.report.naming import arm_label, layer_label, network_file, table_name
 
+CAPTION = (
+    "rho = ln(W_p/W_n) of each ternary layer at the last epoch: each seed, and the mean with"
+    " its 95 % interval (none for one seed, clipped by the frame where they are few). Grey:"
+    f" scales within {MARGIN:.0%} of each other. Above zero W_p is larger.{ONE_STRENGTH}"
+)
 
-def asymmetry_by_layer(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network: all its ternary arms side by side in each layer."""
-    networks = {network.arm: network for network in asymmetry(tables)}
+
+def asymmetry_by_layer(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network: all its ternary arms side by side in each layer."""
+    networks = {network.arm: network for network in contents.asymmetries}
     figures = []
-    for arms in tables.networks():
-        looks = {arm: look(number) for arm, number in look_numbers(arms).items()}
+    for arms in contents.tables.networks():
+        looks = looks_of(arms)
         shown = [(networks[arm], looks[arm]) for arm in one_strength(arms) if arm in networks]
         if shown:
-            figures.append(_draw(tables, shown, folder))
+            title = f"How far W_p and W_n are apart, by layer: {table_name(arms[0])}"
+            draw = partial(_draw, contents.tables, shown)
+            figures.append(ReportFigure(network_file("asymmetry", arms[0]), title, CAPTION, draw))
     return figures
 
 
-def _draw(tables: Tables, shown: list[tuple[NetworkAsymmetry, Look]], folder: Path) -> SavedFigure:
-    arm = shown[0][0].arm
+def _draw(tables: Tables, shown: list[tuple[NetworkAsymmetry, Look]]) -> Figure:
     labels: dict[str, str] = {}  # arms may differ in their layers: the union, in network order
     for network, _ in sorted(shown, key=lambda item: -len(item[0].layers)):
         for layer in network.layers:
@@ -54,25 +61,19 @@ def _draw(tables: Tables, shown: list[tuple[NetworkAsymmetry, Look]], folder: Pa
     axis.set_ylim(-reach, reach)
     name_layers(axis, list(labels.values()))
     axis.set_ylabel(r"$\rho=\ln(W_p/W_n)$")
-    title = table_name(arm)
+    title = table_name(shown[0][0].arm)
     axis.set_title(f"{title}\nsmall dots: seeds; large marks: means, 95 % intervals", fontsize=10)
     figure.legend(loc="outside lower center", ncols=2)
-    return save(
-        figure, folder, network_file("asymmetry", arm),
-        f"How far W_p and W_n are apart, by layer: {title}",
-        "rho = ln(W_p/W_n) of each ternary layer at the last epoch: each seed, and the mean with"
-        " its 95 % interval (none for one seed, clipped by the frame where they are few). Grey:"
-        f" scales within {MARGIN:.0%} of each other. Above zero W_p is larger.{ONE_STRENGTH}",
-    )  # fmt: skip
+    return figure
 
 
 def _draw_arm(
     axis: Axes, tables: Tables, network: NetworkAsymmetry, style: Look, places: dict[str, float]
 ) -> None:
-    mine = tables.final_scales_of(network.arm)
+    scales = tables.final_scales_of(network.arm)
     axis.scatter(
-        mine["layer"].map(places), mine["rho"], s=9, color=style.colour, alpha=0.6, zorder=2,
-        rasterized=len(mine) > MOST_DOTS,
+        scales["layer"].map(places), scales["rho"], s=9, color=style.colour, alpha=0.6, zorder=2,
+        rasterized=len(scales) > MOST_DOTS,
     )  # fmt: skip
     axis.errorbar(
         [places[layer.layer] for layer in network.layers],

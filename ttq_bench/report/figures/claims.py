@@ -2,14 +2,15 @@
 
 import math
 import textwrap
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ttq_bench.analysis.ledger import LedgerRow
-from ttq_bench.report.figures.style import COLOURS, SavedFigure, save
+from ttq_bench.report.figures.style import COLOURS, ReportFigure
 from ttq_bench.report.sections.verdicts import PROXY, at_a_glance
 
 INCHES_A_ROW = 0.46
@@ -25,13 +26,25 @@ UNITS = {
     "times": "times smaller", "share of movement": "share of movement",
     "slope": "slope of ρ on ln(n₊/n₋) over layers",
 }  # fmt: skip
+CAPTION = (
+    "For each claim: the printed figure (cross), the authors' log (triangle), and what was"
+    f" measured here with its 95 % interval (dot; hollow where it is {PROXY}: on other"
+    " data or a shorter schedule). The shaded span is where a claim is supported, once the"
+    " whole interval lies in it. At the right is the verdict: *alone* means not after"
+    " correction for the number of claims, *by rule* that the runs cannot decide it yet."
+)
 
 
-def claims_at_a_glance(rows: list[LedgerRow], folder: Path) -> list[SavedFigure]:
-    """Draw one panel for each unit: a row for each claim that has a figure of any kind."""
-    shown = [row for row in rows if _figures(row)]
+def claims_at_a_glance(rows: list[LedgerRow]) -> list[ReportFigure]:
+    """Return one figure: a row for each claim that has a number of any kind to show."""
+    shown = [row for row in rows if _numbers(row)]
     if not any(row.value for row in shown):
         return []
+    return [ReportFigure("claims", "Claims at a glance", CAPTION, partial(_draw, shown))]
+
+
+def _draw(shown: list[LedgerRow]) -> Figure:
+    """Draw one panel for each unit."""
     units = list(dict.fromkeys(row.claim.unit for row in shown))
     panels = [[row for row in shown if row.claim.unit == unit] for unit in units]
     heights = [len(panel) + 1.3 for panel in panels]
@@ -49,19 +62,10 @@ def claims_at_a_glance(rows: list[LedgerRow], folder: Path) -> list[SavedFigure]
     figure.suptitle(
         "Claims at a glance: printed, logged by the authors, measured here", fontsize=11
     )
-    return [
-        save(
-            figure, folder, "claims", "Claims at a glance",
-            "For each claim: the printed figure (cross), the authors' log (triangle), and what was"
-            f" measured here with its 95 % interval (dot; hollow where it is {PROXY}: on other"
-            " data or a shorter schedule). The shaded span is where a claim is supported, once the"
-            " whole interval lies in it. At the right is the verdict: *alone* means not after"
-            " correction for the number of claims, *by rule* that the runs cannot decide it yet.",
-        )
-    ]  # fmt: skip
+    return figure
 
 
-def _figures(row: LedgerRow) -> list[float]:
+def _numbers(row: LedgerRow) -> list[float]:
     """Return every finite number that the row has to show."""
     value = row.value
     numbers = [row.claim.printed_value, row.log.value if row.log else None]
@@ -71,7 +75,7 @@ def _figures(row: LedgerRow) -> list[float]:
 
 
 def _draw_panel(axis: Axes, rows: list[LedgerRow]) -> None:
-    numbers = [number for row in rows for number in _figures(row)]
+    numbers = [number for row in rows for number in _numbers(row)]
     ends = [end for row in rows for end in row.claim.bound if math.isfinite(end)]
     low, high = min(numbers + ends), max(numbers + ends)
     pad = (FRAME - 1) * (high - low or 1.0)

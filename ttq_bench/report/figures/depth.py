@@ -1,28 +1,41 @@
 """What quantizing gains at each depth: the paper's Table 1, and ours."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from ttq_bench.analysis.comparison import ArmResult, compare_arms
+from ttq_bench.analysis.comparison import ArmResult
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.paper import TABLE_1, printed_gain
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.models.catalog import MODELS
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.shown_arms import is_usual, look_numbers
-from ttq_bench.report.figures.style import Look, SavedFigure, bar, look, readable, save, shift
+from ttq_bench.report.figures.style import Look, ReportFigure, bar, look, readable, shift
 
 FAMILIES = {"cifar_resnet": "", "preact_resnet": ", pre-activation"}
 STEP = 12  # layers between one depth and the next
+TITLE = "What TTQ gains over full precision, by depth"
+CAPTION = (
+    "Test error of full precision minus that of TTQ, in points, against depth: above zero TTQ"
+    " is better. Line with open marks: Table 1 of the paper, one run each. Other marks: ours,"
+    " mean with 95 % interval over seeds (none for one seed, clipped by the frame for two),"
+    " each against the same weights trained on as long without quantizing; n is the number of"
+    " pairs. Marks stand a little aside of their depth to be seen apart."
+)
 
 
-def gain_by_depth(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure: printed gains, and those of every residual network trained with TTQ."""
-    series = depth_series(compare_arms(tables))
-    return [_draw(series, _looks(tables, series), folder)] if series else []
+def gain_by_depth(contents: Contents) -> list[ReportFigure]:
+    """Return one figure: printed gains, and those of every residual network trained with TTQ."""
+    series = depth_series(contents.results)
+    if not series:
+        return []
+    draw = partial(_draw, series, _looks(contents.tables, series))
+    return [ReportFigure("depth", TITLE, CAPTION, draw)]
 
 
 def _looks(tables: Tables, series: dict[str, dict[int, ArmResult]]) -> list[Look]:
@@ -58,7 +71,7 @@ def depth_series(results: Iterable[ArmResult]) -> dict[str, dict[int, ArmResult]
     }
 
 
-def _draw(series: dict[str, dict[int, ArmResult]], looks: list[Look], folder: Path) -> SavedFigure:
+def _draw(series: dict[str, dict[int, ArmResult]], looks: list[Look]) -> Figure:
     figure, axis = plt.subplots(figsize=(8, 4.4 + 0.22 * len(series)))
     axis.axhline(0, color="0.4", lw=1)
     printed = {MODELS[model].depth: printed_gain(model) for model in TABLE_1}
@@ -78,14 +91,7 @@ def _draw(series: dict[str, dict[int, ArmResult]], looks: list[Look], folder: Pa
     axis.set_ylabel("full precision minus TTQ\n(points of test error)")
     axis.set_title("What TTQ gains (above zero) or loses, by depth", fontsize=11)
     figure.legend(loc="outside lower center")
-    return save(
-        figure, folder, "depth", "What TTQ gains over full precision, by depth",
-        "Test error of full precision minus that of TTQ, in points, against depth: above zero TTQ"
-        " is better. Line with open marks: Table 1 of the paper, one run each. Other marks: ours,"
-        " mean with 95 % interval over seeds (none for one seed, clipped by the frame for two),"
-        " each against the same weights trained on as long without quantizing; n is the number of"
-        " pairs. Marks stand a little aside of their depth to be seen apart.",
-    )  # fmt: skip
+    return figure
 
 
 def draw_series(

@@ -1,21 +1,22 @@
 """Which scale is larger, and how unequal the counts are, against the share of zeros."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ttq_bench.analysis.authors_log import resnet20_mean_rho
 from ttq_bench.analysis.measured import Measured, Network, finished, networks
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import (
     LEGEND_COLUMNS,
-    SavedFigure,
+    ReportFigure,
     bar,
     legend_inches,
     look,
-    save,
 )
 from ttq_bench.report.naming import arm_label, file_name
 from ttq_bench.report.sections.direction import ARMS, Direction, directions
@@ -24,22 +25,32 @@ PANELS: tuple[tuple[str, Callable[[Direction], Measured | None]], ...] = (
     ("mean ρ over layers", lambda one: one.rho),
     ("mean ln(n₊/n₋) over layers", lambda one: one.counts),
 )
+CAPTION = (
+    "Top: mean of ρ = ln(W_p/W_n) over layers at the last epoch, against the measured share of"
+    " zeros, under both delta strategies: each seed, and the mean with its 95 % interval (none"
+    " for one seed). The dotted line is the authors' log, which holds no share of zeros."
+    " Bottom: the mean of ln(n₊/n₋), the asymmetry of the counts: if the counts explained the"
+    " direction, it would change sign where ρ does."
+)
 
 
-def direction_against_zeros(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each setting with TTQ: mean rho above, the asymmetry of counts below."""
+def direction_against_zeros(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each setting with TTQ: mean rho, below it the asymmetry of counts."""
     figures = []
-    for network in networks(tables):
-        found = [one for one in directions(tables, network) if one.arm == ARMS[0]]
-        if found:
-            figures.append(_draw(tables, network, found, folder))
+    for network in networks(contents.tables):
+        strengths = [d for d in directions(contents.tables, network) if d.arm == ARMS[0]]
+        if strengths:
+            name = file_name("direction", network.dataset, network.protocol, network.model)
+            title = f"Which scale is larger, against the share of zeros: {network}"
+            draw = partial(_draw, contents.tables, network, strengths)
+            figures.append(ReportFigure(name, title, CAPTION, draw))
     return figures
 
 
-def _draw(tables: Tables, network: Network, found: list[Direction], folder: Path) -> SavedFigure:
+def _draw(tables: Tables, network: Network, strengths: list[Direction]) -> Figure:
     families: dict[str, list[Direction]] = {}
-    for one in found:
-        families.setdefault(one.rule, []).append(one)
+    for strength in strengths:
+        families.setdefault(strength.rule, []).append(strength)
     height = 6.4 + legend_inches(len(families) + 2)
     figure, axes = plt.subplots(2, 1, figsize=(8, height), sharex=True)
     rows = finished(tables, network)
@@ -61,15 +72,7 @@ def _draw(tables: Tables, network: Network, found: list[Direction], folder: Path
     axes[0].set_title(
         f"{network}\ntop: above zero W_p is larger; bottom: + is commoner", fontsize=10
     )
-    return save(
-        figure, folder, file_name("direction", network.dataset, network.protocol, network.model),
-        f"Which scale is larger, against the share of zeros: {network}",
-        "Top: mean of ρ = ln(W_p/W_n) over layers at the last epoch, against the measured share of"
-        " zeros, under both delta strategies: each seed, and the mean with its 95 % interval (none"
-        " for one seed). The dotted line is the authors' log, which holds no share of zeros."
-        " Bottom: the mean of ln(n₊/n₋), the asymmetry of the counts: if the counts explained the"
-        " direction, it would change sign where ρ does.",
-    )  # fmt: skip
+    return figure
 
 
 def _draw_family(

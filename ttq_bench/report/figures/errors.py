@@ -1,40 +1,46 @@
 """Test error over the epochs."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, look_numbers, one_strength
-from ttq_bench.report.figures.style import (
-    LEGEND_COLUMNS,
-    Look,
-    SavedFigure,
-    legend_inches,
-    look,
-    save,
-)
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, looks_of, one_strength
+from ttq_bench.report.figures.style import LEGEND_COLUMNS, Look, ReportFigure, legend_inches
 from ttq_bench.report.naming import arm_label, network_file, table_name
 
 MOST_MARKED = 60  # epochs; longer curves are drawn without marks
 MOST_BANDS = 6  # arms; the bands of more hide each other
 
+CAPTION = (
+    "Test error after each epoch, mean (line) and range (band) over seeds. Fine-tuned networks"
+    " start where their full-precision parents end. No epoch was chosen by these curves."
+    f"{ONE_STRENGTH}"
+)
 
-def error_curves(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network: test error of every arm, fine-tuning after its parent."""
+
+def error_curves(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network: test error of every arm, fine-tuning after its parent."""
     return [
-        _draw_curves(tables, arms, folder)
-        for arms in tables.networks()
-        if any(len(tables.trials_of(arm)) for arm in arms)
+        ReportFigure(
+            network_file("error-curves", arms[0]),
+            f"Test error over the epochs: {table_name(arms[0])}",
+            CAPTION,
+            partial(_draw_curves, contents.tables, arms),
+        )
+        for arms in contents.tables.networks()
+        if any(len(contents.tables.trials_of(arm)) for arm in arms)
     ]
 
 
-def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
-    looks = {arm: look(number) for arm, number in look_numbers(arms).items()}
+def _draw_curves(tables: Tables, arms: list[Arm]) -> Figure:
+    looks = looks_of(arms)
     curves = [(arm, _curve(tables, arm), looks[arm]) for arm in one_strength(arms)]
     curves = [curve for curve in curves if len(curve[1])]
     panels = 2 if any("+" in arm.epochs for arm, _, _ in curves) else 1
@@ -55,13 +61,7 @@ def _draw_curves(tables: Tables, arms: list[Arm], folder: Path) -> SavedFigure:
         axes[0][1].set_title("fine-tuning alone, enlarged", fontsize=10)
         axes[0][1].set_ylabel("test error (%), not from zero")
     figure.suptitle(f"{table_name(arms[0])}: mean and range over seeds", fontsize=11)
-    return save(
-        figure, folder, network_file("error-curves", arms[0]),
-        f"Test error over the epochs: {table_name(arms[0])}",
-        "Test error after each epoch, mean (line) and range (band) over seeds. Fine-tuned networks"
-        " start where their full-precision parents end. No epoch was chosen by these curves."
-        f"{ONE_STRENGTH}",
-    )  # fmt: skip
+    return figure
 
 
 def _curve(tables: Tables, arm: Arm) -> pd.DataFrame:

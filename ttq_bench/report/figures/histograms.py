@@ -1,33 +1,50 @@
 """How latent weights are spread, from the start to the last epoch of TTQ."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ttq_bench.analysis.arms import Arm
-from ttq_bench.analysis.tables import Tables
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.latent_spread import Spread, latent_spreads
 from ttq_bench.report.figures.shown_arms import ttq_arms
-from ttq_bench.report.figures.style import COLOURS, SavedFigure, save
+from ttq_bench.report.figures.style import COLOURS, ReportFigure
 from ttq_bench.report.naming import heading, network_file, seeds_in_words
 
 MOST_ROWS = 6
 
 
-def latent_weights(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network with histograms of TTQ: three layers, epoch by epoch."""
+def latent_weights(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network with histograms of TTQ: three layers, epoch by epoch."""
     figures = []
-    for arms in tables.networks():
+    for arms in contents.tables.networks():
         for arm in ttq_arms(arms):
-            if spreads := latent_spreads(tables, arm):
-                figures.append(_draw(arm, spreads, folder))
+            if spreads := latent_spreads(contents.tables, arm):
+                figures.append(_figure(arm, spreads))
                 break
     return figures
 
 
-def _draw(arm: Arm, layers: dict[str, dict[int, Spread]], folder: Path) -> SavedFigure:
+def _figure(arm: Arm, layers: dict[str, dict[int, Spread]]) -> ReportFigure:
+    seeds = seeds_in_words(
+        max(spread.seeds for epochs in layers.values() for spread in epochs.values())
+    )
+    return ReportFigure(
+        network_file("histograms", arm),
+        f"Latent weights: {heading(arm)}",
+        "Share of the latent weights of the first, a middle and the last quantized layer in bins of"
+        f" equal width, mean over {seeds}, at the start and at later epochs (down). The axis is the"
+        " weight over the largest magnitude of its layer at that epoch, which is given in each"
+        " panel (mean). Dashed: the start. Vertical lines: the threshold, read off where the"
+        " recorded share of zeros lies; what is between them is zero.",
+        partial(_draw, arm, layers, seeds),
+    )
+
+
+def _draw(arm: Arm, layers: dict[str, dict[int, Spread]], seeds: str) -> Figure:
     every = sorted({epoch for spreads in layers.values() for epoch in spreads})
     chosen = np.linspace(0, len(every) - 1, min(MOST_ROWS, len(every))).round().astype(int)
     epochs = [every[index] for index in chosen]
@@ -45,18 +62,8 @@ def _draw(arm: Arm, layers: dict[str, dict[int, Spread]], folder: Path) -> Saved
         axes[0][column].set_xlim(-reach, reach)
     handles = axes[-1][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=3)
-    seeds = seeds_in_words(
-        max(spread.seeds for found in layers.values() for spread in found.values())
-    )
     figure.suptitle(f"{heading(arm)}\nlatent weights, mean over {seeds}", fontsize=11)
-    return save(
-        figure, folder, network_file("histograms", arm), f"Latent weights: {heading(arm)}",
-        "Share of the latent weights of the first, a middle and the last quantized layer in bins of"
-        f" equal width, mean over {seeds}, at the start and at later epochs (down). The axis is the"
-        " weight over the largest magnitude of its layer at that epoch, which is given in each"
-        " panel (mean). Dashed: the start. Vertical lines: the threshold, read off where the"
-        " recorded share of zeros lies; what is between them is zero.",
-    )  # fmt: skip
+    return figure
 
 
 def draw_spread(axis: Axes, spread: Spread, start: Spread | None) -> None:

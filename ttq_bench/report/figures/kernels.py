@@ -1,17 +1,19 @@
 """Ternary kernels of one layer as pictures."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.records.probes import Kernels, Probe
-from ttq_bench.report.figures.shown_arms import main_ttq_arm
-from ttq_bench.report.figures.style import SavedFigure, save
+from ttq_bench.records.probes import Kernels
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.shown_arms import ttq_arms
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.naming import heading, network_file
 
 MOST_TILES = 16  # channels in each direction
@@ -21,29 +23,45 @@ GAP_COLOUR = (0.45, 0.66, 0.87)  # of no code
 TICKS = 5
 
 
-def kernels_of_a_layer(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network with a probe of TTQ: kernels of its lowest seed."""
+def kernels_of_a_layer(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network with a probe of TTQ: kernels of its lowest seed."""
     figures = []
-    for arms in tables.networks():
-        found = {arm: probed for arm in arms if (probed := _lowest_seed(tables, arm))}
-        arm = main_ttq_arm(found)
-        if arm:
-            figures.append(_draw(arm, *found[arm], folder))
+    for arms in contents.tables.networks():
+        for arm in ttq_arms(arms):
+            if kernels := _of_lowest_seed(contents.tables, arm):
+                figures.append(_figure(arm, *kernels))
+                break
     return figures
 
 
-def _lowest_seed(tables: Tables, arm: Arm) -> tuple[int, Kernels] | None:
-    seeds = {row["trial_id"]: row["seed"] for row in tables.trials_of(arm).to_dict("records")}
+def _of_lowest_seed(tables: Tables, arm: Arm) -> tuple[int, Kernels] | None:
+    trials = tables.trials_of(arm)
+    seeds = dict(zip(trials["trial_id"], trials["seed"], strict=True))
+    kernels = {
+        int(seeds[probe.trial_id]): probe.kernels
+        for probe in tables.probes
+        if probe.trial_id in seeds and probe.kernels
+    }
+    return min(kernels.items(), default=None)
 
-    def seed(probe: Probe) -> int:
-        return int(seeds[probe.trial_id])
 
-    mine = [probe for probe in tables.probes if probe.trial_id in seeds and probe.kernels]
-    if not mine:
-        return None
-    lowest = min(mine, key=seed)
-    assert lowest.kernels is not None
-    return seed(lowest), lowest.kernels
+def _figure(arm: Arm, seed: int, kernels: Kernels) -> ReportFigure:
+    tiles = kernel_tiles(kernels)
+    outs, ins, high, wide = tiles.shape
+    out_count, in_count = kernels.shape[:2]
+    shown = f"first {outs} of {out_count} output and {ins} of {in_count} input channels"
+    return ReportFigure(
+        network_file("kernels", arm),
+        f"Ternary kernels of {kernels.layer}: {heading(arm)}",
+        f"Codes of the {high}x{wide} kernels of {kernels.layer} after training, seed {seed} (the"
+        " lowest probed): white +W_p, grey 0, black -W_n. Rows are output channels, columns input"
+        f" channels: {shown}, none selected.",
+        partial(
+            _draw,
+            tiles,
+            f"{heading(arm)}\nternary kernels of {kernels.layer}, seed {seed}: {shown}",
+        ),
+    )
 
 
 def kernel_tiles(kernels: Kernels) -> NDArray[np.str_]:
@@ -66,8 +84,7 @@ def picture(tiles: NDArray[np.str_]) -> NDArray[np.float64]:
     return image
 
 
-def _draw(arm: Arm, seed: int, kernels: Kernels, folder: Path) -> SavedFigure:
-    tiles = kernel_tiles(kernels)
+def _draw(tiles: NDArray[np.str_], title: str) -> Figure:
     outs, ins, high, wide = tiles.shape
     figure, axis = plt.subplots(figsize=(7.2, 7.2 * outs * high / (ins * wide) + 1.0))
     axis.imshow(picture(tiles), interpolation="none", aspect="equal")
@@ -78,20 +95,10 @@ def _draw(arm: Arm, seed: int, kernels: Kernels, folder: Path) -> SavedFigure:
     axis.grid(visible=False)
     axis.set_xlabel("input channel")
     axis.set_ylabel("output channel")
-    out_count, in_count = kernels.shape[:2]
-    shown = f"first {outs} of {out_count} output and {ins} of {in_count} input channels"
-    axis.set_title(
-        f"{heading(arm)}\nternary kernels of {kernels.layer}, seed {seed}: {shown}", fontsize=10
-    )
+    axis.set_title(title, fontsize=10)
     names = {"+": "$+W_p$", "0": "0", "-": "$-W_n$"}
     figure.legend(
         handles=[Patch(fc=str(SHADES[s]), ec="black", label=names[s]) for s in SHADES],
         loc="outside lower center", ncols=3,
     )  # fmt: skip
-    return save(
-        figure, folder, network_file("kernels", arm),
-        f"Ternary kernels of {kernels.layer}: {heading(arm)}",
-        f"Codes of the {high}x{wide} kernels of {kernels.layer} after training, seed {seed} (the"
-        " lowest probed): white +W_p, grey 0, black -W_n. Rows are output channels, columns input"
-        f" channels: {shown}, none selected.",
-    )  # fmt: skip
+    return figure

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from ttq_bench.report.figures.style import COLOURS, MARKERS, SavedFigure, figure_style, save
+from ttq_bench.files import write_atomically
+from ttq_bench.report.figures.style import COLOURS, MARKERS, figure_style, picture_files
 
 GIGA = 1e9
 
@@ -16,8 +17,11 @@ def roofline(
     peak_bytes: float,
     folder: Path,
     name: str,
-) -> SavedFigure:
-    """Draw ``places`` (name, operations for each byte, operations a second) as file ``name``."""
+) -> None:
+    """Draw ``places`` (name, operations for each byte, operations a second) as ``NAME.png``, .svg.
+
+    Both files are written into ``folder``.
+    """
     with figure_style():
         figure, axis = plt.subplots(figsize=(8, 5))
         knee = peak_flops / peak_bytes
@@ -42,5 +46,5 @@ def roofline(
         axis.set(xscale="log", yscale="log", xlabel="operations for each byte",
                  ylabel="GFLOP/s, forward", title="Layers below the roof")  # fmt: skip
         axis.legend(loc="lower right")
-        caption = "Convolutions are named by output channels and the size of their input."
-        return save(figure, folder, name, "Roofline", caption)
+        for file, content in picture_files(figure, name).items():
+            write_atomically(folder / file, content)

@@ -1,22 +1,25 @@
 """W_p, W_n and rho over the epochs for the first, a middle and the last ternary layer."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ttq_bench.analysis.arms import Arm
-from ttq_bench.analysis.tables import Tables, first_middle_last
+from ttq_bench.analysis.tables import first_middle_last
+from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.scale_panels import (
     draw_logged_scales,
     draw_rho,
     draw_scales,
     draw_shares,
-    logged_curve,
+    logged_curves,
+    over_seeds,
 )
 from ttq_bench.report.figures.shown_arms import one_strength
-from ttq_bench.report.figures.style import SavedFigure, save
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.naming import file_name, heading, seeds_in_words
 
 OURS, LOG, RHO, CODES = "scale", "scale,\nauthors' log", r"$\rho=\ln(W_p/W_n)$", "share of weights"
@@ -24,37 +27,54 @@ INCHES = {OURS: 2.2, LOG: 1.6, RHO: 1.9, CODES: 1.5}
 STRETCHED = "\n(authors' 400, stretched\nto the same width)"
 
 
-def scales_over_epochs(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each arm with learned scales: scales, their ratio, shares of codes."""
-    figures = []
+def scales_over_epochs(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each arm with learned scales: scales, their ratio, shares of codes."""
+    tables, figures = contents.tables, []
     for arm in one_strength(tables.arms()):
         trials = tables.trials_of(arm)
         if arm.is_quantized and arm.scales.startswith("learned") and len(trials):
             rows = tables.scales[tables.scales["trial_id"].isin(trials["trial_id"])]
-            figures.append(_draw(arm, rows, seeds_in_words(len(trials)), folder))
+            figures.append(_figure(arm, rows, seeds_in_words(len(trials))))
     return figures
 
 
-def _draw(arm: Arm, rows: pd.DataFrame, seeds: str, folder: Path) -> SavedFigure:
+def _figure(arm: Arm, rows: pd.DataFrame, seeds: str) -> ReportFigure:
     chosen = first_middle_last(rows["layer_index"].unique())
-    layers = [rows[rows["layer_index"] == index] for index in chosen]
-    logs = [logged_curve(arm, layer) for layer in layers]
-    has = {LOG: any(log is not None for log in logs), RHO: arm.learns_pair}
+    by_index = [rows[rows["layer_index"] == index] for index in chosen]
+    layers = {str(layer["layer"].iloc[0]): layer for layer in by_index}
+    logs = logged_curves(arm, layers, rows["epoch"].max())
+    has = {LOG: bool(logs), RHO: arm.learns_pair}
+    parts = (arm.dataset, arm.protocol, arm.model, arm.arm, arm.strategy, arm.recipe)
+    return ReportFigure(
+        file_name("scales", *parts),
+        f"Scales over the epochs: {heading(arm)}",
+        _caption(seeds, has),
+        partial(_draw, f"{heading(arm)}\nmean and range over {seeds}", layers, logs, has),
+    )
+
+
+def _draw(
+    title: str,
+    layers: dict[str, pd.DataFrame],
+    logs: dict[str, pd.DataFrame],
+    has: dict[str, bool],
+) -> Figure:
     names = [name for name in INCHES if has.get(name, True)]
     inches = [INCHES[name] for name in names]
     figure, axes = plt.subplots(
         len(names), len(layers), figsize=(3.4 * len(layers), 1.3 + sum(inches)), squeeze=False,
         sharex=True, height_ratios=inches,
     )  # fmt: skip
-    for column, (layer, log) in enumerate(zip(layers, logs, strict=True)):
+    for column, (layer, rows) in enumerate(layers.items()):
         panels = dict(zip(names, axes[:, column], strict=True))
-        draw_scales(panels[OURS], layer)
-        draw_shares(panels[CODES], layer)
+        values, log = over_seeds(rows), logs.get(layer)
+        draw_scales(panels[OURS], values)
+        draw_shares(panels[CODES], values)
         if has[RHO]:
-            draw_rho(panels[RHO], layer, log)
+            draw_rho(panels[RHO], values, log)
         if log is not None:
             draw_logged_scales(panels[LOG], log)
-        axes[0][column].set_title(layer["layer"].iloc[0])
+        axes[0][column].set_title(layer)
         axes[-1][column].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[-1][column].set_xlabel(f"epoch of fine-tuning{STRETCHED if has[LOG] else ''}")
     for name, axis in zip(names, axes[:, 0], strict=True):
@@ -64,12 +84,8 @@ def _draw(arm: Arm, rows: pd.DataFrame, seeds: str, folder: Path) -> SavedFigure
     ]
     handles, labels = zip(*entries, strict=True)
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
-    figure.suptitle(f"{heading(arm)}\nmean and range over {seeds}", fontsize=11)
-    parts = (arm.dataset, arm.protocol, arm.model, arm.arm, arm.strategy, arm.recipe)
-    return save(
-        figure, folder, file_name("scales", *parts), f"Scales over the epochs: {heading(arm)}",
-        _caption(seeds, has),
-    )  # fmt: skip
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def _caption(seeds: str, has: dict[str, bool]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.gains import TTQ
+from ttq_bench.report.figures.style import Look, look
 
 # Of several strengths of one delta strategy these stand for it: the paper's own.
 USUAL = (TTQ[1], "constant_sparsity(0.5)", "mean_fraction(0.7)")
@@ -17,15 +18,10 @@ def is_usual(arm: Arm) -> bool:
     return arm.delta_strategy in USUAL
 
 
-def main_ttq_arm(arms: Iterable[Arm]) -> Arm | None:
-    """Return the arm with the paper's threshold, else the first of ``ttq``, None without any."""
-    return next(iter(ttq_arms(arms)), None)
-
-
 def ttq_arms(arms: Iterable[Arm]) -> list[Arm]:
     """Return the arms of ``ttq``, those with the paper's threshold first."""
-    mine = (arm for arm in arms if arm.arm == TTQ[0])
-    return sorted(mine, key=lambda arm: arm.delta_strategy != TTQ[1])
+    ttq = (arm for arm in arms if arm.arm == TTQ[0])
+    return sorted(ttq, key=lambda arm: arm.delta_strategy != TTQ[1])
 
 
 def by_family(arms: Iterable[Arm]) -> list[list[Arm]]:
@@ -44,6 +40,11 @@ def look_numbers(arms: Iterable[Arm]) -> dict[Arm, int]:
     Strengths of one strategy share theirs, so that looks do not come back before they must.
     """
     return {arm: number for number, group in enumerate(by_family(arms)) for arm in group}
+
+
+def looks_of(arms: Iterable[Arm]) -> dict[Arm, Look]:
+    """Return the look of each arm in all figures of its network."""
+    return {arm: look(number) for arm, number in look_numbers(arms).items()}
 
 
 def one_strength(arms: list[Arm]) -> list[Arm]:

@@ -1,29 +1,38 @@
 """The sign of Eq. 7: |rho| by layer under the true gradient and under the printed one."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.reference import authors_scales, peer_scales
-from ttq_bench.analysis.tables import Tables
-from ttq_bench.report.figures.shown_arms import look_numbers
-from ttq_bench.report.figures.style import Look, SavedFigure, look, name_layers, save, shift
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.shown_arms import looks_of
+from ttq_bench.report.figures.style import Look, ReportFigure, name_layers, shift
 from ttq_bench.report.naming import arm_label, file_name, layer_label, table_name
 
 FLOOR = 1e-8  # where |rho| = 0 is drawn: a single-precision ratio next to one is 6e-8 away from it
 TRUE, PRINTED = "ttq", "ttq-as-printed"
+CAPTION = (
+    "|rho| = |ln(W_p/W_n)| of each layer at the last epoch on a logarithmic axis, under the"
+    " true gradient and under the sign printed in Eq. 7. Left: ours, every seed and their mean."
+    " Right: the authors' released logs (true gradient), and the checkpoints of the most copied"
+    " port, which has the printed sign: its layers that feed batch normalisation (BN) have equal"
+    " scales. One dot a layer and the mean over them. Equal scales are drawn at the mark 0; a layer"
+    " with a scale that is not positive has no rho and no dot."
+)
 
 
-def printed_sign(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network and strategy with both signs; published ones beside it."""
-    figures = []
+def printed_sign(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network and strategy with both signs; published ones beside it."""
+    tables, figures = contents.tables, []
     for arms in tables.networks():
-        looks = {arm: look(number) for arm, number in look_numbers(arms).items()}
+        looks = looks_of(arms)
         finals = {arm: tables.final_scales_of(arm) for arm in arms if arm.arm in (TRUE, PRINTED)}
         for true in (arm for arm in finals if arm.arm == TRUE):
             for printed in finals:
@@ -31,12 +40,20 @@ def printed_sign(tables: Tables, folder: Path) -> list[SavedFigure]:
                 pair = (true, printed)
                 if printed.arm == PRINTED and same and all(len(finals[arm]) for arm in pair):
                     shown = [(arm, finals[arm], looks[arm]) for arm in pair]
-                    figures.append(_draw(shown, folder))
+                    figures.append(_figure(shown))
     return figures
 
 
-def _draw(shown: list[tuple[Arm, pd.DataFrame, Look]], folder: Path) -> SavedFigure:
-    arm, rows, _ = shown[0]
+def _figure(shown: list[tuple[Arm, pd.DataFrame, Look]]) -> ReportFigure:
+    arm = shown[0][0]
+    parts = (arm.dataset, arm.protocol, arm.model, arm.strategy, arm.recipe)
+    where = f"{table_name(arm)}, {arm.strategy}"
+    title = f"Scales under the true and under the printed sign of Eq. 7: {where}"
+    return ReportFigure(file_name("sign", *parts), title, CAPTION, partial(_draw, where, shown))
+
+
+def _draw(where: str, shown: list[tuple[Arm, pd.DataFrame, Look]]) -> Figure:
+    rows = shown[0][1]
     names = rows.sort_values("layer_index").drop_duplicates("layer")
     layers = list(names["layer"])
     width = max(4.0, 0.42 * len(layers) + 1.5)
@@ -52,25 +69,10 @@ def _draw(shown: list[tuple[Arm, pd.DataFrame, Look]], folder: Path) -> SavedFig
     left.yaxis.set_major_locator(LogLocator(numticks=12))
     left.yaxis.set_major_formatter(FuncFormatter(_size_label))
     left.set_ylabel(r"$|\rho|=|\ln(W_p/W_n)|$, last epoch")
-    title = f"{table_name(arm)}, {arm.strategy}"
-    left.set_title(f"ours: {title}\ndots: seeds; large marks: means", fontsize=10)
+    left.set_title(f"ours: {where}\ndots: seeds; large marks: means", fontsize=10)
     right.set_title("published, and how many layers\ndots: layers; large marks: means", fontsize=10)
     figure.legend(loc="outside lower center", ncols=2)
-    parts = (arm.dataset, arm.protocol, arm.model, arm.strategy, arm.recipe)
-    return save(
-        figure, folder, file_name("sign", *parts), f"Scales under the true and"
-        f" under the printed sign of Eq. 7: {title}",
-        "|rho| = |ln(W_p/W_n)| of each layer at the last epoch on a logarithmic axis, under the"
-        " true gradient and under the sign printed in Eq. 7. Left: ours, every seed and their mean."
-        f" Right: {PUBLISHED_IN_WORDS} One dot a layer and the mean over them. Equal scales are"
-        " drawn at the mark 0; a layer with a scale that is not positive has no rho and no dot.",
-    )  # fmt: skip
-
-
-PUBLISHED_IN_WORDS = (
-    "the authors' released logs (true gradient), and the checkpoints of the most copied port, which"
-    " has the printed sign: its layers that feed batch normalisation (BN) have equal scales."
-)
+    return figure
 
 
 def _size_label(value: float, _: object) -> str:

@@ -2,11 +2,9 @@
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -21,8 +19,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ttq_bench.files import write_atomically
-
 COLOURS = sns.color_palette("colorblind", 8)
 DASHES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -31,8 +27,6 @@ NARROWEST = 8.0  # inches; titles and legends of two columns need them
 MARGIN_SHARE = 0.12
 MOST_DOTS = 5_000  # of one arm; more are an image inside of the SVG, whose size they do not move
 LEGEND_COLUMNS = 2
-EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><g>left out</g></svg>'
-_with_pictures: ContextVar[bool] = ContextVar("pictures", default=True)
 LEGEND_ROW_INCHES = 0.22
 
 
@@ -82,20 +76,21 @@ def name_layers(axis: Axes, labels: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedFigure:
-    """A figure on disk: ``path`` of the PNG (the SVG lies beside it), heading, caption."""
+class ReportFigure:
+    """A figure of a report: the name of its files, without an ending, its heading and caption.
 
-    path: Path
+    ``draw`` makes it, within ``figure_style``; ``picture_files`` then makes its files.
+    """
+
+    name: str
     title: str
     caption: str
+    draw: Callable[[], Figure]
 
 
 @contextmanager
-def figure_style(*, pictures: bool = True) -> Iterator[None]:
-    """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process.
-
-    Without ``pictures`` the files hold none: titles and captions are all that is wanted.
-    """
+def figure_style() -> Iterator[None]:
+    """Draw with the suite's look, whatever a matplotlibrc says; leave no trace in the process."""
     settings = {
         "svg.hashsalt": "ttq_bench",  # the same records give the same file
         "svg.fonttype": "none",  # letters can be read out, searched for and copied
@@ -106,27 +101,12 @@ def figure_style(*, pictures: bool = True) -> Iterator[None]:
     }
     look = sns.axes_style("whitegrid") | sns.plotting_context("notebook", font_scale=0.85)
     defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
-    before = _with_pictures.set(pictures)
-    try:
-        with matplotlib.rc_context(defaults | look | settings):
-            yield
-    finally:
-        _with_pictures.reset(before)
+    with matplotlib.rc_context(defaults | look | settings):
+        yield
 
 
-def save(figure: Figure, folder: Path, name: str, title: str, caption: str) -> SavedFigure:
-    """Write ``name``.png and ``name``.svg into ``folder``, close the figure, return what it is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    png, svg = _pictures(figure) if _with_pictures.get() else (b"", EMPTY_SVG)
-    write_atomically(path, png)
-    write_atomically(path.with_suffix(".svg"), svg)
-    plt.close(figure)
-    return SavedFigure(path, title, caption)
-
-
-def _pictures(figure: Figure) -> tuple[bytes, bytes]:
-    """Return a figure as PNG and as SVG."""
+def picture_files(figure: Figure, name: str) -> dict[str, bytes]:
+    """Return ``NAME.png`` and ``NAME.svg`` of a figure, and close it."""
     # The layout alone, without the drawing of all that it moves: a third of the time.
     engine = figure.get_layout_engine()
     if engine is not None:
@@ -136,8 +116,9 @@ def _pictures(figure: Figure) -> tuple[bytes, bytes]:
     for axis in figure.axes:
         axis.set_position(tuple(round(value, 6) for value in axis.get_position().bounds))
     figure.set_dpi(DOTS_PER_INCH)
-    # Not by savefig, which draws once more before it draws; nor onto the files: one may be a link.
+    # Not by savefig, which draws once more before it draws.
     png, svg = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})  # type: ignore[no-untyped-call]
     FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    return png.getvalue(), svg.getvalue()
+    plt.close(figure)
+    return {f"{name}.png": png.getvalue(), f"{name}.svg": svg.getvalue()}

@@ -1,42 +1,52 @@
 """What the difference of the scales is worth: test error with both scales of a layer made equal."""
 
-from pathlib import Path
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ttq_bench.analysis.arms import Arm
 from ttq_bench.analysis.statistics import estimate
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.records.probes import Probe
-from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, look_numbers, one_strength
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.figures.shown_arms import ONE_STRENGTH, looks_of, one_strength
 from ttq_bench.report.figures.style import (
     NARROWEST,
     Look,
-    SavedFigure,
+    ReportFigure,
     bar,
-    look,
     name_layers,
     readable,
-    save,
     shift,
 )
 from ttq_bench.report.naming import arm_label, network_file, table_name
 
 ALL_LAYERS = "all layers"
 APART = 0.7  # how much farther the last place stands than the others from each other
+CAPTION = (
+    "Change of test error, in points, when both scales of one layer, or of all of them (right"
+    " of the dotted line), become sqrt(W_p W_n): each seed, and the mean with its 95 % interval"
+    " (none for one seed, clipped by the frame where they are few). Compared with the same"
+    " weights with their scales as trained; batch normalisation is estimated anew in both."
+    f" Above zero the network loses by it.{ONE_STRENGTH}"
+)
 
 
-def cost_of_symmetry(tables: Tables, folder: Path) -> list[SavedFigure]:
-    """Draw one figure for each network with probes: all its arms side by side at each layer."""
-    figures = []
+def cost_of_symmetry(contents: Contents) -> list[ReportFigure]:
+    """Return one figure for each network with probes: all its arms side by side at each layer."""
+    tables, figures = contents.tables, []
     for arms in tables.networks():
-        looks = {arm: look(number) for arm, number in look_numbers(arms).items()}
+        looks = looks_of(arms)
         changes = [(arm, symmetry_changes(tables, arm), looks[arm]) for arm in one_strength(arms)]
         shown = [change for change in changes if len(change[1])]
         if shown:
-            figures.append(_draw(shown, folder))
+            where = table_name(arms[0])
+            title = f"Test error with both scales of a layer made equal after training: {where}"
+            name = network_file("symmetrised", arms[0])
+            figures.append(ReportFigure(name, title, CAPTION, partial(_draw, where, shown)))
     return figures
 
 
@@ -46,11 +56,11 @@ def symmetry_changes(tables: Tables, arm: Arm) -> pd.DataFrame:
     Columns: trial_id, layer (``ALL_LAYERS`` last), points. Each is against the same weights with
     their scales as trained, batch normalisation being estimated anew in both.
     """
-    mine = set(tables.trials_of(arm)["trial_id"])
+    trials = set(tables.trials_of(arm)["trial_id"])
     rows = [
         (probe.trial_id, layer, error - probe.reestimated_error_percent)
         for probe in tables.probes
-        if probe.trial_id in mine
+        if probe.trial_id in trials
         for layer, error in _errors(probe).items()
     ]
     return pd.DataFrame(rows, columns=["trial_id", "layer", "points"])
@@ -63,8 +73,7 @@ def _errors(probe: Probe) -> dict[str, float]:
     return errors
 
 
-def _draw(shown: list[tuple[Arm, pd.DataFrame, Look]], folder: Path) -> SavedFigure:
-    arm = shown[0][0]
+def _draw(where: str, shown: list[tuple[Arm, pd.DataFrame, Look]]) -> Figure:
     longest = max(
         (changes for _, changes, _ in shown), key=lambda changes: changes["layer"].nunique()
     )
@@ -74,8 +83,8 @@ def _draw(shown: list[tuple[Arm, pd.DataFrame, Look]], folder: Path) -> SavedFig
     figure, axis = plt.subplots(figsize=(max(NARROWEST, 0.55 * len(places) + 2.5), 4.6))
     axis.axhline(0, color="0.4", lw=1)
     axis.axvline(len(names) - 0.5 + APART / 2, color="0.4", lw=1, ls=":")
-    for number, (each, changes, style) in enumerate(shown):
-        draw_changes(axis, changes, places, shift(number, len(shown)), each, style)
+    for number, (arm, changes, style) in enumerate(shown):
+        draw_changes(axis, changes, places, shift(number, len(shown)), arm, style)
     name_layers(axis, names)
     axis.set_xticks([*places.values()], [*places])
     axis.set_xlim(-0.6, places[ALL_LAYERS] + 0.6)
@@ -83,19 +92,11 @@ def _draw(shown: list[tuple[Arm, pd.DataFrame, Look]], folder: Path) -> SavedFig
     axis.set_ylim(readable(points, 0.0))
     axis.set_ylabel("change of test error (points)\nequal scales minus as trained")
     axis.set_title(
-        f"{table_name(arm)}: one scale instead of two, after training\n"
+        f"{where}: one scale instead of two, after training\n"
         "small dots: seeds; large marks: means, 95 % intervals", fontsize=10,
     )  # fmt: skip
     figure.legend(loc="outside lower center", ncols=2)
-    return save(
-        figure, folder, network_file("symmetrised", arm),
-        f"Test error with both scales of a layer made equal after training: {table_name(arm)}",
-        "Change of test error, in points, when both scales of one layer, or of all of them (right"
-        " of the dotted line), become sqrt(W_p W_n): each seed, and the mean with its 95 % interval"
-        " (none for one seed, clipped by the frame where they are few). Compared with the same"
-        " weights with their scales as trained; batch normalisation is estimated anew in both."
-        f" Above zero the network loses by it.{ONE_STRENGTH}",
-    )  # fmt: skip
+    return figure
 
 
 def draw_changes(  # noqa: PLR0917

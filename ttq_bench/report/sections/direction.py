@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ttq_bench.analysis.authors_log import resnet20_mean_rho
 from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.measured import Measured, Network, finished, networks
+from ttq_bench.analysis.once import once
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
     least_squares_rho,
@@ -42,6 +43,7 @@ class Direction:
     least_squares: Measured | None
 
 
+@once
 def directions(tables: Tables, network: Network) -> list[Direction]:
     """Return every arm of ``ARMS`` under each strategy, by the share of zeros it has."""
     mine = finished(tables, network)

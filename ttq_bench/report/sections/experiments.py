@@ -14,7 +14,7 @@ import pandas as pd
 from ttq_bench.analysis.gains import CONTROL, TTQ
 from ttq_bench.analysis.margins import MARGIN
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.direction import direction
 from ttq_bench.report.sections.experiment_tables import (
     against_ttq,
@@ -103,7 +103,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 
 
 def experiment_lines(
-    page: str, contents: Contents, figures: list[SavedFigure], shown: list[SavedFigure]
+    page: str, contents: Contents, figures: list[ReportFigure], shown: list[ReportFigure]
 ) -> Iterator[str]:
     """Yield the sections of a page: tables, figures, how it was run.
 

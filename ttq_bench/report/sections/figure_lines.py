@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.markdown import escape
 
 
-def kind_of(figure: SavedFigure) -> str:
+def kind_of(figure: ReportFigure) -> str:
     """Return the kind of a figure: what stands before the first ``_`` of its file's name."""
-    return figure.path.stem.partition("_")[0]
+    return figure.name.partition("_")[0]
 
 
-def figure_lines(figures: Iterable[SavedFigure]) -> Iterator[str]:
+def figure_lines(figures: Iterable[ReportFigure]) -> Iterator[str]:
     """Yield each figure with a heading; links lead from the results folder."""
     above: set[str] = set()
     for figure in figures:
@@ -19,7 +19,7 @@ def figure_lines(figures: Iterable[SavedFigure]) -> Iterator[str]:
         above.add(figure.caption)
         yield f"### {figure.title}"
         yield ""
-        yield f"![{escape(figure.title)}](figures/{figure.path.name})"
+        yield f"![{escape(figure.title)}](figures/{figure.name}.png)"
         yield ""
-        yield f"{caption} ([SVG](figures/{figure.path.stem}.svg))"
+        yield f"{caption} ([SVG](figures/{figure.name}.svg))"
         yield ""

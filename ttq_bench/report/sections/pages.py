@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ttq_bench.records.ownership import PAGE_MARK
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.alarms import problems
 from ttq_bench.report.sections.by_setting import by_setting
 from ttq_bench.report.sections.claims_table import claims_table, other_evidence, records_behind
@@ -32,8 +32,8 @@ LINK = re.compile(r"(?<!\\)\]\((?!#|\w+:)([^)\s]+)\)")
 class Drawn:
     """The figures of a report, and those of them that the summary shows."""
 
-    all: list[SavedFigure]
-    in_summary: list[SavedFigure]
+    all: list[ReportFigure]
+    in_summary: list[ReportFigure]
 
 
 Lines = Callable[[Contents, Drawn], Iterator[str]]

@@ -45,7 +45,7 @@ def _figure(settings: Settings, figures: Collection[str], folder: str) -> Iterat
     if found is None:
         return
     where, name = found
-    yield f"![How far the two scales are apart]({_path(folder, f'figures/{name}')})"
+    yield f"![How far the two scales are apart]({_path(folder, f'figures/{name}.png')})"
     yield ""
     yield (
         f"*How far the two scales of each layer are apart ({where}): the logarithm of"

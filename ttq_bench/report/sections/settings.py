@@ -77,7 +77,7 @@ def evidence_words(rows: list[LedgerRow]) -> str:
 def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Network, str] | None:
     """Return the figure, among ``names``, of the scales in the best setting that has one."""
     for where in settings:
-        name = f"{file_name('asymmetry', where.dataset, where.protocol, where.model)}.png"
+        name = file_name("asymmetry", where.dataset, where.protocol, where.model)
         if name in names:
             return where, name
     return None

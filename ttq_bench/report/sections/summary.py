@@ -5,7 +5,7 @@ from itertools import groupby
 
 from ttq_bench.records.other_versions import left_out_sentences
 from ttq_bench.report.contents import Contents
-from ttq_bench.report.figures.style import SavedFigure
+from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.alarms import alarm_lines, missing, problems
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
 from ttq_bench.report.sections.findings import error_table
@@ -29,7 +29,7 @@ TRUST = """\
 """
 
 
-def summary_page(contents: Contents, figures: list[SavedFigure], pages: Collection[str]) -> str:
+def summary_page(contents: Contents, figures: list[ReportFigure], pages: Collection[str]) -> str:
     """Return the text of the summary; ``figures`` are those it shows, ``pages`` those written."""
     tables = contents.tables
     lines = [TITLE, ""]
@@ -58,15 +58,15 @@ def has_evidence(contents: Contents) -> bool:
     return any(row.measured and not row.is_counted for row in contents.evidence)
 
 
-def main_figures(contents: Contents, figures: list[SavedFigure]) -> list[SavedFigure]:
+def main_figures(contents: Contents, figures: list[ReportFigure]) -> list[ReportFigure]:
     """Return the figures that carry the answer: the scales of the best setting, and the claims.
 
     Without evidence on a claim: the errors over the epochs of the first network.
     """
     if not has_evidence(contents):
         return [figure for figure in figures if kind_of(figure) == "error-curves"][:1]
-    found = asymmetry_figure(settings_of(contents.evidence), [f.path.name for f in figures])
-    scales = [figure for figure in figures if found and figure.path.name == found[1]]
+    found = asymmetry_figure(settings_of(contents.evidence), [figure.name for figure in figures])
+    scales = [figure for figure in figures if found and figure.name == found[1]]
     return scales + [figure for figure in figures if kind_of(figure) == "claims"]
 
 
