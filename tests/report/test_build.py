@@ -34,7 +34,7 @@ def report(tmp_path_factory):
     planned = PlannedSuite("cifar", "quick", "CIFAR", ("fp-0", "broken-1", "never-ran"))
     write_planned(results, planned)
     write_planned(results, replace(planned, profile="more"))  # shares its trials
-    return build_report(root).read_text(encoding="utf-8"), root
+    return write_texts(root), root
 
 
 def page_of(root, name):
@@ -128,8 +128,8 @@ def test_every_figure_is_there_as_png_and_svg_and_has_words(report):
             assert len(caption) > 40 or (caption == "Drawn as above." and kind in kinds)
             kinds.add(kind)
             linked.append(path.stem)
-            assert path.read_bytes().startswith(b"\x89PNG")
-            assert b"<svg" in path.with_suffix(".svg").read_bytes()[:600]
+            assert path.exists()
+            assert path.with_suffix(".svg").exists()
     assert kinds >= {
         "claims", "scales", "asymmetry", "direction", "error-curves", "error-sparsity",
     }  # fmt: skip
@@ -156,13 +156,17 @@ def test_tables_are_tidy_csv(report):
 
 
 @pytest.mark.slow
-def test_the_same_records_give_the_same_files(report, tmp_path):
-    _, root = report
+def test_every_figure_is_drawn_and_the_same_records_give_the_same_files(tmp_path):
     write_grid(tmp_path)
-    before = {p: p.read_bytes() for p in sorted(root.rglob("*")) if p.suffix in (".svg", ".csv")}
-    build_report(root)
-    assert before
-    assert {p: p.read_bytes() for p in before} == before
+    reports = []
+    for _ in range(2):
+        build_report(tmp_path)
+        files = [p for p in sorted(tmp_path.rglob("*")) if p.suffix in (".svg", ".png", ".csv")]
+        reports.append({path: path.read_bytes() for path in files})
+    assert reports[0] == reports[1]
+    marks = {".png": b"\x89PNG", ".svg": b"<?xml", ".csv": b""}
+    assert all(content.startswith(marks[path.suffix]) for path, content in reports[0].items())
+    assert {path.suffix for path in reports[0]} == set(marks)
 
 
 def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):

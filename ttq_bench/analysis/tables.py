@@ -86,8 +86,10 @@ class Tables:
 
     def arms(self) -> list[Arm]:
         """Return the arms of all trials, diverged ones included, in the order of ``METHODS``."""
-        if self.trials.empty:
-            return []
+        return [] if self.trials.empty else self._arms
+
+    @cached_property
+    def _arms(self) -> list[Arm]:
         arms = [arm_of_rows(rows) for _, rows in self.trials.groupby(GROUP, sort=True)]
         names = list(dict.fromkeys([FULL_PRECISION, CONTINUED, *METHODS]))
 

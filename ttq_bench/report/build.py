@@ -29,9 +29,8 @@ from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures.catalog import all_figures
 from ttq_bench.report.figures.style import ReportFigure, figure_style, picture_files
 from ttq_bench.report.page.html_page import html_page
-from ttq_bench.report.page.whole import whole_text
 from ttq_bench.report.sections.claims_table import evidence_table
-from ttq_bench.report.sections.pages import Drawn, detail_pages, page_file
+from ttq_bench.report.sections.pages import Drawn, detail_pages, page_file, whole_text
 from ttq_bench.report.sections.readme import BEGIN, END, check_marks, findings_block
 from ttq_bench.report.sections.summary import main_figures, summary_page
 from ttq_bench.text import no_formula, printable, replace_between
@@ -53,15 +52,15 @@ def build_report(root: Path, readme: Path | None = None) -> Path:
     look_over(root)
     check_results_folder(root)
     check_replaceable(root)
-    around = ""
+    readme_text = ""
     if readme is not None:
-        around = read_text(readme)
-        check_marks(around, readme)
+        readme_text = read_text(readme)
+        check_marks(readme_text, readme)
     contents = read_contents(ResultsPaths(root))
     figures = write_report(contents, ResultsPaths(root))
     if readme is not None:
         block = readme_block(contents, figures, root, readme.parent)
-        _refresh(readme, replace_between(around, BEGIN, END, block))
+        _refresh(readme, replace_between(readme_text, BEGIN, END, block))
     return ResultsPaths(root).summary
 
 

@@ -3,6 +3,7 @@
 import re
 
 from ttq_bench.analysis.arms import Arm
+from ttq_bench.analysis.measured import Network
 from ttq_bench.spec.trial import CONTINUED
 from ttq_bench.ternary.methods import METHODS
 
@@ -41,9 +42,9 @@ def layer_label(layer: str, feeds_batch_norm: str) -> str:
     return layer + {"yes": "", "no": " (no BN)"}.get(feeds_batch_norm, " (BN?)")
 
 
-def network_file(kind: str, arm: Arm) -> str:
+def network_file(kind: str, network: Arm | Network) -> str:
     """Return the file name of a figure that all arms of one network share."""
-    return file_name(kind, arm.dataset, arm.protocol, arm.model)
+    return file_name(kind, network.dataset, network.protocol, network.model)
 
 
 def file_name(*parts: str) -> str:

@@ -29,22 +29,24 @@ def write_sweep(root, *, counts=-0.1, rhos=RHOS):
             )  # fmt: skip
 
 
-def test_both_panels_show_means_with_intervals_by_rising_zeros(tmp_path):
-    write_sweep(tmp_path)
-    (figure,) = drawn(direction_against_zeros, tmp_path)
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    write_sweep(root)
+    return root
+
+
+def test_both_panels_show_means_with_intervals_by_rising_zeros_and_each_seed(swept):
+    (figure,) = drawn(direction_against_zeros, swept)
     rho, counts = (bars(axis)["TTQ constant_sparsity"] for axis in figure.axes)
     assert [mark[0] for mark in rho] == [mark[0] for mark in counts] == [0, 50, 90]
     assert [mark[1] for mark in rho] == pytest.approx([0.041, 0.031, -0.049])
     assert [mark[1] for mark in counts] == pytest.approx([-0.1] * 3)
     (log,) = [line for line in figure.axes[0].get_lines() if "authors" in line.get_label()]
     assert log.get_ydata()[0] == pytest.approx(-0.0741, abs=1e-4)
-
-
-def test_every_seed_is_a_dot_at_its_own_share_of_zeros(tmp_path):
-    write_sweep(tmp_path)
-    (figure,) = drawn(direction_against_zeros, tmp_path)
-    dots = [tuple(dot) for group in figure.axes[0].collections[:3] for dot in group.get_offsets()]
-    assert len(dots) >= 3
+    for group, (zeros, value) in zip(figure.axes[0].collections[:3], RHOS.items(), strict=True):
+        seeds = [(100 * zeros, value + 0.001 * seed) for seed in range(3)]
+        assert sorted(map(tuple, group.get_offsets())) == [pytest.approx(seed) for seed in seeds]
 
 
 def test_a_setting_without_ttq_has_no_figure(tmp_path):
@@ -52,9 +54,8 @@ def test_a_setting_without_ttq_has_no_figure(tmp_path):
     assert figures_of(direction_against_zeros, tmp_path) == []
 
 
-def test_arms_are_ordered_by_their_zeros(tmp_path):
-    write_sweep(tmp_path)
-    found = directions(tables_of(tmp_path), SHORT)
+def test_arms_are_ordered_by_their_zeros(swept):
+    found = directions(tables_of(swept), SHORT)
     assert [one.zeros for one in found] == [0, 50, 90]
     assert [one.least_squares for one in found] == [None] * 3  # no histograms
 
@@ -74,9 +75,8 @@ def words(root):
     return " ".join(direction(read_contents(ResultsPaths(root))))
 
 
-def test_a_direction_that_turns_is_told_and_that_counts_do_not_explain_it(tmp_path):
-    write_sweep(tmp_path)
-    text = words(tmp_path)
+def test_a_direction_that_turns_is_told_and_that_counts_do_not_explain_it(swept):
+    text = words(swept)
     assert "above zero up to 50 % of zeros and below zero from 90 % on" in text
     assert "The counts do not explain it" in text
     assert "Nor does least squares" not in text

@@ -1,6 +1,7 @@
 """The page as text: whole, harmless, and complete without its script."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -64,22 +65,23 @@ class Outline(HTMLParser):
         self.text += data
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "figures").mkdir()
-    for name in ("one", "two"):
-        with figure_style():
-            figure = Figure()
-            axes = figure.subplots()
-            axes.plot(np.sin(np.arange(50.0)))  # leaves its frame unless clipped: clip-path by id
-            axes.set_title(ATTACK)
-            figure.savefig(tmp_path / "figures" / f"{name}.svg")
-    (tmp_path / "trials" / "t 1").mkdir(parents=True)
-    (tmp_path / "trials" / "t 1" / "record.json").write_text("{}")
-    return tmp_path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("results")
+    (root / "figures").mkdir()
+    with figure_style():
+        figure = Figure()
+        axes = figure.subplots()
+        axes.plot(np.sin(np.arange(50.0)))  # leaves its frame unless clipped: clip-path by id
+        axes.set_title(ATTACK)
+        figure.savefig(root / "figures" / "one.svg")
+    shutil.copy(root / "figures" / "one.svg", root / "figures" / "two.svg")
+    (root / "trials" / "t 1").mkdir(parents=True)
+    (root / "trials" / "t 1" / "record.json").write_text("{}")
+    return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(folder):
     frame = pd.DataFrame(
         {
@@ -227,7 +229,8 @@ def test_the_same_input_gives_the_same_bytes(folder):
     assert html_page(TEXT, folder, {"x": frame}) == html_page(TEXT, folder, {"x": frame.copy()})
 
 
-def test_a_figure_that_is_missing_or_broken_is_named(folder):
+def test_a_figure_that_is_missing_or_broken_is_named(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "results")
     (folder / "figures" / "two.svg").write_text("<svg")
     with pytest.raises(ResultsError, match=r"two\.svg: no readable figure"):
         html_page(TEXT, folder, {})

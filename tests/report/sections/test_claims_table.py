@@ -14,9 +14,9 @@ from ttq_bench.analysis.tables import load_tables
 from ttq_bench.cli import make_parser
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.sections.claims_table import (
-    by_setting,
     claims_table,
     evidence_table,
+    grouped_by_setting,
     measured_on,
     n_of,
     other_evidence,
@@ -147,7 +147,7 @@ def test_rows_of_one_setting_stand_together_and_what_was_not_run_last():
         row_of("A1 capacity", (0.1, 0.2), SHORT), row_of("T3 top-1"),
         row_of("A2", (0.1, 0.2), PAPER), row_of("Q1", (0.1, 0.2), SHORT),
     ]  # fmt: skip
-    labels = [row.claim.label for row in by_setting(rows)]
+    labels = [row.claim.label for row in grouped_by_setting(rows)]
     assert labels == ["A1 capacity", "Q1", "A2", "T3 top-1"]
 
 

@@ -10,7 +10,7 @@ from ttq_bench.report.contents import read_contents
 from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.figure_lines import figure_lines
 from ttq_bench.report.sections.main_claims import HEADER, MAIN_CLAIMS, main_claims
-from ttq_bench.report.sections.pages import PAGES, page_file
+from ttq_bench.report.sections.pages import PAGES
 from ttq_bench.report.sections.summary import main_figures, summary_page
 
 
@@ -26,14 +26,20 @@ FIGURES = [
 ]  # fmt: skip
 
 
-def summary(root):
-    contents = read_contents(ResultsPaths(root))
+def summary(contents):
     return summary_page(contents, main_figures(contents, FIGURES), PAGES)
 
 
-def test_a_suite_on_the_paper_has_the_two_figures_that_carry_the_answer(tmp_path):
-    write_grid(tmp_path)
-    page = summary(tmp_path)
+@pytest.fixture(scope="module")
+def of_grid(tmp_path_factory):
+    """The contents of a small grid on claims of the paper."""
+    root = tmp_path_factory.mktemp("results")
+    write_grid(root)
+    return read_contents(ResultsPaths(root))
+
+
+def test_a_suite_on_the_paper_has_the_two_figures_that_carry_the_answer(of_grid):
+    page = summary(of_grid)
     pictures = [line for line in page.splitlines() if line.startswith("![")]
     assert pictures == [
         "![Title of asymmetry_cifar10-jpeg_short_resnet20]"
@@ -46,7 +52,7 @@ def test_a_suite_on_the_paper_has_the_two_figures_that_carry_the_answer(tmp_path
 def test_a_suite_of_other_arms_leads_with_them_and_says_nothing_of_the_paper(tmp_path):
     write_parents(tmp_path, 3)
     write_arm(tmp_path, "bwn", [21.0, 21.5, 22.0])
-    page = summary(tmp_path)
+    page = summary(read_contents(ResultsPaths(tmp_path)))
     row = "| cifar10-jpeg: resnet20, BWN | 2 + 2 | 3 | 21.50 [20.26, 22.74] | +1.50 ["
     assert page.index("## What the arms of this suite reach") < page.index(row)
     assert page.index(row) < page.index("![Title of error-curves_a]")
@@ -63,10 +69,8 @@ def test_the_eight_claims_are_claims_of_the_ledger_and_have_no_symbols():
     assert not set("ρ√Δ|₊₋") & set("".join(MAIN_CLAIMS.values()))
 
 
-def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(tmp_path):
-    write_grid(tmp_path)
-    contents = read_contents(ResultsPaths(tmp_path))
-    lines = main_claims(contents.ledger, contents.tables)
+def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(of_grid):
+    lines = main_claims(of_grid.ledger, of_grid.tables)
     rows = [
         dict(zip(HEADER, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
         for line in lines[2:10]
@@ -89,20 +93,3 @@ def test_a_caption_that_figures_share_stands_once():
     assert text.count("What is drawn. ([SVG](figures/a_1.svg))") == 1
     assert "Drawn as above. ([SVG](figures/a_2.svg))" in text
     assert "Caption of b_1. ([SVG](figures/b_1.svg))" in text
-
-
-@pytest.mark.parametrize(
-    ("link", "there"),
-    [
-        ("figures/a.png", "../figures/a.png"),
-        ("pages/trials.md#records-of-q1", "trials.md#records-of-q1"),
-        ("trials/a-1/record.json", "../trials/a-1/record.json"),
-        ("#below", "#below"),
-        ("https://example.org/x", "https://example.org/x"),
-    ],
-)
-def test_links_of_a_page_lead_from_its_folder(link, there):
-    text = page_file(f"# Title\n\n[a]({link}) \\[b\\](c)\n")
-    assert text.endswith(f"[a]({there}) \\[b\\](c)\n")
-    assert text.splitlines()[1] == "# Title"
-    assert "[summary](../summary.md)" in text

@@ -18,7 +18,7 @@ from ttq_bench.report.figures.style import (
     legend_inches,
     look,
 )
-from ttq_bench.report.naming import arm_label, file_name
+from ttq_bench.report.naming import arm_label, network_file
 from ttq_bench.report.sections.direction import ARMS, Direction, directions
 
 PANELS: tuple[tuple[str, Callable[[Direction], Measured | None]], ...] = (
@@ -40,7 +40,7 @@ def direction_against_zeros(contents: Contents) -> list[ReportFigure]:
     for network in networks(contents.tables):
         strengths = [d for d in directions(contents.tables, network) if d.arm == ARMS[0]]
         if strengths:
-            name = file_name("direction", network.dataset, network.protocol, network.model)
+            name = network_file("direction", network)
             title = f"Which scale is larger, against the share of zeros: {network}"
             draw = partial(_draw, contents.tables, network, strengths)
             figures.append(ReportFigure(name, title, CAPTION, draw))

@@ -17,9 +17,7 @@ TITLES = {
     "claims": "All evidence on the claims",
     "accuracy": "All trials",
     "comparison": "All comparisons of arms",
-    "scales": "All scales at the last epoch",
     "asymmetry": "All asymmetries by layer",
-    "epochs": "All epochs",
 }
 
 

@@ -18,14 +18,19 @@ AS_PRINTED = (
 
 def alarm_lines(contents: Contents) -> Iterator[str]:
     """Yield a paragraph on the alarms of trials, and one on the records that are in no number."""
-    unfinished = list(_not_finished(contents))
+    unfinished = [f"{count} {name}" for name, count in not_finished(contents).items() if count]
     counts = [*_by_kind(contents.tables), *unfinished]
     if counts:
         where = "[trials that need a look](pages/trials.md#trials-that-need-a-look)"
         expected = "" if unfinished or not _only_as_printed(contents.tables) else AS_PRINTED
         yield f"**Alarm.** {'; '.join(counts)}: see {where}.{expected}"
         yield ""
-    if sentences := " ".join(left_out_sentences(contents.tables.left_out)):
+    yield from left_out_lines(contents.tables)
+
+
+def left_out_lines(tables: Tables) -> Iterator[str]:
+    """Yield a paragraph on the records of other training versions, nothing without any."""
+    if sentences := " ".join(left_out_sentences(tables.left_out)):
         yield f"**Left out.** {sentences}"
         yield ""
 
@@ -33,13 +38,10 @@ def alarm_lines(contents: Contents) -> Iterator[str]:
 def _by_kind(tables: Tables) -> Iterator[str]:
     """Yield for each kind of alarm how many trials have it, and of which arms."""
     trials = tables.recorded
-    if trials.empty:
-        return
-    kinds = dict.fromkeys(kind for kinds in trials["alarm_kinds"] for kind in kinds)
-    for kind in kinds:
-        found = trials[[kind in kinds for kinds in trials["alarm_kinds"]]]
-        arms = ", ".join(sorted({f"{row.model} {row.arm}" for row in found.itertuples()}))
-        yield f"{len(found)} of {len(trials)} trials {_verb(kind)} ({plain(arms)})"
+    for kind in dict.fromkeys(kind for kinds in trials["alarm_kinds"] for kind in kinds):
+        alarmed = trials[[kind in kinds for kinds in trials["alarm_kinds"]]]
+        arms = ", ".join(sorted({f"{row.model} {row.arm}" for row in alarmed.itertuples()}))
+        yield f"{len(alarmed)} of {len(trials)} trials {_verb(kind)} ({plain(arms)})"
 
 
 def _only_as_printed(tables: Tables) -> bool:
@@ -53,18 +55,16 @@ def _verb(kind: str) -> str:
     return kind if kind.startswith("ended ") else f"had the alarm *{plain(kind)}*"
 
 
-def _not_finished(contents: Contents) -> Iterator[str]:
-    trials = contents.tables.recorded
-    diverged = 0 if trials.empty else int((trials["outcome"] == "diverged").sum())
-    counts = {
-        "diverged": diverged,
+def not_finished(contents: Contents) -> dict[str, int]:
+    """Return how many trials diverged, failed and are missing; some trial has a record."""
+    return {
+        "diverged": int((contents.tables.recorded["outcome"] == "diverged").sum()),
         "failed": len(contents.tables.failures),
-        "missing": len(missing(contents.tables, contents.planned)),
+        "missing": len(_missing(contents.tables, contents.planned)),
     }
-    yield from (f"{count} {name}" for name, count in counts.items() if count)
 
 
-def missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
+def _missing(tables: Tables, planned: list[PlannedSuite]) -> list[str]:
     """Return the planned trials that left neither a record nor a failure."""
     there = tables.trial_ids() | {failure["trial_id"] for failure in tables.failures}
     there = there.union(*tables.left_out.values())
@@ -94,7 +94,7 @@ def problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
         for version, names in tables.left_out.items()
         for name in names
     ]
-    rows += [(name, "missing: planned, not run yet") for name in missing(tables, planned)]
+    rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
     if rows:
         yield f"## {LOOK}"
         yield ""

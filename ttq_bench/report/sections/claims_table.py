@@ -20,10 +20,10 @@ SMALLEST_P = 0.001
 
 def claims_table(rows: list[LedgerRow], tables: Tables) -> list[str]:
     """Return the lines of the table."""
-    return table(HEADER, [_row(row, tables) for row in by_setting(rows)])
+    return table(HEADER, [_row(row, tables) for row in grouped_by_setting(rows)])
 
 
-def by_setting(rows: list[LedgerRow]) -> list[LedgerRow]:
+def grouped_by_setting(rows: list[LedgerRow]) -> list[LedgerRow]:
     """Return the rows with those of one setting together, in the order of their first ones.
 
     What was not measured stands last.
@@ -76,9 +76,7 @@ def adjusted(row: LedgerRow) -> str:
 
 def measured_on(row: LedgerRow) -> str:
     """Return model, data and protocol of the evidence."""
-    if row.network is None:
-        return "–"
-    return str(row.network)
+    return str(row.network or "–")
 
 
 def other_evidence(evidence: list[LedgerRow], shown: list[LedgerRow]) -> Iterator[str]:
@@ -99,7 +97,7 @@ def other_evidence(evidence: list[LedgerRow], shown: list[LedgerRow]) -> Iterato
                     adjusted(row),
                     says(row),
                 ]
-                for row in by_setting(others)
+                for row in grouped_by_setting(others)
             ],
         )
 

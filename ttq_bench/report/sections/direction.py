@@ -46,21 +46,22 @@ class Direction:
 @once
 def directions(tables: Tables, network: Network) -> list[Direction]:
     """Return every arm of ``ARMS`` under each strategy, by the share of zeros it has."""
-    mine = finished(tables, network)
-    found = []
+    trials = finished(tables, network)
+    strengths = []
     for arm in ARMS:
-        rules = mine.loc[mine["arm"] == arm, ["delta_strategy", "strategy_name"]].drop_duplicates()
+        of_arm = trials[trials["arm"] == arm]
+        rules = of_arm[["delta_strategy", "strategy_name"]].drop_duplicates()
         for strategy, rule in sorted(rules.itertuples(index=False, name=None)):
             select = (arm, str(strategy))
             rho = mean_rho(tables, network, select)
             if rho is None:
                 continue
-            shares = mine.loc[mine["trial_id"].isin(rho.trials), "sparsity"].astype(float)
+            shares = trials.loc[trials["trial_id"].isin(rho.trials), "sparsity"].astype(float)
             measures = (mean_log_counts, counts_slope, least_squares_rho)
             counts, slope, squares = (measure(tables, network, select) for measure in measures)
             zeros = 100 * float(shares.mean())
-            found.append(Direction(arm, select[1], str(rule), zeros, rho, counts, slope, squares))
-    return sorted(found, key=lambda one: (ARMS.index(one.arm), one.zeros))
+            strengths.append(Direction(*select, str(rule), zeros, rho, counts, slope, squares))
+    return sorted(strengths, key=lambda strength: (ARMS.index(strength.arm), strength.zeros))
 
 
 def direction(contents: Contents) -> Iterator[str]:

@@ -42,19 +42,19 @@ def against_ttq(contents: Contents) -> Iterator[str]:
     header = [
         "arm", "minus TTQ [95 %]", "n", "equivalent: p", "codes flipped an epoch %, arm / TTQ",
     ]  # fmt: skip
-    found = {
+    by_network = {
         network: rows
         for network in networks(tables)
         if (rows := list(_arms_against_ttq(tables, network, flips)))
     }
-    if found:
+    if by_network:
         yield f"Test error of each arm minus that of TTQ {TTQ[1]}, paired, in points. *Equivalent*:"
         yield f"p of two one-sided t tests that the difference is within {ONE_SCALE:g} points."
         yield "These are no verdicts: all arms have one learning rate, which suits methods"
         yield "differently, as the codes show that they flip. Only *one scale for both* is judged"
         yield "(A1 capacity, B1 no value): it differs from TTQ in its scales alone."
         yield ""
-    for network, rows in found.items():
+    for network, rows in by_network.items():
         yield f"**{network}**"
         yield ""
         yield from table(header, rows)
@@ -63,10 +63,10 @@ def against_ttq(contents: Contents) -> Iterator[str]:
 def _arms_against_ttq(
     tables: Tables, network: Network, flips: "pd.Series[float]"
 ) -> Iterator[list[str]]:
-    mine = finished(tables, network)
+    trials = finished(tables, network)
     selects = {
         (str(arm), str(strategy))
-        for arm, strategy in mine[["arm", "delta_strategy"]].itertuples(index=False)
+        for arm, strategy in trials[["arm", "delta_strategy"]].itertuples(index=False)
     }
     for select in sorted(selects - {TTQ}, key=lambda pair: (_rank(pair[0]), pair)):
         measured = paired_errors(tables, network, select, TTQ)
@@ -139,14 +139,14 @@ def sparsity_table(contents: Contents) -> Iterator[str]:
     for network in networks(tables):
         for name in ("constant_sparsity", "max_fraction"):
             curve = sweep(tables, network, name)
-            for (_, strategy), mine in curve.groupby(["strategy_number", "strategy"]):
+            for (_, strategy), trials in curve.groupby(["strategy_number", "strategy"]):
                 rows.append(
                     [
                         str(network),
                         str(strategy),
-                        f"{100 * mine['sparsity'].mean():.1f}",
-                        with_interval(estimate(list(mine["final_error_percent"]))),
-                        str(len(mine)),
+                        f"{100 * trials['sparsity'].mean():.1f}",
+                        with_interval(estimate(list(trials["final_error_percent"]))),
+                        str(len(trials)),
                     ]
                 )
     if not rows:

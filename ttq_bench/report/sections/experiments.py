@@ -13,6 +13,9 @@ import pandas as pd
 
 from ttq_bench.analysis.gains import CONTROL, TTQ
 from ttq_bench.analysis.margins import MARGIN
+from ttq_bench.analysis.measured import networks
+from ttq_bench.analysis.tables import Tables
+from ttq_bench.analysis.variance import fine_tune_split
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.direction import direction
@@ -25,7 +28,6 @@ from ttq_bench.report.sections.experiment_tables import (
 )
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
 from ttq_bench.report.sections.findings import is_pinned, rho_table
-from ttq_bench.report.sections.fine_tunes import fine_tune_spread
 from ttq_bench.report.sections.how_to_read import OF_SCALES
 from ttq_bench.report.sections.provenance import how_it_was_run
 from ttq_bench.spec.trial import FULL_PRECISION
@@ -55,12 +57,12 @@ def do_they_differ(contents: Contents) -> Iterator[str]:
     for (dataset, protocol), group in groupby(
         contents.asymmetries, key=lambda n: (n.arm.dataset, n.arm.protocol)
     ):
-        networks = list(group)
+        arms_of_setting = list(group)
         yield f"**{dataset}, protocol {protocol}** (verdicts: systematic size against {MARGIN:g},"
         yield "each arm by itself)"
         yield ""
-        yield from rho_table(networks, contents.tables)
-        arms = {network.arm.arm for network in networks if is_pinned(network)}
+        yield from rho_table(arms_of_setting, contents.tables)
+        arms = {network.arm.arm for network in arms_of_setting if is_pinned(network)}
         if "ttq-as-printed" in arms:
             yield "*Control:* with Eq. 7 as printed both scales get the same gradient where batch"
             yield "normalisation follows, so ρ stays where it began by construction: no null."
@@ -76,6 +78,21 @@ def does_it_matter(contents: Contents) -> Iterator[str]:
     yield from against_ttq(contents)
     yield from symmetrised_tables(contents)
     yield from fine_tune_spread(contents.tables)
+
+
+def fine_tune_spread(tables: Tables) -> Iterator[str]:
+    """Yield a paragraph for each setting in which a parent was fine-tuned more than once."""
+    for network in networks(tables):
+        split = fine_tune_split(tables, network, TTQ)
+        if split is None:
+            continue
+        yield (
+            f"**{network}, {TTQ[0]} {TTQ[1]}:** the test error varies by {split.between:.2f} points"
+            f" between parents and by {split.within:.2f} between fine-tunes of one parent, which"
+            f" differ in the order of batches and in crops (standard deviations, {split.seeds}"
+            f" parents, {split.values} fine-tunes of each)."
+        )
+        yield ""
 
 
 PAIRS = ("ttq", "ttq-as-printed", "ttq-mean-grad", "ttq-ste")
@@ -109,8 +126,8 @@ def experiment_lines(
 
     Of the figures ``shown`` in the summary there is a line that says so.
     """
-    mine = [one for one in EXPERIMENTS if one.page == page and not one.trials(contents).empty]
-    for experiment in mine:
+    shown_here = [e for e in EXPERIMENTS if e.page == page and not e.trials(contents).empty]
+    for experiment in shown_here:
         yield f"## {experiment.title}"
         yield ""
         yield from experiment.lines(contents)
@@ -121,6 +138,6 @@ def experiment_lines(
                     yield f"*{figure.title}*: drawn in the [summary](summary.md)."
                     yield ""
             yield from figure_lines(figure for figure in of_kind if figure not in shown)
-    if mine:
-        trials = pd.concat([experiment.trials(contents) for experiment in mine])
+    if shown_here:
+        trials = pd.concat([experiment.trials(contents) for experiment in shown_here])
         yield from how_it_was_run(trials.drop_duplicates("trial_id"), contents.planned)

@@ -36,14 +36,17 @@ def is_exploratory(row: LedgerRow, tables: Tables) -> bool:
     """Return whether a margin of a row, or its measure, was fixed after one of its runs."""
     if row.measured is None or row.is_counted:
         return False
-    fixed = [fixed for fixed in MARGINS if row.claim.label in fixed.labels]
-    return any(_before_and_after(one, row, tables)[0] for one in fixed)
+    return any(
+        _before_and_after(fixed, row, tables)[0]
+        for fixed in MARGINS
+        if row.claim.label in fixed.labels
+    )
 
 
 def _before_and_after(fixed: Fixed, row: LedgerRow, tables: Tables) -> tuple[int, int]:
     assert row.measured is not None, "evidence was measured"
-    mine = tables.trials[tables.trials["trial_id"].isin(row.measured.trials)]
-    return started_before(fixed, mine["started"])
+    trials = tables.trials[tables.trials["trial_id"].isin(row.measured.trials)]
+    return started_before(fixed, trials["started"])
 
 
 def _runs(fixed: Fixed, row: LedgerRow, tables: Tables) -> str:

@@ -62,8 +62,8 @@ def _more_seeds(row: LedgerRow, tables: Tables) -> str:
 
 
 def _core_hours(tables: Tables, trials: tuple[str, ...]) -> float:
-    mine = tables.trials[tables.trials["trial_id"].isin(trials)]
-    spent = mine["training_seconds"].astype(float) * mine["threads"].fillna(1).astype(float)
+    rows = tables.trials[tables.trials["trial_id"].isin(trials)]
+    spent = rows["training_seconds"].astype(float) * rows["threads"].fillna(1).astype(float)
     return float(spent.sum()) / SECONDS_AN_HOUR
 
 
@@ -76,11 +76,11 @@ def _published_hours(row: LedgerRow, tables: Tables) -> float | None:
     if "cifar10" not in row.claim.datasets:
         return None
     model = row.claim.models[0] if row.claim.models else YARDSTICK
-    mine = tables.trials[(tables.trials["model"] == YARDSTICK) & (tables.trials["device"] == "cpu")]
-    if mine.empty or model not in MODELS:
+    rows = tables.trials[(tables.trials["model"] == YARDSTICK) & (tables.trials["device"] == "cpu")]
+    if rows.empty or model not in MODELS:
         return None
-    seconds = mine["training_seconds"].astype(float) * mine["threads"].fillna(1).astype(float)
-    epoch = float((seconds / mine["epochs"]).median())
+    seconds = rows["training_seconds"].astype(float) * rows["threads"].fillna(1).astype(float)
+    epoch = float((seconds / rows["epochs"]).median())
     if math.isnan(epoch):
         return None
     depths = [f"resnet{depth}" for depth in DEPTHS] if row.claim.id == "T1b" else [model]

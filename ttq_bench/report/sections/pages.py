@@ -21,10 +21,13 @@ from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
 from ttq_bench.report.sections.how_to_read import HOW_TO_READ, OF_CLAIMS
 from ttq_bench.report.sections.layer_tables import layer_tables
 from ttq_bench.report.sections.margins import margins_section
+from ttq_bench.report.sections.markdown import anchor
 from ttq_bench.report.sections.provenance import provenance, trial_table
 from ttq_bench.report.sections.selfchecks import self_checks
 
 FOLDER = "pages"
+HEADING = re.compile(r"^(?=#{1,5} )", re.MULTILINE)
+PAGE_LINK = re.compile(r"(?<!\\)\]\((?:pages/([\w-]+)|summary)\.md(#[\w-]+)?\)")
 LINK = re.compile(r"(?<!\\)\]\((?!#|\w+:)([^)\s]+)\)")
 
 
@@ -143,3 +146,21 @@ def page_file(text: str) -> str:
     back = "Back to the [summary](summary.md)."
     linked = LINK.sub(lambda link: f"]({posixpath.relpath(link[1], FOLDER)})", f"{back}\n{rest}")
     return f"{PAGE_MARK}\n{title}\n\n{linked}"
+
+
+def whole_text(summary: str, pages: Mapping[str, str]) -> str:
+    """Return ``summary`` and below it each of the ``pages``, by name, a level deeper.
+
+    Links to pages lead to places in this text. Raises KeyError for one to a page that is not there.
+    """
+    titles = {name: _title(text) for name, text in pages.items()} | {None: _title(summary)}
+    parts = [summary, *(HEADING.sub("#", text) for text in pages.values())]
+
+    def place(link: re.Match[str]) -> str:
+        return f"]({link[2] or '#' + anchor(titles[link[1]])})"
+
+    return PAGE_LINK.sub(place, "\n".join(parts))
+
+
+def _title(text: str) -> str:
+    return text.partition("\n")[0].lstrip("# ")

@@ -48,12 +48,12 @@ def what_was_run(contents: Contents) -> Iterator[str]:
     rows = [
         [
             f"{model}, {dataset}, protocol {protocol}",
-            str(len(mine)),
-            str(mine["seed"].nunique()),
-            ", ".join(dict.fromkeys(sorted(mine["arm"]))),
-            duration(float(mine["training_seconds"].sum())),
+            str(len(group)),
+            str(group["seed"].nunique()),
+            ", ".join(dict.fromkeys(sorted(group["arm"]))),
+            duration(float(group["training_seconds"].sum())),
         ]
-        for (dataset, protocol, model), mine in trials.groupby(["dataset", "protocol", "model"])
+        for (dataset, protocol, model), group in trials.groupby(["dataset", "protocol", "model"])
     ]
     yield from table(["setting", "trials", "seeds", "arms", "training"], rows)
     absent = [f"`{name}`" for name in PROTOCOLS if name not in set(trials["protocol"])]
@@ -71,8 +71,8 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
     for dataset in sorted(set(trials["dataset"])):
         yield f"{dataset}: {describe_dataset(dataset)}."
     for protocol in sorted(set(trials["protocol"]) - set(PUBLISHED_PROTOCOLS)):
-        mine = trials[trials["protocol"] == protocol]
-        budgets = sorted(set(mine.loc[mine["parent"].notna(), "budget_epochs"]))
+        group = trials[trials["protocol"] == protocol]
+        budgets = sorted(set(group.loc[group["parent"].notna(), "budget_epochs"]))
         yield f"Protocol {protocol} is not the paper's: {', '.join(budgets) or '?'} epochs."
     done = trials[trials["outcome"] == "finished"]
     counts = done.groupby(["dataset", "protocol", "model", "arm", "strategy", "recipe"]).size()
@@ -82,9 +82,9 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
     changed = trials["commit"].astype(str).str.endswith("+dirty")
     if changed.any():
         where = "; ".join(
-            f"{'all' if mine.all() else f'{counted} of the'} {len(mine)} of protocol {protocol}"
-            for protocol, mine in changed.groupby(trials["protocol"])
-            if (counted := int(mine.sum()))
+            f"{'all' if group.all() else f'{counted} of the'} {len(group)} of protocol {protocol}"
+            for protocol, group in changed.groupby(trials["protocol"])
+            if (counted := int(group.sum()))
         )
         yield (
             f"{int(changed.sum())} of {len(trials)} trials ran on code with changes that no commit"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Network
-from ttq_bench.report.naming import file_name
+from ttq_bench.report.naming import network_file
 from ttq_bench.report.sections.verdicts import PROXY
 
 Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
@@ -21,11 +21,11 @@ ASKED = (
 
 def settings_of(evidence: list[LedgerRow]) -> Settings:
     """Return the rows on the question by setting, the setting with the best evidence first."""
-    found: dict[Network, dict[str, LedgerRow]] = {}
+    settings: dict[Network, dict[str, LedgerRow]] = {}
     for row in evidence:
         if row.claim.label in ASKED and row.network is not None:
-            found.setdefault(row.network, {})[row.claim.label] = row
-    return found
+            settings.setdefault(row.network, {})[row.claim.label] = row
+    return settings
 
 
 def rows_on(settings: Settings, label: str) -> list[LedgerRow]:
@@ -77,7 +77,7 @@ def evidence_words(rows: list[LedgerRow]) -> str:
 def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Network, str] | None:
     """Return the figure, among ``names``, of the scales in the best setting that has one."""
     for where in settings:
-        name = file_name("asymmetry", where.dataset, where.protocol, where.model)
+        name = network_file("asymmetry", where)
         if name in names:
             return where, name
     return None

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterator
 from itertools import groupby
 
-from ttq_bench.records.other_versions import left_out_sentences
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import ReportFigure
-from ttq_bench.report.sections.alarms import alarm_lines, missing, problems
+from ttq_bench.report.sections.alarms import alarm_lines, left_out_lines, not_finished, problems
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
 from ttq_bench.report.sections.findings import error_table
 from ttq_bench.report.sections.how_to_read import OF_ERRORS
@@ -34,9 +33,7 @@ def summary_page(contents: Contents, figures: list[ReportFigure], pages: Collect
     tables = contents.tables
     lines = [TITLE, ""]
     if tables.trials.empty:
-        told = " ".join(left_out_sentences(tables.left_out))
-        lines += ["There are no finished trials here yet.", ""]
-        lines += [f"**Left out.** {told}", ""] if told else []
+        lines += ["There are no finished trials here yet.", "", *left_out_lines(tables)]
         return "\n".join([*lines, *problems(tables, contents.planned)])
     about_paper = has_evidence(contents)
     lines += [QUESTION, "", *short_answer(contents)] if about_paper else []
@@ -84,16 +81,11 @@ def _arms(contents: Contents) -> Iterator[str]:
 
 
 def _counts(contents: Contents) -> list[str]:
-    trials = contents.tables.recorded
-    diverged = int((trials["outcome"] == "diverged").sum())
-    failed = len(contents.tables.failures)
-    absent = len(missing(contents.tables, contents.planned))
-    return [
-        f"{len(trials) - diverged} trials finished, {diverged} diverged, {failed} failed,"
-        f" {absent} missing; {duration(float(trials['training_seconds'].sum()))} of training in"
-        " all.",
-        "",
-    ]
+    trials, counts = contents.tables.recorded, not_finished(contents)
+    finished = len(trials) - counts["diverged"]
+    others = ", ".join(f"{count} {name}" for name, count in counts.items())
+    hours = duration(float(trials["training_seconds"].sum()))
+    return [f"{finished} trials finished, {others}; {hours} of training in all.", ""]
 
 
 def _link(name: str) -> str:

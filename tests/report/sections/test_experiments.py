@@ -1,7 +1,7 @@
 """How far fine-tunes of one parent differ, as the summary says it."""
 
 from tests.record_builders import tables_of, write_arm, write_parents
-from ttq_bench.report.sections.fine_tunes import fine_tune_spread
+from ttq_bench.report.sections.experiments import fine_tune_spread
 
 
 def test_the_spread_is_told_with_the_number_of_parents_and_fine_tunes(tmp_path):
