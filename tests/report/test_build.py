@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.test_f15_surroundings import in_namespace
-from tests.record_builders import write_grid, write_trial
+from tests.record_builders import tables_of, write_grid, write_trial
 from tests.report.drawn import write_texts
 from tests.tiny_suite import COMMAND
 from ttq_bench.errors import ResultsError
@@ -18,8 +18,9 @@ from ttq_bench.records.plans import PlannedSuite, write_planned
 from ttq_bench.records.schema import Alarm
 from ttq_bench.records.store import write_failure
 from ttq_bench.report.build import build_report
-from ttq_bench.report.contents import read_contents
-from ttq_bench.report.sections.alarms import alarm_lines
+from ttq_bench.report.contents import Contents, read_contents
+from ttq_bench.report.sections.alarms import alarm_lines, problems
+from ttq_bench.report.sections.experiment_tables import error_tables
 from ttq_bench.report.sections.markdown import anchor
 from ttq_bench.report.sections.readme import BEGIN, END
 
@@ -200,10 +201,10 @@ def test_a_trial_whose_parent_has_no_record_stands_apart_and_is_told(tmp_path):
     write_trial(
         tmp_path, "ttq-7", seed=7, errors=(22.0, 21.0), parent="gone", scales={"a": (1.0, 1.0)}
     )
-    write_texts(tmp_path)
-    trials = page_of(tmp_path, "trials")
-    assert "| ttq-7 | stands apart: its parent gone has no record here |" in trials
-    assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in page_of(tmp_path, "methods")
+    contents = Contents(tables_of(tmp_path), [])
+    row = "| ttq-7 | stands apart: its parent gone has no record here |"
+    assert row in list(problems(contents.tables, []))
+    assert "TTQ max_fraction(0.05) | ? + 2 | 1 |" in "\n".join(error_tables(contents))
 
 
 def test_failures_are_told_even_where_nothing_finished(tmp_path):
@@ -242,8 +243,7 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
             strategy=("constant_sparsity", number / 20),
         )  # fmt: skip
     write_trial(tmp_path, "fp-1", seed=1, errors=(20.0,), pixels="other")
-    write_texts(tmp_path)
-    page = page_of(tmp_path, "methods")
+    page = "\n".join(error_tables(Contents(tables_of(tmp_path), [])))
     labels = re.findall(r"^\| (cifar10-jpeg: resnet20[^|]*) \|", page, flags=re.MULTILINE)
     assert len(labels) == len(set(labels)) == 14
 

@@ -15,12 +15,13 @@ FIGURE = "asymmetry_cifar10-jpeg_short_resnet20"
 SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
 
 
-def block(root, figures=(FIGURE,), folder="results"):
-    return findings_block(read_contents(ResultsPaths(root)), figures, folder)
+def block(contents, figures=(FIGURE,), folder="results"):
+    return findings_block(contents, figures, folder)
 
 
 def sentences(root):
-    return [line for line in block(root).splitlines() if line.startswith("**")]
+    lines = block(read_contents(ResultsPaths(root))).splitlines()
+    return [line for line in lines if line.startswith("**")]
 
 
 def test_scales_that_stay_close_and_do_not_matter(tmp_path):
@@ -64,17 +65,19 @@ def test_a_verdict_that_does_not_hold_after_correction_is_named_as_such(tmp_path
 
 
 def test_without_a_trial_there_is_no_verdict(tmp_path):
-    assert block(tmp_path) == "No trial is finished yet, so there is no verdict.\n"
+    contents = read_contents(ResultsPaths(tmp_path))
+    assert block(contents) == "No trial is finished yet, so there is no verdict.\n"
 
 
 def test_a_figure_that_the_report_lacks_and_links_to_a_folder_elsewhere_are_left_out(tmp_path):
     write_networks(tmp_path, CLOSE, *SAME)
-    text = block(tmp_path)
+    contents = read_contents(ResultsPaths(tmp_path))
+    text = block(contents)
     assert f"](results/figures/{FIGURE}.png)" in text
     assert text.endswith("records: [results/summary.md](results/summary.md).\n")
-    assert "![" not in block(tmp_path, figures=("claims",))
-    assert f"](figures/{FIGURE}.png)" in block(tmp_path, folder=".")
-    elsewhere = block(tmp_path, folder=None)
+    assert "![" not in block(contents, figures=("claims",))
+    assert f"](figures/{FIGURE}.png)" in block(contents, folder=".")
+    elsewhere = block(contents, folder=None)
     assert "](" not in elsewhere
     assert elsewhere.endswith("records: `summary.md` of the results folder.\n")
 

@@ -1,8 +1,9 @@
-from tests.record_builders import write_grid, write_trial
-from tests.report.drawn import write_texts
-from ttq_bench.analysis.tables import load_tables
-from ttq_bench.records.paths import ResultsPaths
+from tests.record_builders import tables_of, write_grid, write_trial
 from ttq_bench.records.schema import Alarm, Gauge
+from ttq_bench.report.contents import Contents
+from ttq_bench.report.sections.alarms import problems
+from ttq_bench.report.sections.experiment_tables import error_tables
+from ttq_bench.report.sections.layer_tables import layer_tables
 from ttq_bench.report.sections.selfchecks import self_checks
 
 EQUAL = {"layer1.conv1": (1.0, 1.0)}
@@ -19,7 +20,7 @@ def test_the_worst_residue_and_the_whole_range_of_all_seeds_are_shown(tmp_path):
     for seed, found in enumerate((gauge(0.002, 0.98, 1.1), gauge(0.006, 0.95, 1.0))):
         write_trial(tmp_path, f"t-{seed}", seed=seed, errors=(9.0,), scales=EQUAL, gauge=found)
 
-    rows = [line for line in self_checks(load_tables(ResultsPaths(tmp_path))) if "TTQ" in line]
+    rows = [line for line in self_checks(tables_of(tmp_path)) if "TTQ" in line]
 
     assert len(rows) == 1
     assert "| 2 | 18 | 0.006 | W_p^2 + W_n^2 | 0.970 | 0.950 to 1.100 | 0.990 to 1.020 |" in rows[0]
@@ -28,17 +29,16 @@ def test_the_worst_residue_and_the_whole_range_of_all_seeds_are_shown(tmp_path):
 def test_records_without_self_checks_have_no_such_section(tmp_path):
     write_grid(tmp_path)
 
-    assert list(self_checks(load_tables(ResultsPaths(tmp_path)))) == []
+    assert list(self_checks(tables_of(tmp_path))) == []
 
 
 def test_alarms_stand_among_the_trials_that_need_a_look(tmp_path):
     alarm = Alarm(what="negative scale", layer="layer2.conv1", epoch=3)
     write_trial(tmp_path, "t-0", seed=0, errors=(9.0,), scales=EQUAL, alarms=(alarm,))
 
-    write_texts(tmp_path)
+    lines = list(problems(tables_of(tmp_path), []))
 
-    page = (tmp_path / "pages/trials.md").read_text(encoding="utf-8")
-    assert "| t-0 | finished; alarm: negative scale in layer2.conv1 from epoch 3 on |" in page
+    assert "| t-0 | finished; alarm: negative scale in layer2.conv1 from epoch 3 on |" in lines
 
 
 def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
@@ -49,15 +49,11 @@ def test_methods_that_do_not_learn_a_pair_get_a_cost_and_no_asymmetry(tmp_path):
             scales=EQUAL, method="twn", strategy=("mean_fraction", 0.7),
         )  # fmt: skip
 
-    write_texts(tmp_path)
-    page, scales = (
-        (tmp_path / f"pages/{name}.md").read_text(encoding="utf-8")
-        for name in ("methods", "scales")
-    )
+    contents = Contents(tables_of(tmp_path), [])
 
     row = "| cifar10-jpeg: resnet20, TWN mean_fraction(0.7) |"
-    (cost,) = [line for line in page.splitlines() if line.startswith(row)]
+    (cost,) = [line for line in error_tables(contents) if line.startswith(row)]
     assert "| +6.00 [" in cost
-    layers = scales.split("## Scales by layer")[1]
+    layers = "\n".join(layer_tables(contents))
     assert "### resnet20, TTQ" in layers
     assert "### resnet20, TWN" not in layers

@@ -14,13 +14,13 @@ from ttq_bench.report.sections.short_answer import QUESTION, ratio, short_answer
 SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
 
 
-def sentences(root):
+def words_and_sentences(root):
     lines = short_answer(read_contents(ResultsPaths(root)))
-    return [line.partition(" ")[2] for line in lines if line[:1].isdigit()]
+    return lines[:1], [line.partition(" ")[2] for line in lines if line[:1].isdigit()]
 
 
-def words(root):
-    return short_answer(read_contents(ResultsPaths(root)))[0]
+def sentences(root):
+    return words_and_sentences(root)[1]
 
 
 def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(tmp_path):
@@ -76,18 +76,17 @@ def test_a_finding_that_does_not_hold_after_correction_has_a_dagger_that_is_expl
     write_networks(tmp_path, CLOSE, *SAME)
     for seed, error in enumerate((20.45, 20.7, 20.95)):  # p = 0.04 alone
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=error)
-    *_, equal, _ = sentences(tmp_path)
+    (words,), (*_, equal, _) = words_and_sentences(tmp_path)
     assert "n = 3 †)" in equal
-    assert "† marks what holds alone, not after correction for the number of claims" in words(
-        tmp_path
-    )
+    assert "† marks what holds alone, not after correction for the number of claims" in words
 
 
 @pytest.mark.slow
 def test_settings_of_one_protocol_are_told_by_their_whole_names(tmp_path):
     write_networks(tmp_path, FAR, *SAME)
     write_networks(tmp_path, FAR, *SAME, protocol="modern")
-    assert "Settings: `modern` resnet20 on cifar10-jpeg; `short` resnet20 on" in words(tmp_path)
+    (words,), _ = words_and_sentences(tmp_path)
+    assert "Settings: `modern` resnet20 on cifar10-jpeg; `short` resnet20 on" in words
     write_networks(tmp_path, FAR, *SAME, model="resnet32")
     differ = sentences(tmp_path)[0]
     assert "`modern` (1." in differ
