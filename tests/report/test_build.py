@@ -224,7 +224,7 @@ def test_a_missing_folder_is_one_clear_sentence(tmp_path):
 
 @pytest.mark.slow
 def test_readme_block_is_replaced_and_nothing_else(tmp_path):
-    write_grid(tmp_path)
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     build_report(tmp_path, readme)
@@ -248,31 +248,31 @@ def test_a_sweep_of_many_arms_is_drawn_and_every_row_can_be_told_apart(tmp_path)
     assert len(labels) == len(set(labels)) == 14
 
 
-@pytest.mark.parametrize("text", ["nothing\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n"])
-def test_a_readme_without_marks_is_refused_by_its_path_before_anything_is_written(tmp_path, text):
-    write_grid(tmp_path, seeds=1)
-    readme = tmp_path / "mine.md"
-    readme.write_text(text, encoding="utf-8")
-    with pytest.raises(ResultsError, match=rf"^{readme}: has no place for the findings; put these"):
-        build_report(tmp_path, readme)
-    assert not (tmp_path / "summary.md").exists()
-
-
-def test_a_readme_that_is_not_utf_8_is_refused_before_anything_is_written(tmp_path):
-    write_grid(tmp_path, seeds=1)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"nothing\n", "has no place for the findings; put these"),
+        (f"{BEGIN}\n".encode(), "has no place for the findings"),
+        (f"{END}\n{BEGIN}\n".encode(), "has no place for the findings"),
+        ("Zürich".encode("latin-1"), r"is not text in UTF-8 \(byte 1\)"),
+    ],
+)
+def test_a_readme_without_marks_is_refused_by_its_path_before_anything_is_written(
+    tmp_path, content, message
+):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
     readme = tmp_path / "README.md"
-    readme.write_bytes("Zürich".encode("latin-1"))
-    with pytest.raises(ResultsError, match=r"README\.md: is not text in UTF-8 \(byte 1\)"):
+    readme.write_bytes(content)
+    with pytest.raises(ResultsError, match=rf"^{readme}: {message}"):
         build_report(tmp_path, readme)
     assert not (tmp_path / "summary.md").exists()
 
 
-@pytest.mark.slow
 def test_a_folder_that_takes_no_report_is_named_with_what_to_do(tmp_path):
-    write_grid(tmp_path, seeds=1)
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
     (tmp_path / "tables").write_text("in the way")
     with pytest.raises(ResultsError) as told:
-        build_report(tmp_path)
+        write_texts(tmp_path)
     assert str(told.value) == (
         f"{tmp_path}: results cannot be written there (File exists);"
         " name another folder with --results"
@@ -282,7 +282,7 @@ def test_a_folder_that_takes_no_report_is_named_with_what_to_do(tmp_path):
 @pytest.mark.slow
 def test_a_read_only_folder_takes_no_report(tmp_path):
     results = tmp_path / "results"
-    write_grid(results, seeds=1)
+    write_trial(results, "fp-0", seed=0, errors=(20.0,))
     mount = (f"mount --bind {results} {results}", f"mount -o remount,ro,bind {results}")
     words = [*in_namespace(*mount), *COMMAND, "report", "--results", str(results)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
@@ -295,7 +295,7 @@ def test_a_read_only_folder_takes_no_report(tmp_path):
 
 @pytest.mark.slow
 def test_a_report_needs_neither_torch_nor_ray(tmp_path):
-    write_grid(tmp_path)
+    write_grid(tmp_path, seeds=1)
     program = (
         "import json, sys; from pathlib import Path;"
         "from ttq_bench.report.build import build_report;"

@@ -4,12 +4,13 @@ import re
 
 import pytest
 
-from tests.record_builders import write_grid, write_probe
+from tests.record_builders import write_probe
 from tests.report.sections.test_by_setting import CLOSE, FAR, write_networks
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.build import build_report
+from ttq_bench.report.build import readme_block
 from ttq_bench.report.contents import read_contents
-from ttq_bench.report.sections.readme import BEGIN, END, findings_block
+from ttq_bench.report.figures.catalog import all_figures
+from ttq_bench.report.sections.readme import findings_block
 
 FIGURE = "asymmetry_cifar10-jpeg_short_resnet20"
 SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
@@ -83,14 +84,10 @@ def test_a_figure_that_the_report_lacks_and_links_to_a_folder_elsewhere_are_left
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["a", "a/results", "b"])
-def test_links_lead_from_the_readme_to_the_results(tmp_path, place):
-    root, readme = tmp_path / "a/results", tmp_path / place / "README.md"
-    write_grid(root)
-    readme.parent.mkdir(exist_ok=True)
-    readme.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
-    build_report(root, readme)
-    links = re.findall(r"\]\((.*?)\)", readme.read_text(encoding="utf-8"))
-    assert [(readme.parent / link).is_file() for link in links] == [True] * (
-        0 if place == "b" else 2
-    )
+@pytest.mark.parametrize(("place", "count"), [(".", 2), ("results", 2), ("elsewhere", 0)])
+def test_links_lead_from_the_readme_to_the_results(drawn, place, count):
+    root, start = drawn / "results", drawn / place
+    contents = read_contents(ResultsPaths(root))
+    text = readme_block(contents, all_figures(contents), root, start)
+    links = re.findall(r"\]\((.*?)\)", text)
+    assert [(start / link).is_file() for link in links] == [True] * count
