@@ -19,7 +19,6 @@ SHARES = (
 )
 RHO = "rho"
 DRAWN = [*(name for name, *_ in (*SCALES, *SHARES)), RHO]
-LOGGED_RHO = r"$\rho$, authors' log"
 
 
 def over_seeds(layer: pd.DataFrame) -> pd.DataFrame:
@@ -55,7 +54,9 @@ def draw_rho(axis: Axes, layer: pd.DataFrame, log: pd.DataFrame | None) -> None:
     ):  # fmt: skip
         axis.axhline(height, color="0.4", lw=1, ls=dash, label=label)
     if log is not None:
-        axis.plot(log["epoch"], log["rho"], ":", color="0.25", lw=1.3, label=LOGGED_RHO)
+        axis.plot(
+            log["epoch"], log["rho"], ":", color="0.25", lw=1.3, label=r"$\rho$, authors' log"
+        )
     _draw_over_seeds(axis, layer, RHO, colour=COLOURS[2], dash="-", label=r"$\rho$")
 
 

@@ -9,7 +9,6 @@ from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.markdown import plain, table
 from ttq_bench.ternary.methods import METHODS
 
-LOOK = "Trials that need a look"
 AS_PRINTED = (
     " All of these trials follow Eq. 7 as printed: they show what its sign does, and are no fault"
     " of the runs."
@@ -96,6 +95,6 @@ def problems(tables: Tables, planned: list[PlannedSuite]) -> Iterator[str]:
     ]
     rows += [(name, "missing: planned, not run yet") for name in _missing(tables, planned)]
     if rows:
-        yield f"## {LOOK}"
+        yield "## Trials that need a look"
         yield ""
         yield from table(["trial", "what"], [tuple(map(plain, row)) for row in rows])
