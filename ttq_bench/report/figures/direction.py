@@ -13,6 +13,7 @@ from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import (
     LEGEND_COLUMNS,
+    Look,
     ReportFigure,
     bar,
     legend_inches,
@@ -22,8 +23,8 @@ from ttq_bench.report.naming import arm_label, network_file
 from ttq_bench.report.sections.direction import ARMS, Direction, directions
 
 PANELS: tuple[tuple[str, Callable[[Direction], Measured | None]], ...] = (
-    ("mean ρ over layers", lambda one: one.rho),
-    ("mean ln(n₊/n₋) over layers", lambda one: one.counts),
+    ("mean ρ over layers", lambda strength: strength.rho),
+    ("mean ln(n₊/n₋) over layers", lambda strength: strength.counts),
 )
 CAPTION = (
     "Top: mean of ρ = ln(W_p/W_n) over layers at the last epoch, against the measured share of"
@@ -55,11 +56,12 @@ def _draw(tables: Tables, network: Network, strengths: list[Direction]) -> Figur
     figure, axes = plt.subplots(2, 1, figsize=(8, height), sharex=True)
     rows = finished(tables, network)
     zeros = dict(zip(rows["trial_id"].astype(str), rows["sparsity"].astype(float), strict=True))
-    for axis, (label, of) in zip(axes, PANELS, strict=True):
+    for axis, (label, measure) in zip(axes, PANELS, strict=True):
         axis.axhline(0, color="0.4", lw=1)
         axis.set_ylabel(label)
-        for number, (name, members) in enumerate(sorted(families.items())):
-            _draw_family(axis, number, name, [(one, of(one)) for one in members], zeros)
+        for number, (rule, members) in enumerate(sorted(families.items())):
+            points = [(member.zeros, value) for member in members if (value := measure(member))]
+            _draw_family(axis, look(number), arm_label(ARMS[0], rule), points, zeros)
     if network.model.endswith("resnet20"):
         axes[0].axhline(
             resnet20_mean_rho().value, color="black", ls=":", lw=1.5,
@@ -77,22 +79,21 @@ def _draw(tables: Tables, network: Network, strengths: list[Direction]) -> Figur
 
 def _draw_family(
     axis: Axes,
-    number: int,
-    name: str,
-    points: list[tuple[Direction, Measured | None]],
+    style: Look,
+    label: str,
+    points: list[tuple[float, Measured]],
     zeros: dict[str, float],
 ) -> None:
-    style = look(number)
-    shown = [(one, value) for one, value in points if value is not None]
-    for _, value in shown:
+    """Draw ``points``, each at its mean share of zeros; ``zeros`` has the share of each trial."""
+    for _, value in points:
         axis.scatter(
             [100 * zeros[trial] for trial in value.trials], value.values, color=style.colour, s=9,
             alpha=0.6, zorder=2,
         )  # fmt: skip
-    means = [value.estimate for _, value in shown]
+    means = [value.estimate for _, value in points]
     axis.errorbar(
-        [one.zeros for one, _ in shown], [mean.mean for mean in means],
+        [place for place, _ in points], [mean.mean for mean in means],
         yerr=[bar(mean.half_width) for mean in means], ls=style.dash if len(means) > 1 else "none",
         marker=style.marker, color=style.colour, ms=7, lw=1.6, capsize=3, mec="black", mew=0.6,
-        label=arm_label(ARMS[0], name), zorder=4,
+        label=label, zorder=4,
     )  # fmt: skip
