@@ -170,6 +170,15 @@ def test_every_figure_is_drawn_and_the_same_records_give_the_same_files(tmp_path
     assert {path.suffix for path in reports[0]} == set(marks)
 
 
+def test_a_report_without_pictures_draws_no_figure_but_names_each(tmp_path, monkeypatch):
+    write_trial(tmp_path, "fp-0", seed=0, errors=(20.0,))
+    monkeypatch.setattr("matplotlib.pyplot.subplots", None)
+    assert "![Test error over the epochs: " in write_texts(tmp_path)
+    (picture,) = (tmp_path / "figures").glob("*.png")
+    assert picture.name == "error-curves_cifar10-jpeg_short_resnet20.png"
+    assert picture.read_bytes() == b""
+
+
 def test_a_trial_that_diverged_at_once_is_shown_and_enters_no_mean(tmp_path):
     write_grid(tmp_path)
     layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}
