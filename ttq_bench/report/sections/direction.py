@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from ttq_bench.analysis.authors_log import resnet20_mean_rho
 from ttq_bench.analysis.gains import TTQ
-from ttq_bench.analysis.measured import Measured, Network, finished, networks
-from ttq_bench.analysis.once import once
+from ttq_bench.analysis.measured import Measured, Network, finished, networks, once
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
     least_squares_rho,
