@@ -31,26 +31,16 @@ def without_test_batch():
     return {name: content for name, content in GOOD.items() if name != TEST_BATCH}
 
 
-def foreign(name, **fields):
+def foreign(name):
     """All known members, and one more that would land elsewhere if it were extracted."""
-    return lambda path, victim: written(
-        path, [(entry(name.format(victim=victim), size=4, **fields), b"evil")]
-    )
+    return lambda path, victim: written(path, [(entry(name, size=4), b"evil")])
 
 
-def linked(kind):
+def linked(path, victim):
     """The link first, so that a reader that follows it reads or writes through it."""
-
-    def write(path, victim):
-        link = entry("cifar-10-batches-bin", tarfile.SYMTYPE, str(victim.parent))
-        own = entry(TEST_BATCH, kind, str(victim))
-        written(path, [(link, b""), (own, b"")], good=without_test_batch())
-
-    return write
-
-
-def known_member(kind):
-    return lambda path, victim: written(path, [(entry(TEST_BATCH, kind), b"")])
+    link = entry("cifar-10-batches-bin", tarfile.SYMTYPE, str(victim.parent))
+    own = entry(TEST_BATCH, tarfile.SYMTYPE, str(victim))
+    written(path, [(link, b""), (own, b"")], good=without_test_batch())
 
 
 def negative_size(path, victim):
@@ -79,11 +69,11 @@ def changed_end(path, victim):
 
 # Refused by the reader, with a part of its one sentence.
 REFUSED = {
-    "a symbolic link as a member": (linked(tarfile.SYMTYPE), "is not a plain file"),
-    "a hard link as a member": (linked(tarfile.LNKTYPE), "is not a plain file"),
-    "a device": (known_member(tarfile.CHRTYPE), "is not a plain file"),
-    "a pipe": (known_member(tarfile.FIFOTYPE), "is not a plain file"),
-    "a folder as a member": (known_member(tarfile.DIRTYPE), "is not a plain file"),
+    "a symbolic link as a member": (linked, "is not a plain file"),
+    "a device": (
+        lambda path, victim: written(path, [(entry(TEST_BATCH, tarfile.CHRTYPE), b"")]),
+        "is not a plain file",
+    ),
     "a member of 40 million bytes": (
         lambda path, victim: written(
             path, [(entry(TEST_BATCH, size=40 << 20), bytes(40 << 20))], good=without_test_batch()
@@ -104,14 +94,11 @@ REFUSED = {
     "a negative size": (negative_size, "cannot be read as an archive|is missing"),
     "a chain of headers": (chain_of_names, "cannot be read as an archive|is missing"),
     "another checksum at the end": (changed_end, "cannot be read as an archive"),
-    "no archive": (lambda path, victim: path.write_bytes(b"#!/bin/sh\n"), "cannot be read as"),
     "a pickle": (lambda path, victim: path.write_bytes(pickle.dumps([1])), "cannot be read as"),
 }
 # Harmless to a reader that takes known members and extracts nothing.
 PASSED_OVER = {
-    "a name with ..": foreign("../outside/secret.txt"),
     "a known name behind ..": foreign(f"cifar-10-batches-bin/../../outside/{TEST_BATCH}"),
-    "an absolute name": foreign("{victim}"),
     "a link of another name": lambda path, victim: written(
         path, [(entry("x", tarfile.SYMTYPE, str(victim)), b"")]
     ),

@@ -145,20 +145,46 @@ def nested(room):
     os.close(here)
 
 
-def renamed(name):
-    def harm(room):
-        trial(room).rename(trial(room, name))
-
-    return harm
-
-
 def set_column(name, values):
+    """Give a column other values: one for all rows, or one for each."""
+
     def change(table):
         place = table.schema.get_field_index(name)
-        made = pyarrow.array([values] * len(table)) if np.isscalar(values) else values
-        return table.set_column(place, name, made)
+        made = [values] * len(table) if np.isscalar(values) else values
+        return table.set_column(place, name, pyarrow.array(made))
 
     return change
+
+
+def empty_column(name):
+    def change(table):
+        field = table.schema.field(name)
+        place = table.schema.get_field_index(name)
+        return table.set_column(place, name, pyarrow.nulls(len(table), field.type))
+
+    return change
+
+
+def twice(table):
+    return pyarrow.concat_tables([table, table])
+
+
+def many_layers(table):
+    row = table.slice(0, 1).to_pylist()[0]
+    rows = [row | {"layer_index": n, "layer": f"layer{n}"} for n in range(10_000)]
+    return pyarrow.Table.from_pylist(rows, schema=table.schema)
+
+
+def with_histogram(change):
+    """Add a histogram of a layer to the record, changed by a function of an Arrow table."""
+    row = {"epoch": 2, "layer_index": 0, "layer": "layer1.conv1", "reach": 1.0, "bins": 4}
+    rows = [row | {"bin": number, "count": 5} for number in range(4)]
+
+    def harm(room):
+        parquet.write_table(pyarrow.Table.from_pylist(rows), trial(room) / "histograms.parquet")
+        with_table("histograms.parquet", change)(room)
+
+    return harm
 
 
 def long_name(table):

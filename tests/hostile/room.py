@@ -18,6 +18,28 @@ resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 from ttq_bench.cli import main
 sys.exit(main(sys.argv[1:]))
 """
+# Memory in bytes, a name of ``READERS`` or ``parquet``, then paths; a line for each of them.
+READ = """
+import resource, sys
+from pathlib import Path
+from ttq_bench.data.formats.archives import READERS
+from ttq_bench.data.formats.encoded import encoded_images
+from ttq_bench.data.sources import find_source
+from ttq_bench.errors import DataError
+most, reader = int(sys.argv[1]), sys.argv[2]
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+for path in map(Path, sys.argv[3:]):
+    try:
+        if reader == "parquet":
+            for image in encoded_images(find_source("cifar10", path), "train"):
+                pass
+        else:
+            READERS[reader]((path,), "test")
+        print("read")
+    except DataError as error:
+        print(f"refused: {error}")
+"""
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SUMMARY_TAG = re.compile(r"(?<!\\)<(script|img|a )", re.IGNORECASE)
 
@@ -105,6 +127,20 @@ def told_bounded(room, most_bytes, *words):
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     return _checked(room, before, Told(done.returncode, done.stdout, done.stderr))
+
+
+def read_bounded(room, most_bytes, reader, paths):
+    """Return what a process with little memory says of each file; nothing guarded changed."""
+    before = room.guarded()
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(most_bytes), reader, *map(str, paths)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(paths), done.stdout
+    _checked(room, before, Told(0, done.stdout, done.stderr))
+    return lines
 
 
 def _checked(room, before, told):

@@ -3,16 +3,13 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests.data import builders
 from tests.hostile.image_files import CONTENTS, GOOD, READ, ROWS, TABLES
-from tests.hostile.room import refused, told, told_bounded
-from tests.tiers import slow_but
+from tests.hostile.room import read_bounded, refused, told, told_bounded
 from tests.tiny_suite import write_suite
 from ttq_bench.data.decoding import read_split
 from ttq_bench.data.identity import identify
@@ -20,21 +17,7 @@ from ttq_bench.data.prepared import load_images
 from ttq_bench.data.sources import find_source
 from ttq_bench.errors import DataError
 
-READ_ALL = """
-import resource, sys
-from pathlib import Path
-from ttq_bench.data.formats.encoded import encoded_images
-from ttq_bench.data.sources import find_source
-from ttq_bench.errors import DataError
-resource.setrlimit(resource.RLIMIT_AS, (2 << 30,) * 2)
-try:
-    for image in encoded_images(find_source("cifar10", Path(sys.argv[1])), "train"):
-        pass
-except DataError as error:
-    sys.exit(f"refused: {error}")
-"""
-
-QUICK = ("a PNG of 3.6 billion pixels", "a JPEG with two sizes", "a pickle")
+A_FEW = ("a PNG of 3.6 billion pixels", "a JPEG with two sizes", "a pickle")
 
 
 def show(room, capsys):
@@ -47,7 +30,7 @@ def run(room, capsys):
     return told(room, capsys, *words, "--backend", "inprocess")
 
 
-@pytest.mark.parametrize("case", slow_but(QUICK, sorted(CONTENTS)))
+@pytest.mark.parametrize("case", A_FEW)
 def test_an_image_among_many_is_refused_by_file_and_row_before_it_is_decoded(room, capsys, case):
     content, said = CONTENTS[case]
     builders.write_parquet(room.data / "train.parquet", [GOOD] * (ROWS - 1) + [content], [1] * ROWS)
@@ -57,13 +40,13 @@ def test_an_image_among_many_is_refused_by_file_and_row_before_it_is_decoded(roo
     assert not (room.results / "work").exists()
 
 
-@pytest.mark.parametrize("case", [*QUICK, "a PNG of another shape", "a million bytes"])
+@pytest.mark.parametrize("case", sorted(CONTENTS))
 def test_an_image_of_a_class_folder_is_refused_by_its_name(room, case):
+    content, said = CONTENTS[case]
     for split in ("train", "test"):
         builders.write_class_folders(room.data / split, builders.random_images(1), [0])
-    path = room.data / "train" / "3" / "a.png"
-    path.write_bytes(CONTENTS[case][0])
-    with pytest.raises(DataError, match=r"train/3/a\.png"):
+    (room.data / "train" / "3" / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match=rf"train/3/a\.png.*{said}"):
         read_split(find_source("cifar10", room.data), "train")
 
 
@@ -75,19 +58,23 @@ def test_a_parquet_file_is_refused_at_the_first_look(room, capsys, case):
     refused(show(room, capsys), 5, said)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(READ))
-def test_a_parquet_file_is_refused_when_it_is_read_in_two_gigabytes(room, case):
+def test_a_parquet_file_is_refused_when_it_is_read(room, case):
     write, said = READ[case]
     write(room.data / "train.parquet")
     builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
     with pytest.raises(DataError, match=said):
         read_split(find_source("cifar10", room.data), "train")
-    if "labels run" not in said:  # checked once all are read
-        words = [sys.executable, "-c", READ_ALL, str(room.data)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-        assert said in done.stderr
+
+
+@pytest.mark.slow
+def test_one_large_image_in_many_rows_is_refused_in_two_gigabytes(room):
+    write, said = READ["one large image many times"]
+    write(room.data / "train.parquet")
+    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
+    (line,) = read_bounded(room, 2 << 30, "parquet", [room.data])
+    assert line.startswith("refused: ")
+    assert said in line
 
 
 def class_folders(room):
@@ -133,12 +120,6 @@ def test_what_is_no_file_of_a_class_folder_is_refused(room, capsys, harm, said):
     refused(show(room, capsys), 5, said)
 
 
-def test_a_parquet_file_that_is_a_pipe_is_refused(room, capsys):
-    os.mkfifo(room.data / "train.parquet")
-    builders.write_parquet(room.data / "test.parquet", [GOOD], [1])
-    refused(show(room, capsys), 5, "is not a file")
-
-
 def test_names_of_escapes_are_shown_escaped(room, capsys):
     folder = class_folders(room)
     (folder / "\x1b[2J\u202egnp.png").symlink_to(room.outside / "secret.txt")
@@ -159,9 +140,7 @@ HOSTILE_FIELDS = [
     {"name": "../../outside"},
     {"fingerprint": "../../outside"},
     {"train_count": "1"},
-    {"test_count": []},
     {"in_table": "yes"},
-    {"name": ["cifar10"], "fingerprint": {}},
 ]
 OTHER_TEXTS = ["[]", "\"__import__('os').system('touch harmed')\"", "[" * 100_000, "\0"]
 

@@ -4,11 +4,10 @@ import json
 import os
 
 import pytest
-import yaml
 
 from tests.hostile.room import refused, told, told_bounded
 from tests.hostile.suite_texts import SUITES, laughs, merges
-from tests.tiny_suite import tiny_document, write_suite
+from tests.tiny_suite import write_suite
 
 MOST_BYTES = 1 << 30
 
@@ -26,9 +25,8 @@ def test_a_hostile_suite_is_refused_in_words(room, capsys, case):
     assert not room.results.exists()
 
 
-@pytest.mark.parametrize("case", ["a call by tag", "a profile that leads out"])
-def test_a_run_of_it_starts_nothing(room, capsys, case):
-    text, said = SUITES[case]
+def test_a_run_of_it_starts_nothing(room, capsys):
+    text, said = SUITES["a profile that leads out"]
     words = ["run", written(room, text), "--results", room.results, "--backend", "inprocess"]
     refused(told(room, capsys, *words), 2, said)
     assert not room.results.exists()
@@ -41,9 +39,9 @@ def test_a_bomb_is_refused_in_a_gigabyte_of_memory(room, text):
     refused(told_bounded(room, MOST_BYTES, "plan", path, "--results", room.results), 2, "not valid")
 
 
-@pytest.mark.parametrize("path", ["/dev/zero", "/dev/random"])
-def test_a_device_as_a_suite_is_refused(room, path):
-    refused(told_bounded(room, MOST_BYTES, "plan", path, "--results", room.results), 2, path)
+def test_a_device_as_a_suite_is_refused(room):
+    words = ["plan", "/dev/zero", "--results", room.results]
+    refused(told_bounded(room, MOST_BYTES, *words), 2, "/dev/zero")
 
 
 def test_a_pipe_that_never_ends_is_refused(room):
@@ -53,16 +51,9 @@ def test_a_pipe_that_never_ends_is_refused(room):
     assert "larger than 1,000,000 bytes" in text
 
 
-HARMLESS_TITLES = (
-    "<script>alert(1)</script>",
-    "[x](javascript:alert(1)) | `a` | ![x](http://tracker.example/x.png)",
-    "=HYPERLINK(0)",
-    "{title} %s $(touch harmed) `touch harmed`",
-)
-
-
-@pytest.mark.parametrize("title", HARMLESS_TITLES)
-def test_a_title_is_shown_as_text_and_goes_nowhere_else(room, capsys, title):
+def test_a_title_is_shown_as_text_and_goes_nowhere_else(room, capsys):
+    title = "=HYPERLINK(0) <script>alert(1)</script> [x](javascript:alert(1)) | {title} %s"
+    title += " ![x](http://tracker.example/x.png) $(touch harmed) `touch harmed`"
     suite = write_suite(room.data, title=title)
     done = told(room, capsys, "plan", suite, "--results", room.results)
     assert done.code == 0
@@ -70,12 +61,3 @@ def test_a_title_is_shown_as_text_and_goes_nowhere_else(room, capsys, title):
     done = told(room, capsys, "plan", suite, "--results", room.results, "--json")
     assert title not in done.out
     assert json.loads(done.out)["suite"] == "tiny"
-
-
-def test_anchors_and_merge_keys_of_a_usual_suite_are_read(room, capsys):
-    document = tiny_document()
-    recipe = document["training"].pop("full_precision")
-    text = yaml.safe_dump({k: v for k, v in document.items() if k != "training"})
-    text += f"training:\n  full_precision: &recipe {json.dumps(recipe)}\n"
-    text += "  fine_tuned:\n    <<: *recipe\n    epochs: 1\n"
-    assert told(room, capsys, "plan", written(room, text), "--results", room.results).code == 0
