@@ -36,12 +36,12 @@ def test_each_part_is_a_share_of_an_epoch_s_steps(monkeypatch):
     # A step, 1,000 images evaluated, a checkpoint, statistics, histograms: one second each.
     monkeypatch.setattr(epochs, "fastest", lambda task, _: (task(), 1.0)[1])
 
-    found = {figure.quantity.split(" ")[0]: figure for figure in epochs.measure_housekeeping(WORK)}
+    shares = {figure.quantity.split(" ")[0]: figure for figure in epochs.measure_housekeeping(WORK)}
 
     epoch = 45_000 / 50
-    assert found["evaluation"].value == pytest.approx(100 * 15 / epoch)
-    assert found["checkpoint"].value == pytest.approx(100 / epoch)
+    assert shares["evaluation"].value == pytest.approx(100 * 15 / epoch)
+    assert shares["checkpoint"].value == pytest.approx(100 / epoch)
     # Two histograms in the twenty epochs of the shortest protocol.
-    assert found["statistics"].value == pytest.approx(100 * 1.1 / epoch)
-    assert found["all"].value == pytest.approx(100 * 17.1 / epoch)
-    assert found["all"].verdict == "holds"
+    assert shares["statistics"].value == pytest.approx(100 * 1.1 / epoch)
+    assert shares["all"].value == pytest.approx(100 * 17.1 / epoch)
+    assert shares["all"].verdict == "holds"

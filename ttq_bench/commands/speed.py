@@ -1,4 +1,4 @@
-"""``ttq-bench speed``: what is promised about time, measured in one run, and what moved since."""
+"""``ttq-bench speed``: measure the goals about time in one run, or compare with earlier runs."""
 
 from __future__ import annotations
 
@@ -76,18 +76,18 @@ def _measure(
     options: argparse.Namespace, goals: tuple[str, ...], rows: list[Row], table: Path
 ) -> None:
     from ttq_bench.report.sections.speed import shown, write_rows
-    from ttq_bench.speed.benchmark import GPU_ALONE
-    from ttq_bench.speed.benchmark import run as measured  # torch, pandas, seaborn: 6 s
+    from ttq_bench.speed import benchmark  # torch, pandas, seaborn: 6 s
 
-    found = measured(_work(options), goals, options.seconds, print)
-    rows += _rows(found)
+    measured = benchmark.run(_work(options), goals, options.seconds, print)
+    own_rows = _rows(measured)
+    rows += own_rows
     write_rows(table, rows)
-    _write_page(options.results, rows, found)
-    for row in rows[-len(found.figures) :]:
+    _write_page(options.results, rows, measured)
+    for row in own_rows:
         bound = f" (goal: {row['bound']}: {row['verdict']})" if row["bound"] else ""
         print(f"{row['goal']}  {row['quantity']}: {shown(row)}{bound}")
     if not options.goals and options.device == "cpu":
-        print(f"{GPU_ALONE}: not measured without --device cuda")
+        print(f"{benchmark.GPU_ALONE}: not measured without --device cuda")
     print(f"speed: {options.results / 'speed.md'}")
 
 
@@ -98,10 +98,10 @@ def _work(options: argparse.Namespace) -> Work:
     from ttq_bench.training.bfloat16 import has_instructions
 
     device = torch.device(options.device)
-    low = options.precision == "bf16" or (
-        options.precision == "auto" and (device.type == "cuda" or has_instructions())
-    )
-    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision="bf16" if low else "fp32")
+    precision = options.precision
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" or has_instructions() else "fp32"
+    recipe = Recipe(epochs=1, batch_size=options.batch_size, precision=precision)
     return Work(options.model, recipe, device)
 
 
@@ -155,18 +155,18 @@ def _check_page(path: Path) -> None:
         )
 
 
-def _rows(found: Benchmark) -> list[Row]:
+def _rows(measured: Benchmark) -> list[Row]:
     import torch
 
     same = {
         "run": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": source_commit(),
-        "machine": found.machine,
+        "machine": measured.machine,
         "torch": torch.__version__.partition("+")[0],
-        "setting": f"{found.work.model}, batch {found.work.recipe.batch_size},"
-        f" {found.work.recipe.precision}, {found.threads} threads",
+        "setting": f"{measured.work.model}, batch {measured.work.recipe.batch_size},"
+        f" {measured.work.recipe.precision}, {measured.threads} threads",
     }
-    return [same | _row(figure) for figure in found.figures]
+    return [same | _row(figure) for figure in measured.figures]
 
 
 def _row(figure: Figure) -> Row:
@@ -177,14 +177,14 @@ def _row(figure: Figure) -> Row:
     return fields | {"bound": str(figure.bound or ""), "verdict": figure.verdict}
 
 
-def _write_page(results: Path, rows: list[Row], found: Benchmark) -> None:
-    from ttq_bench.report.figures.roofline import roofline  # seaborn: 2 s
+def _write_page(results: Path, rows: list[Row], measured: Benchmark) -> None:
+    from ttq_bench.report.figures.roofline import GIGA, roofline  # seaborn: 2 s
     from ttq_bench.report.sections.speed import page
 
-    if found.peak is not None and found.places:
-        places = [(place.name, place.intensity, place.flops) for place in found.places]
-        name = _roofline_name(found.machine)
-        roofline(places, found.peak.flops, found.peak.bytes, results, name)
+    if measured.places:
+        peaks = {figure.unit: GIGA * figure.value for figure in measured.figures}
+        name = _roofline_name(measured.machine)
+        roofline(measured.places, peaks["GFLOP/s"], peaks["GB/s"], results, name)
     machines = {row["machine"] for row in rows}
     files = {machine: f"{_roofline_name(machine)}.png" for machine in machines}
     drawn = {machine: file for machine, file in files.items() if (results / file).exists()}

@@ -4,6 +4,7 @@
 plain values, so that another version of this file is met as such.
 """
 
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -95,4 +96,4 @@ def _step() -> tuple[int, float]:
     with own_stream(device):
         step = repeated_step(work, work.network("ttq"))
         times = take_turns({MODEL: step}, seconds=STEP_SECONDS, device=device)
-    return gpus, 1000 * times.median(MODEL)
+    return gpus, 1000 * statistics.median(times[MODEL])

@@ -13,7 +13,7 @@ from ttq_bench.errors import TtqBenchError
 from ttq_bench.execution import mps
 from ttq_bench.execution.resources import detect_machine, trials_on_a_gpu
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import measured_ratio
+from ttq_bench.speed.pairing import measured_ratios
 from ttq_bench.speed.steps import Work, repeated_step
 from ttq_bench.training.steps import own_stream
 from ttq_bench.trial.allocator import keep_freed_memory
@@ -42,12 +42,12 @@ def measure(work: Work, seconds: float) -> list[Figure]:
             side_by_side = rate(together, max(1, machine.cores // count), steps)
             return side_by_side / rate(alone, machine.cores, steps)
 
-        ratio = measured_ratio(gain, seconds)
+        ratios = measured_ratios(gain, seconds)
     how = {None: "", True: " under MPS", False: " in turns"}[computes]
     what = (
         f"{work.model}: {count} trials side by side{how} over one after the other, trials an hour"
     )
-    return [ratio_figure("P4", what, ratio, bound)]
+    return [ratio_figure("P4", what, ratios, bound)]
 
 
 def rate(started: list[Connection], order: int, steps: int) -> float:
@@ -81,7 +81,7 @@ def trainers(
             process.start()
         for _, theirs in pairs:
             theirs.close()  # so that the end of a process ends its pipe
-        yield [mine for mine, _ in pairs]
+        yield [ours for ours, _ in pairs]
     finally:
         for process in processes:
             process.kill()

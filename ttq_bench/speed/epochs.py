@@ -17,7 +17,7 @@ from ttq_bench.data.prepared import ImageSet
 from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.speed.figures import Bound, Figure, ratio_figure
-from ttq_bench.speed.pairing import Task, fastest, measured_ratio, timed
+from ttq_bench.speed.pairing import Task, fastest, measured_ratios, timed
 from ttq_bench.speed.plain_trainer import PlainImages, PlainTrainer
 from ttq_bench.speed.steps import Work, repeated_step, training_step
 from ttq_bench.suite.protocols import PROTOCOLS
@@ -45,23 +45,23 @@ def random_images(model: str, trained: int = IMAGES + HELD_OUT, tested: int = HE
     channels, height, width = card.image_shape
     torch.manual_seed(0)
 
-    def some(number: int) -> tuple[Tensor, Tensor]:
+    def labelled(number: int) -> tuple[Tensor, Tensor]:
         images = torch.randint(0, 256, (number, height, width, channels), dtype=torch.uint8)
         return images, torch.randint(0, card.classes, (number,))
 
     most = MOST_BYTES // (channels * height * width)
-    train, test = some(min(trained, most + HELD_OUT)), some(tested)
+    train, test = labelled(min(trained, most + HELD_OUT)), labelled(tested)
     return ImageSet(
         own_card("random", card.image_shape, card.classes, len(train[1]), len(test[1])),
         (127.5,) * channels, (73.6,) * channels, "", *train, *test,
     )  # fmt: skip
 
 
-def batches_of(work: Work, images: ImageSet) -> TrialBatches:
+def batches_of(work: Work, images: ImageSet, validation_count: int = HELD_OUT) -> TrialBatches:
     """Return batches as a trial gets them."""
     recipe = work.recipe
     return TrialBatches(
-        images, seed=0, batch_size=recipe.batch_size, validation_count=HELD_OUT,
+        images, seed=0, batch_size=recipe.batch_size, validation_count=validation_count,
         augmentation=recipe.augmentation, device=work.device,
     )  # fmt: skip
 
@@ -85,11 +85,11 @@ def measure_steps(work: Work, seconds: float) -> list[Figure]:
             plain.step()
         return timed(lambda: _repeat(plain.step), work.device)
 
-    faster = measured_ratio(
+    ratios = measured_ratios(
         lambda: steps_of_plain() / timed(lambda: _repeat(ours), work.device), seconds
     )
     what = f"{work.model}, {work.recipe.precision}: a plain trainer's step over ours"
-    return [ratio_figure("P1", what, faster, FASTER)]
+    return [ratio_figure("P1", what, ratios, FASTER)]
 
 
 def _repeat(step: Task) -> None:
@@ -101,7 +101,7 @@ def measure_housekeeping(work: Work) -> list[Figure]:
     """Return each share in percent of the time that the steps of an epoch take, and their sum."""
     shares = {name: 100 * share for name, share in _shares(work).items()}
     figures = [
-        Figure("P8", f"{name} over an epoch's steps", it, "%") for name, it in shares.items()
+        Figure("P8", f"{name} over an epoch's steps", share, "%") for name, share in shares.items()
     ]
     total = sum(shares.values())
     return [*figures, Figure("P8", "all three together", total, "%", bound=TOGETHER)]

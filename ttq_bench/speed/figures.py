@@ -1,9 +1,11 @@
 """What a measurement says: one figure with its interval, the goal, and whether it holds."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ttq_bench.speed.pairing import Ratio
+from ttq_bench.analysis.statistics import estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Figure:
         return "holds" if all(held) else "unclear" if any(held) else "does not hold"
 
 
-def ratio_figure(goal: str, quantity: str, ratio: Ratio, bound: Bound | None = None) -> Figure:
-    """Return the figure of a paired ratio."""
-    return Figure(goal, quantity, ratio.mean, "x", ratio.low, ratio.high, ratio.n, bound)
+def ratio_figure(goal: str, quantity: str, ratios: Sequence[float], bound: Bound) -> Figure:
+    """Return the geometric mean of ratios with its 95 % interval, by Student's t over logarithms.
+
+    Each ratio is of two times of one round.
+    """
+    logarithm = estimate([math.log(ratio) for ratio in ratios])
+    mean, low, high = map(math.exp, (logarithm.mean, logarithm.low, logarithm.high))
+    return Figure(goal, quantity, mean, "x", low, high, logarithm.n, bound)

@@ -1,14 +1,9 @@
 """Times of several tasks in turn, so that what else the machine does falls on all of them alike."""
 
-import math
-import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import torch
-
-from ttq_bench.analysis.statistics import Estimate, estimate
 
 Task = Callable[[], None]
 WARMUP_ROUNDS = 2
@@ -16,62 +11,31 @@ FEWEST_ROUNDS = 3
 REPEATS, TRIES = 3, 5
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """A ratio of paired times: geometric mean over rounds with its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds of each round, for each task, in the same order of rounds."""
-
-    seconds: Mapping[str, Sequence[float]]
-
-    def median(self, name: str) -> float:
-        """Return the median seconds of a task."""
-        return statistics.median(self.seconds[name])
-
-    def ratio(self, name: str, base: str) -> Ratio:
-        """Return the seconds of ``name`` over those of ``base``, round by round."""
-        pairs = zip(self.seconds[name], self.seconds[base], strict=True)
-        return ratio_of([mine / other for mine, other in pairs])
-
-
-def ratio_of(ratios: Sequence[float]) -> Ratio:
-    """Return the geometric mean of ratios, its interval by Student's t over their logarithms."""
-    found: Estimate = estimate([math.log(ratio) for ratio in ratios])
-    return Ratio(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.n)
-
-
-def measured_ratio(one: Callable[[], float], seconds: float) -> Ratio:
-    """Return the mean of ratios measured until ``seconds`` are over, three at least.
+def measured_ratios(ratio: Callable[[], float], seconds: float) -> list[float]:
+    """Return ratios measured until ``seconds`` are over, three at least.
 
     The first one, which warms both sides, is not counted.
     """
-    one()
+    ratio()
     ratios: list[float] = []
     until = time.perf_counter() + seconds
     while len(ratios) < FEWEST_ROUNDS or time.perf_counter() < until:
-        ratios.append(one())
-    return ratio_of(ratios)
+        ratios.append(ratio())
+    return ratios
 
 
 def take_turns(
-    tasks: Mapping[str, Task], *, seconds: float, device: torch.device, rounds: int | None = None
-) -> Times:
-    """Run every task once a round, in an order drawn anew, until ``seconds`` (or rounds) are over.
+    tasks: Mapping[str, Task], *, seconds: float, device: torch.device
+) -> dict[str, list[float]]:
+    """Run every task once a round, in an order drawn anew, until ``seconds`` are over.
 
-    Two rounds before are not counted. At least three are, however long they take.
+    Returns the seconds of each round, by task. Two rounds before are not counted. At least three
+    are, however long they take.
     """
     names = list(tasks)
     times: dict[str, list[float]] = {name: [] for name in names}
-    number, until = -WARMUP_ROUNDS, math.inf
-    while number < (rounds or FEWEST_ROUNDS) or (rounds is None and time.perf_counter() < until):
+    number, until = -WARMUP_ROUNDS, 0.0
+    while number < FEWEST_ROUNDS or time.perf_counter() < until:
         if number == 0:
             until = time.perf_counter() + seconds
         for index in torch.randperm(len(names)).tolist():
@@ -79,7 +43,7 @@ def take_turns(
             if number >= 0:
                 times[names[index]].append(spent)
         number += 1
-    return Times(times)
+    return times
 
 
 def timed(task: Task, device: torch.device) -> float:

@@ -3,8 +3,6 @@
 A layer's place is its operations for each byte that it has to move, and its operations a second.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,29 +15,17 @@ from ttq_bench.training.evaluation import autocast
 SIDES = (512, 1024, 2048, 4096, 8192)  # of square matrices; the last two for GPUs alone
 CONVOLUTIONS = ((128, 64, 32), (128, 256, 16))  # images, channels, height and width
 COPIED_BYTES = 2**28
+GIGA = 1e9
 CONVOLUTION_BATCH_NORM = (nn.Conv2d, nn.BatchNorm2d)
 BATCH_NORM_OPERATIONS = 8  # for each number: mean, variance, scaled and shifted
 
 
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The largest rates seen: operations a second in the recipe's dtype, bytes moved a second."""
-
-    flops: float
-    bytes: float
+# Name, operations for each byte, operations a second.
+Place = tuple[str, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A point of the roofline: operations for each byte, and operations a second."""
-
-    name: str
-    intensity: float
-    flops: float
-
-
-def measured_peak(work: Work) -> Peak:
-    """Return the largest rate of products and convolutions, and of copies, on this machine."""
+def measure_peaks(work: Work) -> list[Figure]:
+    """Return the largest rates: of operations in the recipe's dtype, and of bytes moved."""
     low = work.recipe.precision == "bf16"
     dtype = torch.bfloat16 if low else torch.float32
     sides = SIDES if work.device.type == "cuda" else SIDES[:3]
@@ -48,7 +34,11 @@ def measured_peak(work: Work) -> Peak:
     source = torch.ones(COPIED_BYTES // 4, device=work.device)
     target = torch.empty_like(source)
     seconds = fastest(lambda: target.copy_(source), work.device)
-    return Peak(max(rates), 2 * COPIED_BYTES / seconds)
+    moved = 2 * COPIED_BYTES / seconds
+    return [
+        Figure("roofline", "measured peak of arithmetic", max(rates) / GIGA, "GFLOP/s"),
+        Figure("roofline", "measured peak of memory", moved / GIGA, "GB/s"),
+    ]
 
 
 def _matrix_rate(side: int, dtype: torch.dtype, work: Work) -> float:
@@ -65,14 +55,6 @@ def _convolution_rate(images: int, channels: int, side: int, work: Work) -> floa
             x, w = x.bfloat16(), w.bfloat16()
         seconds = fastest(lambda: F.conv2d(x, w, padding=1), work.device)
     return 2 * images * side * side * channels * channels * 9 / seconds
-
-
-def peak_figures(peak: Peak) -> list[Figure]:
-    """Return the two peaks as figures: the roof as numbers."""
-    return [
-        Figure("roofline", "measured peak of arithmetic", peak.flops / 1e9, "GFLOP/s"),
-        Figure("roofline", "measured peak of memory", peak.bytes / 1e9, "GB/s"),
-    ]
 
 
 @torch.no_grad()
@@ -94,7 +76,7 @@ def places(work: Work) -> list[Place]:
         model(work.batch()[0])
         for hook in hooks:
             hook.remove()
-        return [_place(name, *found, work) for name, found in seen.items()]
+        return [_place(name, *layer, work) for name, layer in seen.items()]
 
 
 def _moved(module: nn.Module, inputs: Tensor, outputs: Tensor) -> int:
@@ -115,4 +97,4 @@ def _place(name: str, module: nn.Module, inputs: Tensor, work: Work) -> Place:
     else:
         operations = BATCH_NORM_OPERATIONS * outputs.numel()
     seconds = fastest_operation(lambda: module(inputs), work.device)
-    return Place(name, operations / _moved(module, inputs, outputs), operations / seconds)
+    return name, operations / _moved(module, inputs, outputs), operations / seconds
