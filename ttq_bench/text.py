@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ttq_bench.errors import TtqBenchError
 
@@ -102,6 +102,17 @@ def _finite(value: object) -> object:
 def counted(number: int, noun: str) -> str:
     """Return ``1 trial`` or ``12 trials``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows with their cells below each other, as wide as those of the rows like the first.
+
+    A row of fewer cells reaches over the columns that it lacks.
+    """
+    whole = [row for row in rows if len(row) == len(rows[0])]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    for row in rows:
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def seconds_in(text: str) -> float:

@@ -14,7 +14,7 @@ from ttq_bench.commands.option_values import results_place
 from ttq_bench.commands.options import add_json_option
 from ttq_bench.errors import ResultsError
 from ttq_bench.spec.training_version import TRAINING_VERSION
-from ttq_bench.text import json_text
+from ttq_bench.text import aligned, json_text
 
 if TYPE_CHECKING:
     from ttq_bench.analysis.arms import Arm
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
     found = compare_folders(_tables(options.first), _tables(options.second))
     if options.json:
-        print(json_text(as_json(found)))
+        print(json_text(_as_json(found)))
     else:
         print("\n".join(describe(found, options.first, options.second)))
     return 0
@@ -94,7 +94,7 @@ def describe(found: FolderComparison, first: Path | str, second: Path | str) -> 
     yield ""
     names = [_name(difference.arm, found.arms) for difference in found.arms]
     rows = [[n, *_cells(difference)] for n, difference in zip(names, found.arms, strict=True)]
-    yield from _aligned([HEADER, *rows])
+    yield from aligned([HEADER, *rows])
     for name, difference in zip(names, found.arms, strict=True):
         if difference.sparsity and difference.verdict != "equal to the bit":
             yield ""
@@ -142,26 +142,11 @@ def _scales(found: ArmDifference) -> Iterator[str]:
     yield f"  share of zeros, B - A: {with_interval(found.sparsity, signed=True, digits=4)}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-
-
-def as_json(found: FolderComparison) -> dict[str, Any]:
-    """Return the comparison as plain values; what is not a finite number is null."""
+def _as_json(found: FolderComparison) -> dict[str, Any]:
+    """Return the comparison as plain values."""
     arms = [
         {**asdict(a), "verdict": a.verdict, "largest_difference_allowed": a.largest}
         for a in found.arms
     ]
     changed = [{**asdict(trial), "difference": trial.difference} for trial in found.changed]
-    content: dict[str, Any] = _finite({**asdict(found), "changed": changed, "arms": arms})
-    return content
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {**asdict(found), "changed": changed, "arms": arms}

@@ -1,8 +1,7 @@
-"""``ttq-bench doctor``: what may keep a run from going well, in a table with advice."""
+"""``ttq-bench doctor``: check this machine or cluster, with advice for each problem."""
 
 import argparse
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,14 @@ from typing import Any
 from ttq_bench.commands.option_values import address, results_place, time_span
 from ttq_bench.commands.options import add_data_option, add_json_option, add_results_option
 from ttq_bench.data.identity import cache_folder
-from ttq_bench.doctor import cluster, node_report
+from ttq_bench.doctor import cluster, images, machine, node_report, versions
+from ttq_bench.doctor import results as results_checks
 from ttq_bench.doctor.cluster import Visit
-from ttq_bench.doctor.finding import Finding, exit_code, refused
-from ttq_bench.doctor.images import look as look_at_images
-from ttq_bench.doctor.local import examine
-from ttq_bench.doctor.machine import GB
-from ttq_bench.doctor.results import token_at, token_in
+from ttq_bench.doctor.finding import Finding, carried_out, exit_code, refused
 from ttq_bench.errors import TtqBenchError, no_ray, unwritable
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import detect_machine
-from ttq_bench.text import duration, json_text, one_line, without_credentials
+from ttq_bench.text import aligned, duration, json_text, one_line, without_credentials
 from ttq_bench.trial.settings import ClusterOptions
 
 DESCRIPTION = """\
@@ -57,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     results, data_dir = options.results, options.data_dir.resolve()
     if isinstance(results, Path):
         results = results.resolve()
-    found = examine(results, data_dir, cache_folder())
+    checks = _checks(results, data_dir, cache_folder())
+    found = [row for name, check in checks.items() for row in carried_out(name, check)]
     wants_cluster = options.cluster or options.address is not None
     if not options.json:
         _print_findings(found)
@@ -68,9 +65,30 @@ def run(options: argparse.Namespace) -> int:
         print(json_text(_document(found, seen, of_cluster)))
     elif wants_cluster:
         if seen:
-            _print_columns([HEADINGS, *map(_cells, seen)])
+            print("\n".join(aligned([HEADINGS, *map(_cells, seen)])))
         _print_findings(of_cluster)
     return exit_code([*found, *of_cluster])
+
+
+def _checks(
+    results: Path | str, data_dir: Path, cache: Path
+) -> Mapping[str, Callable[[], list[Finding]]]:
+    """Return every check of this machine, in the order of the table.
+
+    Its name is that of its row where it cannot be carried out.
+    """
+    return {
+        "versions": versions.check,
+        "gpu": machine.check_gpus,
+        "cores": machine.check_cores,
+        "memory": machine.check_memory,
+        "disk": lambda: machine.check_disk(results, cache),
+        "shared memory": machine.check_shared_memory,
+        "images": lambda: images.check(data_dir, cache),
+        machine.RAY_ACCESS: machine.check_token,
+        "clock": versions.check_clock,
+        "results": lambda: results_checks.check(results),
+    }
 
 
 def _cluster(
@@ -91,24 +109,18 @@ def _visited(
         from ttq_bench.execution.ray.doctor import ask_nodes  # 1 s, once its environment is set
     except ImportError as error:
         raise no_ray(error) from error
-    machine = detect_machine()
-    where = ClusterOptions(machine.cores, machine.gpus, options.address)
-    images = look_at_images(data_dir, cache_folder())
+    here = detect_machine()
+    where = ClusterOptions(here.cores, here.gpus, options.address)
+    own_images = images.look(data_dir, cache_folder())
     try:
-        with _token_for_nodes(results) as (path, token):
-            given = {"data_dir": str(data_dir), "token_path": str(path), "token": token}
+        with results_checks.token_in(results) as (place, token):
+            given = {"data_dir": str(data_dir), "token_place": place, "token": token}
             answers = ask_nodes(where, node_report.look, given, options.timeout)
     except OSError as error:
         raise unwritable(results, error) from error
     seen = cluster.visits(answers)
-    driver = cluster.Driver(node_report.code(), images, str(results), str(data_dir))
+    driver = cluster.Driver(node_report.code(), own_images, str(results), str(data_dir))
     return seen, cluster.judged(seen, driver)
-
-
-def _token_for_nodes(
-    results: Path | str,
-) -> contextlib.AbstractContextManager[tuple[Path | str, str]]:
-    return token_at(results) if isinstance(results, str) else token_in(results)
 
 
 def _document(
@@ -124,21 +136,22 @@ def _document(
 def _cells(visit: Visit) -> tuple[str, ...]:
     node, seen = visit.node, visit.report
     if seen is None:
-        return visit.name, visit.reason
-    there = sum(images.state == "present" for images in seen.images.values())
-    return (
+        return _shown(visit.name), _shown(visit.reason)
+    complete = sum(images.state == "present" for images in seen.images.values())
+    cells = (
         visit.name,
         seen.host,
         f"{node.cores:.0f}",
         f"{node.gpus:.0f}",
         f"{seen.step_ms:.0f}",
         f"{visit.skew_seconds:+.1f}",
-        f"{seen.memory_free / GB:.1f}",
-        f"{seen.results_free / GB:.1f}",
+        f"{seen.memory_free / machine.GB:.1f}",
+        f"{seen.results_free / machine.GB:.1f}",
         seen.code.get("arithmetic", "unknown"),
         seen.results or "the same",
-        f"{there} of {len(seen.images)}",
+        f"{complete} of {len(seen.images)}",
     )
+    return tuple(map(_shown, cells))
 
 
 def _print_findings(found: Sequence[Finding]) -> None:
@@ -147,15 +160,6 @@ def _print_findings(found: Sequence[Finding]) -> None:
         print(f"{row.state:9}{row.check:{width}}  {_shown(row.found)}")
         if row.advice:
             print(f"{'':9}{'':{width}}  -> {_shown(row.advice)}")
-
-
-def _print_columns(rows: Sequence[Sequence[str]]) -> None:
-    """Print cells below each other; a row that has fewer reaches over the columns it lacks."""
-    whole = [row for row in rows if len(row) == len(HEADINGS)]
-    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=False)
-        print("  ".join(f"{_shown(cell):{width}}" for cell, width in cells).rstrip())
 
 
 def _shown(text: str) -> str:

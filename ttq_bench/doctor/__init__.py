@@ -1,1 +1,1 @@
-"""What may keep a run from going well, looked at before it starts, here and on each node."""
+"""Checks of this machine, and of each node of a cluster, before a run."""

@@ -1,13 +1,13 @@
 """The nodes of a cluster against the driver: where they differ, and what to do about it."""
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pydantic
 
 from ttq_bench.data.catalog import is_streamed
-from ttq_bench.doctor.finding import Finding, State
+from ttq_bench.doctor.finding import Finding
 from ttq_bench.doctor.images import Seen
 from ttq_bench.doctor.machine import RAY_BYTES, TRIAL_BYTES, judged_disk
 from ttq_bench.doctor.node_report import NODE_REPORT, VERSIONS, NodeReport
@@ -75,86 +75,74 @@ def judged(seen: Sequence[Visit], driver: Driver) -> list[Finding]:
 
 
 def _of_node(visit: Visit, driver: Driver) -> Iterator[Finding]:
-    """Yield what is wrong with a node; one without cores runs no trials, and keeps none from it."""
-    if visit.report is None:
-        advice = f"look at that machine, wait longer (`--timeout`), or {UPDATE}"
-        found = [_problem(visit, visit.reason, advice)]
-    else:
-        found = [row for check in CHECKS for row in check(visit, visit.report, driver)]
-    for row in found:
+    """Yield what is wrong with a node; one without cores runs no trials, so all is a warning."""
+    for row in _differences(visit, driver):
         if row.state == "problem" and not visit.node.cores:
             yield replace(row, state="warning", found=f"{row.found} (no cores for trials there)")
         else:
             yield row
 
 
-def _code(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
-    mine = driver.code
-    theirs = {name: report.code.get(name, "unknown") for name in mine}
-    differ = [name for name in VERSIONS if theirs[name] != mine[name]]
-    other = [f"{name} {theirs[name]} (here {mine[name]})" for name in differ]
-    if theirs["arithmetic"] != mine["arithmetic"]:
-        told = f"other code computes there: {theirs['arithmetic']} (here {mine['arithmetic']})"
-        yield _problem(visit, ", ".join([told, *other]), f"{UPDATE}: its trials would be refused")
-    elif other:
-        yield _warning(visit, ", ".join(other), f"{UPDATE}: last bits may differ")
-    elif theirs["commit"] != mine["commit"]:
-        told = f"commit {theirs['commit']} (here {mine['commit']}), the same where it computes"
-        yield _warning(visit, told, UPDATE)
-
-
-def _images(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
-    for name, mine in driver.images.items():
-        theirs = report.images.get(name, Seen("unusable", "unknown there"))
-        sent = theirs.state == "absent" and not is_streamed(name)  # a run brings them there
-        if theirs.fingerprint == mine.fingerprint or sent:
-            continue
-        told = f"{name}: {theirs.told} (here {mine.told})"
-        if mine.fingerprint:
-            advice = f"put the same files into {driver.data_dir} there, or share that folder"
-            yield _problem(visit, told, advice)
-        else:
-            yield _warning(visit, told, f"put these files into {driver.data_dir} here as well")
-
-
-def _results(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
+def _differences(visit: Visit, driver: Driver) -> Iterator[Finding]:
+    report = visit.report
+    if report is None:
+        advice = f"look at that machine, wait longer (`--timeout`), or {UPDATE}"
+        yield _problem(visit, visit.reason, advice)
+        return
+    yield from _code(visit, report.code, driver.code)
+    yield from _images(visit, report.images, driver)
     if report.results:
-        advice = "mount the shared folder there under the same path, writable for Ray's user"
-        if is_url(driver.results):
-            advice = (
-                "give Ray's processes there the credentials and the endpoint that are used here"
-            )
-        yield _problem(visit, f"{driver.results}: {report.results}", advice)
-
-
-def _clock(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
-    del report, driver
+        yield _problem(visit, f"{driver.results}: {report.results}", _way_to(driver.results))
     if abs(visit.skew_seconds) > SKEW_SECONDS:
-        told = f"its clock is {visit.skew_seconds:+.1f} s from the one here"
-        yield _warning(visit, told, "let both be set by NTP: leases are dated by them")
-
-
-def _room(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
-    del driver
+        skew = f"its clock is {visit.skew_seconds:+.1f} s from the one here"
+        yield _warning(visit, skew, "let both be set by NTP: leases are dated by them")
     if report.memory_free < RAY_BYTES + TRIAL_BYTES:
-        told = f"{report.memory_free / 1e9:.1f} GB of memory free"
-        yield _warning(visit, told, "end other programs there: a trial and Ray take 1.8 GB")
-    for name, free in (("results", report.results_free), ("cache", report.cache_free)):
-        row = judged_disk(visit.name, f"its {name} folder", free, "another folder")
+        free = f"{report.memory_free / 1e9:.1f} GB of memory free"
+        yield _warning(visit, free, "end other programs there: a trial and Ray take 1.8 GB")
+    for name, free_bytes in (("results", report.results_free), ("cache", report.cache_free)):
+        row = judged_disk(visit.name, f"its {name} folder", free_bytes, "another folder")
         if row.state != "ok":
             yield replace(row, code=CODE)
-
-
-def _gpus(visit: Visit, report: NodeReport, driver: Driver) -> Iterator[Finding]:
-    del driver
     if visit.node.gpus > report.gpus:
-        told = f"Ray counts {visit.node.gpus:.0f} GPUs, torch sees {report.gpus}"
-        yield _problem(visit, told, "run `ttq-bench doctor` there: its row of the GPU says why")
+        counts = f"Ray counts {visit.node.gpus:.0f} GPUs, torch sees {report.gpus}"
+        yield _problem(visit, counts, "run `ttq-bench doctor` there: its row of the GPU says why")
 
 
-CHECKS: Sequence[Callable[[Visit, NodeReport, Driver], Iterator[Finding]]] = (
-    _code, _images, _results, _clock, _room, _gpus,
-)  # fmt: skip
+def _code(visit: Visit, theirs: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[Finding]:
+    theirs = {name: theirs.get(name, "unknown") for name in ours}
+    differ = [name for name in VERSIONS if theirs[name] != ours[name]]
+    versions = [f"{name} {theirs[name]} (here {ours[name]})" for name in differ]
+    if theirs["arithmetic"] != ours["arithmetic"]:
+        other = f"other code computes there: {theirs['arithmetic']} (here {ours['arithmetic']})"
+        advice = f"{UPDATE}: its trials would be refused"
+        yield _problem(visit, ", ".join([other, *versions]), advice)
+    elif versions:
+        yield _warning(visit, ", ".join(versions), f"{UPDATE}: last bits may differ")
+    elif theirs["commit"] != ours["commit"]:
+        other = f"commit {theirs['commit']} (here {ours['commit']}), the same where it computes"
+        yield _warning(visit, other, UPDATE)
+
+
+def _images(visit: Visit, seen: Mapping[str, Seen], driver: Driver) -> Iterator[Finding]:
+    for name, ours in driver.images.items():
+        theirs = seen.get(name, Seen("unusable", "unknown there"))
+        sent = theirs.state == "absent" and not is_streamed(name)  # a run brings them there
+        if theirs.fingerprint == ours.fingerprint or sent:
+            continue
+        difference = f"{name}: {theirs.told} (here {ours.told})"
+        if ours.fingerprint:
+            advice = f"put the same files into {driver.data_dir} there, or share that folder"
+            yield _problem(visit, difference, advice)
+        else:
+            yield _warning(
+                visit, difference, f"put these files into {driver.data_dir} here as well"
+            )
+
+
+def _way_to(results: str) -> str:
+    if is_url(results):
+        return "give Ray's processes there the credentials and the endpoint that are used here"
+    return "mount the shared folder there under the same path, writable for Ray's user"
 
 
 def _slow(seen: Sequence[Visit]) -> Iterator[Finding]:
@@ -168,17 +156,13 @@ def _slow(seen: Sequence[Visit]) -> Iterator[Finding]:
         usual = statistics.median_low(step for _, step in steps) if steps else 0.0
         for visit, step in steps:
             if step > SLOW * usual:
-                told = f"a step takes {step:.0f} ms, {usual:.0f} on most nodes"
-                yield _warning(visit, told, "see whether something else runs there (`top`)")
+                slow = f"a step takes {step:.0f} ms, {usual:.0f} on most nodes"
+                yield _warning(visit, slow, "see whether something else runs there (`top`)")
 
 
-def _problem(visit: Visit, told: str, advice: str) -> Finding:
-    return _finding(visit, told, "problem", advice)
+def _problem(visit: Visit, found: str, advice: str) -> Finding:
+    return Finding(visit.name, found, "problem", advice, CODE)
 
 
-def _warning(visit: Visit, told: str, advice: str) -> Finding:
-    return _finding(visit, told, "warning", advice)
-
-
-def _finding(visit: Visit, told: str, state: State, advice: str) -> Finding:
-    return Finding(visit.name, told, state, advice, CODE)
+def _warning(visit: Visit, found: str, advice: str) -> Finding:
+    return Finding(visit.name, found, "warning", advice, CODE)

@@ -1,4 +1,7 @@
-"""What a check found, and what to do about it. A new check comes into ``local.py``."""
+"""What a check found, and what to do about it.
+
+To add a check: a function that returns its rows, and a line in ``commands/doctor.py``.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -6,6 +9,7 @@ from typing import Any, Literal
 
 from ttq_bench.errors import TtqBenchError
 
+MEND = "mend that, then run the doctor again"
 State = Literal["ok", "warning", "problem"]
 
 
@@ -23,7 +27,7 @@ class Finding:
     code: int = TtqBenchError.exit_code
 
     def fields(self) -> dict[str, Any]:
-        """Return what stands in JSON."""
+        """Return the row as it stands in JSON."""
         return asdict(self) | {"code": self.code if self.state == "problem" else 0}
 
 
@@ -39,13 +43,11 @@ def carried_out(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
     except TtqBenchError as error:
         return [refused(name, error)]
     except (OSError, ImportError) as error:
-        told = f"cannot be looked at ({error})"
-        return [Finding(name, told, "problem", "mend that, then run the doctor again")]
+        found = f"cannot be looked at ({error})"
+        return [Finding(name, found, "problem", MEND)]
 
 
 def refused(name: str, error: TtqBenchError) -> Finding:
-    """Return the problem that an error tells; its sentence ends with what to do."""
+    """Return an error of a check as a problem; what to do stands behind its semicolon."""
     found, _, advice = str(error).partition("; ")
-    return Finding(
-        name, found, "problem", advice or "mend that, then run the doctor again", error.exit_code
-    )
+    return Finding(name, found, "problem", advice or MEND, error.exit_code)

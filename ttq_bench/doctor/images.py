@@ -3,7 +3,6 @@
 Nothing is downloaded. An archive is read once to verify it; the answer is kept in the cache.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -87,12 +86,7 @@ def _told(card: ImagesCard, kind: str) -> str:
 
 def check(data_dir: Path, cache: Path) -> list[Finding]:
     """Return a row for each dataset."""
-    return judged(look(data_dir, cache), data_dir)
-
-
-def judged(seen: Mapping[str, Seen], data_dir: Path) -> list[Finding]:
-    """Return what to do about each dataset."""
-    return [_judged(name, images, data_dir) for name, images in seen.items()]
+    return [_judged(name, seen, data_dir) for name, seen in look(data_dir, cache).items()]
 
 
 def _judged(name: str, seen: Seen, data_dir: Path) -> Finding:

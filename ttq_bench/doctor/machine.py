@@ -1,4 +1,4 @@
-"""What the machine has: GPUs, cores, memory, disk, shared memory; each against what a run needs."""
+"""What a run needs of the machine: GPUs, cores, memory, disk, shared memory, Ray's token."""
 
 import math
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.execution.cgroups import core_quota, memory_left, usable_cores
+from ttq_bench.execution.ray.security import token_path
 from ttq_bench.execution.ray.startup_notes import OBJECT_STORE_BYTES, free_shared_memory
 from ttq_bench.execution.resources import detect_machine, share, trials_on_a_gpu
 from ttq_bench.provenance import processor_name
@@ -20,6 +21,7 @@ TRIALS = 1000  # more than there are cores: a grid that fills the machine
 ROOMY_BYTES, TIGHT_BYTES = 1.0 * GB, 0.1 * GB
 
 ELSE_CPU = "or pass `--device cpu`"
+RAY_ACCESS = "ray token"
 
 
 def check_gpus() -> list[Finding]:
@@ -144,3 +146,37 @@ def check_shared_memory() -> list[Finding]:
         " /tmp, which costs little here"
     )
     return [Finding("shared memory", found, "warning", advice)]
+
+
+def check_token() -> list[Finding]:
+    """Return the row of Ray's token; nothing is made or changed.
+
+    Whoever has the token can run code as its owner while Ray runs.
+    """
+    mode = os.environ.get("RAY_AUTH_MODE", "token").lower()
+    if mode != "token":
+        advice = "unset it, unless your cluster has no tokens: whoever reaches Ray can run code"
+        return [Finding(RAY_ACCESS, f"RAY_AUTH_MODE={mode}", "warning", advice)]
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return [Finding(RAY_ACCESS, "in RAY_AUTH_TOKEN")]
+    return [_judged_token(token_path())]
+
+
+def _judged_token(path: Path) -> Finding:
+    if not path.exists():
+        return Finding(RAY_ACCESS, f"{path}: not there yet, the first run makes it with mode 0600")
+    try:
+        empty = not path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        found = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
+        return Finding(RAY_ACCESS, found, "problem", "put the token there, or delete it")
+    if empty:
+        return Finding(
+            RAY_ACCESS, f"{path}: is empty", "problem", "put the token there, or delete it"
+        )
+    status = path.stat()
+    found = f"{path}: mode {status.st_mode & 0o777:04o}"
+    if status.st_mode & 0o077:
+        advice = f"`chmod 600 {path}`, and delete it for a new one if others use this machine"
+        return Finding(RAY_ACCESS, f"{found}, others can use it", "warning", advice)
+    return Finding(RAY_ACCESS, found)

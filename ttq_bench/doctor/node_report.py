@@ -48,23 +48,20 @@ class NodeReport:
 NODE_REPORT = pydantic.TypeAdapter(NodeReport)
 
 
-def look(data_dir: str, token_path: str, token: str) -> Mapping[str, Any]:
+def look(data_dir: str, token_place: str, token: str) -> Mapping[str, Any]:
     """Return the fields of a ``NodeReport``; folders are absolute, as trials would be given them.
 
-    ``token_path`` is a URL where the results are at one; the cache has their folder, then.
+    ``token_place`` is a URL where the results are at one; the cache has their folder, then.
     """
-    at_url = is_url(token_path)
-    folder = cache_folder() if at_url else Path(token_path).parent
+    folder = cache_folder() if is_url(token_place) else Path(token_place).parent
     gpus, step_ms = _step()
     fields = {
         "host": this_host(),
         "code": code(),
-        "images": {k: asdict(v) for k, v in images.look(Path(data_dir), cache_folder()).items()},
-        "results": (
-            results.url_seen_from_node(token_path, token)
-            if at_url
-            else results.seen_from_node(Path(token_path), token)
-        ),
+        "images": {
+            name: asdict(seen) for name, seen in images.look(Path(data_dir), cache_folder()).items()
+        },
+        "results": results.seen_from_node(token_place, token),
         "memory_free": free_memory(),
         "results_free": free_disk(folder),
         "cache_free": free_disk(cache_folder()),

@@ -20,49 +20,68 @@ from pathlib import Path
 from ttq_bench.doctor.finding import Finding
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import sync_folder, write_temporary
-from ttq_bench.records.remote.objects import Objects
+from ttq_bench.records.remote.objects import Objects, is_url
 
 LOOK_SECONDS = 5.0  # what is written on one machine shows late on another
 ELSEWHERE = "name a folder on another file system with --results"
 
 
-def check(results: Path) -> list[Finding]:
-    """Return the row of the results folder."""
+def check(results: Path | str) -> list[Finding]:
+    """Return the row of the results, a folder or a URL; raises what refuses the URL."""
     name = "results"
+    if isinstance(results, str):
+        _try_out(Objects(results))
+        return [Finding(name, f"{results}: objects can be put once, read, listed and deleted")]
     try:
         with token_in(results):
             if failed := tried_out(results):
                 return [Finding(name, f"{results}: {failed}", "problem", ELSEWHERE)]
     except OSError as error:
-        told = f"{results}: results cannot be written there ({error.strerror})"
+        found = f"{results}: results cannot be written there ({error.strerror})"
         advice = "name another folder with --results"
-        return [Finding(name, told, "problem", advice, ResultsError.exit_code)]
+        return [Finding(name, found, "problem", advice, ResultsError.exit_code)]
     return [Finding(name, f"{results}: files can be written, renamed, linked and locked")]
 
 
 @contextlib.contextmanager
-def token_in(results: Path) -> Iterator[tuple[Path, str]]:
-    """Yield a hidden file in ``results`` and the token that it holds; leave nothing behind."""
-    missing = [folder for folder in (results, *results.parents) if not folder.exists()]
-    try:
-        token = secrets.token_hex(16)
-        path = write_temporary(results / "doctor", token.encode())
-        try:
-            yield path, token
-        finally:
-            path.unlink(missing_ok=True)
-    finally:
-        for folder in missing:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+def token_in(results: Path | str) -> Iterator[tuple[str, str]]:
+    """Yield where among the results a token lies, and the token; leave nothing behind.
+
+    It lies in a hidden file of the folder, or in an object below the URL.
+    """
+    token = secrets.token_hex(16)
+    with contextlib.ExitStack() as removals:
+        if isinstance(results, str):
+            objects, name = Objects(results), f"work/doctor-{secrets.token_hex(8)}"
+            objects.create(name, token.encode())
+            removals.callback(objects.delete, [name])
+            yield f"{results}/{name}", token
+        else:
+            for folder in (*reversed(results.parents), results):
+                if not folder.exists():
+                    removals.callback(_remove_empty, folder)
+            path = write_temporary(results / "doctor", token.encode())
+            removals.callback(path.unlink, missing_ok=True)
+            yield str(path), token
 
 
-def seen_from_node(path: Path, token: str) -> str:
-    """Return why a node cannot use the folder of ``path``, the driver's token; empty if it can."""
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def seen_from_node(token_place: str, token: str) -> str:
+    """Return why a node cannot use the results in which the driver's token lies; empty if it can.
+
+    ``token_place`` is what ``token_in`` yields.
+    """
+    if is_url(token_place):
+        return _url_seen_from_node(token_place, token)
+    path = Path(token_place)
     until = time.monotonic() + LOOK_SECONDS
-    while not (found := _read(path)) and time.monotonic() < until:
+    while not (content := _read(path)) and time.monotonic() < until:
         time.sleep(0.2)
-    if found == token:
+    if content == token:
         return tried_out(path.parent)
     return "is another folder" if path.parent.is_dir() else "is not there"
 
@@ -141,29 +160,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def check_url(url: str) -> list[Finding]:
-    """Return the row of the results; raises what keeps them from being kept at ``url``."""
-    _try_out(Objects(url))
-    return [Finding("results", f"{url}: objects can be put once, read, listed and deleted")]
-
-
-@contextlib.contextmanager
-def token_at(url: str) -> Iterator[tuple[str, str]]:
-    """Yield the URL of an object and the token that it holds; leave nothing behind."""
-    objects, name, token = (
-        Objects(url),
-        f"work/doctor-{secrets.token_hex(8)}",
-        secrets.token_hex(16),
-    )
-    objects.create(name, token.encode())
-    try:
-        yield f"{url}/{name}", token
-    finally:
-        objects.delete([name])
-
-
-def url_seen_from_node(token_url: str, token: str) -> str:
-    """Return why a node cannot use the place of the driver's token; empty if it can."""
+def _url_seen_from_node(token_url: str, token: str) -> str:
     url, folder, name = token_url.rsplit("/", 2)
     try:
         objects = Objects(url)

@@ -5,9 +5,9 @@ Records are dated by the clock, which cannot be earlier than the code that runs.
 
 import platform
 import re
-import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +26,7 @@ NAME = "ttq-bench"
 LOCK = Path(ttq_bench.__file__).parents[1] / "requirements.lock"
 INSTALL = how_to_install()
 SKEW_SECONDS = 5.0  # signs of life and notes of machines that share a folder are compared
-DAY_SECONDS = 86400.0  # a commit may come from a machine whose clock is a little ahead
+DAY_SECONDS = 86400.0  # files may come from a machine whose clock is a little ahead
 LOCKED = re.compile(r"([\w.-]+)==([^\s;\\]+)")
 
 
@@ -72,11 +72,11 @@ def within(version: str, bounds: str) -> bool:
 
 def _locked(text: str) -> dict[str, set[str]]:
     """Return the versions of each package in the lock; some have one for each Python."""
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     for line in text.splitlines():
         if match := LOCKED.match(line):
-            found.setdefault(match[1], set()).add(match[2])
-    return found
+            versions.setdefault(match[1], set()).add(match[2])
+    return versions
 
 
 def _installed(name: str) -> str | None:
@@ -87,58 +87,36 @@ def _installed(name: str) -> str | None:
 
 
 def _python(version: str, bounds: str) -> Finding:
-    fine = within(version, bounds)
-    advice = "" if fine else "install ttq-bench into an environment with such a Python"
-    return Finding("python", f"{version} (needs {bounds})", "ok" if fine else "problem", advice)
+    row = Finding("python", f"{version} (needs {bounds})")
+    if within(version, bounds):
+        return row
+    advice = "install ttq-bench into an environment with such a Python"
+    return replace(row, state="problem", advice=advice)
 
 
 def _own() -> Finding:
-    told = f"{ttq_bench.__version__}, commit {source_commit()}, arithmetic {arithmetic()}"
-    told += f", training version {TRAINING_VERSION}"
+    found = f"{ttq_bench.__version__}, commit {source_commit()}, arithmetic {arithmetic()}"
+    found += f", training version {TRAINING_VERSION}"
     reason, way_out = why_no_commit()
     if reason:
         advice = f"{way_out}, so that records name their commit"
-        return Finding("ttq_bench", f"{told}: {reason}", "warning", advice)
-    return Finding("ttq_bench", told)
+        return Finding("ttq_bench", f"{found}: {reason}", "warning", advice)
+    return Finding("ttq_bench", found)
 
 
 def check_clock() -> list[Finding]:
-    """Return the row of the clock."""
-    return [judged_clock(time.time(), newest_code())]
+    """Return the row of the clock: files of this package cannot be from the future."""
+    package = Path(ttq_bench.__file__).parent
+    newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
+    return [judged_clock(time.time(), newest)]
 
 
 def judged_clock(now: float, newest: float) -> Finding:
     """Return what to do about a clock (seconds since 1970) that is behind the newest code."""
     if now >= newest - DAY_SECONDS:
         return Finding("clock", _date(now))
-    told = f"{_date(now)}, but the code is from {_date(newest)}"
-    return Finding("clock", told, "warning", "set the clock (NTP): records are dated by it")
-
-
-def newest_code() -> float:
-    """Return when the newest of this code, its last commit and its packages was made."""
-    package = Path(ttq_bench.__file__).parent
-    times = [path.stat().st_mtime for path in package.rglob("*.py")]
-    times += [_installed_at(name) for name in ("ttq-bench", "torch", "ray")]
-    return max([*times, _committed(package)])
-
-
-def _installed_at(name: str) -> float:
-    try:
-        files = metadata.files(name) or []
-    except metadata.PackageNotFoundError:
-        return 0.0
-    places = [Path(str(file.locate())) for file in files if file.name == "METADATA"]
-    return max((place.stat().st_mtime for place in places if place.exists()), default=0.0)
-
-
-def _committed(package: Path) -> float:
-    words = ["git", "--no-optional-locks", "-C", str(package), "log", "-1", "--format=%ct"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
-        return float(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return 0.0
+    found = f"{_date(now)}, but the code is from {_date(newest)}"
+    return Finding("clock", found, "warning", "set the clock (NTP): records are dated by it")
 
 
 def _date(seconds: float) -> str:

@@ -18,6 +18,7 @@ from ttq_bench.speed.pairing import take_turns
 from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
 from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.ternary.methods import METHODS
+from ttq_bench.ternary.quantizers import Normalisation
 from ttq_bench.ternary.strategies import DeltaStrategy
 from ttq_bench.training.loop import start
 from ttq_bench.training.recipe import Recipe
@@ -52,7 +53,7 @@ class Work:
         method: str = BASELINE,
         strategy: DeltaStrategy = PAPER_STRATEGY,
         *,
-        normalise_latent: bool = False,
+        normalise_latent: Normalisation = False,
     ) -> nn.Module:
         """Return a fresh network of a method as trials train it."""
         model = build_model(self.model, classes=MODELS[self.model].classes, seed=0)
