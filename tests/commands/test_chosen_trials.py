@@ -25,23 +25,14 @@ def test_words_joined_by_and_or_not_choose_ids(text, fits):
     assert matches(expression(text), NAME) == fits
 
 
-def told(words, capsys):
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as ended:
-        code = ended.code
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
 @pytest.fixture
-def plan(tmp_path, capsys):
+def plan(tmp_path, answer):
     """Return the exit code and the planned trials, or the one sentence, under some options."""
     suite = write_suite(tmp_path, methods=["ttq", "twn"], seeds=[0, 1, 2])
 
     def planned(*options):
         words = ["plan", suite, "--results", tmp_path / "results", "--json", *options]
-        code, out, err = told(words, capsys)
+        code, out, err = answer(*words)
         return json.loads(out)["trials"] if code == 0 else err
 
     return planned

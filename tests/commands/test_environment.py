@@ -8,29 +8,15 @@ import pytest
 from tests.data import builders
 from tests.record_builders import write_grid
 from tests.tiny_suite import COMMAND, write_suite
-from ttq_bench.cli import main
 
 NO_UTF8 = os.fsdecode(b"a\xffb")
 
 
-def said_once(words, capsys):
-    """Return exit code and the one sentence of a command that is refused."""
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as ended:
-        code = ended.code
-    told = capsys.readouterr().err
-    assert told.startswith("ttq-bench: ")
-    assert told.count("\n") == 1
-    return code, told
-
-
 @pytest.mark.parametrize("date", ["abc", "-1", "", "1.5", "9" * 30])
-def test_a_date_that_is_no_number_of_seconds_is_named(tmp_path, capsys, monkeypatch, date):
+def test_a_date_that_is_no_number_of_seconds_is_named(tmp_path, refused, monkeypatch, date):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", date)
-    code, told = said_once(["status", "--results", tmp_path], capsys)
-    assert code == 2
-    assert "SOURCE_DATE_EPOCH: expected seconds since 1970" in told
+    sentence = refused("status", "--results", tmp_path)
+    assert "SOURCE_DATE_EPOCH: expected seconds since 1970" in sentence
 
 
 @pytest.mark.slow
@@ -59,30 +45,28 @@ def test_a_variable_that_keeps_a_package_from_its_import_is_named(tmp_path):
 @pytest.mark.parametrize("option", ["--results", "--data-dir"])
 @pytest.mark.parametrize("kind", ["no UTF-8", "a ring"])
 def test_a_path_that_cannot_be_used_is_refused_before_anything_is_done(
-    tmp_path, capsys, option, kind
+    tmp_path, refused, option, kind
 ):
     place = tmp_path / (NO_UTF8 if kind == "no UTF-8" else "ring")
     if kind == "a ring":
         place.symlink_to(tmp_path / "other")
         (tmp_path / "other").symlink_to(place)
-    code, told = said_once(["run", write_suite(tmp_path), option, place / "x"], capsys)
-    assert code == 2
-    assert ("not UTF-8" if kind == "no UTF-8" else "ring of links") in told
+    sentence = refused("run", write_suite(tmp_path), option, place / "x")
+    assert ("not UTF-8" if kind == "no UTF-8" else "ring of links") in sentence
 
 
 def test_results_below_a_working_directory_that_is_no_utf8_are_refused(
-    tmp_path, capsys, monkeypatch
+    tmp_path, refused, monkeypatch
 ):
     suite = write_suite(tmp_path)
     (tmp_path / NO_UTF8).mkdir()
     monkeypatch.chdir(tmp_path / NO_UTF8)
-    code, told = said_once(["run", suite], capsys)
-    assert (code, "not UTF-8" in told) == (2, True)
+    assert "not UTF-8" in refused("run", suite)
     assert not list((tmp_path / NO_UTF8).iterdir())
 
 
 @pytest.mark.parametrize("name", ["image", "class", "folder"])
-def test_names_of_images_that_are_no_utf8_are_named(tmp_path, cache, capsys, name):
+def test_names_of_images_that_are_no_utf8_are_named(tmp_path, cache, refused, name):
     folder = tmp_path / (NO_UTF8 if name == "folder" else "f")
     for split in ("train", "test"):
         builders.write_class_folders(folder / split, builders.random_images(20), [0, 1] * 10, 2)
@@ -90,9 +74,8 @@ def test_names_of_images_that_are_no_utf8_are_named(tmp_path, cache, capsys, nam
             (folder / split / "0" / "00000.png").rename(folder / split / "0" / f"{NO_UTF8}.png")
         if name == "class":
             (folder / split / "0").rename(folder / split / NO_UTF8)
-    code, told = said_once(["data", "show", f"folder:{folder}"], capsys)
-    assert code == (2 if name == "folder" else 5)
-    assert "not UTF-8" in told
+    code = 2 if name == "folder" else 5
+    assert "not UTF-8" in refused("data", "show", f"folder:{folder}", code=code)
 
 
 def test_a_package_that_cannot_be_loaded_is_named(tmp_path):

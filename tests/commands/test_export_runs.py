@@ -36,12 +36,10 @@ def export(results, *words):
     return main(["export-runs", *map(str, words), "--results", str(results)])
 
 
-def told(results, capsys, *words):
+@pytest.fixture
+def sentence(refused):
     """Return the one sentence with which an export is refused."""
-    assert export(results, *words) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
+    return lambda results, *words: refused("export-runs", *words, "--results", results)
 
 
 def replaced(results, trial_id, **changes):
@@ -124,14 +122,13 @@ def test_a_second_export_to_tensorboard_adds_nothing_and_a_newer_record_is_repla
     assert scalars(events(folder, "ternary"), "test_error_percent") == [(1, 9.0)]
 
 
-def test_a_file_in_the_place_of_a_run_that_is_not_ours_stays(results, tmp_path, capsys):
+def test_a_file_in_the_place_of_a_run_that_is_not_ours_stays(results, tmp_path, sentence):
     own = tmp_path / "runs" / "ternary" / FILE_NAME
     own.parent.mkdir(parents=True)
     own.write_text("mine")
 
-    assert f"{own}: lies where a run is to go" in told(
-        results, capsys, "--tensorboard", tmp_path / "runs"
-    )
+    reason = sentence(results, "--tensorboard", tmp_path / "runs")
+    assert f"{own}: lies where a run is to go" in reason
     assert own.read_text() == "mine"
 
 
@@ -167,14 +164,14 @@ def test_no_cell_of_a_csv_file_is_a_formula_of_a_spreadsheet(results, tmp_path):
     assert runs["tag.commit"]["other"] == "'=cmd|'/c calc'!A0"
 
 
-def test_a_second_export_replaces_csv_files_of_its_own_and_no_others(results, tmp_path, capsys):
+def test_a_second_export_replaces_csv_files_of_its_own_and_no_others(results, tmp_path, sentence):
     assert export(results, "--csv", tmp_path) == 0
     own = tmp_path / "run_layers.csv"
     own.write_text("day,weather\n")
     before = (tmp_path / "runs.csv").read_bytes()
     replaced(results, "ternary", errors=(9.0,))
 
-    assert f"{own}: lies where the table is to go" in told(results, capsys, "--csv", tmp_path)
+    assert f"{own}: lies where the table is to go" in sentence(results, "--csv", tmp_path)
 
     assert own.read_text() == "day,weather\n"
     assert (tmp_path / "runs.csv").read_bytes() == before  # nothing is written by half
@@ -189,22 +186,21 @@ def test_records_of_another_training_version_are_no_runs_and_are_told_of(results
     assert "old" not in set(pd.read_csv(tmp_path / "runs.csv")["trial_id"])
 
 
-def test_results_without_records_are_refused_in_one_sentence(tmp_path, capsys):
+def test_results_without_records_are_refused_in_one_sentence(tmp_path, sentence):
     (tmp_path / "none").mkdir()
-    assert "has no record to export" in told(tmp_path / "none", capsys, "--csv", tmp_path / "csv")
+    assert "has no record to export" in sentence(tmp_path / "none", "--csv", tmp_path / "csv")
     assert not (tmp_path / "csv").exists()
 
 
 @pytest.mark.parametrize("package", ["tensorboard", "mlflow"])
 def test_a_missing_package_is_told_with_how_to_install_it(
-    results, tmp_path, monkeypatch, capsys, package
+    results, tmp_path, monkeypatch, sentence, package
 ):
     there = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == package else there(name, *a)
     )
-    told_of = told(results, capsys, f"--{package}", tmp_path / "runs")
-    assert told_of == (
+    assert sentence(results, f"--{package}", tmp_path / "runs") == (
         f"ttq-bench: --{package} needs the package {package}, which is not installed;"
         f' pip install "ttq-bench[{package}]" installs it\n'
     )
@@ -239,7 +235,7 @@ def test_mlflow_reads_the_curves_the_results_and_the_hyperparameters_of_a_trial(
     }  # fmt: skip
     run = runs["ternary"]
     history = client.get_metric_history(run.info.run_id, "test_error_percent")
-    assert [(one.step, one.value) for one in history] == [(1, 12.0), (2, 11.0), (3, 10.5)]
+    assert [(entry.step, entry.value) for entry in history] == [(1, 12.0), (2, 11.0), (3, 10.5)]
     assert run.data.metrics["positive_scale/layer1.conv1"] == 1.5
     assert run.data.metrics["results/errors.final_percent"] == 10.5
     assert run.data.params["recipe.learning_rate"] == "0.1"
@@ -275,8 +271,8 @@ def test_a_second_export_to_mlflow_adds_no_run_and_takes_no_run_of_others_away(
 
 @needs_mlflow
 @pytest.mark.filterwarnings("ignore")
-def test_a_store_that_cannot_be_reached_is_told_in_one_sentence(results, monkeypatch, capsys):
+def test_a_store_that_cannot_be_reached_is_told_in_one_sentence(results, monkeypatch, sentence):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    told_of = told(results, capsys, "--mlflow", "http://me:secret@127.0.0.1:1")
-    assert "--mlflow http://***@127.0.0.1:1: MLflow says: " in told_of
-    assert "secret" not in told_of
+    reason = sentence(results, "--mlflow", "http://me:secret@127.0.0.1:1")
+    assert "--mlflow http://***@127.0.0.1:1: MLflow says: " in reason
+    assert "secret" not in reason

@@ -21,25 +21,22 @@ def network(results):
     return min(results.networks.iterdir())
 
 
-def networks(results, capsys):
-    code = main(["networks", "--results", str(results.root)])
-    told = capsys.readouterr()
-    return code, told.out, told.err
-
-
-def damage(network, how):
+def cut(network):
+    """Halve a network; other damage: ``tests/records/test_networks.py``."""
     content = network.read_bytes()
-    network.write_bytes(
-        {"cut": content[: len(content) // 2], "random": b"\7" * 5000, "empty": b""}[how]
-    )
+    network.write_bytes(content[: len(content) // 2])
 
 
-@pytest.mark.parametrize("how", ["cut", "random", "empty"])
-def test_a_damaged_network_is_published_anew_from_the_weights(results, network, how, capsys):
+@pytest.fixture
+def networks(results, answer):
+    return lambda: answer("networks", "--results", results.root)
+
+
+def test_a_damaged_network_is_published_anew_from_the_weights(network, networks):
     before = read_network(network)
-    damage(network, how)
+    cut(network)
 
-    code, out, err = networks(results, capsys)
+    code, out, err = networks()
 
     assert (code, err) == (0, "")
     assert "1 published now" in out
@@ -50,7 +47,7 @@ def test_as_json_each_network_has_its_bytes_and_what_cannot_be_used_its_reason(
     results, network, capsys
 ):
     shutil.rmtree(results.root / "work")
-    damage(network, "cut")
+    cut(network)
     assert main(["networks", "--results", str(results.root), "--json"]) == 2
     told = json.loads(capsys.readouterr().out)
     assert told["published_now"] == 0
@@ -60,12 +57,11 @@ def test_as_json_each_network_has_its_bytes_and_what_cannot_be_used_its_reason(
     assert told["unusable"][network.stem].startswith(f"{network}: not a published network (")
 
 
-@pytest.mark.parametrize("how", ["cut", "random", "empty"])
-def test_a_damaged_network_without_weights_is_named_and_not_counted(results, network, how, capsys):
+def test_a_damaged_network_without_weights_is_named_and_not_counted(results, network, networks):
     shutil.rmtree(results.root / "work")
-    damage(network, how)
+    cut(network)
 
-    code, out, err = networks(results, capsys)
+    code, out, err = networks()
 
     assert code == 2
     assert "0 published now" in out
@@ -75,12 +71,10 @@ def test_a_damaged_network_without_weights_is_named_and_not_counted(results, net
     assert err.count("\n") == 1
 
 
-def test_a_folder_or_a_lost_link_in_the_place_of_a_network_is_left_and_named(
-    results, network, capsys
-):
+def test_a_folder_or_a_lost_link_in_the_place_of_a_network_is_left_and_named(network, networks):
     network.unlink()
     network.mkdir()
-    code, out, err = networks(results, capsys)
+    code, out, err = networks()
     assert (code, err) == (
         2, f"ttq-bench: {network}: cannot be read (Is a directory); move this folder elsewhere\n"
     )  # fmt: skip
@@ -88,22 +82,22 @@ def test_a_folder_or_a_lost_link_in_the_place_of_a_network_is_left_and_named(
 
     network.rmdir()
     network.symlink_to("nowhere")
-    code, out, err = networks(results, capsys)
+    code, out, err = networks()
     assert code == 2
     assert "cannot be read (No such file or directory); the file that this link names" in err
     assert network.is_symlink()
 
 
-def test_several_networks_that_cannot_be_used_are_counted(results, capsys):
+def test_several_networks_that_cannot_be_used_are_counted(results, networks):
     shutil.rmtree(results.root / "work")
     for path in results.networks.iterdir():
-        damage(path, "empty")
-    assert "(2 more networks cannot be used)" in networks(results, capsys)[2]
+        path.write_bytes(b"")
+    assert "(2 more networks cannot be used)" in networks().err
 
 
-def test_a_missing_network_is_published_from_the_weights(results, network, capsys):
+def test_a_missing_network_is_published_from_the_weights(network, networks):
     network.unlink()
-    code, out, _ = networks(results, capsys)
+    code, out, _ = networks()
     assert code == 0
     assert "1 published now" in out
     assert is_whole(network)

@@ -2,20 +2,6 @@
 
 import pytest
 
-from ttq_bench.cli import main
-
-
-def refused(words, capsys):
-    """Return the last line of a command that argparse or a sentence of ours refuses."""
-    try:
-        code = main(words)
-    except SystemExit as end:
-        code = end.code
-    assert code == 2
-    *_, last = capsys.readouterr().err.splitlines()
-    assert len(last) < 500
-    return last
-
 
 @pytest.mark.parametrize(
     ("words", "why"),
@@ -29,12 +15,12 @@ def refused(words, capsys):
         (["doctor", "--data-dir", "https://u:secret@b/c"], "images cannot be read from object"),
     ],
 )
-def test_a_url_where_a_folder_is_meant_is_refused(words, why, tmp_path, monkeypatch, capsys):
+def test_a_url_where_a_folder_is_meant_is_refused(words, why, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
-    told = refused(words, capsys)
-    assert "expected a folder, got the URL" in told
-    assert why in told
-    assert "secret" not in told
+    sentence = refused(*words)
+    assert "expected a folder, got the URL" in sentence
+    assert why in sentence
+    assert "secret" not in sentence
     assert list(tmp_path.iterdir()) == []
 
 
@@ -47,9 +33,9 @@ def test_a_url_where_a_folder_is_meant_is_refused(words, why, tmp_path, monkeypa
         ["plan"], ["report", "--readme"],
     ],
 )  # fmt: skip
-def test_an_unset_variable_is_not_taken_for_this_folder(words, empty, capsys):
-    told = refused([*words, empty], capsys)
-    assert f"{empty!r} is empty; name a folder, . for this one" in told
+def test_an_unset_variable_is_not_taken_for_this_folder(words, empty, refused):
+    sentence = refused(*words, empty)
+    assert f"{empty!r} is empty; name a folder, . for this one" in sentence
 
 
 @pytest.mark.parametrize(
@@ -62,7 +48,7 @@ def test_an_unset_variable_is_not_taken_for_this_folder(words, empty, capsys):
     ],
 )
 @pytest.mark.parametrize("words", [["doctor", "--results"], ["export", "x", "--to"]])
-def test_a_very_long_path_is_refused_and_shortened(words, path, why, capsys):
-    told = refused([*words, path], capsys)
-    assert why in told
-    assert path[:60] in told
+def test_a_very_long_path_is_refused_and_shortened(words, path, why, refused):
+    sentence = refused(*words, path)
+    assert why in sentence
+    assert path[:60] in sentence

@@ -30,15 +30,6 @@ def examples(name):
     return importlib.import_module(module_of(name)).EXAMPLES
 
 
-def refused(words, capsys):
-    """Return the one line on stderr of words that the parser refuses."""
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    told = capsys.readouterr()
-    assert (ended.value.code, told.out, told.err.count("\n")) == (2, "", 1)
-    return told.err
-
-
 def helped(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*words, "--help"])
@@ -99,15 +90,15 @@ def test_the_help_says_what_each_option_is_and_its_default(name, capsys):
     ],
     ids=" ".join,
 )
-def test_a_misspelt_word_brings_a_proposal(words, proposal, capsys):
-    assert proposal in refused(words, capsys)
+def test_a_misspelt_word_brings_a_proposal(words, proposal, refused):
+    assert proposal in refused(*words)
 
 
 @pytest.mark.parametrize("words", [["status", "--frobnicate"], ["status", "--", "--resuts"]])
-def test_a_word_that_is_like_no_option_or_is_none_brings_no_proposal(words, capsys):
-    told = refused(words, capsys)
-    assert "did you mean" not in told
-    assert told.endswith("; ttq-bench status --help tells what can be given\n")
+def test_a_word_that_is_like_no_option_or_is_none_brings_no_proposal(words, refused):
+    sentence = refused(*words)
+    assert "did you mean" not in sentence
+    assert sentence.endswith("; ttq-bench status --help tells what can be given\n")
 
 
 @pytest.mark.parametrize("words", [[], ["--no-color"]])

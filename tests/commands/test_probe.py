@@ -47,17 +47,13 @@ def probe(results, *words):
 
 
 @pytest.fixture
-def refused(capsys):
-    """Return the one sentence of a command that is refused."""
+def sentence(refused):
+    """Return the one sentence with which a probe is refused."""
 
-    def sentence(results, *words, code=2):
-        capsys.readouterr()
-        assert probe(results, *words) == code
-        said = capsys.readouterr().err
-        assert said.count("\n") == 1
-        return said
+    def of(results, *words, code=2):
+        return refused("probe", "--results", results.root, "--threads", 1, *words, code=code)
 
-    return sentence
+    return of
 
 
 def test_every_trial_that_learns_two_scales_is_probed_once(results, names, capsys):
@@ -138,40 +134,65 @@ def test_a_diverged_trial_is_no_candidate(results, names, capsys):
 
 @pytest.mark.slow
 def test_a_trial_of_another_training_version_is_no_candidate_and_said_to_be_one(
-    refused, results, names
+    sentence, results, names
 ):
     path = results.trial(names[0]).record
     path.write_text(path.read_text().replace('"training_version": 1', '"training_version": 0'))
     seal_anew(path.parent)
-    assert "only one of another training version than 1 does" in refused(results, names[0])
+    assert "only one of another training version than 1 does" in sentence(results, names[0])
     assert probe(results) == 0
     assert [found.trial_id for found in read_probes(results)] == [names[1]]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["resnet", "full_precision", "ttq-tied"])
-def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(refused, results, part):
-    told = refused(results, "max_fraction", part)
+def test_a_part_that_matches_nothing_is_told_before_anything_is_measured(sentence, results, part):
+    told = sentence(results, "max_fraction", part)
     assert f"no finished trial with two learned scales a layer contains {part!r}" in told
     assert "there are 2, for example digits-lenet5-ttq-" in told
     assert not results.probes.exists()
 
 
-@pytest.mark.slow
-def test_weights_that_are_damaged_are_told(refused, results, names):
-    weights = weights_path(results.trial(names[0]))
+def damaged_weights(results, trial):
+    weights = weights_path(trial)
     weights.write_bytes(weights.read_bytes()[:-1])
-    results.trial(names[0]).network.unlink()
-    told = refused(results)
-    assert f"{weights} is missing or damaged, too" in told
+    trial.network.unlink()
+
+
+def damaged_network(results, trial):
+    shutil.rmtree(trial.work)
+    trial.network.write_bytes(trial.network.read_bytes()[:-1])
+
+
+def weights_of_its_parent(results, trial):
+    parent = next(path for path in results.trials.iterdir() if "full_precision-s0" in path.name)
+    shutil.rmtree(trial.work)
+    shutil.copytree(results.trial(parent.name).work, trial.work)
+
+
+def damaged_probe(results, trial):
+    results.probes.mkdir()
+    trial.probe.write_text("{")
+
+
+def file_in_the_place_of_probes(results, trial):
+    results.probes.write_text("in the way")
 
 
 @pytest.mark.slow
-def test_a_published_network_that_is_damaged_is_told(refused, results, names):
-    network = results.trial(names[0]).network
-    shutil.rmtree(results.trial(names[0]).work)
-    network.write_bytes(network.read_bytes()[:-1])
-    assert f"{network}: not a published network" in refused(results)
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (damaged_weights, "weights.pt is missing or damaged, too"),
+        (damaged_network, ".safetensors: not a published network"),
+        (weights_of_its_parent, "weights do not fit the model"),
+        (damaged_probe, ".json: not a probe"),
+        (file_in_the_place_of_probes, "results cannot be written there"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused_in_one_sentence(sentence, results, names, harm, said):
+    harm(results, results.trial(names[0]))
+    assert said in sentence(results, names[0])
 
 
 @pytest.mark.slow
@@ -217,46 +238,22 @@ def test_healing_trains_one_more_epoch_from_the_latent_weights(results, names, c
     assert "0 probed, 2 were there already" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_weights_of_another_network_are_told(refused, results, names):
-    parent = next(path for path in results.trials.iterdir() if "full_precision-s0" in path.name)
-    shutil.rmtree(results.trial(names[0]).work)
-    shutil.copytree(results.trial(parent.name).work, results.trial(names[0]).work)
-    assert "weights do not fit the model" in refused(results, names[0])
+def test_a_folder_that_is_not_there_is_refused(sentence, tmp_path):
+    assert "nowhere: no such folder" in sentence(ResultsPaths(tmp_path / "nowhere"))
 
 
-@pytest.mark.slow
-def test_a_damaged_probe_is_told(refused, results, names):
-    results.probes.mkdir()
-    results.trial(names[0]).probe.write_text("{")
-    assert f"{names[0]}.json: not a probe" in refused(results)
-
-
-@pytest.mark.slow
-def test_a_folder_that_is_not_there_is_told(refused, results, tmp_path):
-    assert "nowhere: no such folder" in refused(ResultsPaths(tmp_path / "nowhere"))
-
-
-@pytest.mark.slow
-def test_a_folder_that_cannot_be_written_is_told(refused, results):
-    results.probes.write_text("in the way")
-    assert "results cannot be written there" in refused(results)
-
-
-@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_told(refused, results):
-    assert "probe: --device cuda: no GPU is found" in refused(results, "--device", "cuda")
+def test_a_gpu_that_is_not_there_is_refused(sentence, results):
+    assert "probe: --device cuda: no GPU is found" in sentence(results, "--device", "cuda")
 
 
-def test_more_threads_than_cores_are_told(results, capsys):
-    words = ["probe", "--results", str(results.root), "--threads", "4096"]
-    assert main(words) == 2
-    assert re.search(r"--threads: expected at most \d+, got 4096", capsys.readouterr().err)
+def test_more_threads_than_cores_are_refused(sentence, results):
+    reason = sentence(results, "--threads", 4096)
+    assert re.search(r"--threads: expected at most \d+, got 4096", reason)
 
 
 @pytest.mark.slow
-def test_other_images_than_those_of_the_record_are_refused(refused, tmp_path, cache):
+def test_other_images_than_those_of_the_record_are_refused(sentence, tmp_path, cache):
     for folder, seed in (("data", 1), ("other", 2)):
         for split, count in (("train", 80), ("test", 20)):
             write_class_folders(
@@ -275,7 +272,7 @@ def test_other_images_than_those_of_the_record_are_refused(refused, tmp_path, ca
     for spec in (parent, child):
         run_trial(spec, settings_for(results.root, cache), lambda: False)
 
-    told = refused(results, "--data-dir", str(tmp_path / "other"), code=5)
+    told = sentence(results, "--data-dir", str(tmp_path / "other"), code=5)
 
     assert f"{tmp_path / 'other'}: holds mnist-png-subset (sha256:" in told
     assert "the trial was planned with mnist-png-subset (sha256:" in told

@@ -8,22 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.tiny_suite import command_line, write_suite
-from ttq_bench.cli import main, make_parser
+from ttq_bench.cli import make_parser
 from ttq_bench.commands.submit import entrypoint
 
 CIFAR = "suites/cifar.yaml"
 ADDRESS = ("--address", "http://head:8265")
-
-
-def refused(words, capsys):
-    """Return the exit code of a command and the last line it says."""
-    try:
-        code = main(["submit", *map(str, words)])
-    except SystemExit as ended:
-        code = ended.code
-    told = capsys.readouterr()
-    assert told.out == ""
-    return code, told.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("option", ["--results", "--data-dir"])
@@ -34,21 +23,18 @@ def refused(words, capsys):
         ("", "got ''; a relative one would lie in the job's own folder"),
     ],
 )
-def test_a_path_that_the_nodes_do_not_share_is_refused(option, given, reason, capsys):
+def test_a_path_that_the_nodes_do_not_share_is_refused(option, given, reason, refused):
     words = ["suite.yaml", *ADDRESS, "--results", "/shared/results", option, given]
-    code, told = refused(words, capsys)
-    assert code == 2
+    told = refused("submit", *words)
     assert f"argument {option}: expected an absolute path" in told
     assert reason in told
 
 
-def test_results_may_be_below_a_url_but_images_may_not(capsys):
+def test_results_may_be_below_a_url_but_images_may_not(refused):
     words = ["suite.yaml", *ADDRESS, "--results", "s3://bucket/results"]
-    code, told = refused([*words, "--data-dir", "s3://bucket/images"], capsys)
-    assert code == 2
+    told = refused("submit", *words, "--data-dir", "s3://bucket/images")
     assert "got the URL 's3://bucket/images'; images cannot be read from object storage" in told
-    code, told = refused([*words, "--results", "gs://me:secret@bucket"], capsys)
-    assert code == 2
+    told = refused("submit", *words, "--results", "gs://me:secret@bucket")
     assert "gs://***@bucket: is no place for results" in told
     options = make_parser().parse_args(["submit", *words])
     assert "--results=s3://bucket/results" in entrypoint(options)
@@ -64,15 +50,12 @@ def test_results_may_be_below_a_url_but_images_may_not(capsys):
         ([*ADDRESS, "--results", "/r"], "none.yaml: cannot be read (No such file or directory)"),
     ],
 )
-def test_a_submission_that_lacks_something_is_refused(words, reason, capsys):
-    code, told = refused(["none.yaml", *words], capsys)
-    assert code == 2
-    assert reason in told
+def test_a_submission_that_lacks_something_is_refused(words, reason, refused):
+    assert reason in refused("submit", "none.yaml", *words)
 
 
-def test_images_that_must_be_shared_need_a_place(capsys):
-    code, told = refused([CIFAR, *ADDRESS, "--results", "/r"], capsys)
-    assert code == 2
+def test_images_that_must_be_shared_need_a_place(refused):
+    told = refused("submit", CIFAR, *ADDRESS, "--results", "/r")
     assert f"{CIFAR}: needs cifar10; name with --data-dir an absolute path" in told
 
 

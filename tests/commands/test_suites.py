@@ -18,17 +18,6 @@ def listed(capsys):
     return {suite["name"]: suite for suite in json.loads(capsys.readouterr().out)}
 
 
-def refused(words, capsys):
-    """Return the one line on stderr of a command that is refused."""
-    try:
-        code = main(words)
-    except SystemExit as ended:
-        code = ended.code
-    told = capsys.readouterr()
-    assert (code, told.out, told.err.count("\n")) == (2, "", 1)
-    return told.err
-
-
 def test_every_suite_of_the_folder_is_listed_with_its_title_and_file(capsys):
     suites = listed(capsys)
     assert list(suites) == NAMES
@@ -94,7 +83,7 @@ def test_a_copy_has_the_bytes_of_the_suite_and_can_be_planned(
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
-def test_a_copy_overwrites_nothing(tmp_path, monkeypatch, capsys, kind):
+def test_a_copy_overwrites_nothing(tmp_path, monkeypatch, refused, kind):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "demo.yaml"
     if kind == "file":
@@ -104,8 +93,8 @@ def test_a_copy_overwrites_nothing(tmp_path, monkeypatch, capsys, kind):
     else:
         path.symlink_to("elsewhere")
     before = path.lstat()
-    told = refused(["suites", "copy", "demo"], capsys)
-    assert "ttq-bench: demo.yaml: exists already and is left as it is; name another" in told
+    sentence = refused("suites", "copy", "demo")
+    assert "ttq-bench: demo.yaml: exists already and is left as it is; name another" in sentence
     assert path.lstat() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -138,8 +127,8 @@ def test_a_copy_leaves_a_schema_that_is_there_as_it_is(tmp_path, capsys, content
         (["cpy", "demo"], "invalid choice: 'cpy'; did you mean 'copy'?"),
     ],
 )
-def test_what_cannot_be_copied_is_refused_in_one_sentence(words, said, capsys):
-    assert said in refused(["suites", *words], capsys)
+def test_what_cannot_be_copied_is_refused_in_one_sentence(words, said, refused):
+    assert said in refused("suites", *words)
 
 
 @pytest.mark.parametrize("command", ["plan", "run", "submit"])
@@ -164,11 +153,11 @@ def test_what_is_written_as_a_path_is_a_path(given, tmp_path, monkeypatch):
     assert make_parser().parse_args(["plan", given]).suite == Path(given).expanduser()
 
 
-def test_a_name_that_is_unknown_brings_a_proposal_and_all_names(tmp_path, monkeypatch, capsys):
+def test_a_name_that_is_unknown_brings_a_proposal_and_all_names(tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
-    told = refused(["run", "cifr"], capsys)
-    assert "argument suite: 'cifr' is neither a file nor a shipped suite; did you mean" in told
-    assert f"'cifar'? (allowed: {', '.join(NAMES)})" in told
+    sentence = refused("run", "cifr")
+    assert "argument suite: 'cifr' is neither a file nor a shipped suite; did you mean" in sentence
+    assert f"'cifar'? (allowed: {', '.join(NAMES)})" in sentence
 
 
 def test_the_suites_in_the_package_come_before_those_beside_it(tmp_path):
