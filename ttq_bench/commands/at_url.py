@@ -1,4 +1,4 @@
-"""Commands on results below a URL: they work on the folder of this machine that follows it."""
+"""Results below a URL: commands work on a local copy of them, which follows the URL."""
 
 import argparse
 import hashlib
@@ -20,23 +20,23 @@ Command = Callable[[argparse.Namespace, Folder], int]
 
 
 def in_step(command: Command, options: argparse.Namespace) -> int:
-    """Call the command with its results; where ``--results`` is a URL, bring what is there first.
-
-    What it says of the folder of this machine is said of the URL.
-    """
+    """Call the command with its results, which are fetched first where ``--results`` is a URL."""
     with results_at(options.results) as folder:
         return command(options, folder)
 
 
 def mirror_folder(url: str) -> Path:
-    """Return the folder of this machine that follows ``url``."""
+    """Return the folder of the local copy of ``url``."""
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
     return cache_folder().resolve() / "mirrors" / digest
 
 
 @contextmanager
 def results_at(place: Path | str) -> Iterator[Folder]:
-    """Yield the results at a place: a folder, or the one that follows a URL, brought into step."""
+    """Yield the results at a place: a folder, or the local copy of a URL, fetched now.
+
+    Errors name the URL, not the local copy.
+    """
     if isinstance(place, Path):
         folder = kept_in(ResultsPaths(place), "")
         _tell_of_foreign_files(folder.results)
@@ -47,22 +47,22 @@ def results_at(place: Path | str) -> Iterator[Folder]:
         root.mkdir(parents=True, exist_ok=True)
         folder = kept_in(ResultsPaths(root), place)
         folder.bring()
-        look_over(root)  # like any stranger's
+        look_over(root)  # others may have written there
         yield folder
 
 
 def _tell_of_foreign_files(results: ResultsPaths) -> None:
-    """Name once what lies among the results and every reader passes over."""
-    if found := foreign_files(results):
-        names = ", ".join(one_line(name, 120) for name in found[:SHOWN])
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        told = f"note: {one_line(str(results.root))}: passed over, for ttq-bench did not write it: "
-        print(f"{told}{names}{more}", file=sys.stderr)
+    """Print a note that names files among the results that ttq-bench did not write."""
+    if files := foreign_files(results):
+        names = ", ".join(one_line(name, 120) for name in files[:SHOWN])
+        rest = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        note = f"note: {one_line(str(results.root))}: passed over, for ttq-bench did not write it: "
+        print(f"{note}{names}{rest}", file=sys.stderr)
 
 
 @contextmanager
 def _named(folder: Path, url: str) -> Iterator[None]:
-    """Have errors that name the folder name the URL instead."""
+    """Put the URL in place of the folder in errors."""
     try:
         yield
     except TtqBenchError as error:

@@ -103,20 +103,20 @@ def matches(text: str, trial_id: str) -> bool:
 
 def _parts(text: str) -> list[list[tuple[bool, str]]]:
     """Return what is joined by ``or``: each the words that an id has to hold, or not to."""
-    found = []
+    alternatives = []
     for either in re.split(r"\s+or\s+", text.strip()):
         words = [re.fullmatch(r"(not\s+)?(\S*)", part) for part in re.split(r"\s+and\s+", either)]
-        found.append([(not w[1], w[2]) if w else (True, "") for w in words])
-    return found
+        alternatives.append([(not w[1], w[2]) if w else (True, "") for w in words])
+    return alternatives
 
 
 def _seeds_in(text: str) -> set[int]:
     """Return the seeds of a list; none where a span runs backwards or they are too many."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
         span = range(int(first), int(last or first) + 1)
         if not span or len(span) > MOST_SEEDS:
             return set()
-        found.update(span)
-    return found if len(found) <= MOST_SEEDS else set()
+        numbers.update(span)
+    return numbers if len(numbers) <= MOST_SEEDS else set()

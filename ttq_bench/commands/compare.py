@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the comparison and return 0, whatever it finds."""
     from ttq_bench.analysis.folder_comparison import compare_folders  # pandas and scipy: 1 s
 
-    found = compare_folders(_tables(options.first), _tables(options.second))
+    comparison = compare_folders(_tables(options.first), _tables(options.second))
     if options.json:
-        print(json_text(_as_json(found)))
+        print(json_text(_as_json(comparison)))
     else:
-        print("\n".join(describe(found, options.first, options.second)))
+        print("\n".join(describe(comparison, options.first, options.second)))
     return 0
 
 
@@ -69,7 +69,7 @@ def _tables(place: Path | str) -> Tables:
 
 
 def describe(found: FolderComparison, first: Path | str, second: Path | str) -> Iterator[str]:
-    """Yield the lines for readers: trials, changed ones, a table of arms, what else differs."""
+    """Yield the comparison in lines: trials, changed ones, a table of arms, their weights."""
     yield f"A = {first}, B = {second}; errors in % of test images, intervals are 95 %"
     yield (
         f"trials: {len(found.repeated)} equal to the bit, {len(found.changed)} with other numbers,"
@@ -117,29 +117,29 @@ def _name(arm: Arm, others: Sequence[ArmDifference]) -> str:
     return f"{heading(arm)}, recipe {arm.recipe}" if twins > 1 else heading(arm)
 
 
-def _cells(found: ArmDifference) -> list[str]:
+def _cells(difference: ArmDifference) -> list[str]:
     from ttq_bench.report.sections.markdown import with_interval  # scipy: 1 s
 
-    verdict = found.verdict
-    bound = f": at most {found.largest:.2f}" if verdict == "no difference shown" else ""
+    verdict = difference.verdict
+    bound = f": at most {difference.largest:.2f}" if verdict == "no difference shown" else ""
     return [
-        str(found.error_a.n),
-        str(found.error_b.n),
-        with_interval(found.error_a),
-        with_interval(found.error_b),
-        with_interval(found.error, signed=True),
-        found.pairing,
+        str(difference.error_a.n),
+        str(difference.error_b.n),
+        with_interval(difference.error_a),
+        with_interval(difference.error_b),
+        with_interval(difference.error, signed=True),
+        difference.pairing,
         f"{verdict}{bound}",
     ]
 
 
-def _scales(found: ArmDifference) -> Iterator[str]:
+def _scales(difference: ArmDifference) -> Iterator[str]:
     """Yield the differences in the quantized weights of one arm."""
     from ttq_bench.report.sections.markdown import with_interval  # scipy: 1 s
 
-    if found.rho_size:
-        yield f"  mean |rho|, B - A: {with_interval(found.rho_size, signed=True, digits=4)}"
-    yield f"  share of zeros, B - A: {with_interval(found.sparsity, signed=True, digits=4)}"
+    if difference.rho_size:
+        yield f"  mean |rho|, B - A: {with_interval(difference.rho_size, signed=True, digits=4)}"
+    yield f"  share of zeros, B - A: {with_interval(difference.sparsity, signed=True, digits=4)}"
 
 
 def _as_json(found: FolderComparison) -> dict[str, Any]:

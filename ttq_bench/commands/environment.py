@@ -1,6 +1,6 @@
-"""Variables of the environment that would end a command, or Ray's own processes, with a traceback.
+"""Environment variables that would end a command, or Ray's own processes, with a traceback.
 
-Those that only steer libraries here get our values; the others are named in one sentence.
+Some are set or removed here; for the others an error names the variable.
 """
 
 import os
@@ -20,7 +20,7 @@ READERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def settle() -> None:
-    """Set what is ours; ``TtqBenchError`` for a variable whose value nobody can use."""
+    """Set and remove variables; ``TtqBenchError`` for one whose value cannot be used."""
     given = {name for name in OF_PYTHON if os.environ.pop(name, "")}
     if "PYTHONWARNINGS" in given:
         warnings.resetwarnings()
@@ -44,19 +44,19 @@ def blamed(error: Exception) -> TtqBenchError | None:
 
 
 def _sentence(package: str, error: Exception) -> TtqBenchError | None:
-    told = " ".join(str(error).split())
+    reason = " ".join(str(error).split())
     names = sorted(name for name in os.environ if name.startswith(READERS[package]))
-    named = [name for name in names if name in told] or names
-    if isinstance(error, ImportError) and not any(name in told for name in names):
+    named = [name for name in names if name in reason] or names
+    if isinstance(error, ImportError) and not any(name in reason for name in names):
         return TtqBenchError(
-            f"{package} cannot be imported ({one_line(told, 200)}); it takes some GB of address"
+            f"{package} cannot be imported ({one_line(reason, 200)}); it takes some GB of address"
             " space (`ulimit -v`), or is not whole: install it again"
         )
     if not named:
         return None
     return TtqBenchError(
         f"{', '.join(named)}: {package} cannot be imported with what is set there"
-        f" ({one_line(f'{type(error).__name__}: {told}', 200)}); unset it, or set another value"
+        f" ({one_line(f'{type(error).__name__}: {reason}', 200)}); unset it, or set another value"
     )
 
 

@@ -1,4 +1,4 @@
-"""``ttq-bench export``: a finished trial as packed codes, as ONNX, and what both weigh."""
+"""``ttq-bench export``: a trained network as packed codes, as ONNX, and as a model folder."""
 
 from __future__ import annotations
 
@@ -88,10 +88,15 @@ def _export(options: argparse.Namespace, folder: Folder) -> int:
     except OSError as error:
         raise ResultsError(f"{options.to}: cannot be written to ({error.strerror})") from error
     if options.json:
-        written = {"packed": packed, "sizes": table, "model_folder": hub}
-        files = {name: str(path) for name, path in written.items()}
-        found = {"packed_bytes": file_bytes, "onnx": None if missing else str(onnx)}
-        print(json_text({**files, **found, "onnx_largest_difference": difference}))
+        written = {
+            "packed": str(packed),
+            "sizes": str(table),
+            "model_folder": str(hub),
+            "packed_bytes": file_bytes,
+            "onnx": None if missing else str(onnx),
+            "onnx_largest_difference": difference,
+        }
+        print(json_text(written))
     return 0
 
 
@@ -148,13 +153,13 @@ def exportable_spec(paths: TrialPaths) -> TrialSpec:
 def find_trial(results: ResultsPaths, asked: str) -> TrialPaths:
     """Return the trial whose id is, or alone contains, ``asked``."""
     names = [path.parent.name for path in record_files(results)]
-    found = [name for name in names if name == asked] or [name for name in names if asked in name]
-    if len(found) == 1:
-        return results.trial(found[0])
-    if found:
+    fits = [name for name in names if name == asked] or [name for name in names if asked in name]
+    if len(fits) == 1:
+        return results.trial(fits[0])
+    if fits:
         raise ResultsError(
-            f"{results.trials}: {len(found)} trials contain {asked!r}: {', '.join(found[:5])}"
-            f"{', ...' if found[5:] else ''}; name one in full"
+            f"{results.trials}: {len(fits)} trials contain {asked!r}: {', '.join(fits[:5])}"
+            f"{', ...' if fits[5:] else ''}; name one in full"
         )
     some = f"has {len(names)}, for example {names[0]}" if names else "has none"
     raise ResultsError(f"{results.trials}: no trial contains {asked!r}; it {some}")

@@ -1,4 +1,4 @@
-"""``ttq-bench networks``: publish trained networks that still lie in ``work/``, list them all."""
+"""``ttq-bench networks``: publish trained networks from ``work/``, and list their sizes."""
 
 import argparse
 from collections.abc import Callable, Collection, Iterable
@@ -56,16 +56,16 @@ def _publish(options: argparse.Namespace, folder: Folder) -> int:
         print(f"{folder.place}: {published} published now")
         print("\n".join(_size_line(kind, [*of_kind.values()]) for kind, of_kind in sizes.items()))
     if bad:
-        more = f" ({counted(len(bad) - 1, 'more network')} cannot be used)" if len(bad) > 1 else ""
-        raise ResultsError(f"{min(bad.values())}{more}")
+        rest = f" ({counted(len(bad) - 1, 'more network')} cannot be used)" if len(bad) > 1 else ""
+        raise ResultsError(f"{min(bad.values())}{rest}")
     return 0
 
 
 def _size_line(kind: str, sizes: list[int]) -> str:
-    there = [size for size in sizes if size]
-    mean = f", {sum(there) / len(there) / 1000:,.0f} kB each" if there else ""
-    total = f", {sum(there) / 1e6:,.1f} MB in all" if there else ""
-    return f"{kind}: {len(there)} of {len(sizes)} trials have their network{mean}{total}"
+    known = [size for size in sizes if size]
+    mean = f", {sum(known) / len(known) / 1000:,.0f} kB each" if known else ""
+    total = f", {sum(known) / 1e6:,.1f} MB in all" if known else ""
+    return f"{kind}: {len(known)} of {len(sizes)} trials have their network{mean}{total}"
 
 
 def _replaced(path: Path, content: bytes) -> bool:
@@ -114,10 +114,10 @@ def _sizes(
     results: ResultsPaths, records: Iterable[TrialRecord], bad: Collection[str]
 ) -> dict[str, dict[str, int]]:
     """Return the bytes of networks by kind and trial, 0 where there is none or it is ``bad``."""
-    found: dict[str, dict[str, int]] = {"full precision": {}, "quantized": {}}
+    sizes: dict[str, dict[str, int]] = {"full precision": {}, "quantized": {}}
     for record in records:
         path = results.trial(record.trial_id).network
         usable = record.trial_id not in bad and path.exists()
         kind = "quantized" if record.spec.get("quantization") else "full precision"
-        found[kind][record.trial_id] = path.stat().st_size if usable else 0
-    return found
+        sizes[kind][record.trial_id] = path.stat().st_size if usable else 0
+    return sizes

@@ -1,4 +1,4 @@
-"""What options are given: numbers, times, addresses, places, or one sentence that refuses them."""
+"""Readers of the values of options; each refuses a bad value in one sentence."""
 
 import argparse
 import errno
@@ -104,7 +104,7 @@ def suite_file(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
-    """Return the path of a folder; a URL would be taken for one with strange names."""
+    """Return the path of a folder; a URL is refused."""
     return _no_url(
         text,
         "a folder",

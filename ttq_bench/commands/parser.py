@@ -32,7 +32,7 @@ class Command(Protocol):
 
 
 class Formatter(argparse.HelpFormatter):
-    """Adds its default to the help of each option, and leaves the lines of examples as they are."""
+    """Adds the default to the help of each option, and does not wrap the lines of examples."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
@@ -48,7 +48,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, without all the options before it; takes whole names."""
+    """A parser whose errors are one sentence, and whose options cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, "formatter_class": Formatter, **options})
@@ -73,9 +73,9 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Print the sentence and where the options are told, and end with 2."""
-        said = printable(without_credentials(message + self._hint()))
-        self.exit(2, f"ttq-bench: {said}; {self.prog} --help tells what can be given\n")
+        """Print one sentence that ends with where help is, and exit with 2."""
+        sentence = printable(without_credentials(message + self._hint()))
+        self.exit(2, f"ttq-bench: {sentence}; {self.prog} --help tells what can be given\n")
 
     def _hint(self) -> str:
         """Return a proposal for the first option given that does not exist, if one is like it."""

@@ -1,21 +1,25 @@
 """``ttq-bench plan``: what a run would do. Answers without Ray, pandas and, mostly, torch."""
 
 import argparse
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 
 from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.options import add_json_option, add_suite_options
 from ttq_bench.commands.prepared import Prepared, prepare
-from ttq_bench.commands.unnormalised import size_warnings
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, prepared_folder
 from ttq_bench.data.passed_over import passed_over
 from ttq_bench.data.sources import Source
+from ttq_bench.errors import QuantizationWarning
+from ttq_bench.models.catalog import MODELS
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.reported_spec import ReportedRecipe
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.suite.costs import Rates, feeding_cores, trial_core_seconds
 from ttq_bench.suite.plan import Plan, PlannedTrial
+from ttq_bench.suite.schema import Suite
+from ttq_bench.ternary.methods import METHODS
 from ttq_bench.text import counted, duration, json_text, shortest
 from ttq_bench.training.recipe import Recipe
 
@@ -51,30 +55,30 @@ def _show(options: argparse.Namespace, folder: Folder) -> int:
 
 
 def describe(prepared: Prepared, results: str) -> Iterable[str]:
-    """Yield the lines of the plan: what, on which images, what is done, how long."""
+    """Yield the lines of the plan: suite, images, recipes, trials, resources and time."""
     plan, suite = prepared.plan, prepared.suite
     profile = f", profile {prepared.profile}" if prepared.profile else ""
     yield f"{suite.title} (suite {suite.name}{profile}, protocol {suite.protocol})"
     for name, identity in prepared.identities.items():
         source = prepared.sources[name]
         where = "bundled" if source.kind == "bundled" else _place(source)
-        missing = "" if source.is_present else ", to be downloaded"
-        looked_at = source.kind in ("parquet", "folders") and not is_streamed(name)
-        if looked_at and not prepared_folder(identity, cache_folder()).exists():
-            missing = ", pixels not decoded yet"
+        still_to_do = "" if source.is_present else ", to be downloaded"
+        in_memory = source.kind in ("parquet", "folders") and not is_streamed(name)
+        if in_memory and not prepared_folder(identity, cache_folder()).exists():
+            still_to_do = ", pixels not decoded yet"
         yield (
             f"images: {identity.name}, {identity.train_count:,} training and"
-            f" {identity.test_count:,} test ({where}{missing})"
+            f" {identity.test_count:,} test ({where}{still_to_do})"
         )
         if source.is_present:
             yield from (f"  {sentence}" for sentence in passed_over(source))
-    yield from (f"training.{name}: {_in_words(recipe)}" for name, recipe in suite.training)
+    yield from (f"training.{name}: {_recipe_in_words(recipe)}" for name, recipe in suite.training)
     for trial in plan.trials:
         spec = trial.spec
-        what = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))
+        arm = " ".join(_arm_in_words(spec, with_rate=bool(suite.learning_rates)))
         left = _epochs_to_go(trial) if trial.is_pending else ""
         reason = f"({trial.reason})" if trial.reason else ""
-        yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {what}  {left} {reason}".rstrip()
+        yield f"  {trial.state:9}{spec.model}  seed {spec.seed}  {arm}  {left} {reason}".rstrip()
     if any(map(is_streamed, suite.datasets)):
         yield from gpu_hours(plan)
     total, pending = len(plan.trials), len(plan.pending)
@@ -87,7 +91,7 @@ def describe(prepared: Prepared, results: str) -> Iterable[str]:
     yield from size_warnings(suite)
 
 
-def _in_words(recipe: Recipe) -> str:
+def _recipe_in_words(recipe: Recipe) -> str:
     return ReportedRecipe.model_validate(recipe.model_dump(mode="json")).in_words()
 
 
@@ -141,10 +145,10 @@ def resources_line(prepared: Prepared) -> str:
     device = "GPU" if prepared.device == "cuda" else "CPU"
     estimate = duration(plan.seconds(shares.workers))
     ranks = f", {shares.ranks} ranks each" if shares.ranks > 1 else ""
-    found = f"{counted(prepared.machine.cores, 'core')}, {counted(prepared.machine.gpus, 'GPU')}"
+    machine = f"{counted(prepared.machine.cores, 'core')}, {counted(prepared.machine.gpus, 'GPU')}"
     return (
         f"{device}: {shares.slots} trials side by side{ranks}, {shares.threads} threads each"
-        f" ({found} found);"
+        f" ({machine} found);"
         f" about {estimate} ({basis})"
     )
 
@@ -162,3 +166,36 @@ def _as_json(prepared: Prepared) -> dict[str, object]:
         "warnings": list(size_warnings(prepared.suite)),
         "trials": prepared.plan.as_json(),
     }
+
+
+def size_warnings(suite: Suite) -> Iterator[str]:
+    """Yield a sentence for each model whose first quantized weights are too large to learn from.
+
+    It names the methods. A model is built, which needs torch, only where its card says that
+    normalisation is missing.
+    """
+    conversion = suite.conversion
+    methods = [name for name in suite.methods if _starts_at_one(name, conversion.initial_scales)]
+    for model in suite.models:
+        if not methods or (MODELS[model].is_normalised and conversion.keep_last):
+            continue
+        from ttq_bench.models.build import build_model
+        from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
+
+        methods_of: dict[str, list[str]] = {}
+        for method in methods:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", QuantizationWarning)
+                strategy = next(iter(suite.delta_strategies), PAPER_STRATEGY)
+                built = build_model(model, classes=MODELS[model].classes, seed=0)
+                quantize_(built, method, strategy, **conversion.model_dump())
+            for warning in caught:
+                sentence = str(warning.message).removeprefix("quantize_: ")
+                methods_of.setdefault(sentence, []).append(method)
+        for sentence, names in methods_of.items():
+            yield f"warning: {model}, {', '.join(names)}: {sentence}"
+
+
+def _starts_at_one(method: str, initial_scales: str) -> bool:
+    scales = METHODS[method].scales if METHODS[method].is_quantized else "unquantized"
+    return scales == "ones" or (scales.startswith("learned") and initial_scales == "ones")

@@ -1,7 +1,7 @@
-"""What ``plan`` and ``run`` know before anything starts: suite, images, trials, machine, shares."""
+"""What ``plan`` and ``run`` do before anything starts: suite, images, trials, machine, shares."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from ttq_bench.commands.rerun import trials_to_rerun
 from ttq_bench.data.catalog import DATASETS, ImagesCard, check_held_out, is_streamed
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import Source, find_source, look_for
-from ttq_bench.errors import TtqBenchError
+from ttq_bench.errors import TtqBenchError, no_ray
+from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import (
     Machine,
     Shares,
@@ -28,10 +29,13 @@ from ttq_bench.suite.plan import Plan, make_plan
 from ttq_bench.suite.reading import read_with_origin
 from ttq_bench.suite.schema import Suite
 
+# A worker's sign of life comes by the URL: put every 10 s there, looked for every 5 s here.
+LEAST_SILENCE_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The suite's trials that were chosen, as a plan; ``whole`` has the ids of all."""
+    """The chosen trials of a suite as a plan; ``whole`` has the ids of all its trials."""
 
     suite: Suite
     profile: str
@@ -50,23 +54,24 @@ def prepare(
 ) -> Prepared:
     """Return the plan of the command line's suite on this machine.
 
-    ``may_lack_images``: a plan of images that are not here and cannot be fetched is one of the
-    whole set, to tell what it would cost.
+    With ``may_lack_images``, images that are streamed and not here stand for the whole published
+    set, so that a plan can tell what training on it would cost.
     """
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
-    if getattr(options, "address", None) is None:
-        _check_fits(machine, device, options)
-    else:  # the nodes of that cluster count, which may have no service for sharing
+    on_cluster = getattr(options, "address", None) is not None  # `plan` has no such option
+    if on_cluster:  # its nodes count, which may have no service for sharing
         machine = replace(machine, shares_gpus=False)
-    dataset, data_dir = None, options.data_dir
-    if options.dataset is not None:
-        dataset, data_dir = chosen_images(options.dataset, data_dir)
+    else:
+        _check_fits(machine, device, options)
+    dataset, data_dir = options.dataset, options.data_dir
+    if dataset is not None:
+        dataset, data_dir = chosen_images(dataset, data_dir)
     suite, profile, origin = read_with_origin(
         options.suite, options.profile, device, dataset, options.changes
     )
     _check_ranks(suite, profile, options)
-    if getattr(options, "address", None) is None:
+    if not on_cluster:
         _check_cores(machine, options)
     lacking = {
         name: Source(name, "folders", (), ())
@@ -83,9 +88,8 @@ def prepare(
     for card in identities.values():
         check_held_out(card.name, card.train_count, card.validation_count)
     whole = expand(suite, identities, origin)
-    plan = _planned(
-        whole, options, folder, device, gpu=machine.gpu_name if device == "cuda" else ""
-    )
+    gpu = machine.gpu_name if device == "cuda" else ""
+    plan = _planned(whole, options, folder, device, gpu)
     if any(map(is_streamed, suite.datasets)):  # large networks fill a GPU
         machine = replace(machine, shares_gpus=False)
     on_a_gpu = options.trials_per_gpu or trials_on_a_gpu(machine, len(plan.trials))
@@ -106,7 +110,6 @@ def _planned(
     options: argparse.Namespace,
     folder: Folder,
     device: str,
-    *,
     gpu: str,
 ) -> Plan:
     """Return the plan of the chosen trials against what lies in the results."""
@@ -114,17 +117,14 @@ def _planned(
     results = folder.results
     # Checked, so that what a report would refuse is refused before anything is trained.
     check_replaceable(results.root)
-    found = checked_records(results)
-    recorded = {record.trial_id for record in found}
-    _bring_parents([spec for spec in specs if spec.trial_id not in recorded], folder)
-    rerun = trials_to_rerun(specs, whole, found, options.rerun, folder)
-    return make_plan(specs, results, device, found, gpu, rerun=rerun)
-
-
-def _bring_parents(missing: Iterable[TrialSpec], folder: Folder) -> None:
-    """Bring the weights that trials without a record are to start from."""
-    for parent in sorted({spec.parent for spec in missing if spec.parent}):
-        folder.bring_states(folder.results.trial(parent), weights_alone=True)
+    records = checked_records(results)
+    recorded = {record.trial_id for record in records}
+    # The weights that trials without a record are to start from.
+    parents = {spec.parent for spec in specs if spec.parent and spec.trial_id not in recorded}
+    for parent in sorted(parents):
+        folder.bring_states(results.trial(parent), weights_alone=True)
+    rerun = trials_to_rerun(specs, whole, records, options.rerun, folder)
+    return make_plan(specs, results, device, records, gpu, rerun=rerun)
 
 
 def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> None:
@@ -164,3 +164,34 @@ def _check_ranks(suite: Suite, profile: str, options: argparse.Namespace) -> Non
                 f" in {options.suite}{f', profile {profile}' if profile else ''}; or write a"
                 f" multiple of {ranks} there, which makes other trials"
             )
+
+
+def shared_out(prepared: Prepared, options: argparse.Namespace, folder: Folder) -> Prepared:
+    """Return the plan with the shares of the cluster's nodes if the run is for a cluster.
+
+    A run that has nothing to do asks no cluster.
+    """
+    for_cluster = options.backend == "ray" and options.address is not None
+    if not for_cluster or not prepared.plan.pending:
+        return prepared
+    if folder.url and options.silence < LEAST_SILENCE_SECONDS:
+        raise TtqBenchError(
+            f"--silence: expected at least {LEAST_SILENCE_SECONDS:.0f}s with results at a URL on a"
+            f" cluster, got {options.silence:g}s; signs of life take up to 20 s on their way there"
+        )
+    security.prepare(options.address, options.dashboard)
+    try:
+        from ttq_bench.execution.ray.start import nodes_at  # 1 s, once its environment is set
+    except ImportError as error:
+        raise no_ray(error) from error
+    nodes = [node for node in nodes_at(options.address) if node.alive]
+    machine = replace(
+        prepared.machine,
+        cores=int(sum(node.cores for node in nodes)),
+        gpus=int(sum(node.gpus for node in nodes)),
+    )
+    shares = share(
+        nodes, prepared.device, len(prepared.plan.trials), threads=options.threads,
+        trials_per_gpu=options.trials_per_gpu or 1, ranks=options.ranks,
+    )  # fmt: skip
+    return replace(prepared, machine=machine, shares=shares)

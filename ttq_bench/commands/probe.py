@@ -1,4 +1,4 @@
-"""``ttq-bench probe``: measure on the weights of finished trials what training did not."""
+"""``ttq-bench probe``: measure what equal scales cost the networks of finished trials."""
 
 from __future__ import annotations
 
@@ -74,27 +74,31 @@ def _probe(options: argparse.Namespace, folder: Folder) -> int:
 
     settings, results = _settings(options, folder), folder.results
     trials = chosen_trials(results, options.parts)
-    there = {found.trial_id: found for found in read_probes(results)}
+    probes = {probe.trial_id: probe for probe in read_probes(results)}
     for trial in trials:
-        if _is_older(there.get(trial.paths.trial_id)) or options.heal:
+        if _is_older(probes.get(trial.paths.trial_id)) or options.heal:
             folder.bring_states(trial.paths, weights_alone=True)
-    pending = [t for t in trials if _is_pending(t.paths, there.get(t.paths.trial_id), options.heal)]
+    pending = [
+        trial
+        for trial in trials
+        if _is_pending(trial.paths, probes.get(trial.paths.trial_id), options.heal)
+    ]
     torch.set_num_threads(settings.threads)
     images = {_images_key(trial.spec): trial.spec for trial in pending}
     loaded = {key: ProbeImages(spec, settings) for key, spec in images.items()}
     for trial in pending:
         heal = options.heal and is_intact(weights_path(trial.paths))
-        found = probe_trial(trial, loaded[_images_key(trial.spec)], settings, heal=heal)
+        probe = probe_trial(trial, loaded[_images_key(trial.spec)], settings, heal=heal)
         try:
-            publish_probe(results, found)
+            publish_probe(results, probe)
             folder.post(trial.paths.probe)
         except OSError as error:
             raise unwritable(results.root, error) from error
         if not options.json:
-            print(describe(found), flush=True)
+            print(describe(probe), flush=True)
     now = [trial.paths.trial_id for trial in pending]
     others = {trial.paths.trial_id for trial in trials} - set(now)
-    already, without = sorted(others & there.keys()), sorted(others - there.keys())
+    already, without = sorted(others & probes.keys()), sorted(others - probes.keys())
     if options.json:
         print(json_text({"probed": now, "already": already, "without_network": without}))
         return 0
@@ -110,16 +114,16 @@ def _probe(options: argparse.Namespace, folder: Folder) -> int:
     return 0
 
 
-def _is_older(found: Probe | None) -> bool:
+def _is_older(probe: Probe | None) -> bool:
     """Return whether there is no probe yet, or one that lacks what this version measures."""
-    return found is None or found.probe_version < PROBE_VERSION
+    return probe is None or probe.probe_version < PROBE_VERSION
 
 
-def _is_pending(paths: TrialPaths, found: Probe | None, heal: bool) -> bool:
-    """Return whether a trial is to be probed; weights that are damaged are told of, not skipped."""
-    if heal and (found is None or found.healing is None) and is_intact(weights_path(paths)):
+def _is_pending(paths: TrialPaths, probe: Probe | None, heal: bool) -> bool:
+    """Return whether a trial is to be probed; damaged weights are an error later, not skipped."""
+    if heal and (probe is None or probe.healing is None) and is_intact(weights_path(paths)):
         return True
-    return _is_older(found) and (paths.network.exists() or weights_path(paths).exists())
+    return _is_older(probe) and (paths.network.exists() or weights_path(paths).exists())
 
 
 def chosen_trials(results: ResultsPaths, parts: Sequence[str]) -> list[RecordedTrial]:
@@ -180,15 +184,15 @@ def _images_key(spec: TrialSpec) -> tuple[str, int, str]:
     return spec.data_fingerprint, spec.validation_count, spec.recipe.augmentation
 
 
-def describe(found: Probe) -> str:
+def describe(probe: Probe) -> str:
     """Return a probe as one line."""
-    together = found.all_symmetrised_error_percent
+    together = probe.all_symmetrised_error_percent
     equal = (
         f"{together:.2f} % with equal scales in all layers"
         if together is not None
-        else f"not all layers with equal scales: not positive in {', '.join(found.not_symmetrised)}"
+        else f"not all layers with equal scales: not positive in {', '.join(probe.not_symmetrised)}"
     )
     return (
-        f"{found.trial_id}: test error {found.as_trained_error_percent:.2f} % as trained,"
-        f" {found.reestimated_error_percent:.2f} % re-estimated, {equal} ({found.seconds:.0f} s)"
+        f"{probe.trial_id}: test error {probe.as_trained_error_percent:.2f} % as trained,"
+        f" {probe.reestimated_error_percent:.2f} % re-estimated, {equal} ({probe.seconds:.0f} s)"
     )

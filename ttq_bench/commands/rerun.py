@@ -1,4 +1,4 @@
-"""``--rerun``: which trials are trained again although they ended, and what that asks of others."""
+"""``--rerun``: which trials are trained again although they ended."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
@@ -55,9 +55,9 @@ def trials_to_rerun(
     again = {n for n, spec in named.items() if n in ended or spec.parent in ended}
     left = sorted(set(_made_from(ended, whole, records, results)) - again)
     if left:
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        rest = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         raise TtqBenchError(
-            f"--rerun {named_by!r}: {', '.join(left[:SHOWN])}{more} started from a network"
+            f"--rerun {named_by!r}: {', '.join(left[:SHOWN])}{rest} started from a network"
             " that would be replaced; name them, too, with `or`, or choose another --results"
         )
     return tuple(name for name in named if name in again)

@@ -1,4 +1,4 @@
-"""``ttq-bench run``: the plan first, then the images, the grid, the report."""
+"""``ttq-bench run``: print the plan, fetch images, train the grid, write the report."""
 
 import argparse
 import sys
@@ -14,11 +14,10 @@ from ttq_bench.commands import report
 from ttq_bench.commands.at_url import in_step
 from ttq_bench.commands.chosen_trials import name_of
 from ttq_bench.commands.fetching import fetch
-from ttq_bench.commands.on_cluster import shared_out
 from ttq_bench.commands.option_values import address
 from ttq_bench.commands.options import add_ending_options, add_suite_options
 from ttq_bench.commands.plan import describe
-from ttq_bench.commands.prepared import Prepared, prepare
+from ttq_bench.commands.prepared import Prepared, prepare, shared_out
 from ttq_bench.commands.run_end import RunEnd, alarm_lines, alarms_of
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
@@ -78,13 +77,13 @@ def _run(options: argparse.Namespace, folder: Folder) -> int:
         stop.deadline = time.monotonic() + limit
     console = console_here(to_stderr=options.json, quiet=options.quiet)
     prepared = shared_out(prepare(options, folder), options, folder)
-    told = _of_the_code() if prepared.plan.pending else []
+    warnings = _without_commit() if prepared.plan.pending else []
     if options.backend == "ray" and prepared.plan.pending:
-        told += notes(options.address, options.device)
-    for line in (*describe(prepared, folder.place), *told):
+        warnings += notes(options.address, options.device)
+    for line in (*describe(prepared, folder.place), *warnings):
         say(console, line)
     if options.quiet:
-        _print(told, sys.stderr)
+        _print(warnings, sys.stderr)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
     _check_kept_layers(prepared)
@@ -110,8 +109,8 @@ def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
         print(line, file=stream)
 
 
-def _of_the_code() -> list[str]:
-    """Return what a user should hear of the code that records will name."""
+def _without_commit() -> list[str]:
+    """Return why records will name no commit, and what to do; empty where they will."""
     reason, way_out = why_no_commit()
     return [f"records of this run will name no commit: {reason}; {way_out}"] if reason else []
 
@@ -163,9 +162,9 @@ def _run_pending(
 def _shared_gpus(
     prepared: Prepared, options: argparse.Namespace, console: Console
 ) -> Iterator[Shares]:
-    """Let the trials on one GPU compute at once; where they cannot, yield shares of one at a time.
+    """Start the service by which trials on one GPU compute at once, and yield the shares.
 
-    On a cluster the nodes have to see to it.
+    Where it does not work, they are shares of one trial at a time. On a cluster its nodes start it.
     """
     shares, plan = prepared.shares, prepared.plan
     here = options.backend == "ray" and options.address is None
@@ -184,9 +183,9 @@ def _shared_gpus(
 
 
 def _noted_profile(prepared: Prepared, options: argparse.Namespace) -> str:
-    """Return the profile, and what is not the suite's: other images or values, another plan."""
-    other = [identity.name for identity in prepared.identities.values() if options.dataset]
-    return "-".join(filter(None, (prepared.profile, *other, name_of(options.changes))))
+    """Return the profile, with the images and values that are not the suite's own."""
+    images = [identity.name for identity in prepared.identities.values() if options.dataset]
+    return "-".join(filter(None, (prepared.profile, *images, name_of(options.changes))))
 
 
 def _cluster(prepared: Prepared, options: argparse.Namespace) -> ClusterOptions:

@@ -1,6 +1,6 @@
-"""Standard output that may be full, closed or gone: the work goes on, the exit code tells it.
+"""Standard output that may be full, closed or gone: a command goes on, and its exit code says so.
 
-What is printed is escaped: paths, and the records of strangers, may order a terminal about.
+What is printed is escaped: a terminal would obey control characters in paths and in records.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ EXIT_PIPE = 141  # as the shell says it of programs that SIGPIPE ends
 
 
 class Stream:
-    """A text stream that raises nothing: from its first error on it is silent, and keeps that."""
+    """A text stream that raises nothing: it keeps its first error and drops what comes after."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -51,9 +51,9 @@ class Stream:
 
 
 class Escaped(Stream):
-    """The same for what is printed: every character that is not shown as itself is escaped.
+    """A ``Stream`` that escapes every character that is not shown as itself.
 
-    ``terminal`` is the stream for who orders a terminal about (``execution/display.py``).
+    ``terminal`` escapes nothing: progress bars write to it (``execution/display.py``).
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -85,9 +85,9 @@ def guarded() -> Iterator[Stream]:
 
 
 def _fill_closed() -> None:
-    """Open what was closed when this process began, lest a file of ours gets its number.
+    """Open streams that were closed when this process began, lest a file gets their number.
 
-    Nothing can be written there: whoever closed it finds in the exit code that output was lost.
+    Writing to them fails, so that the exit code says that output was lost.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -99,12 +99,12 @@ def _fill_closed() -> None:
                 setattr(sys, name, os.fdopen(opened, "w", closefd=False))
 
 
-def tell_person(what: str) -> None:
-    """Say to a person, not to a script, what takes a while."""
+def tell_person(sentence: str) -> None:
+    """Print a sentence where standard error is a terminal: to a person, not to a script."""
     if sys.stderr.isatty():
-        print(what, file=sys.stderr)
+        print(sentence, file=sys.stderr)
 
 
 def code_of(error: OSError) -> int:
-    """Return the exit code of a command that did its work and whose output was lost."""
+    """Return the exit code of a command that did its work, but whose output was lost."""
     return EXIT_PIPE if error.errno == errno.EPIPE else EXIT_IO

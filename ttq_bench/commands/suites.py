@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(path: Path) -> Described:
-    """Return what the suite in ``path`` holds, without a look at any images."""
+    """Return title, profiles and numbers of trials of a suite; no images are needed."""
     document, where = read_document(path), str(path)
     default = {device: choose_profile(document, "auto", device, where) for device in DEVICES}
     trials = {}
@@ -98,15 +98,18 @@ def _lines(suite: Described) -> Iterator[str]:
     if "" in suite.trials:
         yield f"  {counted(suite.trials[''], 'trial')}"
         return
-    told = []
+    profiles = []
     for profile, trials in suite.trials.items():
-        devices = [words for name, words in DEVICES.items()
+        devices = [plural for name, plural in DEVICES.items()
                    if suite.default_profile[name] == profile]  # fmt: skip
         default = f" (default on {' and '.join(devices)})" if devices else ""
-        told.append(f"{profile} {trials}{default}")
-    words = f"trials of each profile: {', '.join(told)}"
+        profiles.append(f"{profile} {trials}{default}")
     yield textwrap.fill(
-        words, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+        f"trials of each profile: {', '.join(profiles)}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
     )
 
 

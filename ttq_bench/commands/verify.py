@@ -10,7 +10,7 @@ from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.commands.streams import tell_person
 from ttq_bench.errors import VerificationError
 from ttq_bench.records.remote.store import Folder
-from ttq_bench.text import json_text, one_line
+from ttq_bench.text import counted, json_text, one_line
 
 if TYPE_CHECKING:
     from ttq_bench.verify.verification import Verification
@@ -44,30 +44,31 @@ def _verify(options: argparse.Namespace, folder: Folder) -> int:
     from ttq_bench.verify.verification import verify_results  # pandas and seaborn: 2 s
 
     folder.bring_report()
-    found = verify_results(folder.results.root, options.readme)
+    verification = verify_results(folder.results.root, options.readme)
     if options.json:
-        print(json_text(asdict(found)))
+        print(json_text(asdict(verification)))
     else:
-        for difference in found.differences[:SHOWN]:
+        for difference in verification.differences[:SHOWN]:
             print(one_line(str(difference), 1_000))
-    if number := len(found.differences):
+    if number := len(verification.differences):
         shown = f", the first {SHOWN} are shown" if number > SHOWN and not options.json else ""
+        agree = verification.records_agree
         raise VerificationError(
-            f"{folder.results.root}: {number} difference{'s' * (number > 1)}{shown};"
-            f" {'draw the report anew' if found.records_agree else 'copy or run these trials anew'}"
+            f"{folder.results.root}: {counted(number, 'difference')}{shown};"
+            f" {'draw the report anew' if agree else 'copy or run these trials anew'}"
         )
     if not options.json:
-        print(f"verified: {_counts(found)}")
+        print(f"verified: {_counts(verification)}")
     return 0
 
 
-def _counts(found: "Verification") -> str:
-    pages = [name for name in found.texts if name.startswith("pages/")]
-    others = [name.replace("summary.md", "summary") for name in found.texts if name not in pages]
+def _counts(verified: "Verification") -> str:
+    pages = [name for name in verified.texts if name.startswith("pages/")]
+    others = [name.replace("summary.md", "summary") for name in verified.texts if name not in pages]
     *most, last = [f"{len(pages)} pages"] * bool(pages) + others
     texts = f"{', '.join(most)} and {last} agree" if most else f"{last} agrees"
-    older = f" ({found.older} of older versions: ids not checked)" if found.older else ""
+    older = f" ({verified.older} of older versions: ids not checked)" if verified.older else ""
     return (
-        f"{found.records:,} records{older}, {found.cells:,} cells of {found.tables} tables,"
-        f" {texts.replace('README.md', 'README')}"
+        f"{verified.records:,} records{older}, {verified.cells:,} cells of {verified.tables}"
+        f" tables, {texts.replace('README.md', 'README')}"
     )

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from types import SimpleNamespace
 
-from ttq_bench.commands.on_cluster import shared_out
-from ttq_bench.commands.prepared import Prepared
+from ttq_bench.commands.prepared import Prepared, shared_out
 from ttq_bench.execution.ray import start
 from ttq_bench.execution.ray.nodes import Node
 from ttq_bench.execution.resources import Machine, Shares
@@ -14,9 +13,9 @@ from ttq_bench.records.remote.store import Folder
 
 
 def test_nodes_that_are_gone_count_nothing(monkeypatch):
-    found = [Node("gone", "", 0, 1, 0, alive=False), Node("here", "", 0, 8, 0, alive=True)]
+    nodes = [Node("gone", "", 0, 1, 0, alive=False), Node("here", "", 0, 8, 0, alive=True)]
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    monkeypatch.setattr(start, "nodes_at", lambda _: found)
+    monkeypatch.setattr(start, "nodes_at", lambda _: nodes)
     plan = SimpleNamespace(trials=[1], pending=[1])
     parts = ({}, {}, plan, Machine(2, 0), "cpu", Shares(1, 2, 0.0))
     options = argparse.Namespace(
