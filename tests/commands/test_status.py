@@ -63,16 +63,10 @@ def test_the_status_for_readers_has_a_line_for_each_trial_that_is_not_done(resul
     assert rest[2].startswith("  failed  digits-lenet5-ttq")
 
 
-DAMAGED = (b"", b"[]", b'{"epoch": NaN}', b"\xff\xfe\x00", b'{"epoch": 3')
-
-
-@pytest.mark.parametrize("content", DAMAGED)
-def test_a_trial_with_damaged_progress_is_started_at_its_newest_whole_checkpoint(
-    tmp_path, content, capsys
-):
+def test_a_trial_with_damaged_progress_is_started_at_its_newest_whole_checkpoint(tmp_path, capsys):
     trial = ResultsPaths(tmp_path).trial("a")
     attempt = claimed_progress(trial, Progress(3, 9, 0.5, 1.0, 1.0, time.time()))
-    attempt.progress.write_bytes(content)
+    attempt.progress.write_bytes(b'{"epoch": 3')  # other damage: tests/records/attempts
     save_checkpoint(attempt.checkpoints, 2, {"epoch": 2})
     save_checkpoint(attempt.checkpoints, 3, {"epoch": 3}, step=7)
     newest = attempt.checkpoints / "epoch-000003-step-00000007.pt"
