@@ -85,9 +85,6 @@ def how_to_install(checkout: Path = CHECKOUT) -> str:
     return "run `make install`" if has_make else "install ttq-bench with pip again"
 
 
-def no_ray(error: ImportError) -> ResultsError:
-    """Return the error for a Ray that cannot be imported."""
-    return ResultsError(
-        f"--backend ray: Ray cannot be imported ({error}); {how_to_install()}, or use"
-        " --backend inprocess"
-    )
+def no_ray(error: ImportError, way_out: str = "") -> ResultsError:
+    """Return the error for a Ray that cannot be imported; ``way_out`` is another thing to do."""
+    return ResultsError(f"Ray cannot be imported ({error}); {how_to_install()}{way_out}")

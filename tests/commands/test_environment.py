@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +10,18 @@ from tests.data import builders
 from tests.record_builders import write_grid
 from tests.tiny_suite import COMMAND, write_suite
 
+WITHOUT_RAY = """
+import sys
+sys.modules["ray"] = None
+from ttq_bench.cli import main
+suite, results = sys.argv[1:]
+for words in (
+    ["run", suite, "--results", results],
+    ["submit", "demo", "--results", results, "--address", "http://127.0.0.1:1"],
+    ["doctor", "--results", results, "--cluster"],
+):
+    print("ended with", main(words), file=sys.stderr)
+"""
 NO_UTF8 = os.fsdecode(b"a\xffb")
 
 
@@ -92,3 +105,18 @@ def test_a_package_that_cannot_be_loaded_is_named(tmp_path):
     assert done.returncode == 2
     assert "torch cannot be imported (libtorch.so: failed to map segment" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_ray_each_command_says_what_helps_there(tmp_path):
+    words = [sys.executable, "-c", WITHOUT_RAY, write_suite(tmp_path), tmp_path / "results"]
+    done = subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, check=False, timeout=240
+    )
+
+    run, submit, *_ = answers = done.stderr.split("ended with 2\n")
+    assert len(answers) == 4, done.stderr
+    assert "ttq-bench: Ray cannot be imported (" in run
+    assert run.endswith(", or use --backend inprocess\n")
+    assert "ttq-bench: Ray cannot be imported (" in submit
+    assert "inprocess" not in submit + done.stdout.partition("asking each node")[2]
+    assert "problem  cluster" in done.stdout

@@ -13,7 +13,7 @@ from ttq_bench.commands.option_values import (
 )
 from ttq_bench.commands.options import add_ending_options, add_training_options
 from ttq_bench.data.sources import is_bundled
-from ttq_bench.errors import ResultsError, TtqBenchError, how_to_install
+from ttq_bench.errors import TtqBenchError, no_ray
 from ttq_bench.execution.ray import security
 from ttq_bench.suite.reading import read_suite
 from ttq_bench.text import printable
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         from ttq_bench.execution.ray.jobs import Job  # imports Ray: 1 s
     except ImportError as error:
-        raise ResultsError(f"Ray cannot be imported ({error}); {how_to_install()}") from error
+        raise no_ray(error) from error
     job = Job(options.address, entrypoint(options), options.suite)
     print(f"job {job.name} at {options.address}", flush=True)
     try:

@@ -121,7 +121,7 @@ def backend_maker(name: str, options: ClusterOptions, stop: Stop) -> Callable[[F
         try:
             from ttq_bench.execution.ray.backend import RayBackend  # 1 s to import
         except ImportError as error:
-            raise no_ray(error) from error
+            raise no_ray(error, ", or use --backend inprocess") from error
         return RayBackend(options, folder)
 
     return make
