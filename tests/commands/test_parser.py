@@ -73,7 +73,7 @@ def test_the_help_says_what_each_option_is_and_its_default(name, capsys):
     rows = {row.split()[0]: " ".join(row.split()) for row in re.split(r"\n(?=  -)", listed)}
     for action in parser._actions[1:]:  # the first is --help
         assert action.help, action.dest
-        if action.option_strings and action.default not in (None, False, (), ""):
+        if action.option_strings and action.default not in (None, False, [], ""):
             assert f"(default: {action.default})" in rows[action.option_strings[0]]
 
 

@@ -36,7 +36,8 @@ class Formatter(argparse.HelpFormatter):
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
-        shown = action.option_strings and action.default not in (None, False, argparse.SUPPRESS, ())
+        nothing: tuple[object, ...] = (None, False, argparse.SUPPRESS, [])
+        shown = action.option_strings and action.default not in nothing
         return f"{text} (default: %(default)s)" if shown and "(default" not in text else text
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 For each finished trial that learned two scales a layer: set the two scales of each layer to their
-mean, and measure how much accuracy the network loses by it. Takes about two minutes a network on
-two cores. Trials that were probed before are left alone."""
+geometric mean, and measure how much accuracy the network loses by it. Takes about two minutes a
+network on two cores. Trials that were probed before are left alone."""
 EXAMPLES = (
     "ttq-bench probe --data-dir data",
     "ttq-bench probe ttq-max_fraction0.05-s0 --results results/demo --heal",

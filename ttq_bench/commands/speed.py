@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ttq_bench.speed.steps import Work
 
 DESCRIPTION = """\
-Measure how fast this machine trains, and the other goals about time, in a few minutes. Writes
-speed.md, speed.csv and a roofline figure to the results folder. Run nothing else meanwhile."""
+Measure how fast this machine trains, goal by goal, in a few minutes. Writes speed.md, speed.csv and
+a roofline figure to the results folder. Run nothing else meanwhile."""
 EXAMPLES = ("ttq-bench speed", "ttq-bench speed P1 P2 --seconds 10 --results /tmp/speed")
 
 
@@ -35,7 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add: what to time, and how."""
     parser.add_argument(
         "goals", nargs="*", metavar="GOAL",
-        help="goals to measure: P1, P2, P4, P8, P10 (on a GPU) or roofline (default: all)",
+        help="goals to measure: P1 (steps against a plain trainer), P2 (steps of each method), P4"
+        " (trials side by side), P8 (evaluation, statistics, checkpoints), P10 (on a GPU: an epoch,"
+        " the paper's table) or roofline (peaks of the machine, and its layers); default: all",
     )  # fmt: skip
     parser.add_argument(
         "--compare", action="store_true",

@@ -17,9 +17,9 @@ from ttq_bench.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What there is of a dataset; ``fingerprint`` is that of a trial's id, empty without images.
+    """What there is of a dataset; ``fingerprint`` is that in trial ids, empty without images.
 
-    ``unusable`` is what a run would refuse; ``told`` then is its sentence.
+    A run refuses what is ``unusable``; ``told`` then is the sentence of its error.
     """
 
     state: Literal["present", "partly", "absent", "unusable"]
@@ -30,21 +30,20 @@ class Seen:
 def look(data_dir: Path, cache: Path) -> dict[str, Seen]:
     """Return what there is of each dataset, by its name."""
     looks = {name: _seen(name, data_dir, cache) for name in DATASETS}
-    # Class folders bear no dataset's name: all that has ten classes finds those of MNIST, and what
-    # has a hundred misses some.
+    # Class folders do not say of which dataset they are. With images of MNIST there, every other
+    # dataset of ten classes is unusable, and one of a hundred lacks classes: these are absent.
     owners = {
         source.train: name for name, (seen, source) in looks.items() if source and seen.fingerprint
     }
     top = (name for train, name in owners.items() if train and train[0].parent.parent == data_dir)
-    here = next(top, None)
-    found = {}
+    owner_of_folder = next(top, None)
+    images = {}
     for name, (seen, source) in looks.items():
-        of_another = owners.get(source.train) if source else here
-        lost = not seen.fingerprint and (source or seen.told.startswith(f"{data_dir}: {name} has "))
-        found[name] = (
-            Seen("absent", f"{data_dir} holds {of_another}") if lost and of_another else seen
-        )
-    return found
+        owner = owners.get(source.train) if source else owner_of_folder
+        does_not_fit = source or seen.told.startswith(f"{data_dir}: {name} has ")
+        is_of_owner = owner and does_not_fit and not seen.fingerprint
+        images[name] = Seen("absent", f"{data_dir} holds {owner}") if is_of_owner else seen
+    return images
 
 
 def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | None]:
@@ -57,11 +56,11 @@ def _seen(dataset: str, data_dir: Path, cache: Path) -> tuple[Seen, Source | Non
     except DataError as error:
         return Seen("unusable", str(error)), source
     except OSError as error:
-        told = f"{data_dir}: cannot be read ({error.strerror}); mend that"
-        return Seen("unusable", told), source
-    told = "; ".join([_told(card, source.kind), *passed_over(source)])
-    state = "partly" if _lacks(card, dataset) else "present"
-    return Seen(state, told, card.fingerprint), source  # type: ignore[arg-type]
+        return Seen("unusable", f"{data_dir}: cannot be read ({error.strerror}); mend that"), source
+    described = "; ".join([_described(card, source.kind), *passed_over(source)])
+    whole = DATASETS[dataset]
+    is_whole = (card.train_count, card.test_count) == (whole.train_count, whole.test_count)
+    return Seen("present" if is_whole else "partly", described, card.fingerprint), source
 
 
 def _not_there(dataset: str, data_dir: Path) -> Seen:
@@ -74,12 +73,7 @@ def _not_there(dataset: str, data_dir: Path) -> Seen:
     return Seen("absent", f"not in {data_dir}")
 
 
-def _lacks(card: ImagesCard, dataset: str) -> bool:
-    whole = DATASETS[dataset]
-    return (card.train_count, card.test_count) != (whole.train_count, whole.test_count)
-
-
-def _told(card: ImagesCard, kind: str) -> str:
+def _described(card: ImagesCard, kind: str) -> str:
     counts = f"{card.train_count:,} training and {card.test_count:,} test images"
     return f"{card.name}: {counts}, {kind}, {card.fingerprint[:19]}..."
 
@@ -94,9 +88,9 @@ def _judged(name: str, seen: Seen, data_dir: Path) -> Finding:
     if seen.state == "present":
         return Finding(check, seen.told)
     if seen.state == "unusable":
-        told, _, advice = seen.told.partition("; ")
+        reason, _, advice = seen.told.partition("; ")
         advice = advice or "mend the folder, or name another with --data-dir"
-        return Finding(check, told, "problem", advice, DataError.exit_code)
+        return Finding(check, reason, "problem", advice, DataError.exit_code)
     found = f"{seen.state}: {seen.told}"
     if seen.fingerprint:
         advice = "complete them: what is made of them bears another name and decides no claim"

@@ -1,7 +1,7 @@
 """What a node sees: its code, its images, the results folder, its clock, and how fast it trains.
 
-``look`` runs on the node, by the code that lies there; the driver compares. What it returns are
-plain values, so that another version of this file is met as such.
+``look`` runs on the node, in the code that is installed there; the driver compares. It returns
+plain values, so that the driver notices another version of this file.
 """
 
 import statistics
@@ -49,9 +49,10 @@ NODE_REPORT = pydantic.TypeAdapter(NodeReport)
 
 
 def look(data_dir: str, token_place: str, token: str) -> Mapping[str, Any]:
-    """Return the fields of a ``NodeReport``; folders are absolute, as trials would be given them.
+    """Return the fields of a ``NodeReport``; folders are absolute, as trials get them.
 
-    ``token_place`` is a URL where the results are at one; the cache has their folder, then.
+    ``token_place`` is a path or a URL of ``results.token_in``. Results at a URL are copied into the
+    cache, so its disk counts for them.
     """
     folder = cache_folder() if is_url(token_place) else Path(token_place).parent
     gpus, step_ms = _step()

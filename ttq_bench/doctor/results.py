@@ -1,8 +1,8 @@
-"""Whether the place of the results does what records need: names that appear whole, once.
+"""Whether the place of the results does what records need: files that appear whole, once.
 
-In a folder, all of it is tried below a hidden one that is deleted afterwards: by the driver and, on
-a cluster, by each node. A node that can read a token of the driver there sees the same folder.
-Object storage must let us in, answer, and keep the condition of a put; each machine asks with the
+A folder is tried out below a hidden one, which is deleted afterwards: by the driver and, on a
+cluster, by each node. A node that can read the driver's token there sees the same folder. Object
+storage must answer, and put an object only where there is none; each machine asks with the
 credentials of its own environment, and none are sent.
 """
 
