@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.text import (
+    aligned,
     counted,
     duration,
     json_text,
@@ -102,3 +103,12 @@ def test_json_stays_json_where_a_number_is_not_finite():
 )  # fmt: skip
 def test_numbers_that_differ_do_not_look_alike(number, text):
     assert shortest(number) == text
+
+
+def test_cells_stand_below_each_other_and_a_short_row_reaches_over_what_it_lacks():
+    rows = [("node", "host", "cores"), ("a", "longer", "2"), ("b", "gave no answer at all")]
+    assert list(aligned(rows)) == [
+        "node  host    cores",
+        "a     longer  2",
+        "b     gave no answer at all",
+    ]
