@@ -16,7 +16,7 @@ from ttq_bench.analysis.claims import Claim
 from ttq_bench.analysis.gains import DEPTHS
 from ttq_bench.analysis.measured import Network
 from ttq_bench.analysis.tables import Tables, load_tables
-from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.probes import (
     PROBE_VERSION,
     Healing,
@@ -34,8 +34,8 @@ from ttq_bench.records.schema import (
     TrialRecord,
     summarise_errors,
 )
-from ttq_bench.records.seal import SEAL, seal_bytes, sha256
-from ttq_bench.records.store import publish_record, read_records
+from ttq_bench.records.seal import SEAL, digests, seal_bytes
+from ttq_bench.records.store import place_record, read_records, record_files_of
 from ttq_bench.spec.training_version import TRAINING_VERSION
 
 Values = Sequence[float]
@@ -167,8 +167,15 @@ def _with_rho(row: dict[str, Any]) -> dict[str, Any]:
 def seal_anew(folder: Path) -> None:
     """Seal a record that was changed by hand, as if it had been published so."""
     files = [path for path in folder.iterdir() if path.name != SEAL and path.is_file()]
-    seal = seal_bytes({path.name: sha256(path.read_bytes()) for path in files})
+    seal = seal_bytes(digests({path.name: path.read_bytes() for path in files}))
     (folder / SEAL).write_bytes(seal)
+
+
+def publish_record(
+    paths: TrialPaths, record: TrialRecord, tables: Mapping[str, Sequence[dict[str, Any]]]
+) -> bool:
+    """Publish a record with the rows of its tables; return False if there is one already."""
+    return place_record(paths, record_files_of(record, tables))
 
 
 def tables_of(root: Path) -> Tables:

@@ -94,7 +94,7 @@ def test_the_export_example_classifies_an_image(tmp_path, capsys):
     spec = spec.model_copy(update={"dataset": "mnist"})
     path = tmp_path / "network.safetensors"
     facts = ImageFacts((33.0,), (78.0,), tuple("0123456789"))
-    save_packed(path, model, spec, classes=10, facts=facts)
+    save_packed(path, model, spec, facts=facts)
     (example,) = fenced(RESULTS, "python")
     exec(example, {"path": path})
     trial_id, label = capsys.readouterr().out.split()

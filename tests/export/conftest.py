@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from tests.spec.test_trial import SPEC
+from ttq_bench.export.packed_file import save_packed
 from ttq_bench.models.build import build_model
 from ttq_bench.spec.trial import Conversion, Quantization, TrialSpec
 from ttq_bench.ternary.conversion import quantize_
@@ -27,8 +28,6 @@ def network(method: str = "ttq", granularity: str = "published") -> tuple[nn.Mod
 @pytest.fixture
 def packed(tmp_path):
     """A packed network's file."""
-    from ttq_bench.export.packed_file import save_packed
-
     path = tmp_path / "network.safetensors"
-    save_packed(path, *network(), classes=10)
+    save_packed(path, *network())
     return path

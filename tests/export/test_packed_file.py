@@ -2,13 +2,15 @@ import contextlib
 import json
 
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 
 from tests.export.conftest import network
 from tests.spec.test_trial import SPEC
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.export.packed_file import _digest, load_packed, save_packed
+from ttq_bench.export.packed_file import load_packed, save_packed
+from ttq_bench.records.networks import content_digest, parsed
 from ttq_bench.ternary.methods import METHODS
 
 QUANTIZED = sorted(name for name in METHODS if METHODS[name].is_quantized)
@@ -21,7 +23,7 @@ def test_the_restored_network_gives_the_same_logits_to_the_bit(tmp_path, method,
     path = tmp_path / "network.safetensors"
     images = torch.randn(32, 1, 28, 28, generator=torch.Generator().manual_seed(3))
 
-    size = save_packed(path, model, spec, classes=10)
+    size = save_packed(path, model, spec)
     restored, read = load_packed(path)
 
     assert size == path.stat().st_size
@@ -55,7 +57,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 def test_a_file_that_was_cut_short_is_told(packed, kept):
     packed.write_bytes(packed.read_bytes()[:kept])
 
-    refused(packed, "not a safetensors file, or cut short")
+    refused(packed, "it is no safetensors file, or cut short")
 
 
 def test_one_flipped_bit_in_a_tensor_is_found(packed):
@@ -63,25 +65,23 @@ def test_one_flipped_bit_in_a_tensor_is_found(packed):
     content[-1000] ^= 4
     packed.write_bytes(content)
 
-    refused(packed, "damaged, its content is not what was written")
+    refused(packed, "or damaged .its content is not what was written")
 
 
 def test_a_file_of_another_program_is_told_apart(tmp_path):
     path = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"weight": torch.ones(2)}, path, {"format": "pt"})
 
-    refused(path, "not a packed network of ttq_bench .*'pt'.*`ttq-bench export` writes one")
+    refused(path, "another program wrote it.; `ttq-bench export` writes one")
 
 
 def rewritten(path, *, signed, drop=(), **changes):
     """Write the file again with other metadata, with the digest of the old or of the new ones."""
-    with safetensors.safe_open(path, framework="pt") as stream:
-        metadata = stream.metadata() | changes
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    network = parsed(path.read_bytes())
+    metadata = {**network.metadata, **changes}
     metadata = {name: value for name, value in metadata.items() if name not in drop}
-    if signed:
-        metadata["sha256"] = _digest(tensors, {k: v for k, v in metadata.items() if k != "sha256"})
-    safetensors.torch.save_file(tensors, path, metadata)
+    digest = content_digest(metadata if signed else network.metadata, network.tensors)
+    safetensors.numpy.save_file(dict(network.tensors), path, metadata | {"sha256": digest})
 
 
 OTHER_MODEL = json.dumps(SPEC.model_copy(update={"model": "resnet20"}).resolved())
@@ -92,7 +92,7 @@ CHANGES = [{"spec": "{}"}, {"spec": OTHER_MODEL}, {"classes": "7"}, {"classes": 
 def test_metadata_that_were_changed_are_found(packed, changes):
     rewritten(packed, signed=False, **changes)
 
-    refused(packed, "damaged, its content is not what was written")
+    refused(packed, "or damaged .its content is not what was written")
 
 
 @pytest.mark.parametrize("changes", [*CHANGES, {"classes": "ten"}, {"drop": ("spec",)}])
@@ -100,6 +100,12 @@ def test_metadata_that_do_not_fit_are_told_even_with_a_right_digest(packed, chan
     rewritten(packed, signed=True, **changes)
 
     refused(packed, "not restored, its parts do not fit each other")
+
+
+def test_a_file_of_another_format_is_told_with_both(packed):
+    rewritten(packed, signed=True, format="ttq_bench packed network, version 2")
+
+    refused(packed, "this version reads .format '.*version 2', known is '.*version 1'.; update")
 
 
 def test_no_flipped_bit_of_the_header_changes_what_is_loaded(packed):
@@ -124,4 +130,4 @@ def test_a_list_of_a_million_tensors_is_refused_by_its_length(tmp_path):
         stream.write((90 << 20).to_bytes(8, "little"))
         stream.truncate(100 << 20)
 
-    refused(path, "its list of tensors says to have 94,371,840 bytes")
+    refused(path, "its list of tensors has 94,371,840 bytes, more than any network's")

@@ -9,13 +9,13 @@ import pytest
 from tests.claimed import LEASE
 from tests.faults.broken_files import FORKS
 from tests.faults.grid import Grid, parents
+from tests.record_builders import publish_record
 from tests.records.conftest import make_epochs, make_record
 from tests.tiny_suite import wait_until
 from ttq_bench.records.attempts.lease import attempt_numbers, claim, why_over
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import EPOCH_COLUMNS
 from ttq_bench.records.store import (
-    publish_record,
     read_record,
     read_table,
     record_files,

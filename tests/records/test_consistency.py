@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from tests.record_builders import seal_anew, write_trial
+from tests.record_builders import publish_record, seal_anew, write_trial
 from ttq_bench.records.consistency import record_differences
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import TABLES, Alarm
-from ttq_bench.records.store import publish_record, read_record, read_table
+from ttq_bench.records.store import read_record, read_table
 
 LAYERS = {"conv1": (1.2, 1.0), "conv2": (0.9, 1.1)}
 RECORD, EPOCHS, SCALES = (

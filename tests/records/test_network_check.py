@@ -1,14 +1,15 @@
 """A published network beside another record, or with other content than its record tells of."""
 
+import numpy as np
 import pytest
-import safetensors.torch
+import safetensors.numpy
 import torch
 
 from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiny_suite import settings_for, tiny_specs
-from ttq_bench.export import packed_file
 from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.records.network_check import network_differences
+from ttq_bench.records.networks import content_digest, read_network
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.trial.run import run_trial
@@ -35,21 +36,24 @@ def content(trial):
 
 def rewrite(paths, change):
     """Give the network other tensors or metadata, with a digest that fits."""
-    metadata, tensors = packed_file._read(paths.network)
+    network = read_network(paths.network)
+    metadata, tensors = dict(network.metadata), dict(network.tensors)
     change(metadata, tensors)
-    metadata["sha256"] = packed_file._digest(tensors, metadata)
-    paths.network.write_bytes(safetensors.torch.save(tensors, metadata))
+    metadata["sha256"] = content_digest(metadata, tensors)
+    paths.network.write_bytes(safetensors.numpy.save(tensors, metadata))
 
 
 def other_scale(_, tensors):
-    tensors[next(name for name in tensors if name.endswith("positive_scale"))] *= 1.001
+    name = next(name for name in tensors if name.endswith("positive_scale"))
+    tensors[name] = tensors[name] * np.float32(1.001)
 
 
 def other_codes(_, tensors):
     name = next(name for name in tensors if name.endswith(".codes"))
-    codes = unpack_codes(tensors[name], torch.Size([4 * len(tensors[name])]))
+    packed = torch.from_numpy(tensors[name].copy())
+    codes = unpack_codes(packed, torch.Size([4 * len(packed)]))
     codes[codes == 0] = 1
-    tensors[name] = pack_codes(codes)
+    tensors[name] = pack_codes(codes).numpy()
 
 
 def other_trial(metadata, _):

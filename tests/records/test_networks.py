@@ -15,7 +15,7 @@ from ttq_bench.records.networks import LARGEST_BYTES, code_shares, is_whole, rea
 @pytest.fixture
 def path(tmp_path):
     found = tmp_path / "network.safetensors"
-    found.write_bytes(packed_bytes(*network(), classes=10, more={"weights_sha256": "ab"}))
+    found.write_bytes(packed_bytes(*network(), {"weights_sha256": "ab"}))
     return found
 
 

@@ -29,7 +29,7 @@ def results(tmp_path):
     publish_probe(results, make_probe(trial_id))
     write_planned(results, PlannedSuite("cifar", "", "CIFAR", (trial_id,)))
     results.networks.mkdir()
-    content = packed_bytes(*network(), classes=10, more={"weights_sha256": "ab"})
+    content = packed_bytes(*network(), {"weights_sha256": "ab"})
     results.trial(trial_id).network.write_bytes(content)
     return results
 

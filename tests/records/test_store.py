@@ -7,14 +7,13 @@ import os
 import pytest
 from pyarrow import parquet
 
-from tests.record_builders import seal_anew
+from tests.record_builders import publish_record, seal_anew
 from tests.records.conftest import make_epochs, make_record
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import write_temporary
 from ttq_bench.records.schema import EPOCH_COLUMNS, SCHEMA_VERSION
 from ttq_bench.records.seal import sha256
 from ttq_bench.records.store import (
-    publish_record,
     read_failures,
     read_record,
     read_records,
@@ -72,37 +71,6 @@ def test_a_folder_without_record_in_the_way_is_to_be_moved_not_deleted(paths, re
     assert (paths.folder / "notes.txt").read_text() == "mine"
 
 
-def _publish(paths, number, start, answers):
-    epochs = make_epochs([float(number)] * 200)
-    start.wait()
-    won = publish_record(
-        paths, make_record(paths.trial_id, parameter_count=number), {"epochs.parquet": epochs}
-    )
-    answers.put((won, number))
-
-
-@pytest.mark.slow
-def test_of_eight_processes_that_publish_one_trial_exactly_one_wins_and_its_record_is_whole(paths):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ttq_bench.records.store", "pyarrow.parquet"])
-    start, answers = context.Barrier(8), context.Queue()
-    workers = [
-        context.Process(target=_publish, args=(paths, number, start, answers))
-        for number in range(8)
-    ]
-    for worker in workers:
-        worker.start()
-    given = [answers.get(timeout=60) for _ in workers]
-    for worker in workers:
-        worker.join()
-    (winner,) = [number for won, number in given if won]
-    record = read_record(paths.record)
-    assert record.parameter_count == winner
-    content = read_table(paths, "epochs.parquet")
-    assert content == table_bytes(make_epochs([float(winner)] * 200), EPOCH_COLUMNS)
-    assert [path.name for path in paths.results.trials.iterdir()] == [paths.trial_id]
-
-
 def test_the_same_rows_give_the_same_bytes(epochs):
     again = [dict(reversed(row.items())) for row in make_epochs([30.0, 20.0, 10.0])]
     assert table_bytes(epochs, EPOCH_COLUMNS) == table_bytes(again, EPOCH_COLUMNS)
@@ -114,12 +82,6 @@ def test_record_bytes_do_not_depend_on_the_order_of_keys(paths):
     other = make_record(paths.trial_id, spec={"b": 2, "a": 1})
     assert record_bytes(one) == record_bytes(other)
     assert record_bytes(one).endswith(b"}\n")
-
-
-def test_a_missing_table_is_named(paths, record, epochs):
-    publish_record(paths, record, {"epochs.parquet": epochs})
-    with pytest.raises(ResultsError, match=r"scales\.parquet: cannot be read \(No such file"):
-        read_table(paths, "scales.parquet")
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"foreign": 1}', b"[]", b"\xff\xfe"])
@@ -177,14 +139,6 @@ def test_a_record_removes_the_failure_of_an_earlier_attempt(
     write_failure(paths, "out of memory", "", {})
     publish_record(paths, record, {"epochs.parquet": epochs})
     assert read_failures(paths.results) == []
-
-
-def test_a_failure_that_is_not_readable_is_still_told(paths):
-    write_failure(paths, "out of memory", "", {})
-    paths.failure.write_text("{")
-    (failure,) = read_failures(paths.results)
-    assert failure["trial_id"] == paths.trial_id
-    assert "not readable" in failure["reason"]
 
 
 def test_a_record_of_a_newer_version_is_refused(paths, record, epochs):

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.claimed import LEASE
+from tests.record_builders import publish_record
 from tests.records.conftest import make_epochs, make_record
 from ttq_bench.files import digest_path, file_digest, is_intact
 from ttq_bench.records.attempts.lease import claim
-from ttq_bench.records.store import publish_record
 from ttq_bench.records.weights import weights_path
 
 

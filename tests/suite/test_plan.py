@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 
 from tests.claimed import LEASE, claimed_progress
+from tests.record_builders import publish_record
 from tests.records.conftest import make_epochs, make_record
 from tests.suite.conftest import trials_of
 from ttq_bench.files import digest_path, file_digest
 from ttq_bench.records.attempts.lease import claim
 from ttq_bench.records.attempts.progress import Progress, write_progress
-from ttq_bench.records.store import publish_record, read_records, write_failure
+from ttq_bench.records.store import read_records, write_failure
 from ttq_bench.records.weights import weights_path
 from ttq_bench.spec.training_version import TRAINING_VERSION
 from ttq_bench.suite.costs import STARTUP_SECONDS

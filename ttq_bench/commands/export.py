@@ -184,7 +184,7 @@ def _pack_checked(
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
-        file_bytes = save_packed(trial, model, spec, classes=card.classes, facts=facts)
+        file_bytes = save_packed(trial, model, spec, facts=facts)
         restored, _ = load_packed(trial)
         with torch.no_grad():
             if not torch.equal(model(images), restored(images)):

@@ -20,7 +20,7 @@ from ttq_bench.export.packed_file import FORMAT
 from ttq_bench.export.sizes import Size
 from ttq_bench.files import unreadable, write_atomically
 from ttq_bench.records.schema import TrialRecord
-from ttq_bench.records.seal import SEAL, seal_bytes, sha256
+from ttq_bench.records.seal import SEAL, digests, seal_bytes, sha256
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.methods import METHODS
 from ttq_bench.text import one_line
@@ -84,9 +84,7 @@ def write_folder(folder: Path, weights: bytes, texts: Mapping[str, bytes]) -> No
     files = {WEIGHTS: weights, **texts}
     for name, content in files.items():
         write_atomically(folder / name, content)
-    write_atomically(
-        folder / SEAL, seal_bytes({name: sha256(content) for name, content in files.items()})
-    )
+    write_atomically(folder / SEAL, seal_bytes(digests(files)))
 
 
 def _config(spec: TrialSpec, facts: ImageFacts | None) -> dict[str, Any]:

@@ -2,18 +2,14 @@
 
 Tensors of a quantized layer: ``NAME.weight.codes`` (uint8), ``.positive_scale``,
 ``.negative_scale``; all others under their own names. The metadata hold the trial's id and spec,
-the facts of its images, and a digest of all else: a flipped bit inside a tensor would load silently
-otherwise.
+the facts of its images, and the digest that ``records/networks.py`` checks.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -24,13 +20,13 @@ from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.files import write_atomically
 from ttq_bench.models.build import build_model
 from ttq_bench.models.state import load_weights
+from ttq_bench.records.networks import StoredNetwork, content_digest, parsed
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 FORMAT = "ttq_bench packed network, version 1"
-MOST_HEADER_BYTES = 1 << 20  # of ResNet-110 it has 0.08 million
 PARAMETRIZED = ".parametrizations.weight."
-NO_MORE: Mapping[str, str] = MappingProxyType({})
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 @torch.no_grad()
@@ -49,33 +45,26 @@ def packed_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def save_packed(
-    path: Path,
-    model: nn.Module,
-    spec: TrialSpec,
-    *,
-    classes: int,
-    facts: ImageFacts | None = None,
+    path: Path, model: nn.Module, spec: TrialSpec, *, facts: ImageFacts | None = None
 ) -> int:
     """Write the network to ``path``, whole or not at all; return the file's size in bytes."""
-    more = facts.as_metadata() if facts else NO_MORE
-    content = packed_bytes(model, spec, classes=classes, more=more)
+    content = packed_bytes(model, spec, facts.as_metadata() if facts else NO_FACTS)
     write_atomically(path, content)
     return len(content)
 
 
-def packed_bytes(
-    model: nn.Module, spec: TrialSpec, *, classes: int, more: Mapping[str, str] = NO_MORE
-) -> bytes:
-    """Return the content of the file; ``more`` is said in its metadata, too."""
+def packed_bytes(model: nn.Module, spec: TrialSpec, facts: Mapping[str, str] = NO_FACTS) -> bytes:
+    """Return the content of the file; ``facts`` are further metadata."""
     tensors = packed_tensors(model)
     metadata = {
         "format": FORMAT,
         "spec": json.dumps(spec.resolved(), sort_keys=True),
         "trial_id": spec.trial_id,
-        "classes": str(classes),
-        **more,
+        "classes": str(spec.card.classes),
+        **facts,
     }
-    metadata["sha256"] = _digest(tensors, metadata)
+    arrays = {name: value.numpy() for name, value in tensors.items()}
+    metadata["sha256"] = content_digest(metadata, arrays)
     content: bytes = safetensors.torch.save(tensors, metadata)
     return content
 
@@ -86,11 +75,11 @@ def load_packed(path: Path | str) -> tuple[nn.Module, TrialSpec]:
     Its logits are those of the trained network, bit for bit on one kind of CPU and memory format.
     Raises ``TtqBenchError`` for a file that is missing, damaged, or another program's.
     """
-    metadata, tensors = _read(path)
+    network = _read(path)
     try:
-        spec = TrialSpec.model_validate_json(metadata["spec"])
-        model = build_model(spec.model, classes=int(metadata["classes"]), seed=0)
-        load_weights(model, _plain_weights(model, tensors), source=str(path))
+        spec = TrialSpec.model_validate_json(network.metadata["spec"])
+        model = build_model(spec.model, classes=int(network.metadata["classes"]), seed=0)
+        load_weights(model, _plain_weights(model, as_torch(network)), source=str(path))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError, TtqBenchError) as error:
         # The digest is right, so another version wrote it, or somebody by hand.
         reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
@@ -106,7 +95,12 @@ def image_facts(path: Path | str) -> ImageFacts:
 
     Raises ``TtqBenchError`` as ``load_packed`` does, and for files of older versions.
     """
-    return ImageFacts.from_metadata(_read(path)[0], str(path))
+    return ImageFacts.from_metadata(_read(path).metadata, str(path))
+
+
+def as_torch(network: StoredNetwork) -> dict[str, Tensor]:
+    """Return the tensors of a file by name."""
+    return {name: torch.from_numpy(value.copy()) for name, value in network.tensors.items()}
 
 
 def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -120,46 +114,22 @@ def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str,
     return weights
 
 
-def _read(path: Path | str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path | str) -> StoredNetwork:
     try:
-        _check_header(Path(path))
-        with safetensors.safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        network = parsed(Path(path).read_bytes())
     except FileNotFoundError as error:
         raise TtqBenchError(f"{path}: no such file") from error
-    except (OSError, safetensors.SafetensorError) as error:
-        raise TtqBenchError(f"{path}: not a safetensors file, or cut short ({error})") from error
-    if metadata.get("format") != FORMAT:
+    except OSError as error:
+        raise TtqBenchError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise TtqBenchError(
-            f"{path}: not a packed network of ttq_bench (format {metadata.get('format')!r}, known"
-            f" is {FORMAT!r}); `ttq-bench export` writes one"
-        )
-    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+            f"{path}: not a packed network of ttq_bench, or damaged ({error}); `ttq-bench export`"
+            " writes one"
+        ) from error
+    if network.metadata.get("format") != FORMAT:
         raise TtqBenchError(
-            f"{path}: damaged, its content is not what was written; export it again"
+            f"{path}: not a packed network that this version reads (format"
+            f" {network.metadata.get('format')!r}, known is {FORMAT!r}); update ttq_bench, or"
+            " export the trial again"
         )
-    return metadata, tensors
-
-
-def _check_header(path: Path) -> None:
-    """Raise ``TtqBenchError`` for a list of tensors that is longer than that of any network here.
-
-    A list of a million tensors would take a minute and a gigabyte before it is refused.
-    """
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-    if length > MOST_HEADER_BYTES:
-        raise TtqBenchError(
-            f"{path}: not a packed network of ttq_bench (its list of tensors says to have"
-            f" {length:,} bytes, at most {MOST_HEADER_BYTES:,} are read)"
-        )
-
-
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name in sorted(tensors):
-        value = tensors[name]
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return network

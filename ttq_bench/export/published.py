@@ -1,21 +1,21 @@
 """Trained networks beside their records: made when a trial ends, taken up instead of training."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.export.packed_file import PARAMETRIZED, packed_bytes
+from ttq_bench.export.packed_file import PARAMETRIZED, as_torch, packed_bytes
 from ttq_bench.export.packing import unpack_codes
 from ttq_bench.models.state import load_weights
-from ttq_bench.records.networks import LARGEST_BYTES, StoredNetwork, read_network
+from ttq_bench.records.attempts.lease import Create
+from ttq_bench.records.networks import LARGEST_BYTES, read_network
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
-Create = Callable[[Path, bytes], bool]
+PARTS = ("codes", "positive_scale", "negative_scale")
 
 
 def publish_network(
@@ -26,15 +26,14 @@ def publish_network(
     ``create`` makes a file that is not there yet. ``weights_sha256`` is the digest of the full
     weights (``weights.pt``), which trials fine-tuned from them keep of their start.
     """
-    more = {"weights_sha256": weights_sha256}
-    content = packed_bytes(model, spec, classes=spec.card.classes, more=more)
+    content = packed_bytes(model, spec, {"weights_sha256": weights_sha256})
     return len(content) <= LARGEST_BYTES and create(paths.network, content)
 
 
 def full_precision_weights(path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the weights of a published full-precision network by name, and their digest."""
     network = read_network(path)
-    return _as_torch(network), network.weights_sha256
+    return as_torch(network), network.weights_sha256
 
 
 @torch.no_grad()
@@ -44,7 +43,7 @@ def load_converted_(model: nn.Module, path: Path) -> None:
     Latent weights were not kept. In their place stand those that give the same codes: +1, 0 and -1,
     times the scale where the scale follows from them. Raises ``ResultsError`` where they do not.
     """
-    weights = _as_torch(read_network(path))
+    weights = as_torch(read_network(path))
     try:
         for name, layer in quantized_layers(model):
             codes, *scales = (weights.pop(f"{name}.weight.{part}") for part in PARTS)
@@ -57,23 +56,15 @@ def load_converted_(model: nn.Module, path: Path) -> None:
     load_weights(model, own | weights, source=str(path))
 
 
-PARTS = ("codes", "positive_scale", "negative_scale")
-
-
 def _take_up(layer: nn.Module, packed: Tensor, scales: tuple[Tensor, Tensor]) -> None:
     quantizer, latent = quantizer_of(layer), latent_of(layer)
     codes = unpack_codes(packed, latent.shape).to(latent.dtype)
-    follows = quantizer.positive_scale is None
-    latent.copy_(codes * scales[0] if follows else codes)
-    for own, stored in zip(
-        (quantizer.positive_scale, quantizer.negative_scale), scales, strict=True
-    ):
-        if own is not None:
-            own.copy_(stored)
+    if quantizer.positive_scale is None or quantizer.negative_scale is None:
+        latent.copy_(codes * scales[0])
+    else:
+        latent.copy_(codes)
+        quantizer.positive_scale.copy_(scales[0])
+        quantizer.negative_scale.copy_(scales[1])
     quantizer.hold_threshold(latent)
     if not torch.equal(quantizer.codes(latent).to(latent.dtype), codes):
         raise ValueError("its codes do not follow from weights of +1, 0 and -1 under its threshold")
-
-
-def _as_torch(network: StoredNetwork) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(value.copy()) for name, value in network.tensors.items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import file_digest, unreadable, write_atomically
 from ttq_bench.records.remote.names import REPORT
-from ttq_bench.records.seal import seal_bytes, sha256
+from ttq_bench.records.seal import seal_bytes
 from ttq_bench.text import one_line
 
 LIST = "report.sha256"
@@ -141,11 +141,6 @@ def in_list(content: bytes) -> dict[str, str]:
 def write_list(root: Path, files: Mapping[str, str]) -> None:
     """List the files of the report, given with their sha256."""
     write_atomically(root / LIST, seal_bytes(files))
-
-
-def digests(contents: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the sha256 of each content."""
-    return {name: sha256(content) for name, content in contents.items()}
 
 
 def remove_stale(root: Path, before: Mapping[str, str], now: Collection[str]) -> None:

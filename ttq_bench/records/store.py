@@ -24,6 +24,7 @@ from ttq_bench.records.schema import SCHEMA_VERSION, TABLES, TrialRecord, column
 from ttq_bench.records.seal import (
     SEAL,
     check_seal,
+    digests,
     read_seal,
     read_sealed,
     seal_bytes,
@@ -36,23 +37,20 @@ Rows = Sequence[dict[str, Any]]
 _FIELDS = pydantic.TypeAdapter(dict[str, Any])
 
 
-def publish_record(paths: TrialPaths, record: TrialRecord, tables: Mapping[str, Rows]) -> bool:
-    """Make the record visible in one step; return False, and leave it as it is, if there is one."""
-    return place_record(paths, record_files_of(record, tables))
-
-
 def record_files_of(record: TrialRecord, tables: Mapping[str, Rows]) -> dict[str, bytes]:
-    """Return the files of a record by name.
+    """Return the files of a record by name: its tables, ``record.json``, and the seal of them all.
 
     ``tables`` are rows by the names in ``TABLES``; one without rows is left out, but for the
-    epochs. ``SHA256SUMS`` seals them.
+    epochs.
     """
     contents = {
         name: table_bytes(rows, columns_of(name, rows))
         for name, rows in tables.items()
         if rows or name == "epochs.parquet"
     }
-    return sealed_files(record, contents)
+    record = record.model_copy(update={"table_sha256": digests(contents)})
+    contents["record.json"] = record_bytes(record)
+    return {**contents, SEAL: seal_bytes(digests(contents))}
 
 
 def place_record(paths: TrialPaths, contents: Mapping[str, bytes]) -> bool:
@@ -77,14 +75,6 @@ def place_record(paths: TrialPaths, contents: Mapping[str, bytes]) -> bool:
     sync_folder(paths.results.trials)
     paths.failure.unlink(missing_ok=True)
     return True
-
-
-def sealed_files(record: TrialRecord, tables: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return all files of a trial's folder by name: the tables, the record of them, its seal."""
-    digests = {name: sha256(content) for name, content in tables.items()}
-    content = record_bytes(record.model_copy(update={"table_sha256": digests}))
-    seal = seal_bytes(digests | {"record.json": sha256(content)})
-    return {**tables, "record.json": content, SEAL: seal}
 
 
 def _renamed(hidden: Path, paths: TrialPaths) -> bool:

@@ -19,12 +19,12 @@ from ttq_bench.records.ownership import (
     TEXTS,
     check_replaceable,
     check_results_folder,
-    digests,
     listed,
     remove_stale,
     write_list,
 )
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.seal import digests
 from ttq_bench.report.contents import Contents, read_contents
 from ttq_bench.report.figures.catalog import all_figures
 from ttq_bench.report.figures.style import ReportFigure, figure_style, picture_files

@@ -5,10 +5,10 @@ import pytest
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.remote.archives import packed, unpacked
-from ttq_bench.records.seal import SEAL, seal_bytes, sha256
+from ttq_bench.records.seal import SEAL, digests, seal_bytes
 
 FILES = {"record.json": b"{}\n", "epochs.parquet": b"PAR1"}
-SEALED = {**FILES, SEAL: seal_bytes({name: sha256(content) for name, content in FILES.items()})}
+SEALED = {**FILES, SEAL: seal_bytes(digests(FILES))}
 
 
 def test_files_come_back_as_they_were_and_the_same_files_give_the_same_bytes():

@@ -17,8 +17,7 @@ from ttq_bench.text import one_line, without_credentials
 
 EXPERIMENT = "ttq_bench"
 TRIAL_TAG, SEAL_TAG = "ttq_bench.trial_id", "ttq_bench.seal_sha256"
-AT_ONCE = 1_000  # metrics, the most that MLflow takes in one request
-PARAMETERS_AT_ONCE = 100
+METRICS_AT_ONCE, PARAMETERS_AT_ONCE = 1_000, 100  # the most that MLflow takes in one request
 
 
 def write_mlflow(uri: str, runs: Iterable[Run]) -> tuple[int, int]:
@@ -58,29 +57,29 @@ def _address(uri: str) -> str:
 
 
 def _experiment(client: Any) -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
         return str(client.create_experiment(EXPERIMENT))
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise TtqBenchError(
             f"the experiment {EXPERIMENT!r} lies in MLflow's trash; restore it"
-            f" (mlflow experiments restore --experiment-id {found.experiment_id})"
+            f" (mlflow experiments restore --experiment-id {experiment.experiment_id})"
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _is_there(client: Any, experiment: str, run: Run) -> bool:
     """Return whether the store holds the run; older and half-written ones go to its trash."""
-    found = client.search_runs([experiment], f"tags.`{TRIAL_TAG}` = '{run.trial_id}'")
-    whole = [
+    stored = client.search_runs([experiment], f"tags.`{TRIAL_TAG}` = '{run.trial_id}'")
+    same = [
         old
-        for old in found
+        for old in stored
         if old.info.status != "RUNNING" and old.data.tags.get(SEAL_TAG) == run.seal_sha256
     ]
-    for old in found:
-        if old not in whole[:1]:
+    for old in stored:
+        if old not in same[:1]:
             client.delete_run(old.info.run_id)
-    return bool(whole)
+    return bool(same)
 
 
 def _write(client: Any, experiment: str, run: Run) -> None:
@@ -94,13 +93,11 @@ def _write(client: Any, experiment: str, run: Run) -> None:
     parameters = [Param(name, str(value)) for name, value in run.hyperparameters.items()]
     for first in range(0, len(parameters), PARAMETERS_AT_ONCE):
         client.log_batch(run_id, params=parameters[first : first + PARAMETERS_AT_ONCE])
-    last = int(run.epochs["epoch"].max()) if len(run.epochs) else 0
-    times = [_milliseconds(run.end_of_epoch(epoch)) for epoch in range(last + 1)]
-    results = ((f"results/{name}", last, value) for name, value in run.results.items())
-    points = itertools.chain(run.curves(), results)
-    metrics = (Metric(name, value, times[epoch], epoch) for name, epoch, value in points)
-    while some := list(itertools.islice(metrics, AT_ONCE)):
-        client.log_batch(run_id, metrics=some)
+    metrics = (
+        Metric(name, value, _milliseconds(time), epoch) for name, epoch, value, time in run.points()
+    )
+    while batch := list(itertools.islice(metrics, METRICS_AT_ONCE)):
+        client.log_batch(run_id, metrics=batch)
     client.set_terminated(run_id, "FINISHED" if run.is_finished else "FAILED", ended)
 
 

@@ -13,7 +13,7 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.export.runs.run import Run
 from ttq_bench.files import unreadable, write_atomically
 
-# TensorBoard takes up files with this word in their name; the end shows whose it is.
+# TensorBoard reads files with "tfevents" in their name; the end shows who wrote it.
 FILE_NAME = "events.out.tfevents.0000000000.ttq_bench"
 WRITER = "ttq-bench export-runs"
 
@@ -28,12 +28,11 @@ def write_tensorboard(folder: Path, runs: Iterable[Run]) -> tuple[int, int]:
     for run in runs:
         path = folder / run.trial_id / FILE_NAME
         content = event_bytes(run)
-        before = _own_content(path)
-        if before == content:
+        if _own_content(path) == content:
             unchanged += 1
-            continue
-        write_atomically(path, content)
-        written += 1
+        else:
+            write_atomically(path, content)
+            written += 1
     return written, unchanged
 
 
@@ -67,21 +66,14 @@ def _events(run: Run) -> Iterator[Any]:
     from tensorboard.compat.proto.event_pb2 import Event, SourceMetadata
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    def scalar(name: str, value: float, epoch: int) -> Any:
-        summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
-        return Event(wall_time=times[epoch], step=epoch, summary=summary)
-
-    last = int(run.epochs["epoch"].max()) if len(run.epochs) else 0
-    times = {epoch: run.end_of_epoch(epoch) for epoch in range(last + 1)}
     yield Event(
         wall_time=run.began, file_version="brain.Event:2",
         source_metadata=SourceMetadata(writer=WRITER),
     )  # fmt: skip
     yield from (Event(wall_time=run.began, summary=part) for part in _texts(run))
-    for name, epoch, value in run.curves():
-        yield scalar(name, value, epoch)
-    for name, value in run.results.items():
-        yield scalar(f"results/{name}", value, last)
+    for name, epoch, value, time in run.points():
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+        yield Event(wall_time=time, step=epoch, summary=summary)
 
 
 def _texts(run: Run) -> Iterator[Any]:

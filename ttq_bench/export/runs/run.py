@@ -61,24 +61,32 @@ class Run:
             ended=ended,
         )
 
-    def curves(self) -> Iterator[tuple[str, int, float]]:
-        """Yield name, epoch and value of each measurement; what was not measured is left out.
+    def points(self) -> Iterator[tuple[str, int, float, float]]:
+        """Yield name, epoch, value and time of each measurement, the results last.
 
-        Epoch 0 is the start, of which only layers were measured.
+        What was not measured is left out. Epoch 0 is the start, of which only layers were measured.
         """
-        yield from _points(self.epochs, "")
+        last = int(self.epochs["epoch"].max()) if len(self.epochs) else 0
+        times = [self._end_of(epoch) for epoch in range(last + 1)]
+        for name, epoch, value in self._curves():
+            yield name, epoch, value, times[epoch]
+        for name, value in self.results.items():
+            yield f"results/{name}", last, value, times[last]
+
+    def _curves(self) -> Iterator[tuple[str, int, float]]:
+        yield from _curves_of(self.epochs, "")
         if self.layers is not None:
             columns = ["epoch", *LAYER_MEASURES]
             for layer, rows in self.layers.groupby("layer", sort=False, observed=True):
-                yield from _points(rows[columns], f"/{layer}")
+                yield from _curves_of(rows[columns], f"/{layer}")
 
-    def end_of_epoch(self, epoch: int) -> float:
+    def _end_of(self, epoch: int) -> float:
         """Return when an epoch ended, from the epochs' lengths counted back from the end."""
         later = self.epochs["epoch"] > epoch
         return max(self.began, self.ended - float(self.epochs["epoch_seconds"][later].sum()))
 
 
-def _points(frame: pd.DataFrame, suffix: str) -> Iterator[tuple[str, int, float]]:
+def _curves_of(frame: pd.DataFrame, suffix: str) -> Iterator[tuple[str, int, float]]:
     for column in frame.columns.drop("epoch"):
         known = frame[["epoch", column]].dropna()
         for epoch, value in zip(known["epoch"], known[column], strict=True):
@@ -92,35 +100,35 @@ def _hyperparameters(record: TrialRecord) -> dict[str, Plain]:
     return {"arm": spec.arm, **dict(_flat(fields, ""))}
 
 
-def _flat(fields: Mapping[str, Any], before: str) -> Iterator[tuple[str, Plain]]:
+def _flat(fields: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Plain]]:
     for name, value in fields.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
+            yield from _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            yield before + name, json.dumps(value)
+            yield prefix + name, json.dumps(value)
         elif value is not None:
-            yield before + name, value
+            yield prefix + name, value
 
 
 def _tags(record: TrialRecord) -> dict[str, str]:
     """Return where and with what the trial ran, and what is to be looked at."""
     run = {name: record.run.get(name) for name in ("device", "device_name", "threads", "backend")}
     alarms = "; ".join(f"{alarm.what} (epoch {alarm.epoch})" for alarm in record.alarms)
-    told = {**record.provenance, **run, "outcome": record.outcome, "alarms": alarms}
-    return {name: one_line(str(value)) for name, value in told.items() if value not in (None, "")}
+    tags = {**record.provenance, **run, "outcome": record.outcome, "alarms": alarms}
+    return {name: one_line(str(value)) for name, value in tags.items() if value not in (None, "")}
 
 
 def _results(record: TrialRecord) -> dict[str, float]:
     errors = record.errors.model_dump() if record.errors else {}
     start = record.start.test_error_percent if record.start else None
-    told = {
+    results = {
         **{f"errors.{name}": value for name, value in errors.items()},
         "start.test_error_percent": start,
         "sparsity": record.sparsity,
         "parameter_count": record.parameter_count,
         "training_seconds": record.training_seconds,
     }
-    return {name: float(value) for name, value in told.items() if value is not None}
+    return {name: float(value) for name, value in results.items() if value is not None}
 
 
 def _seconds(text: object, otherwise: float) -> float:

@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Mapping
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.seal import SEAL, seal_bytes, sha256
+from ttq_bench.records.seal import SEAL, digests, seal_bytes
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
@@ -36,7 +36,7 @@ def unpacked(archive: bytes, where: str) -> dict[str, bytes]:
     except (tarfile.TarError, ValueError, OSError) as error:
         raise _damaged(where, f"is no archive of a record ({error})") from error
     seal = contents.pop(SEAL, None)
-    if seal != seal_bytes({name: sha256(content) for name, content in contents.items()}):
+    if seal != seal_bytes(digests(contents)):
         raise _damaged(where, f"does not agree with the {SEAL} in it")
     return {**contents, SEAL: seal}
 
