@@ -250,8 +250,3 @@ def test_the_lower_end_of_the_range_is_allowed_and_the_upper_is_not(name):
     for number in (rule.high, math.nextafter(rule.low, -math.inf), math.nan, math.inf):
         with pytest.raises(TtqBenchError, match=f"here: {name} takes a .* got "):
             check_strategy("here", DeltaStrategy(name, number))
-
-
-def test_an_unknown_strategy_is_answered_with_the_nearest_name():
-    with pytest.raises(TtqBenchError, match="'max_fractoin'; did you mean 'max_fraction'"):
-        check_strategy("here", DeltaStrategy("max_fractoin", 0.05))

@@ -1,10 +1,10 @@
-"""Which layers of a network are quantized, which cannot be, and what is left besides."""
+"""Which layers of a network are quantized, which cannot be, and which weights stay as they are."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
@@ -12,8 +12,9 @@ from ttq_bench.batch_norm import WEIGHTED, batch_norm_feeding
 from ttq_bench.errors import TtqBenchError
 from ttq_bench.ternary.quantizers import Quantizer
 
+KINDS = ", ".join(kind.__name__ for kind in WEIGHTED)  # of layers that can be converted
 SHOWN = 5
-SIDES = 2  # of the smallest weights that are matrices; biases and normalisations have one
+MATRIX_DIMENSIONS = 2  # at least; biases and the weights of normalisations have one
 
 
 def layers_to_quantize(
@@ -48,7 +49,7 @@ def layers_to_quantize(
             " then script it"
         )
     if not names:
-        raise TtqBenchError(f"quantize_: the model has none of the layers to convert ({kinds()})")
+        raise TtqBenchError(f"quantize_: the model has none of the layers to convert ({KINDS})")
     if not chosen:
         raise TtqBenchError(
             f"quantize_: of {len(names)} weighted layers there is none to convert; the first and"
@@ -70,7 +71,7 @@ def _why_not(layer: nn.Module) -> str | None:
             "the weights of {layer} are computed from other parameters (pruned?); make them"
             " parameters first, say by torch.nn.utils.prune.remove, or name the layer in keep"
         )
-    if _has_no_shape(weight):
+    if is_lazy(weight):
         return "{layer} has no weights yet; call the model once first, or name the layer in keep"
     if not weight.numel():
         return f"{{layer}} has no weights (its shape is {tuple(weight.shape)}); name it in keep"
@@ -93,56 +94,44 @@ def own_quantizer(layer: nn.Module) -> Quantizer | None:
 
 
 def what_was_left(model: nn.Module) -> str:
-    """Return a sentence on parameters that are matrices and no weights of known layers, or none.
+    """Return a sentence on matrices that are no weights of ``KINDS``; an empty text without any.
 
-    Layers that ``keep_first``, ``keep_last`` and ``keep`` name are not told: they were asked for.
+    Layers that ``keep_first``, ``keep_last`` and ``keep`` name are not listed: they were asked for.
     """
-    found = [
+    names = [
         f"{name}.{own} ({type(module).__name__})".lstrip(".")
         for name, module in model.named_modules()
         if not isinstance(module, (Quantizer, parametrize.ParametrizationList))
         for own, parameter in module.named_parameters(recurse=False)
-        if _is_matrix(parameter)
+        if (is_lazy(parameter) or parameter.ndim >= MATRIX_DIMENSIONS)
         and not (isinstance(module, WEIGHTED) and own in ("weight", "bias"))
     ]
-    if not found:
+    if not names:
         return ""
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return (
-        f"left in full precision: {', '.join(found[:SHOWN])}{more}; weights of {kinds()} alone are"
-        " quantized"
-    )
+    return f"left in full precision: {first_of(names)}; weights of {KINDS} alone are quantized"
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return the first names and how many there are besides, for a sentence."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def shared_weights(model: nn.Module) -> str:
-    """Return a sentence on latent weights that another module uses as they are, or none."""
+    """Return a sentence on latent weights that another module uses; an empty text without any."""
     latents = {
         id(parameter): name.removesuffix(".parametrizations.weight")
         for name, module in model.named_modules()
         if isinstance(module, parametrize.ParametrizationList)
         for parameter in module.parameters(recurse=False)
     }
-    found = [
+    uses = [
         f"{latents[id(parameter)]} (in {name or 'the model itself'})"
         for name, module in model.named_modules()
         if not isinstance(module, parametrize.ParametrizationList)
         for parameter in module.parameters(recurse=False)
         if id(parameter) in latents
     ]
-    if not found:
+    if not uses:
         return ""
-    return f"not quantized where another module uses them: the weights of {', '.join(found)}"
-
-
-def kinds() -> str:
-    """Return the kinds of layers that can be converted, for a sentence."""
-    return ", ".join(kind.__name__ for kind in WEIGHTED)
-
-
-def _is_matrix(parameter: Tensor) -> bool:
-    return _has_no_shape(parameter) or parameter.ndim >= SIDES
-
-
-def _has_no_shape(parameter: Tensor) -> bool:
-    lazy: bool = is_lazy(parameter)
-    return lazy
+    return f"not quantized where another module uses them: the weights of {', '.join(uses)}"

@@ -1,7 +1,7 @@
 """Converting a network in place, and how to reach what its parametrizations hold."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from ttq_bench.ternary.choice import (
 )
 from ttq_bench.ternary.first_size import oversized
 from ttq_bench.ternary.first_steps import FirstSteps
-from ttq_bench.ternary.methods import METHODS, Granularity
+from ttq_bench.ternary.methods import METHODS, Granularity, Method
 from ttq_bench.ternary.own_weight import latent_in, register_quantizer
 from ttq_bench.ternary.quantizers import InitialScales, Normalisation, Quantizer
 from ttq_bench.ternary.strategies import DeltaStrategy, is_number
@@ -45,12 +45,15 @@ def quantize_(
     as do layers whose name matches a pattern of ``keep`` (``*`` and ``?`` as in file names).
     ``granularity``: one threshold and pair of scales a layer or an output channel, or as published.
     ``normalise_latent`` divides latent weights by their largest magnitude (``max``) or takes their
-    tanh at each forward pass; methods whose scales are mean magnitudes have no such step. Raises
-    ``TtqBenchError``, and converts nothing, for unknown names, a number out of range, a model that
-    is converted already, and a layer that cannot be. Strategies that move or hold need
-    ``set_epoch_``; make the optimizer afterwards, for it has to know the scales. Warns
-    (``QuantizationWarning``) of matrices that are left in full precision, and of layers whose first
-    weights are so large that the network may not learn.
+    tanh at each forward pass; methods whose scales are mean magnitudes have no such step.
+
+    Make the optimizer afterwards: it has to have the scales. Strategies whose number moves, or
+    whose threshold is held for an epoch, need ``set_epoch_``.
+
+    Raises ``TtqBenchError``, and converts nothing, for unknown names, a number out of range, a
+    model that is converted already, and a layer that cannot be. Warns (``QuantizationWarning``) of
+    matrices that stay in full precision, and of layers whose first weights are so large that the
+    network may not learn.
     """
     _check_types(
         model, method=method, strategy=strategy, keep=keep, keep_first=keep_first,
@@ -69,41 +72,56 @@ def quantize_(
     ):
         if not isinstance(given, str | bool) or given not in allowed:
             raise unknown_name("quantize_", option, str(given), allowed)
-    names = layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep)
-    if chosen.scales == "mean_magnitude":
-        normalise_latent = False
-    shared: Granularity = chosen.granularity if granularity == "published" else granularity
-    feeds = batch_norm_feeding(model, by_channel=shared == "channel")
-    made: dict[str, Quantizer] = {}
-    first_name: dict[int, str] = {}
-    for name in names:
-        weight = model.get_submodule(name).get_parameter("weight")
-        latent = weight.detach()
-        tied = first_name.setdefault(id(weight), name)
-        if tied != name:  # layers that share their weights share their scales
-            made[name] = made[tied]
-            if feeds.get(name) != feeds.get(tied):
-                made[tied].feeds_batch_norm = "unknown"
-            continue
-        made[name] = Quantizer(
-            chosen, strategy, latent, granularity=shared,
-            normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
-        )  # fmt: skip
-        made[name].set_initial_scales(latent, initial_scales)
-        made[name].requires_grad_(weight.requires_grad)  # a frozen layer stays frozen
-    told = [what_was_left(model), oversized(model, made)]
-    _register(model, made)
-    told.append(shared_weights(model))
-    for sentence in filter(None, told):
-        warnings.warn(f"quantize_: {sentence}", QuantizationWarning, stacklevel=2)
-    return model
-
-
-def _register(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> None:
+    quantizers = _new_quantizers(
+        model,
+        layers_to_quantize(model, keep_first=keep_first, keep_last=keep_last, keep=keep),
+        chosen,
+        strategy,
+        granularity=chosen.granularity if granularity == "published" else granularity,
+        initial_scales=initial_scales,
+        normalise_latent=False if chosen.scales == "mean_magnitude" else normalise_latent,
+    )
+    sentences = [what_was_left(model), oversized(model, quantizers)]
     watch = FirstSteps()
     for name, quantizer in quantizers.items():
         register_quantizer(model.get_submodule(name), quantizer)
         quantizer.watch = watch
+    sentences.append(shared_weights(model))
+    for sentence in filter(None, sentences):
+        warnings.warn(f"quantize_: {sentence}", QuantizationWarning, stacklevel=2)
+    return model
+
+
+def _new_quantizers(
+    model: nn.Module,
+    names: Sequence[str],
+    method: Method,
+    strategy: DeltaStrategy | None,
+    *,
+    granularity: Granularity,
+    initial_scales: InitialScales,
+    normalise_latent: Normalisation,
+) -> dict[str, Quantizer]:
+    """Return a quantizer for each of the layers; those that share their weights share one."""
+    feeds = batch_norm_feeding(model, by_channel=granularity == "channel")
+    quantizers: dict[str, Quantizer] = {}
+    first_name: dict[int, str] = {}
+    for name in names:
+        weight = model.get_submodule(name).get_parameter("weight")
+        first = first_name.setdefault(id(weight), name)
+        if first != name:
+            quantizers[name] = quantizers[first]
+            if feeds.get(name) != feeds.get(first):
+                quantizers[first].feeds_batch_norm = "unknown"
+            continue
+        latent = weight.detach()
+        quantizers[name] = Quantizer(
+            method, strategy, latent, granularity=granularity,
+            normalise_latent=normalise_latent, feeds_batch_norm=feeds.get(name, "unknown"),
+        )  # fmt: skip
+        quantizers[name].set_initial_scales(latent, initial_scales)
+        quantizers[name].requires_grad_(weight.requires_grad)  # a frozen layer stays frozen
+    return quantizers
 
 
 def _strategy_for(method: str, given: DeltaStrategy | None) -> DeltaStrategy | None:

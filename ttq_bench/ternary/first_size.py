@@ -1,7 +1,7 @@
 """Whether a network's first quantized weights are so large that it may never learn.
 
-With scales of one (the paper's) weights of 0.05 become 1. Behind a batch normalisation that changes
-nothing; without one every such layer multiplies the network's answers.
+With scales of one, as in the paper, a weight of 0.05 becomes 1. Where batch normalisation follows,
+that changes nothing; without it every such layer multiplies the network's answers.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ import torch
 from torch import nn
 
 from ttq_bench.batch_norm import reaching_the_output
+from ttq_bench.ternary.choice import first_of
 from ttq_bench.ternary.quantizers import Quantizer
 
-MUCH = 4.0  # times as large: LeNet-5's layers are 10 to 30 times
-SHOWN = 5
+LARGEST_FACTOR = 4.0  # without a warning; LeNet-5's layers become 10 to 30 times as large
 
 
 @torch.no_grad()
 def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
-    """Return a sentence on the layers of a network, not yet converted, that get too large, or none.
+    """Return a sentence on layers whose weights get too large; an empty text without any.
 
-    ``quantizers`` by the names of layers.
+    The network is not converted yet; ``quantizers`` are given by the names of its layers.
     """
-    found = []
+    factors: dict[str, float] = {}
     for name in reaching_the_output(model):
         quantizer = quantizers.get(name)
         if quantizer is None or quantizer.scales is None:
@@ -31,19 +31,19 @@ def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
         if latent.is_meta:  # has no numbers yet
             continue
         size = float(latent.norm())
-        times = float(quantizer(latent).norm()) / size if size else 0.0
-        if times > MUCH:
-            found.append(f"{name} ({times:.0f} times)")
-    if not found:
+        factor = float(quantizer(latent).norm()) / size if size else 0.0
+        if factor > LARGEST_FACTOR:
+            factors[name] = factor
+    if not factors:
         return ""
     cure = (
         "start with initial_scales='least_squares' and train with Adam, or the scales more slowly"
     )
-    if all(quantizers[name.partition(" ")[0]].method.scales == "ones" for name in found):
+    if all(quantizers[name].method.scales == "ones" for name in factors):
         cure = "take a method whose scales are learned or computed"
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    layers = first_of([f"{name} ({factor:.0f} times)" for name, factor in factors.items()])
     return (
         "no normalisation stands between the output and these layers, whose weights become larger"
-        f" than they were: {', '.join(found[:SHOWN])}{more}; training may begin with a huge loss"
-        f" and stay at chance level; {cure}"
+        f" than they were: {layers}; training may begin with a huge loss and stay at chance level;"
+        f" {cure}"
     )

@@ -1,11 +1,11 @@
-"""Two mistakes that show after a network's first training step, and cost its scales or its zeros.
+"""Warnings of two mistakes that show after a network's first training step.
 
-What moves latent weights without a backward pass (loading, ``nn.init``, averaging) is no step.
-Scales of half precision are not looked at: there a small step rounds to none.
+An optimizer that was made before ``quantize_`` has the latent weights and not the scales. A delta
+strategy that moves stays where it starts unless ``set_epoch_`` is called.
 
-An optimizer that was made before ``quantize_`` has the latent weights and not the scales; a delta
-strategy that moves stays where it starts unless ``set_epoch_`` is called. Once a step has been
-looked at, nothing here costs anything.
+What changes latent weights without a backward pass (loading, ``nn.init``, averaging) is no step.
+Scales of half precision are not compared: a small step may round to none. After the first step
+nothing is compared any more, so that this costs nothing.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ NO_EPOCH = (
 
 
 class FirstSteps:
-    """What one network's quantizers share: each mistake is told once."""
+    """What the quantizers of one network share, so that each warning is given once."""
 
     def __init__(self) -> None:
         self.told: set[str] = set()
 
     def warn(self, sentence: str) -> None:
-        """Warn, unless it was said before."""
+        """Warn, unless the same warning was given before."""
         if sentence not in self.told:
             self.told.add(sentence)
             warnings.warn(sentence, QuantizationWarning, stacklevel=2)
 
 
 def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
-    """Look at a layer that is about to be used; the watch ends after its first training step."""
+    """Compare a layer that is about to be used with what it was; end after its first step."""
     moves = quantizer.strategy is not None and quantizer.strategy.moves
     if moves and quantizer.was_loaded and not quantizer.knows_epoch:
         watch.warn(NO_EPOCH)
@@ -76,7 +76,7 @@ def look(quantizer: Quantizer, latent: Tensor, watch: FirstSteps) -> None:
 
 
 def listen(quantizer: Quantizer, weights: Tensor) -> None:
-    """Have it noted when a backward pass goes through weights that were just computed."""
+    """Note it when a backward pass goes through weights that were just computed."""
     if quantizer.first_values is None or not weights.requires_grad or is_looked_at():
         return
 
@@ -89,7 +89,7 @@ def listen(quantizer: Quantizer, weights: Tensor) -> None:
 
 
 def begin_anew(quantizer: Quantizer, values: tuple[Tensor, ...] | None = None) -> None:
-    """Forget what was seen: the weights were written by something else than a step."""
+    """Compare with ``values`` from now on: something else than a step wrote the weights."""
     quantizer.first_values, quantizer.was_differentiated = values, False
 
 
@@ -119,7 +119,7 @@ def is_torchs_own(tensor: Tensor) -> bool:
 
 
 def is_looked_at() -> bool:
-    """Return whether a call is compiled, exported, traced or transformed, and not just made."""
+    """Return whether a call is being compiled, exported, traced or transformed."""
     return (
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()

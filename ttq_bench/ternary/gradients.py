@@ -141,7 +141,7 @@ class _Transformable(_Quantized):
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         positive, negative, positive_scale, negative_scale, inside = ctx.saved_tensors
         latent, _, _, *of_scales = tangents[:5]
-        found = torch.zeros_like(positive)
+        total = torch.zeros_like(positive)
         if latent is not None:
             factor = torch.ones_like(positive)
             if ctx.method.latent_gradient == "scaled":
@@ -149,13 +149,13 @@ class _Transformable(_Quantized):
                 factor = 1 - positive - negative + positive * spread[0] + negative * spread[1]
             elif ctx.method.latent_gradient == "clipped_sign":
                 factor = inside * positive_scale + positive_scale.numel() / positive.numel()
-            found = found + latent * factor
+            total = total + latent * factor
         counts = _counts(ctx, positive_scale.dtype)
         for side, (scale, sign) in enumerate(zip(of_scales, (1, _sign(ctx.method)), strict=True)):
             if scale is not None:
                 mean = scale if counts is None else scale / counts[side]
-                found = found + ctx.saved_tensors[side] * ctx.layout.spread(sign * mean)
-        return found.to(positive.dtype)
+                total = total + ctx.saved_tensors[side] * ctx.layout.spread(sign * mean)
+        return total.to(positive.dtype)
 
 
 def _plus_product(total: Tensor, first: Tensor, second: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""What ``layer.weight`` of a converted layer is: the quantized weights, which take no writes.
+"""``layer.weight`` of a converted layer: reading gives quantized weights, writing sets latent ones.
 
-They are computed anew at each use, so that what is written into them would be lost without a word:
-``nn.init.normal_(layer.weight)``, ``layer.reset_parameters()``, ``layer.weight.data.fill_(0)``.
-Writes therefore go where they go in a layer that is not converted: to its latent weights. The layer
-itself, while it is called, has a plain tensor.
+Quantized weights are computed anew at each use, so whatever is written into them would be lost
+silently: ``nn.init.normal_(layer.weight)``, ``layer.reset_parameters()``,
+``layer.weight.data.fill_(0)``. As in a layer that is not converted, such writes reach the
+parameter: the latent weights. While the layer itself is called, ``weight`` is a plain tensor.
 """
 
 import threading
@@ -19,7 +19,7 @@ from ttq_bench.ternary.first_steps import begin_anew, is_looked_at, is_torchs_ow
 from ttq_bench.ternary.quantizers import Quantizer
 
 WEIGHT = "weight"
-# Besides methods whose names end in an underscore: assignment to items and attributes, and to all.
+# Names of what writes into a tensor, besides methods whose names end in an underscore.
 WRITES = {
     "__setitem__", "__set__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__ifloordiv__",
     "__ipow__", "__imod__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
@@ -159,25 +159,25 @@ class QuantizedWeight(Tensor):
             if is_latent:  # else it is read, and another tensor is written
                 return func(*_given(args, is_latent), **_given(options, is_latent))
         is_latent = {id(options.get("out"))}
-        found = func(*_given(args, is_latent), **_given(options, is_latent))
-        if name in (
-            "numpy",
-            "__array__",
-        ):  # what is written into the array would reach no latent weight
-            found.flags.writeable = False
-            return found
+        answer = func(*_given(args, is_latent), **_given(options, is_latent))
+        if name in ("numpy", "__array__"):
+            answer.flags.writeable = False  # writes to the array would reach no latent weight
+            return answer
         source = next((x for x in args if isinstance(x, cls)), None)
-        if source is None or not _is_view(found, source.plain):
-            return found
+        if source is None or not _is_view(answer, source.plain):
+            return answer
         every = {id(x) for x in (*args, *options.values())}
         latents = func(*_given(args, every), **_given(options, every))
-        if isinstance(found, Tensor):
-            return cls.of(found, latents)
-        return tuple(cls.of(*pair) for pair in zip(found, latents, strict=True))
+        if isinstance(answer, Tensor):
+            return cls.of(answer, latents)
+        return tuple(cls.of(*pair) for pair in zip(answer, latents, strict=True))
 
 
 def _given(values: Any, is_latent: set[int]) -> Any:
-    """Return arguments with a tensor of torch's own for each of ours: latent weights for some."""
+    """Return arguments with a plain tensor in place of each ``QuantizedWeight``.
+
+    It is that of the latent weights for those whose ``id`` is in ``is_latent``.
+    """
     if isinstance(values, QuantizedWeight):
         return values.latent if id(values) in is_latent else values.plain
     if isinstance(values, dict):
@@ -187,9 +187,9 @@ def _given(values: Any, is_latent: set[int]) -> Any:
     return values
 
 
-def _is_view(found: Any, plain: Tensor) -> bool:
-    """Return whether what a function gave, one tensor or several, lies in the memory of its own."""
-    several = [found] if isinstance(found, Tensor) else found
+def _is_view(answer: Any, plain: Tensor) -> bool:
+    """Return whether an answer, one tensor or several, shares the memory of ``plain``."""
+    several = [answer] if isinstance(answer, Tensor) else answer
     if not isinstance(several, list | tuple) or not several:
         return False
     place = plain.untyped_storage().data_ptr()

@@ -1,7 +1,7 @@
 """The module that owns the scales of one layer and its threshold rule.
 
 It is a torch parametrization: ``forward`` maps the latent weights (``.original``) to the weights
-that the layer uses. What it does is said by its ``Method``, a line of ``METHODS``.
+that the layer uses, as its ``Method`` says, a line of ``METHODS``.
 """
 
 import threading
@@ -53,7 +53,7 @@ class Quantizer(nn.Module):
         # Set by ``fused/rows.py`` while a thread calls the network: latent weights, what they are
         # quantized to, and under which hooks.
         self.prepared: dict[int, tuple[Tensor, Tensor, object]] = {}
-        # For ``first_steps.py``: what is said of the first steps, and what it needs to know.
+        # For the warnings of ``first_steps.py``.
         self.watch: FirstSteps | None = None
         self.first_values: tuple[Tensor, ...] | None = None
         self.knows_epoch = self.was_loaded = self.was_differentiated = False
@@ -129,8 +129,8 @@ class Quantizer(nn.Module):
         if self.prepared and not is_looked_at():
             of, made, hooks = self.prepared.get(threading.get_ident(), (None, latent, None))
             is_wanted = made.dtype == latent.dtype or torch.is_autocast_enabled(latent.device.type)
-            # A checkpointed part of the network is computed again when nothing is prepared, and a
-            # replica of the network has latent weights of its own.
+            # A checkpointed part of the network is computed again after the call, when nothing is
+            # prepared; a replica of the network has latent weights of its own.
             if of is latent and is_wanted and hooks == saved_tensors_hooks():
                 return made
         return quantized(*self.parts(latent), self.method)
@@ -204,7 +204,7 @@ class Quantizer(nn.Module):
 
 
 def saved_tensors_hooks() -> object:
-    """Return what is done with tensors that are saved for a backward pass now, None as usual."""
+    """Return the hooks for tensors that are saved for a backward pass now, None without any."""
     return torch._C._autograd._top_saved_tensors_default_hooks(False)
 
 

@@ -56,8 +56,8 @@ def constant_sparsity(latent: Tensor, sparsity: float, shared: Shared = None) ->
     groups = magnitudes.flatten(1) if shared else magnitudes.reshape(1, -1)
     zeros = round(sparsity * groups.shape[1])
     # Without zeros, latent weights that are exactly zero stay zero.
-    found = _in_order(groups, zeros - 1) if zeros else groups.new_zeros(len(groups))
-    return found.reshape(-1, *(1 for _ in shared)) if shared else found.reshape(())
+    thresholds = _in_order(groups, zeros - 1) if zeros else groups.new_zeros(len(groups))
+    return thresholds.reshape(-1, *(1 for _ in shared)) if shared else thresholds.reshape(())
 
 
 def _in_order(groups: Tensor, place: int) -> Tensor:
@@ -65,8 +65,8 @@ def _in_order(groups: Tensor, place: int) -> Tensor:
 
     On a CPU NumPy's partition does it in the tensor's own memory, where torch has NumPy at all: it
     is vectorised, ``kthvalue`` is not (ResNet-20's 18 layers, AVX2: 0.7-1.0 instead of 5 ms). Both
-    pick one of the numbers, the same one, and take what is no number for the largest:
-    tests/ternary/test_thresholds.py. On a GPU nothing waits for the host.
+    pick the same one of the numbers, and order nan last: tests/ternary/test_thresholds.py. On a GPU
+    ``kthvalue`` does not wait for the host.
     """
     if groups.device.type == "cpu":
         try:

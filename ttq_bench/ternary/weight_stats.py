@@ -43,35 +43,35 @@ def layer_statistics(model: torch.nn.Module) -> list[LayerStatistics]:
 def statistics_and_codes(model: torch.nn.Module) -> tuple[list[LayerStatistics], list[Tensor]]:
     """Return the statistics of each converted layer, and its codes (-1, 0 or +1, int8).
 
-    Statistics are read at once, since a GPU stands still each time.
+    All numbers are read at once: a GPU waits during each reading.
     """
     layers = [
         (name, quantizer_of(layer), latent_of(layer)) for name, layer in quantized_layers(model)
     ]
     if not layers:
         return [], []
-    found, codes = [], []
+    on_device, codes = [], []
     for _, quantizer, latent in layers:
         normalised, sets, scales = quantizer.parts(latent)
-        found.append(_numbers(quantizer, normalised, sets, scales))
+        on_device.append(_numbers(quantizer, normalised, sets, scales))
         codes.append(codes_of(sets))
-    read = torch.split(torch.cat(found).cpu(), [len(numbers) for numbers in found])
+    numbers = torch.split(torch.cat(on_device).cpu(), [len(values) for values in on_device])
     statistics = [
-        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), numbers.tolist())
-        for (name, quantizer, latent), numbers in zip(layers, read, strict=True)
+        _statistics(name, quantizer.feeds_batch_norm, latent.numel(), values.tolist())
+        for (name, quantizer, latent), values in zip(layers, numbers, strict=True)
     ]
     return statistics, codes
 
 
 def _numbers(quantizer: Quantizer, normalised: Tensor, sets: Pair, scales: Pair) -> Tensor:
     """Return counts, mean scales, threshold, least scale, all W_p and all W_n [6 + 2N]."""
-    numbers = [
+    values = [
         *(members.count_nonzero() for members in sets),
         *(scale.mean() for scale in scales),
         quantizer.threshold(normalised).mean(),
         torch.minimum(*scales).min(),  # nan stays
+        *(scale.flatten() for scale in scales),
     ]
-    values = [*numbers, *(scale.flatten() for scale in scales)]
     return torch.cat([value.reshape(-1).double() for value in values])
 
 

@@ -1,8 +1,8 @@
 """The weights of all quantized layers on a GPU: two to eight kernels a step, not some forty.
 
-A small network's step waits for kernels to begin, not for their arithmetic. What is computed is the
-same as layer by layer: thresholds by largest and k-th magnitudes and codes to the bit, sums in
-another order (tests/ternary/fused/test_gpu.py). Needs Triton, which torch brings on Linux.
+In a small network starting a kernel takes longer than its arithmetic. The weights are those of
+layer by layer: thresholds by largest and k-th magnitudes and codes are the same to the bit, sums
+are in another order (tests/ternary/fused/test_gpu.py). Needs Triton, which torch brings on Linux.
 """
 
 import warnings
@@ -19,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from ttq_bench.ternary.methods import Method
 from ttq_bench.ternary.quantizers import Quantizer
 
-# What there are kernels for. Layers of a method or strategy beyond are computed by operations.
-BY_CHUNKS = ("max_fraction", "mean_fraction")  # by what measure_chunks finds
+# What the kernels can compute. Layers of other methods and strategies are computed by operations.
+BY_CHUNKS = ("max_fraction", "mean_fraction")  # from the measurements of measure_chunks
 RULES = (*BY_CHUNKS, "constant_sparsity")
 LEVELS = ("two", "three")
 LATENT_GRADIENTS = ("scaled", "straight_through", "clipped_sign")
@@ -31,18 +31,18 @@ SCALE_GRADIENTS = ("sum", "mean", "as_printed")
 def kernels() -> ModuleType | None:
     """Return the module of kernels, or None, with a warning, where Triton does not work."""
     try:
-        from ttq_bench.ternary.fused import kernels as found
+        from ttq_bench.ternary.fused import kernels as module
 
         if torch.cuda.is_available():  # the first launch needs a C compiler, and a GPU it knows
             pair = torch.ones(4, 3, device="cuda")
-            launch(found.watch_pairs, 1, pair[0], pair[1], pair[2], pair[3], 1, BLOCK=16)
+            launch(module.watch_pairs, 1, pair[0], pair[1], pair[2], pair[3], 1, BLOCK=16)
     except Exception as error:  # Triton has no class of its own for what keeps it from working
-        told = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         warnings.warn(
-            f"ternary weights are computed without Triton's kernels: {told}", stacklevel=2
+            f"ternary weights are computed without Triton's kernels: {reason}", stacklevel=2
         )
         return None
-    return found
+    return module
 
 
 def launch(kernel: Any, programs: int, *tensors: object, **constants: object) -> None:
@@ -188,36 +188,38 @@ class _OnDevice(torch.autograd.Function):
         segments, method = ctx.segments, ctx.rule.method
         module, chunks = _kernels(), len(segments.chunks)
         latent, thresholds, divisors, positive_scales, negative_scales = ctx.saved_tensors
-        found, sums = torch.empty_like(latent), latent.new_empty(chunks, 4)
+        of_latent, sums = torch.empty_like(latent), latent.new_empty(chunks, 4)
         launch(module.differentiate_chunks, chunks,
             gradient.contiguous(), latent, thresholds, divisors, positive_scales, negative_scales,
-            segments.chunks, segments.table, found, sums, RULE=method.latent_gradient,
+            segments.chunks, segments.table, of_latent, sums, RULE=method.latent_gradient,
             BINARY=method.levels == "two", NORMALISED=ctx.rule.is_normalised, CHUNK=module.CHUNK,
         )  # fmt: skip
         if not any(ctx.needs_input_grad[1:3]):
-            return found, None, None, None, None, None
+            return of_latent, None, None, None, None, None
         # Eq. 7 prints a plus for W_n; the chain rule gives a minus (gradients.py).
         of_scales = latent.new_empty(2, len(segments.counts))
         launch(module.gather_segments, len(segments.counts),
             sums, segments.table, of_scales, 1.0 if method.scale_gradient == "as_printed" else -1.0,
             MEAN=method.scale_gradient == "mean", PARTS=module.PARTS,
         )  # fmt: skip
-        return found, of_scales[0], of_scales[1], None, None, None
+        return of_latent, of_scales[0], of_scales[1], None, None, None
 
 
 def _settled(latent: Tensor, rule: Rule, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
     """Return each segment's threshold, what latent weights are divided by, and its scale [S]."""
-    found = _settle(latent, None, rule, segments)
-    thresholds = found[0] if rule.held is None else rule.held
+    thresholds, divisors, means = _settle(latent, None, rule, segments)
+    if rule.held is not None:
+        thresholds = rule.held
     if rule.method.levels == "three" and rule.method.scales == "mean_magnitude":
-        return thresholds, found[1], _settle(latent, thresholds, rule, segments)[2]
-    return thresholds, found[1], found[2]
+        means = _settle(latent, thresholds, rule, segments)[2]
+    return thresholds, divisors, means
 
 
 def _settle(latent: Tensor, bounds: Tensor | None, rule: Rule, segments: Segments) -> Tensor:
-    """Return thresholds by the rule's name, divisors, means [3, S], each where it is needed.
+    """Return thresholds by the rule's name, divisors and means [3, S], each where it is needed.
 
-    With ``bounds``, the thresholds found before, there are none; means are of what lies beyond.
+    With ``bounds``, thresholds that are known, these are not computed; the means are of magnitudes
+    beyond them.
     """
     name, is_binary = rule.name if bounds is None else "", rule.method.levels == "two"
     by_mean = rule.method.scales == "mean_magnitude" and (is_binary or bounds is not None)

@@ -1,10 +1,10 @@
 """The weights of all quantized layers at once: a few operations instead of some twenty a layer.
 
-Small networks wait for operations to be called, not for their arithmetic. On a GPU kernels of our
-own do it (``gpu.py``). Elsewhere the latent weights of all L layers are laid out in R rows of
-``ROW`` numbers, each layer in whole rows, in the order of its memory, zeros behind its last weight;
-one threshold or scale a layer is spread over its rows. Under autocast the weights are rounded at
-once, too. What is computed is the same as layer by layer, to the bit on a CPU for layers that a
+In small networks calling an operation takes longer than its arithmetic. On a GPU kernels of this
+package compute the weights (``gpu.py``). Elsewhere the latent weights of all L layers are laid out
+in R rows of ``ROW`` numbers, each layer in whole rows, in the order of its memory, zeros behind its
+last weight; one threshold or scale a layer is spread over its rows. Under autocast all weights are
+rounded at once, too. The weights are those of layer by layer, to the bit on a CPU for layers that a
 call uses once: tests/ternary/fused/test_rows.py.
 """
 
@@ -140,7 +140,7 @@ class FusedLayers:
         if self.quantizers[0].method.scales != "mean_magnitude":
             scales = self._scales()
         flat = torch.cat([_in_memory_order(latent) for latent in latents])
-        rule, dtype = Rule.of(self.quantizers), _wanted(flat)
+        rule, dtype = Rule.of(self.quantizers), _wanted_type(flat)
         weights = quantized_on_device(flat, scales, rule, self.segments, dtype)
         return torch.split(weights, counts)
 
@@ -155,10 +155,11 @@ class FusedLayers:
                 self.layout = Layout([latent.numel() for latent in latents], latents[0].device)
         rows = self.layout.rows([_in_memory_order(latent) for latent in latents])
         if self.quantizers[0].normalise_latent == "max":
-            rows = rows / self.layout.spread(self._largest(rows.detach().abs(), self.layout))
+            largest = self.layout.maxima(rows.detach().abs())
+            rows = rows / self.layout.spread(torch.where(largest > 0, largest, 1.0))
         sets, scales = self._sets_and_scales(rows, self.layout)
-        found = quantized(rows, sets, scales, self.quantizers[0].method, self.layout)
-        return self.layout.layers(found.to(_wanted(found)))
+        weights = quantized(rows, sets, scales, self.quantizers[0].method, self.layout)
+        return self.layout.layers(weights.to(_wanted_type(weights)))
 
     def forget(self, *_: object) -> None:
         """Let each quantizer compute its weights itself again."""
@@ -190,11 +191,6 @@ class FusedLayers:
         positive, negative = (in_a_row(side) for side in zip(*scales, strict=True))
         return positive, negative
 
-    def _largest(self, magnitudes: Tensor, layout: Layout) -> Tensor:
-        """Return what latent weights are divided by: each layer's largest [L], 1 for zeros."""
-        found = layout.maxima(magnitudes)
-        return torch.where(found > 0, found, 1.0)
-
     def _thresholds(self, rows: Tensor, layout: Layout) -> Tensor:
         """Return the threshold of every layer [L]."""
         first = self.quantizers[0]
@@ -205,8 +201,8 @@ class FusedLayers:
         return torch.stack([quantizer.threshold(layer) for quantizer, layer in layers])
 
 
-def _wanted(weights: Tensor) -> torch.dtype:
-    """Return what layers take: what autocast would round the weights of each to, one by one."""
+def _wanted_type(weights: Tensor) -> torch.dtype:
+    """Return the type that layers compute in: under autocast, what it would round weights to."""
     kind = weights.device.type
     is_rounded = weights.dtype != torch.float64 and torch.amp.is_autocast_available(kind)
     if is_rounded and torch.is_autocast_enabled(kind):
