@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from ttq_bench.batch_norm import WEIGHTED, batch_norm_feeding
@@ -71,7 +71,7 @@ def _why_not(layer: nn.Module) -> str | None:
             "the weights of {layer} are computed from other parameters (pruned?); make them"
             " parameters first, say by torch.nn.utils.prune.remove, or name the layer in keep"
         )
-    if is_lazy(weight):
+    if isinstance(weight, UninitializedParameter):
         return "{layer} has no weights yet; call the model once first, or name the layer in keep"
     if not weight.numel():
         return f"{{layer}} has no weights (its shape is {tuple(weight.shape)}); name it in keep"
@@ -103,7 +103,7 @@ def what_was_left(model: nn.Module) -> str:
         for name, module in model.named_modules()
         if not isinstance(module, (Quantizer, parametrize.ParametrizationList))
         for own, parameter in module.named_parameters(recurse=False)
-        if (is_lazy(parameter) or parameter.ndim >= MATRIX_DIMENSIONS)
+        if (isinstance(parameter, UninitializedParameter) or parameter.ndim >= MATRIX_DIMENSIONS)
         and not (isinstance(module, WEIGHTED) and own in ("weight", "bias"))
     ]
     if not names:
