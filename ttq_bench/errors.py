@@ -31,7 +31,7 @@ class DataError(TtqBenchError):
 
 
 class ClusterError(TtqBenchError):
-    """A Ray cluster that cannot be used, or is there no more (exit code 69, as in sysexits.h)."""
+    """A Ray cluster that cannot be used or no longer exists (exit code 69, as in sysexits.h)."""
 
     exit_code = 69
 
@@ -55,11 +55,14 @@ class BusyError(TtqBenchError):
 
 
 class QuantizationWarning(UserWarning):
-    """What ``quantize_`` left as it was, or what will probably keep a network from learning."""
+    """Weights that ``quantize_`` left as they were, or what may keep a network from learning."""
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """Return a hint such as ``; did you mean 'ttq'? (allowed: bwn, ttq)``, or its second half."""
+    """Return a hint such as ``; did you mean 'ttq'? (allowed: bwn, ttq)``.
+
+    Without a name that is close to the given one, it lists the allowed names alone.
+    """
     names = sorted(map(str, allowed))
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -67,7 +70,7 @@ def did_you_mean(given: str, allowed: Iterable[str]) -> str:
 
 
 def unknown_name(where: str, kind: str, given: str, allowed: Iterable[str]) -> TtqBenchError:
-    """Return the error for a name that is in none of the visible tables."""
+    """Return the error for a name that is not among the allowed ones."""
     return TtqBenchError(f"{where}: unknown {kind} {given!r}{did_you_mean(given, allowed)}")
 
 
@@ -80,7 +83,7 @@ def unwritable(results: Path | str, error: OSError) -> ResultsError:
 
 
 def how_to_install(checkout: Path = CHECKOUT) -> str:
-    """Return what brings missing packages: the Makefile of a checkout, or else pip."""
+    """Return how to install missing packages: by the Makefile of a checkout, or else by pip."""
     has_make = (checkout / "Makefile").is_file()
     return "run `make install`" if has_make else "install ttq-bench with pip again"
 

@@ -74,22 +74,22 @@ def write_temporary(path: Path, content: bytes) -> Path:
 
 
 def remove_temporaries(root: Path, names: re.Pattern[str], places: str = "") -> None:
-    """Delete what ``write_temporary`` left of files whose names below ``root`` match ``names``.
+    """Delete temporary files that ``write_temporary`` left for names that match ``names``.
 
-    ``places`` is a pattern of the folders to look into. Call it when no writer is at work there:
-    one that is all the same fails with an ``OSError`` and has to write again. Hidden files of
-    other programs stay.
+    Names are relative to ``root``; ``places`` is a pattern of the folders to look into. Call it
+    when no writer is at work there: a writer that is at work fails with an ``OSError``. Hidden
+    files of other programs stay.
     """
     for temporary in root.glob(f"{places}/.*.tmp" if places else ".*.tmp"):
-        written = TEMPORARY.fullmatch(temporary.name)
-        if written is None or temporary.is_symlink() or not temporary.is_file():
+        match = TEMPORARY.fullmatch(temporary.name)
+        if match is None or temporary.is_symlink() or not temporary.is_file():
             continue
-        if names.fullmatch((temporary.parent / written[1]).relative_to(root).as_posix()):
+        if names.fullmatch((temporary.parent / match[1]).relative_to(root).as_posix()):
             _discard(temporary)
 
 
 def _discard(temporary: Path) -> None:
-    with contextlib.suppress(OSError):  # what failed before it is told
+    with contextlib.suppress(OSError):  # the error before this one is raised
         temporary.unlink()
 
 
@@ -117,7 +117,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file; ``ResultsError`` where it cannot be read, or is none."""
+    """Return the text of a file; ``ResultsError`` where it cannot be read, or is no UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -129,7 +129,7 @@ def read_text(path: Path) -> str:
 
 
 def unreadable(path: Path, error: OSError) -> ResultsError:
-    """Return the error for a file that is there and cannot be read: what it holds may be good."""
+    """Return the error for a file that is there and cannot be read. Its content may be good."""
     lost_link = error.errno == errno.ENOENT and path.is_symlink()
     remedy = (
         "the file that this link names is not here; bring it back, or move the link elsewhere"
@@ -145,7 +145,7 @@ def digest_path(path: Path) -> Path:
 
 
 def is_intact(path: Path) -> bool:
-    """Return whether ``path`` is there with the bytes that the digest beside it stands for."""
+    """Return whether ``path`` is there and has the digest that is kept beside it."""
     try:
         return file_digest(path) == digest_path(path).read_text(encoding="ascii").strip()
     except (OSError, ValueError):

@@ -1,7 +1,8 @@
-"""A results folder that a stranger made is data: it is looked over before anything in it is used.
+"""Checks a results folder before anything in it is used, because a stranger may have made it.
 
-Results travel (``trials/`` of several machines add up by copying), and reports are written into the
-folder they are made from. A link in it could have a command read or write any file of its user.
+Results travel: ``trials/`` of several machines are merged by copying. A report is written into the
+folder it is made from. With a link in that folder, a command could read or write any file of its
+user.
 """
 
 import os
@@ -17,23 +18,23 @@ MOST_LEVELS = 40
 
 
 def look_over(root: Path) -> None:
-    """Raise ``ResultsError`` for the first thing in ``root`` that is no file or folder of its own.
+    """Raise ``ResultsError`` for the first thing in ``root`` that no results folder has.
 
     Refused are links that lead out of ``root``, pipes, sockets, devices, folders nested deeper than
-    any here, and files of a size that no command here writes and that would be read whole. A folder
-    that is not there has nothing wrong with it.
+    those of ttq-bench, and larger files than it writes, where commands read them whole. A folder
+    that does not exist passes.
     """
     inside = root.resolve()
     for entry in _entries(root):
         try:
-            _look_at(entry, inside)
+            _check(entry, inside)
         except FileNotFoundError:
             continue  # a link to nothing inside, or a file that a run has just renamed
         except (OSError, RuntimeError) as error:  # a ring of links
             raise ResultsError(f"{entry.path}: cannot be looked at ({error})") from error
 
 
-def _look_at(entry: os.DirEntry[str], inside: Path) -> None:
+def _check(entry: os.DirEntry[str], inside: Path) -> None:
     if entry.is_symlink():
         if not Path(entry.path).resolve().is_relative_to(inside):
             raise ResultsError(
@@ -54,9 +55,9 @@ def _look_at(entry: os.DirEntry[str], inside: Path) -> None:
 
 
 def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield everything below ``root``; what lies behind links is met where it lies.
+    """Yield everything below ``root``, without following links.
 
-    No paths are made of it: a folder of 10,000 trials has 100,000 entries.
+    Entries are not made into ``Path`` values, which takes long: 10,000 trials have 100,000 entries.
     """
     folders = [(str(root), 0)]
     while folders:
@@ -66,8 +67,8 @@ def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
                 f"{folder}: is nested deeper than {MOST_LEVELS} levels; move it elsewhere"
             )
         try:
-            with os.scandir(folder) as found:
-                entries = list(found)
+            with os.scandir(folder) as scanned:
+                entries = list(scanned)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

@@ -21,10 +21,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def without_credentials(text: str) -> str:
-    """Return ``text`` with what opens a door taken out of its URLs and HTTP headers.
+    """Return ``text`` with ``***`` in place of credentials in its URLs and HTTP headers.
 
-    User and password before the ``@`` of a URL, fields of its query that are named after a token,
-    key, password or signature, and what follows ``Bearer`` or ``Basic`` become ``***``.
+    These are user and password before the ``@`` of a URL, fields of its query that are named after
+    a token, key, password or signature, and what follows ``Bearer`` or ``Basic``.
     """
     text = USER_INFORMATION.sub(rf"\g<1>{HIDDEN}@", text)
     text = SECRET_FIELD.sub(rf"\g<1>{HIDDEN}", text)
@@ -32,7 +32,7 @@ def without_credentials(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with every character but line breaks that is not shown as itself escaped.
+    """Return ``text`` with all characters that are not printable escaped, but for line breaks.
 
     A terminal obeys control characters, and marks of writing direction change what is read.
     """
@@ -41,13 +41,13 @@ def printable(text: str) -> str:
 
 
 def shortest(number: float) -> str:
-    """Return a number in six digits, or in all that it takes to tell it from others."""
+    """Return a number in six digits, or in as many as tell it from every other number."""
     short = f"{number:g}"
     return short if float(short) == number or math.isnan(number) else repr(float(number))
 
 
 def no_formula(text: str) -> str:
-    """Return a cell; a text that a spreadsheet would compute stands behind an apostrophe."""
+    """Return the text of a cell, with an apostrophe before one that a spreadsheet would compute."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
@@ -58,7 +58,7 @@ def one_line(text: str, most: int = 500) -> str:
 
 
 def replace_between(text: str, begin: str, end: str, block: str) -> str:
-    """Return ``text``, which has both marks, with what stands between them replaced."""
+    """Return ``text``, which has both marks, with ``block`` in place of the text between them."""
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
     return f"{before}{begin}\n\n{block}\n{end}{after}"

@@ -1,4 +1,4 @@
-"""What a network takes and answers: how images were standardised, and the names of classes."""
+"""Facts for whoever uses an exported network: how images were standardised, and class names."""
 
 import json
 import math
@@ -60,9 +60,9 @@ class ImageFacts:
     def from_metadata(cls, metadata: Mapping[str, str], source: str) -> Self:
         """Return what ``as_metadata`` wrote; ``TtqBenchError`` where it did not, or is damaged."""
         try:
-            values = [json.loads(metadata[f"pixel_{name}"]) for name in ("mean", "deviation")]
-            mean, deviation = (tuple(float(one) for one in value) for value in values)
-            names = tuple(str(one) for one in json.loads(metadata.get("class_names", "[]")))
+            values = [json.loads(metadata[f"pixel_{side}"]) for side in ("mean", "deviation")]
+            mean, deviation = (tuple(float(number) for number in value) for value in values)
+            names = tuple(str(name) for name in json.loads(metadata.get("class_names", "[]")))
         except KeyError as error:
             raise TtqBenchError(
                 f"{source}: does not say how its images were standardised, as files of older"

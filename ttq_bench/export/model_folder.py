@@ -1,8 +1,8 @@
 """A trained network as model hubs take it: ``model.safetensors``, ``config.json``, ``README.md``.
 
-The weights are those of ``packed_file.py``. ``README.md`` is a model card: front matter in YAML,
-which hubs index, and what the record says. ``SHA256SUMS`` tells a card that its owner edited, which
-no later export replaces.
+``packed_file.py`` packs the weights. ``README.md`` is a model card: front matter in YAML, which
+hubs index, and what the record says. By ``SHA256SUMS`` a later export recognises a card that its
+owner edited, and does not replace it.
 """
 
 import json
@@ -26,8 +26,8 @@ from ttq_bench.ternary.methods import METHODS
 from ttq_bench.text import one_line
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-ABSENT = (FileNotFoundError, NotADirectoryError)  # the latter is told where it is written
-MARKS = {CONFIG: b'"library_name": "ttq_bench"', CARD: b"library_name: ttq_bench"}  # of our own
+ABSENT = (FileNotFoundError, NotADirectoryError)  # writing the folder reports the latter
+MARKS = {CONFIG: b'"library_name": "ttq_bench"', CARD: b"library_name: ttq_bench"}  # in our files
 REMEDY = "give it another name, or name another folder with --to"
 LOADED = """\
 import torch
@@ -51,9 +51,9 @@ def folder_texts(
 
 
 def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
-    """Raise ``ResultsError`` where a text would replace one that is its user's, or was edited.
+    """Raise ``ResultsError`` where a text would replace one of the user's, or one that was edited.
 
-    Ours are texts that ``SHA256SUMS`` lists as they are, and those that are written all the same.
+    Replaced are only texts that ``SHA256SUMS`` lists with the digests that they have.
     """
     try:
         lines = (folder / SEAL).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -67,20 +67,20 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
         raise ResultsError(f"{folder / SEAL}: lists {name!r}, so it is none of an export; {REMEDY}")
     for name, content in texts.items():
         try:
-            there = (folder / name).read_bytes()
+            present = (folder / name).read_bytes()
         except ABSENT:
             continue
         except OSError as error:
             raise unreadable(folder / name, error) from error
-        is_ours = MARKS[name] in there and sha256(there) == listed.get(name)
-        if there.strip() and there != content and not is_ours:
+        is_ours = MARKS[name] in present and sha256(present) == listed.get(name)
+        if present.strip() and present != content and not is_ours:
             raise ResultsError(
                 f"{folder / name}: was edited since an export, or is none of one; {REMEDY}"
             )
 
 
 def write_folder(folder: Path, weights: bytes, texts: Mapping[str, bytes]) -> None:
-    """Write the files, each whole or not at all, and last the list of their digests."""
+    """Write the files, each whole or not at all, and then the list of their digests."""
     files = {WEIGHTS: weights, **texts}
     for name, content in files.items():
         write_atomically(folder / name, content)
@@ -191,19 +191,21 @@ def _rows(record: TrialRecord, images: str, sizes: Sequence[Size]) -> list[str]:
 
 
 def _circumstances(record: TrialRecord, spec: TrialSpec) -> list[str]:
-    told = record.provenance
+    provenance = record.provenance
     versions = ", ".join(
-        f"{name} {_plain(told[name])}" for name in ("ttq_bench", "torch") if name in told
+        f"{name} {_plain(provenance[name])}"
+        for name in ("ttq_bench", "torch")
+        if name in provenance
     )
     return [
         f"Trained for {record.epochs_done} epochs in {spec.recipe.precision}, protocol"
         f" {spec.protocol}, on {_plain(record.run.get('device_name', 'an unknown device'))};"
-        f" {versions}, commit {_plain(told.get('commit', 'unknown'))}."
+        f" {versions}, commit {_plain(provenance.get('commit', 'unknown'))}."
     ]
 
 
 def _plain(text: object) -> str:
-    """Return free text of a record without letters that mean something in Markdown or HTML."""
+    """Return free text of a record without characters that have a meaning in Markdown or HTML."""
     return re.sub(r"[^\w .,:+()-]", "?", one_line(str(text), 100))
 
 

@@ -1,6 +1,6 @@
-"""The same network for other runtimes, checked against onnxruntime before it is kept.
+"""A network as ONNX, for other runtimes, checked with onnxruntime before it is written.
 
-Needs the packages of the extra ``onnx``. ONNX has no ternary type, so weights stand as floats.
+Needs the packages of the extra ``onnx``. ONNX has no ternary type, so weights are floats there.
 """
 
 import copy
@@ -36,13 +36,12 @@ def save_onnx(
 ) -> float:
     """Write ``model`` to ``path`` for batches of any size; return the largest difference of logits.
 
-    ``metadata`` becomes the file's ``metadata_props``.
-
-    The logits of onnxruntime for random standardised images are compared with those of ``model``
-    in single precision on the CPU, in units of the largest logit where that is above one. Raises
-    ``TtqBenchError``, and writes nothing, if one differs by more than 1e-4.
+    ``metadata`` becomes the file's ``metadata_props``. The logits of onnxruntime for random
+    standardised images are compared with those of ``model`` in single precision on the CPU, in
+    units of the largest logit where that is above one. Raises ``TtqBenchError``, and writes
+    nothing, if one differs by more than 1e-4.
     """
-    model = freeze_(copy.deepcopy(model)).eval().cpu().float()  # thresholds have no form there
+    model = freeze_(copy.deepcopy(model)).eval().cpu().float()  # thresholds cannot be exported
     images = torch.randn(TRIED_IMAGES, *image_shape, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / "model.onnx"
@@ -84,9 +83,9 @@ def _difference(path: Path, model: nn.Module, images: torch.Tensor) -> float:
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     largest = 0.0
-    for some in (images, images[:3]):  # another batch size, too
-        (logits,) = session.run(None, {"images": some.numpy()})
-        expected = model(some)
-        apart = (torch.from_numpy(logits) - expected).abs().max()
-        largest = max(largest, float(apart / expected.abs().max().clamp_min(1)))
+    for batch in (images, images[:3]):  # two batch sizes
+        (logits,) = session.run(None, {"images": batch.numpy()})
+        expected = model(batch)
+        difference = (torch.from_numpy(logits) - expected).abs().max()
+        largest = max(largest, float(difference / expected.abs().max().clamp_min(1)))
     return largest

@@ -1,4 +1,4 @@
-"""Trained networks beside their records: made when a trial ends, taken up instead of training."""
+"""Published networks: written when a trial ends, and loaded instead of training again."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""What a network weighs in bytes: dense, packed, and at the least (claim Z1: nearly 16x smaller).
+"""The size of a network in bytes: dense, packed, and a lower bound (claim Z1: nearly 16x smaller).
 
-The entropy bound of a layer is its weights times the entropy of the shares of its codes: no coding
-of single codes is smaller. Scales are counted in full in every column but the dense one.
+The bound is the entropy of the shares of a layer's codes times its weights: no coding of single
+codes is smaller. Scales are counted in full in every column but the dense one.
 """
 
 import csv
@@ -47,10 +47,8 @@ def network_sizes(model: nn.Module) -> list[Size]:
 
 
 def _layer(layer: LayerStatistics, tensors: Mapping[str, Tensor]) -> Size:
-    mine = [
-        tensors[f"{layer.layer}.weight.{part}"] for part in ("positive_scale", "negative_scale")
-    ]
-    scales = sum(tensor.nbytes for tensor in mine)
+    names = (f"{layer.layer}.weight.{sign}_scale" for sign in ("positive", "negative"))
+    scales = sum(tensors[name].nbytes for name in names)
     shares = layer.positive_share, layer.zero_share, layer.negative_share
     bits = -math.fsum(share * math.log2(share) for share in shares if share > 0)
     return Size(

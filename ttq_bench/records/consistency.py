@@ -1,6 +1,6 @@
-"""Whether a record agrees with its own tables: every number in it that they give again.
+"""Compares a record with its own tables: every number in it that follows from them.
 
-What only the trained network could tell (parameters, alarms, the self-check) is taken as written.
+What follows from the trained network alone (parameters, alarms, the self-check) is not compared.
 """
 
 import io
@@ -28,7 +28,7 @@ Compared = tuple[str, Any, Any]  # place, what stands there, what should
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that is not as the records give it; ``place`` is empty for a whole file."""
+    """Something that does not follow from the records; ``place`` is empty for a whole file."""
 
     file: str
     place: str
@@ -38,9 +38,9 @@ class Difference:
         return ": ".join(filter(None, (self.file, self.place, self.what)))
 
 
-def unequal(file: str, place: str, found: Any, expected: Any) -> Difference:
-    """Return the difference between what stands in a place and what the records give for it."""
-    return Difference(file, place, f"{found!r} stands there, the records give {expected!r}")
+def unequal(file: str, place: str, value: Any, expected: Any) -> Difference:
+    """Return the difference between the value in a place and the one that the records give."""
+    return Difference(file, place, f"{value!r} stands there, the records give {expected!r}")
 
 
 def record_differences(
@@ -48,13 +48,13 @@ def record_differences(
 ) -> list[Difference]:
     """Return all places where the record and its tables disagree.
 
-    ``per_channel`` says that the scales of output channels were averaged, each by itself: then rho
-    does not follow from the means of the scales, and is taken as written.
+    ``per_channel``: the tables hold means over the scales of output channels, from which rho does
+    not follow; it is not compared.
     """
     folder = f"trials/{paths.trial_id}"
     contents, changed = _read_tables(paths, record.table_sha256)
     if changed:
-        return changed  # what stands in other files says nothing about this record
+        return changed  # numbers of other files say nothing about this record
     epochs, scales = (
         table_rows(contents.get(name)) for name in ("epochs.parquet", "scales.parquet")
     )
@@ -67,10 +67,10 @@ def record_differences(
         ],
     }
     return [
-        unequal(f"{folder}/{name}", place, found, expected)
+        unequal(f"{folder}/{name}", place, value, expected)
         for name, values in compared.items()
-        for place, found, expected in values
-        if not _agree(found, expected)
+        for place, value, expected in values
+        if not _agree(value, expected)
     ]
 
 
@@ -113,11 +113,11 @@ def _record_values(
     if finished:
         yield "epochs_done", record.epochs_done, record.spec.get("recipe", {}).get("epochs")
     yield "training_seconds", record.training_seconds, sum(row["epoch_seconds"] for row in epochs)
-    given = summarise_errors([dict(row) for row in epochs]) if finished else None
-    expected = given.model_dump() if given else {}
-    found = record.errors.model_dump() if record.errors else {}
-    for name in found | expected:
-        yield f"errors.{name}", found.get(name), expected.get(name)
+    summary = summarise_errors([dict(row) for row in epochs]) if finished else None
+    expected = summary.model_dump() if summary else {}
+    recorded = record.errors.model_dump() if record.errors else {}
+    for name in recorded | expected:
+        yield f"errors.{name}", recorded.get(name), expected.get(name)
     if finished:  # a diverged network's was counted after the last row was written
         yield "sparsity", record.sparsity, _sparsity(scales)
 
@@ -148,13 +148,13 @@ def _scale_values(
 
 
 def _alarm_values(record: TrialRecord, scales: Sequence[Row]) -> Iterator[Compared]:
-    """Yield each layer with a scale that is not positive: its record has an alarm that says so."""
+    """Yield each layer with a scale that is not positive and no alarm about it in the record."""
     if record.schema_version < ALARMS_SINCE:
         return
-    told = {alarm.layer for alarm in record.alarms if alarm.what == NOT_POSITIVE}
+    alarmed = {alarm.layer for alarm in record.alarms if alarm.what == NOT_POSITIVE}
     for row in scales:
         smallest = min(row["positive_scale"], row["negative_scale"])
-        if not smallest > 0 and row["zero_share"] < 1 and row["layer"] not in told:
+        if not smallest > 0 and row["zero_share"] < 1 and row["layer"] not in alarmed:
             place = f"epoch {row['epoch']}, layer {row['layer']}, smallest scale"
             yield place, smallest, "one above zero, or an alarm"
 
@@ -164,12 +164,12 @@ def _rho(positive_scale: float, negative_scale: float) -> float:
     return math.log(positive_scale / negative_scale) if both else math.nan
 
 
-def _agree(found: Any, expected: Any) -> bool:
-    if not isinstance(found, int | float) or not isinstance(expected, int | float):
-        return bool(found == expected)
+def _agree(value: Any, expected: Any) -> bool:
+    if not isinstance(value, int | float) or not isinstance(expected, int | float):
+        return bool(value == expected)
     try:
         if math.isnan(expected):
-            return math.isnan(found)
-        return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+            return math.isnan(value)
+        return math.isclose(value, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     except OverflowError:  # a whole number that no float holds
-        return found == expected
+        return value == expected

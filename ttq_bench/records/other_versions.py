@@ -1,7 +1,7 @@
-"""The training version, which stands for one arithmetic, and the records of other versions.
+"""Records that were made under another training version than the code's.
 
-Numbers of two versions do not belong into one table: records of another version than the code's
-are left out of everything that is computed, and shown as left out. Older ones are *stale*.
+Trials of two versions may give other numbers, so they do not belong into one table. Records of
+another version are left out of everything that is computed, and listed. Older ones are *stale*.
 """
 
 import json
@@ -69,9 +69,9 @@ def left_out_sentences(left_out: LeftOut) -> Iterator[str]:
 
 
 def spec_apart_from_version(spec: Mapping[str, Any]) -> str:
-    """Return what specs share that differ in the training version alone.
+    """Return a text that is the same for specs that differ in the training version alone.
 
-    A parent's id holds the version too, so only whether there is a parent counts.
+    A parent's id depends on the version, too, so the text only says whether there is a parent.
     """
     rest = {name: value for name, value in spec.items() if name != "training_version"}
     return json.dumps(rest | {"parent": rest.get("parent") is not None}, sort_keys=True)

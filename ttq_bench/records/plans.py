@@ -1,4 +1,4 @@
-"""What was planned, so that a report can show the trials that are missing."""
+"""Noted plans, by which a report shows the trials that are missing."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from ttq_bench.records.schema import first_problem
 
 @dataclass(frozen=True, slots=True)
 class PlannedSuite:
-    """The trials that one suite under one profile stands for."""
+    """The trials of one suite under one profile."""
 
     suite: str
     profile: str

@@ -1,11 +1,10 @@
-"""What was measured on trained weights after training, one JSON file a trial beside its record.
+"""Probes: what was measured on trained weights, one JSON file a trial.
 
 A probe answers what a record cannot: whether the difference of the scales matters. Each quantized
-layer gets sqrt(W_p W_n) as both scales, alone and all together; batch normalisation is estimated
-anew on training images; the change of test error is the answer. Other changes of the scales of the
-same size tell whether equal ones are special, and one epoch more whether they harm for long. The
-field ``sha256`` of the file
-seals all others, as ``SHA256SUMS`` does a record.
+layer gets sqrt(W_p W_n) as both scales, alone and together with all others; batch normalisation is
+estimated anew on training images; the change of test error is the answer. Other changes of the
+scales of the same size show whether equal scales are special, and one more epoch shows whether
+their harm stays. The field ``sha256`` seals all other fields, as ``SHA256SUMS`` seals a record.
 """
 
 import hashlib
@@ -23,8 +22,8 @@ from ttq_bench.records.schema import first_problem
 
 # 2: moves of the scales of the same size as making them equal, and healing; older ones lack them.
 PROBE_VERSION = 2
-# Between the test error of a record and that of its weights, measured again: on another device,
-# with another number of threads. Weights of another trial differ by more, seldom by less.
+# Between the test error in a record and that of its weights when they are measured again, perhaps
+# on another device. Weights of another trial nearly always differ by more.
 LARGEST_DIFFERENCE_PERCENT = 0.3
 _FIELDS = pydantic.TypeAdapter(dict[str, Any])
 

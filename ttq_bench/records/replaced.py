@@ -1,7 +1,7 @@
-"""What there was of a trial that is trained again: moved to a folder of its own, which is kept.
+"""Keeps the old record and files of a trial that is trained again, in ``replaced/ID/1``, ``2``, ...
 
-``replaced/ID/1`` is laid out as results are, so that any command reads it by ``--results``; no
-reader of the results it came from looks there.
+Each of these folders is laid out as results are, so that any command reads it by ``--results``. No
+reader of the results that it came from looks there.
 """
 
 import os
@@ -24,9 +24,9 @@ def is_there(paths: TrialPaths) -> bool:
 def set_aside(paths: TrialPaths) -> Path:
     """Move record, failure, probe, network and work of a trial to a new folder, and return it.
 
-    Call it under the lock of the results. The record moves last: where this is broken off, the
-    trial is still done, and the next call goes on with the same folder. Leases are copied: the
-    numbers of attempts go on, so that an old attempt that still runs elsewhere writes nothing.
+    Call it under the lock of the results. The record moves last: if this is interrupted, the trial
+    still counts as done, and the next call goes on with the same folder. Leases are copied, so that
+    the numbers of attempts go on: an old attempt that still runs elsewhere writes nothing more.
     """
     if number := newest_number(paths):
         note_end(paths.attempt(number), End("replaced", "the trial is trained again"))
@@ -72,7 +72,7 @@ def _parts(paths: TrialPaths) -> Iterator[Path]:
 
 
 def _target(paths: TrialPaths, parts: Sequence[Path]) -> Path:
-    """Return the folder of a call that was broken off, or a new one: nothing is overwritten."""
+    """Return the folder of a call that was interrupted, or a new one: nothing is overwritten."""
     folder, root = paths.replaced, paths.results.root
     numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
     newest = max(numbers, default=0)

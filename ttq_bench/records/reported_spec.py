@@ -1,8 +1,9 @@
-"""What a report reads of a record's spec: fewer fields than ``TrialSpec``, and of safe form.
+"""What a report reads of a record's spec: fewer fields than ``TrialSpec``, each of a safe form.
 
-A ``TrialSpec`` holds every field, so code that lacks a newer field has none to give. A report shows
-such records all the same: fields that it does not know may hold a name, a number or some of them.
-Names are names, because they go into Markdown, HTML, figures and the names of files.
+A ``TrialSpec`` needs every field and takes no other, so older code cannot read a newer record as
+one. A report shows such a record all the same: fields that it does not know may hold names and
+numbers, alone or in a list. Names have safe letters alone, because they go into Markdown, HTML,
+figures and the names of files.
 """
 
 from typing import Annotated
@@ -25,13 +26,13 @@ Value = Plain | list[Plain]
 
 
 class Open(BaseModel):
-    """Fields that the report shows; any other field is read as an attribute, too."""
+    """Has the fields that the report needs; any other field becomes an attribute, too."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Value]
 
 
-# Of a recipe; what is as usual is not told.
+# Values of a recipe that are not mentioned.
 USUAL = {
     "optimizer": "sgd", "momentum": 0.9, "nesterov": False, "label_smoothing": 0.0,
     "decay_scales": False, "decay_on": "all", "warmup_epochs": 0.0, "decay_factor": 0.1,

@@ -86,10 +86,10 @@ class Gauge(BaseModel):
     """Self-checks over the layers that feed batch normalisation.
 
     ``largest_residue`` is the largest of the residues of an epoch in ``scales.parquet``. ``size``
-    is the quantity that only weight decay and the length of steps may change: ``predicted_factor``
-    is what decay alone makes of it from start to end (None: no prediction), ``seen_low`` to
-    ``seen_high`` what was seen. ``ratio_low`` to ``ratio_high`` is the size at the end over what
-    decay and steps together explain: 1, but for rounding and the rate's changes.
+    is the quantity that only weight decay and the length of steps may change. Over the training,
+    decay alone multiplies it by ``predicted_factor`` (None: no prediction); the layers' own factors
+    are from ``seen_low`` to ``seen_high``. ``ratio_low`` to ``ratio_high`` is the size at the end
+    over what decay and steps together explain: 1, but for rounding and the rate's changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,7 +134,7 @@ class TrialRecord(BaseModel):
     def trial_spec(self) -> TrialSpec:
         """Return the spec as this version has it; ``ValueError`` where a field is not known here.
 
-        For whoever trains, packs, names or costs a trial, and needs every field for it.
+        For code that needs every field: to train, pack, name a trial or estimate its cost.
         """
         return TrialSpec.from_record(self.spec)
 
@@ -142,8 +142,8 @@ class TrialRecord(BaseModel):
     def reported_spec(self) -> ReportedSpec:
         """Return what a report shows of the spec, newer ones included.
 
-        Raises ``pydantic.ValidationError`` for a spec that lacks a part of it, or that would do
-        harm where it is shown.
+        Raises ``pydantic.ValidationError`` for a spec that lacks one of these fields, or has a
+        value that would do harm where it is shown.
         """
         return ReportedSpec.model_validate(self.spec)
 
@@ -175,9 +175,9 @@ def summarise_errors(epochs: list[dict[str, Any]]) -> Errors | None:
 
 
 def columns_of(table: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the columns of a table with these rows: the usual ones, and those the first adds."""
-    added = OPTIONAL_COLUMNS.get(table, ())
-    return TABLES[table] + tuple(name for name in added if rows and name in rows[0])
+    """Return the columns of a table: the usual ones, and optional ones that its first row has."""
+    optional = OPTIONAL_COLUMNS.get(table, ())
+    return TABLES[table] + tuple(name for name in optional if rows and name in rows[0])
 
 
 def first_problem(error: pydantic.ValidationError) -> str:

@@ -65,7 +65,7 @@ def place_record(paths: TrialPaths, contents: Mapping[str, bytes]) -> bool:
         for name, content in contents.items():
             write_atomically(hidden / name, content)
         if {path.name for path in hidden.iterdir()} != set(contents):
-            # Taken away by ``remove_leftovers`` and made anew by the writing of the next file.
+            # ``remove_leftovers`` deleted it, and writing the next file made it anew.
             raise FileNotFoundError(errno.ENOENT, "was deleted while it was written", str(hidden))
         hidden.chmod(0o755)
         if not _renamed(hidden, paths):
@@ -95,11 +95,12 @@ def _renamed(hidden: Path, paths: TrialPaths) -> bool:
 
 
 def remove_leftovers(results: ResultsPaths) -> None:
-    """Delete what writers left that were killed; call it when no trial runs.
+    """Delete what killed writers left; call it when no trial runs.
 
-    Should one be at work all the same, cut off from its driver, it cannot publish what is half
-    deleted: its folder gets another name first, in one step. What writers here cannot have left
-    stays: ``.git``, ``.stfolder``, ``.gitkeep``, or the half-copied files of a program that syncs.
+    A writer that is cut off from its driver may be at work all the same. It cannot publish a folder
+    that is half deleted, because the folder is renamed first, in one step. What no writer of this
+    package leaves stays: ``.git``, ``.stfolder``, ``.gitkeep``, half-copied files of a program that
+    syncs.
     """
     for hidden in results.trials.glob(".*"):
         with contextlib.suppress(OSError):
@@ -172,8 +173,8 @@ def read_records(results: ResultsPaths) -> Iterator[TrialRecord]:
 def record_files(results: ResultsPaths) -> list[Path]:
     """Return every ``record.json``, ordered by trial id, but for what is no record of ours."""
     folder = str(results.trials)
-    found = (f"{folder}/{name}/record.json" for name in trial_names(results.trials))
-    return [Path(path) for path in found if os.path.exists(path)]  # noqa: PTH110 - ten times faster
+    paths = (f"{folder}/{name}/record.json" for name in trial_names(results.trials))
+    return [Path(path) for path in paths if os.path.exists(path)]  # noqa: PTH110 - ten times faster
 
 
 def read_table(paths: TrialPaths, name: str) -> bytes:

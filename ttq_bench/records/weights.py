@@ -1,10 +1,12 @@
 """Where the final weights of a trial are: in an attempt's folder, and published.
 
-Each attempt writes all weights, latent ones too, to its own folder, so that two of them never mix,
-whatever the older one does late. That folder stays on the machine that made it; the published
-network (``networks.py``) travels with the record. A record without either can be trained again.
+Each attempt writes all weights, latent ones too, to its own folder, so that an older attempt cannot
+change those of a newer one, however late it writes. That folder stays on the machine that made it;
+the published network (``networks.py``) travels with the record. A trial without either can be
+trained again.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,10 @@ from ttq_bench.records.store import read_record
 
 def weights_path(paths: TrialPaths) -> Path:
     """Return where the final weights are that belong to the record, or where they should be."""
-    found = [paths.attempt(number).weights for number in _numbers(paths)]
-    whole = next((path for path in found if is_intact(path)), None)
-    there = next((path for path in found if path.exists()), None)
-    return whole or there or paths.attempt(1).weights
+    candidates = [paths.attempt(number).weights for number in _attempts_of_record(paths)]
+    intact = (path for path in candidates if is_intact(path))
+    damaged = (path for path in candidates if path.exists())
+    return next(itertools.chain(intact, damaged), paths.attempt(1).weights)
 
 
 def has_weights(paths: TrialPaths) -> bool:
@@ -37,12 +39,12 @@ def weights_digest(paths: TrialPaths) -> str:
     return read_network(paths.network).weights_sha256
 
 
-def _numbers(paths: TrialPaths) -> list[int]:
-    """Return the attempt of the record first, then the others, newest first."""
-    others = sorted(attempt_numbers(paths), reverse=True)
+def _attempts_of_record(paths: TrialPaths) -> list[int]:
+    """Return the number of the attempt that made the record, then the others, newest first."""
     try:
-        attempts: Any = read_record(paths.record).run.get("attempts")
-        named = attempts[-1]["attempt"] if attempts else None
+        attempts: Any = read_record(paths.record).run["attempts"]
+        recorded = attempts[-1]["attempt"]
     except (ResultsError, KeyError, TypeError, IndexError):
-        named = None
-    return [number for number in others if number == named] + [n for n in others if n != named]
+        recorded = None
+    newest_first = reversed(attempt_numbers(paths))
+    return sorted(newest_first, key=lambda number: number != recorded)

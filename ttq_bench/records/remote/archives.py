@@ -1,7 +1,7 @@
 """A record as one object, so that object storage can publish it in one step: a tar of its folder.
 
-``trials/ID.tar`` holds what the folder ``trials/ID`` of a local results folder does. Its seal is
-checked before anything is taken out of it; names of files are taken only where they are plain.
+``trials/ID.tar`` holds what the folder ``trials/ID`` of a local results folder does. Nothing in it
+is used before its seal is checked, and its names are plain names of files.
 """
 
 import io

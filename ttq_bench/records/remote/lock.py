@@ -1,8 +1,13 @@
-"""One driver at a time below a URL: numbered claims, as of attempts, and beats of the newest one.
+"""One driver at a time below a URL: numbered claims, and signs of life of the newest one.
 
-A claim is made with ``Objects.create``, so one driver has it. It counts until its driver lets go of
-it, or until its beats do not change while another one watches: the clocks of machines that may be
-wrong decide nothing. A driver that was asleep meanwhile finds the newer claim and ends.
+A claim is made with ``Objects.create``, so one driver has it. Its driver writes beats, a number
+that grows. The claim counts until the driver lets go of it, or until another driver has watched the
+beats for a while and they did not change. Only the watching driver's own clock matters. A driver
+that was asleep meanwhile finds the newer claim and ends.
+
+Claims of attempts (``attempts/lease.py``) take over at once, and the older attempt ends. Here the
+newer driver has to wait for the older one, and exactly the number after the one it waited for is
+claimed: of two drivers that watched the same claim one gets it, and the other watches that one.
 """
 
 import contextlib
@@ -51,7 +56,7 @@ def held_at_url(
 
 def _claimed(objects: Objects, tell: Callable[[str], None]) -> int:
     """Return the number of this driver's claim; ``BusyError`` if another driver is at work."""
-    # The last word tells two claims apart that say the same: process 1 of two containers.
+    # The last word makes each claim unique: process 1 of two containers may have one name.
     text = f"{this_process()} {secrets.token_hex(8)}".encode()
     while True:
         newest = _newest(objects)

@@ -1,6 +1,6 @@
-"""Which names below a URL are a results folder's, and how the folder of this machine follows them.
+"""The names that results may have below a URL, and how the local folder follows them.
 
-A stranger may have put other objects there: nothing is taken under any other name.
+Other programs may have put objects there: an object of any other name is ignored.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import pydantic
@@ -42,14 +42,15 @@ _PROGRESS = pydantic.TypeAdapter(Progress)
 
 def attempt_number(name: str) -> int | None:
     """Return the number of the attempt in whose folder ``name`` lies, None for other names."""
-    found = ATTEMPT.fullmatch(name)
-    return int(found[1]) if found else None
+    match = ATTEMPT.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def is_news(path: Path, content: bytes) -> bool:
-    """Return whether ``content`` should take the place of what is here in ``path``.
+    """Return whether ``content``, from the URL, should replace what is here in ``path``.
 
-    The progress of an attempt of this machine is shown at the URL with delay: more beats count.
+    The progress of an attempt of this machine reaches the URL late, so the one with more beats is
+    kept.
     """
     try:
         here = path.read_bytes()
@@ -69,24 +70,20 @@ def _beats(content: bytes) -> tuple[int, bool]:
 
 
 def settled_names(results: ResultsPaths) -> dict[str, Path]:
-    """Return what has to lie at the URL if it is here: records, failures, plans and probes."""
-    now, found = time.time(), {}
-    for path in results.trials.glob("[!.]*"):
-        found[f"trials/{path.name}.tar"] = path  # shown here after it was published there
-    for path in _files(results):
-        with contextlib.suppress(OSError):
-            if now - path.stat().st_mtime > SETTLED_SECONDS:
-                found[path.relative_to(results.root).as_posix()] = path
-    return found
-
-
-def _files(results: ResultsPaths) -> Iterator[Path]:
+    """Return the local files that have to be at the URL, too: records, failures, plans, probes."""
+    now = time.time()
+    # A record is published at the URL before it is here.
+    settled = {f"trials/{path.name}.tar": path for path in results.trials.glob("[!.]*")}
     for pattern in ("failures/*/failure.json", "plans/*.json", "probes/*.json"):
-        yield from results.root.glob(pattern)
+        for path in results.root.glob(pattern):
+            with contextlib.suppress(OSError):
+                if now - path.stat().st_mtime > SETTLED_SECONDS:
+                    settled[path.relative_to(results.root).as_posix()] = path
+    return settled
 
 
 def remove_gone(before: dict[str, Path], names: Collection[str]) -> None:
-    """Delete here what was here before ``names`` were listed, and is not among them."""
+    """Delete those of ``before`` that are not among ``names``, listed at the URL afterwards."""
     for name, path in before.items():
         if name in names:
             continue

@@ -2,7 +2,7 @@
 
 That step is ``create``: a put with the condition that nothing has the name yet (If-None-Match on
 S3, generation 0 on Google Cloud). Of any number of writers on any number of machines the store lets
-one have it; claims of attempts, records and the driver's lock all rest on it. Credentials and the
+one have it; claims of attempts, records and the driver's lock all depend on it. Credentials and the
 endpoint come from the environment (``AWS_ENDPOINT_URL`` and so on) and are never shown.
 """
 
@@ -20,7 +20,7 @@ from ttq_bench.text import one_line, without_credentials
 
 URL = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,253})((?:/[A-Za-z0-9._=-]+)*)/?")
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs"}
-PAUSES_SECONDS = (1.0, 2.0, 4.0)  # before a request that met trouble on its way is sent again
+PAUSES_SECONDS = (1.0, 2.0, 4.0)  # before a request that got no answer is sent again
 FORGET_SECONDS = 20.0
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 REQUESTS_AT_ONCE = 8
@@ -37,8 +37,7 @@ def is_url(text: str) -> bool:
 
 def checked_url(text: str) -> str:
     """Return the URL of results without a closing slash; ``ResultsError`` for any other text."""
-    found = URL.fullmatch(text)
-    if found is None or ".." in text:
+    if URL.fullmatch(text) is None or ".." in text:
         raise ResultsError(
             f"{without_credentials(text)}: is no place for results; write s3://BUCKET/PREFIX or"
             " gs://BUCKET/PREFIX (letters, digits, . _ = -), or a path; credentials and endpoint"
@@ -62,9 +61,9 @@ class Objects:
     def names(self, prefix: str = "") -> dict[str, int]:
         """Return the names that begin with the folder ``prefix``, each with its size in bytes."""
         below = f"{self.url}/{prefix}".rstrip("/")
-        found = self._call(lambda: self.system.find(below, detail=True))
+        entries = self._call(lambda: self.system.find(below, detail=True))
         start = len(below.partition("://")[2]) - len(prefix.rstrip("/"))
-        return {name[start:].lstrip("/"): int(entry["size"]) for name, entry in found.items()}
+        return {name[start:].lstrip("/"): int(entry["size"]) for name, entry in entries.items()}
 
     def read(self, name: str) -> bytes | None:
         """Return the bytes of an object, None where there is none of the name."""
@@ -76,10 +75,10 @@ class Objects:
 
     def read_all(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the bytes of several objects by name; one that has gone meanwhile is left out."""
-        asked = list(names)
+        names = list(names)
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            found = dict(zip(asked, pool.map(self.read, asked), strict=True))
-        return {name: content for name, content in found.items() if content is not None}
+            contents = zip(names, pool.map(self.read, names), strict=True)
+            return {name: content for name, content in contents if content is not None}
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object, in place of an older one."""
@@ -88,8 +87,8 @@ class Objects:
     def create(self, name: str, content: bytes) -> bool:
         """Put an object if there is none of the name; return whether it is this caller's.
 
-        An answer may be lost on its way after the store did as it was told, and the next try finds
-        the name taken: by these very bytes, then. So no two callers may give the same ones.
+        The answer may be lost although the store put the object, and the next try finds the name
+        taken by the same bytes. So two callers must never give the same ones.
         """
         try:
             put = lambda: self.system.pipe_file(f"{self.url}/{name}", content, mode="create")  # noqa: E731
@@ -100,9 +99,8 @@ class Objects:
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete objects; one that is not there is left as it is."""
-        asked = list(names)
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            list(pool.map(self._delete, asked))
+            list(pool.map(self._delete, names))
 
     def _delete(self, name: str) -> None:
         try:
@@ -125,26 +123,26 @@ class Objects:
             )
 
     def _call(self, request: Callable[[], T]) -> T:
-        # A store that has just been silent is asked once: who ends for it has more to put.
+        # A store that did not answer a moment ago is asked once: a worker that ends because of it
+        # has more to write.
         was_silent = time.monotonic() - self.silent_at < FORGET_SECONDS
         for pause in (*(() if was_silent else PAUSES_SECONDS), None):
             try:
                 return request()
-            except Exception as error:  # botocore's and aiohttp's know no common family
-                known = self._judged(error)
-                if known is not None:
-                    raise known from error
+            except Exception as error:  # those of botocore and aiohttp have no common class
+                final = self._final(error)
+                if final is not None:
+                    raise final from error
                 if pause is None:
                     self.silent_at = time.monotonic()
-                    told = one_line(without_credentials(f"{type(error).__name__}: {error}"), 200)
-                    raise OSError(errno.EIO, f"the store does not answer: {told}", self.url) from (
-                        error
-                    )
+                    reason = one_line(without_credentials(f"{type(error).__name__}: {error}"), 200)
+                    text = f"the store does not answer: {reason}"
+                    raise OSError(errno.EIO, text, self.url) from error
             time.sleep(pause)
         raise AssertionError
 
-    def _judged(self, error: Exception) -> Exception | None:
-        """Return the error to raise at once, None for one that may be gone at the next try."""
+    def _final(self, error: Exception) -> Exception | None:
+        """Return the error to raise at once, None for one after which another try may succeed."""
         code = _code(error)
         if isinstance(error, FileExistsError) or code in TAKEN:
             return FileExistsError(errno.EEXIST, "is there already", self.url)
@@ -165,7 +163,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _code(error: BaseException) -> str:
-    """Return what the store calls the error, empty where it does not say."""
+    """Return the store's code of the error, empty without any."""
     response: Any = getattr(error.__cause__ or error, "response", None)
     if not isinstance(response, dict):
         return str(getattr(error, "code", ""))  # gcsfs: the number of the HTTP status
@@ -173,7 +171,7 @@ def _code(error: BaseException) -> str:
 
 
 def _file_system(url: str) -> Any:
-    """Return fsspec's way to the store; ``ResultsError`` where its package is not installed."""
+    """Return fsspec's file system for the store; ``ResultsError`` without its package."""
     scheme = url.partition("://")[0]
     driver = DRIVERS[scheme]
     try:

@@ -1,9 +1,9 @@
 """Where results are kept: in a folder, or below a URL that a folder of this machine follows.
 
-All code works on a local folder: ``Folder`` is that and nothing more. ``Mirror`` is a folder of the
-cache that follows what lies below a URL in the same layout, but for a record, which is one object
-(``archives.py``). What is decided between machines is decided at the URL (``Objects.create``),
-before the folder of this machine shows it.
+All code works on a local folder; ``Folder`` is only that. ``Mirror`` is a folder of the cache that
+follows a URL. The layout is the same in both, except that a record is one object at the URL
+(``archives.py``). Of several machines that claim or publish the same, ``Objects.create`` lets one
+have it at the URL, before the folder of this machine shows it.
 """
 
 import re
@@ -49,7 +49,7 @@ class Folder:
 
     @property
     def place(self) -> str:
-        """Return where the results are, as their user calls it."""
+        """Return where the results are, as the user named it."""
         return self.url or str(self.results.root)
 
     def create(self, path: Path, content: bytes) -> bool:
@@ -61,7 +61,7 @@ class Folder:
         return place_record(paths, contents)
 
     def bring(self) -> None:
-        """Bring what others did, but for checkpoints and weights."""
+        """Bring what other machines wrote, but for checkpoints and weights."""
 
     def bring_states(self, paths: TrialPaths, *, weights_alone: bool = False) -> None:
         """Bring checkpoints and weights of a trial."""
@@ -70,16 +70,16 @@ class Folder:
         """Bring the leases of newer attempts at a trial, and the sign to stop."""
 
     def bring_stop(self) -> None:
-        """Bring the sign to stop, or that there is none any more."""
+        """Bring the sign to stop, or remove it here if it is gone there."""
 
     def keep(self, attempt: AttemptPaths) -> None:
-        """Keep what an attempt has written, let go of what it has deleted."""
+        """Put what an attempt has written, delete what it has deleted."""
 
     def post(self, *paths: Path) -> None:
-        """Show others these files as they are now, or that they are not there."""
+        """Put these files as they are now, or delete those that are not there."""
 
     def post_report(self) -> None:
-        """Show others tables, figures and summary."""
+        """Put tables, figures and summary."""
 
     def bring_report(self) -> None:
         """Bring tables, figures and summary, in place of those of an older report."""
@@ -116,8 +116,8 @@ class Mirror(Folder):
         """Follow the URL: bring what is new there, remove here what is gone there."""
         before = settled_names(self.results)
         names = self._names("")
-        for found in filter(None, map(RECORD.fullmatch, names)):
-            paths = self.results.trial(found[1])
+        for match in filter(None, map(RECORD.fullmatch, names)):
+            paths = self.results.trial(match[1])
             if not paths.record.exists():
                 self._bring_record(paths)
         self._bring_once(names)
@@ -161,9 +161,8 @@ class Mirror(Folder):
         here = set(filter(STATE.fullmatch, map(self._name, attempt.folder.rglob("*"))))
         for name in sorted(here - set(names), key=lambda name: name.endswith(".sha256")):
             self.objects.write(name, (self.results.root / name).read_bytes())
-        mine = (n for n in names if (attempt_number(n) or attempt.number + 1) <= attempt.number)
-        gone = [name for name in mine if not (self.results.root / name).exists()]
-        self.objects.delete(gone)
+        own = (n for n in names if (attempt_number(n) or attempt.number + 1) <= attempt.number)
+        self.objects.delete(name for name in own if not (self.results.root / name).exists())
 
     def post(self, *paths: Path) -> None:
         """Put the files as they are here; delete at the URL those that are not here."""
@@ -178,9 +177,9 @@ class Mirror(Folder):
     def post_report(self) -> None:
         """Put the files that the report lists, and delete those that only an older one listed."""
         older = in_list(self.objects.read(LIST) or b"")
-        shown = listed(self.results.root)
-        self.post(*(self.results.root / name for name in (*sorted(shown), LIST)))
-        self.objects.delete(older.keys() - shown)
+        newer = listed(self.results.root)
+        self.post(*(self.results.root / name for name in (*sorted(newer), LIST)))
+        self.objects.delete(older.keys() - newer)
 
     def bring_report(self) -> None:
         """Bring the report that is there, and delete what is left here of an older one."""
@@ -191,20 +190,20 @@ class Mirror(Folder):
 
     def _reported_here(self) -> set[str]:
         roots = [self.results.root / name for name in PARTS_OF_REPORT]
-        found = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
-        return {self._name(path) for path in found if not path.name.startswith(".")}
+        files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
+        return {self._name(path) for path in files if not path.name.startswith(".")}
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.results.root).as_posix()
 
     def _names(self, prefix: str, forms: Collection[re.Pattern[str]] = KNOWN) -> list[str]:
         """Return the names at the URL that may come here."""
-        found = self.objects.names(prefix)
-        names = [name for name in found if any(form.fullmatch(name) for form in forms)]
+        sizes = self.objects.names(prefix)
+        names = [name for name in sizes if any(form.fullmatch(name) for form in forms)]
         for name in names:
-            if found[name] > MOST_BYTES and not STATE.fullmatch(name):
+            if sizes[name] > MOST_BYTES and not STATE.fullmatch(name):
                 raise ResultsError(
-                    f"{self.objects.url}/{name}: has {found[name]:,} bytes, more than any file of"
+                    f"{self.objects.url}/{name}: has {sizes[name]:,} bytes, more than any file of"
                     " its kind; move it elsewhere"
                 )
         return names
