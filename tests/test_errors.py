@@ -14,28 +14,18 @@ FAMILY = [
 ]
 
 
-def test_a_close_name_is_proposed_and_all_are_listed_in_order():
-    assert did_you_mean("tqt", ["ttq", "bwn"]) == "; did you mean 'ttq'? (allowed: bwn, ttq)"
-
-
-def test_without_a_close_name_the_allowed_ones_are_listed():
-    assert did_you_mean("zzz", ["ttq", "bwn"]) == " (allowed: bwn, ttq)"
-
-
-def test_an_unknown_name_without_a_close_one_reads_as_a_sentence():
-    error = unknown_name("x.yaml", "profile", "foo", ["quick"])
-    assert str(error) == "x.yaml: unknown profile 'foo' (allowed: quick)"
-
-
-def test_names_that_are_no_text_are_listed_too():
-    assert did_you_mean("x", [2, "b"]) == " (allowed: 2, b)"
-
-
-def test_an_unknown_name_says_where_what_and_which():
-    error = unknown_name("suites/x.yaml", "model", "resnet2", ["resnet20"])
-    assert str(error) == (
-        "suites/x.yaml: unknown model 'resnet2'; did you mean 'resnet20'? (allowed: resnet20)"
-    )
+@pytest.mark.parametrize(
+    ("given", "allowed", "hint"),
+    [
+        ("tqt", ["ttq", "bwn"], "; did you mean 'ttq'? (allowed: bwn, ttq)"),
+        ("zzz", ["ttq", "bwn"], " (allowed: bwn, ttq)"),
+        ("x", [2, "b"], " (allowed: 2, b)"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_a_close_one_and_all_in_order(given, allowed, hint):
+    assert did_you_mean(given, allowed) == hint
+    error = unknown_name("suites/x.yaml", "model", given, allowed)
+    assert str(error) == f"suites/x.yaml: unknown model {given!r}{hint}"
 
 
 @pytest.mark.parametrize("kind", FAMILY)

@@ -44,14 +44,7 @@ class Grid:
 
     def start(self, *more: str) -> subprocess.Popen:
         """Start a driver; it and all its children are one process group."""
-        words = [
-            *self.before,
-            *COMMAND,
-            "run",
-            self.suite,
-            "--results",
-            self.results.root,
-        ]
+        words = [*self.before, *COMMAND, "run", self.suite, "--results", self.results.root]
         words += [*self.words, *more, *(() if self.report else ("--no-report",))]
         return subprocess.Popen(
             list(map(str, words)),

@@ -20,7 +20,7 @@ from tests.faults.children import (
     note_plan,
     temporaries_below,
 )
-from tests.faults.grid import Grid
+from tests.faults.grid import Grid, run_words
 from tests.faults.test_f01_file_operations import quick_training
 from tests.record_builders import write_trial
 from tests.tiers import FULL
@@ -30,11 +30,6 @@ pytestmark = pytest.mark.slow
 
 REFUSALS = ("ENOSPC", "EIO", "EACCES", "short write")
 DOCUMENT = tiny_document(methods=("full_precision",), training=quick_training())
-WORDS = ("--backend", "inprocess", "--threads", "1", "--no-report")
-
-
-def run_of(grid):
-    return ["run", str(grid.suite), "--results", str(grid.results.root), *WORDS]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +37,9 @@ def undisturbed(tmp_path_factory, cache):
     """The grid run to its end, and the file operations of that."""
     folder = tmp_path_factory.mktemp("undisturbed")
     grid = Grid(folder, DOCUMENT)
-    ended = forked(folder / "notes", Fault(grid.results.root), command, run_of(grid), cache)
+    ended = forked(
+        folder / "notes", Fault(grid.results.root), command, run_words(grid, "--no-report"), cache
+    )
     assert (ended.code, ended.err) == (0, "")
     assert len(grid.records()) == 1
     return grid, ended.operations
@@ -103,7 +100,7 @@ def test_a_run_on_a_disk_that_refuses_tells_it_and_the_next_one_ends_well(
     for k, kind, lasting in chosen(operations):
         grid = Grid(tmp_path / "grid", DOCUMENT)
         fault = Fault(grid.results.root, kind, k, lasting)
-        run = (command, run_of(grid), cache)
+        run = (command, run_words(grid, "--no-report"), cache)
         ended = forked(tmp_path / "notes", fault, *run)
         assert ended.fired, f"{k}: {operations[k - 1]}"
         assert_one_sentence(ended, fault)
@@ -182,7 +179,7 @@ def test_a_disk_that_is_really_full_is_told_and_room_is_all_that_a_run_needs(
         grid = Grid(tmp_path / str(free), DOCUMENT)
         results = grid.results.root
         results.mkdir()
-        run = (command_on_full_disk, run_of(grid), cache, results, free)
+        run = (command_on_full_disk, run_words(grid, "--no-report"), cache, results, free)
         ended = forked(tmp_path / "notes", Fault(tmp_path / "nothing"), *run)
         if ended.code == NO_MOUNTS:
             pytest.skip("this process may not mount: the really full disk was not met")
@@ -212,7 +209,7 @@ def test_a_read_only_folder_is_told_and_a_writable_one_is_all_that_a_run_needs(
     grid = Grid(tmp_path / "grid", DOCUMENT)
     results = grid.results.root
     results.mkdir()
-    run = (command_on_read_only_disk, run_of(grid), cache, results)
+    run = (command_on_read_only_disk, run_words(grid, "--no-report"), cache, results)
     ended = forked(tmp_path / "notes", Fault(tmp_path / "nothing"), *run)
     if ended.code == NO_MOUNTS:
         pytest.skip("this process may not mount: the read-only folder was not met")

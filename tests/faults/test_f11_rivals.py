@@ -8,7 +8,7 @@ import pytest
 
 from tests.claimed import LEASE
 from tests.faults.broken_files import FORKS
-from tests.faults.grid import Grid, parents
+from tests.faults.grid import UNDISTURBED, Grid, parents
 from tests.record_builders import publish_record
 from tests.records.conftest import make_epochs, make_record
 from tests.tiny_suite import wait_until
@@ -33,7 +33,7 @@ LONG = 100_000  # epochs that no test waits for
 def test_of_two_drivers_on_one_folder_one_goes_on(cache, tmp_path, times, record_property):
     rounds = times(3, full=20)
     document = parents(seeds=1, epochs=LONG)
-    grid = Grid(tmp_path, document, words=("--backend", "inprocess", "--threads", "1"))
+    grid = Grid(tmp_path, document, UNDISTURBED)
     begun = 0
     for number in range(1, rounds + 1):
         pair = [grid.start(), grid.start()]

@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
+import time
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.storage.conftest import BUCKET, RUN, made_bucket
+from tests.storage.conftest import RUN, made_bucket
 from tests.storage.s3_server import S3Server
 from tests.tiny_suite import write_suite
 from ttq_bench.errors import ResultsError
@@ -38,17 +37,7 @@ def test_objects_come_back_under_names_relative_to_the_url(objects):
     assert objects.names() == {"a/b.json": 1, "a/c.json": 2}
 
 
-def test_the_server_itself_keeps_the_condition_of_a_put(reached):
-    client = boto3.client("s3")
-    client.put_object(Bucket=BUCKET, Key="kept", Body=b"first", IfNoneMatch="*")
-    with pytest.raises(ClientError, match="PreconditionFailed"):
-        client.put_object(Bucket=BUCKET, Key="kept", Body=b"second", IfNoneMatch="*")
-    assert client.get_object(Bucket=BUCKET, Key="kept")["Body"].read() == b"first"
-
-
 def test_of_several_processes_that_create_a_name_at_once_one_has_it(objects, url):
-    import time
-
     moment = str(time.time() + 6.0)  # all are ready by then
     rivals = [
         subprocess.Popen(
