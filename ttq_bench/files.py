@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from ttq_bench.errors import ResultsError, TtqBenchError
@@ -137,6 +138,25 @@ def unreadable(path: Path, error: OSError) -> ResultsError:
         else UNREADABLE.get(error.errno or 0, "what it holds may be good; try again")
     )
     return ResultsError(f"{path}: cannot be read ({error.strerror}); {remedy}")
+
+
+def replaceable(path: Path, is_ours: Callable[[bytes], bool], refusal: str) -> bytes:
+    """Return the content of a file that may be replaced, empty where there is none.
+
+    Raises ``ResultsError`` for a file that cannot be read, and, with the sentence ``refusal``, for
+    one that holds something and is not ours.
+    """
+    try:
+        content = path.read_bytes()
+    except NotADirectoryError as error:
+        raise ResultsError(f"{path.parent}: is no folder; name another one") from error
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return b""
+        raise unreadable(path, error) from error
+    if content.strip() and not is_ours(content):
+        raise ResultsError(f"{path}: {refusal}")
+    return content
 
 
 def digest_path(path: Path) -> Path:

@@ -132,6 +132,22 @@ def test_a_file_in_the_place_of_a_run_that_is_not_ours_stays(results, tmp_path, 
     assert own.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("option", "name"), [("--tensorboard", f"ternary/{FILE_NAME}"), ("--csv", "runs.csv")]
+)
+def test_a_link_of_the_users_own_in_the_place_of_a_run_is_not_replaced(
+    results, tmp_path, capsys, option, name
+):
+    link = tmp_path / "runs" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/another/disk/that/is/not/mounted")
+
+    assert f"{link}: cannot be read (No such file or directory); the file that this link" in told(
+        results, capsys, option, tmp_path / "runs"
+    )
+    assert link.is_symlink()
+
+
 def test_csv_files_hold_a_row_a_trial_an_epoch_and_a_layer(results, tmp_path):
     for _ in range(2):  # the second replaces the first
         assert export(results, "--csv", tmp_path / "csv") == 0

@@ -36,14 +36,13 @@ def command(words: list[str], cache: Path) -> int:
 def command_on_full_disk(words: list[str], cache: Path, results: Path, free: int) -> int:
     """Run a command on a file system with ``free`` bytes left, then with room enough.
 
-    Its files are kept in ``results`` with ``-full`` and ``-kept`` behind their names.
+    The files of the second one are copied to ``results`` with ``-kept`` behind its name.
     """
     _alone_with_mounts()
     _system("mount", "-t", "tmpfs", "-o", "size=24m", "none", results)
     ballast = results / "ballast"
     ballast.write_bytes(bytes(os.statvfs(results).f_bavail * os.statvfs(results).f_frsize - free))
     code = command(words, cache)
-    shutil.copytree(results, f"{results}-full", ignore=lambda *_: ["ballast"])
     ballast.unlink()
     return _again(code, words, cache, results)
 

@@ -83,6 +83,16 @@ def test_a_user_s_file_where_the_report_goes_is_named_before_anything_is_written
     assert contents(tmp_path) == before
 
 
+def test_a_user_s_link_to_a_file_that_is_not_here_is_not_replaced(tmp_path):
+    one_trial(tmp_path)
+    (tmp_path / "summary.md").symlink_to("nowhere")
+    with pytest.raises(
+        ResultsError, match=r"summary\.md: cannot be read .* the file that this link"
+    ):
+        build_report(tmp_path)
+    assert (tmp_path / "summary.md").is_symlink()
+
+
 def test_a_user_s_plot_under_the_name_of_a_figure_is_named_before_anything_is_written(tmp_path):
     one_trial(tmp_path)
     (tmp_path / "figures").mkdir()

@@ -42,6 +42,11 @@ def test_a_file_of_the_users_own_is_no_plan_and_is_not_replaced(results, content
     with pytest.raises(ResultsError, match=r"a\.json: lies where the plan is to be noted"):
         write_planned(results, planned)
     assert path.read_text() == content
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(ResultsError, match=r"a\.json: cannot be read .* the file that this link"):
+        write_planned(results, planned)
+    path.unlink()
     path.write_text(" \n")
     write_planned(results, planned)
     assert read_planned(results) == [planned]

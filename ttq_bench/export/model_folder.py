@@ -7,7 +7,8 @@ owner edited, and does not replace it.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ttq_bench.errors import ResultsError
 from ttq_bench.export.image_facts import ImageFacts
 from ttq_bench.export.packed_file import FORMAT
 from ttq_bench.export.sizes import Size
-from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.files import replaceable, unreadable, write_atomically
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.seal import SEAL, digests, seal_bytes, sha256
 from ttq_bench.spec.trial import TrialSpec
@@ -26,7 +27,6 @@ from ttq_bench.ternary.methods import METHODS
 from ttq_bench.text import one_line
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-ABSENT = (FileNotFoundError, NotADirectoryError)  # writing the folder reports the latter
 MARKS = {CONFIG: b'"library_name": "ttq_bench"', CARD: b"library_name: ttq_bench"}  # in our files
 REMEDY = "give it another name, or name another folder with --to"
 LOADED = """\
@@ -57,7 +57,7 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
     """
     try:
         lines = (folder / SEAL).read_text(encoding="utf-8", errors="replace").splitlines()
-    except ABSENT:
+    except (FileNotFoundError, NotADirectoryError):
         lines = []
     except OSError as error:
         raise unreadable(folder / SEAL, error) from error
@@ -65,18 +65,17 @@ def check_folder(folder: Path, texts: Mapping[str, bytes]) -> None:
     if foreign := listed.keys() - {WEIGHTS, *texts}:
         name = one_line(min(foreign), 80)
         raise ResultsError(f"{folder / SEAL}: lists {name!r}, so it is none of an export; {REMEDY}")
+    refusal = f"was edited since an export, or is none of one; {REMEDY}"
     for name, content in texts.items():
-        try:
-            present = (folder / name).read_bytes()
-        except ABSENT:
-            continue
-        except OSError as error:
-            raise unreadable(folder / name, error) from error
-        is_ours = MARKS[name] in present and sha256(present) == listed.get(name)
-        if present.strip() and present != content and not is_ours:
-            raise ResultsError(
-                f"{folder / name}: was edited since an export, or is none of one; {REMEDY}"
-            )
+        known = {sha256(content)}
+        if name in listed:
+            known.add(listed[name])
+        replaceable(folder / name, partial(_is_ours, name, known), refusal)
+
+
+def _is_ours(name: str, known: Collection[str], present: bytes) -> bool:
+    """Return whether a text is one of an export: by its own mark and a known digest."""
+    return MARKS[name] in present and sha256(present) in known
 
 
 def write_folder(folder: Path, weights: bytes, texts: Mapping[str, bytes]) -> None:

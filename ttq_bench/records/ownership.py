@@ -103,10 +103,10 @@ def check_replaceable(root: Path, names: Iterable[str] = FIXED) -> None:
 def _check_readable(path: Path) -> None:
     try:
         path.open("rb").close()
-    except (FileNotFoundError, NotADirectoryError):
-        return
     except OSError as error:
-        raise unreadable(path, error) from error
+        is_absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+        if not is_absent or path.is_symlink():
+            raise unreadable(path, error) from error
 
 
 def _begins_as_ours(root: Path, name: str) -> bool:

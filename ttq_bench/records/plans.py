@@ -7,7 +7,7 @@ from pathlib import Path
 import pydantic
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.files import replaceable, unreadable, write_atomically
 from ttq_bench.records.foreign_files import plan_files
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.schema import first_problem
@@ -23,6 +23,9 @@ class PlannedSuite:
     trial_ids: tuple[str, ...]
 
 
+REFUSAL = (
+    "lies where the plan is to be noted and was not written by ttq-bench; give it another name"
+)
 _PLANNED = pydantic.TypeAdapter(PlannedSuite)
 
 
@@ -34,11 +37,7 @@ def write_planned(results: ResultsPaths, planned: PlannedSuite) -> Path:
     name = f"{planned.suite}-{planned.profile}.json" if planned.profile else f"{planned.suite}.json"
     content = json.dumps(asdict(planned), indent=2) + "\n"
     path = results.root / "plans" / name
-    if path.is_file() and path not in plan_files(results) and path.read_bytes().strip():
-        raise ResultsError(
-            f"{path}: lies where the plan is to be noted and was not written by ttq-bench; give it"
-            " another name"
-        )
+    replaceable(path, lambda _: path in plan_files(results), REFUSAL)
     write_atomically(path, content.encode())
     return path
 

@@ -3,46 +3,35 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from ttq_bench.errors import ResultsError
 from ttq_bench.export.runs.run import LAYER_MEASURES, Plain, Run
-from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.files import replaceable, write_atomically
 from ttq_bench.text import no_formula
 
 # How each file begins, by which a later export knows it.
 BEGINNINGS = {
-    "runs.csv": "trial_id,setting,",
-    "run_epochs.csv": "trial_id,epoch,",
-    "run_layers.csv": "trial_id,epoch,layer,",
+    "runs.csv": b"trial_id,setting,",
+    "run_epochs.csv": b"trial_id,epoch,",
+    "run_layers.csv": b"trial_id,epoch,layer,",
 }
-
-
-def check_csv(folder: Path) -> None:
-    """Raise ``ResultsError`` where a file of the export would replace one that is not its own."""
-    for name, beginning in BEGINNINGS.items():
-        path = folder / name
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        except NotADirectoryError as error:
-            raise ResultsError(f"{folder}: is no folder; name another one") from error
-        except OSError as error:
-            raise unreadable(path, error) from error
-        if content.strip() and not content.startswith(beginning.encode()):
-            raise ResultsError(
-                f"{path}: lies where the table is to go and is none of `ttq-bench export-runs`;"
-                " give it another name, or name another folder with --csv"
-            )
+REFUSAL = (
+    "lies where the table is to go and is none of `ttq-bench export-runs`; give it another name, or"
+    " name another folder with --csv"
+)
 
 
 def write_csv(folder: Path, runs: Iterable[Run]) -> list[Path]:
-    """Write the files, each whole or not at all, over those of an earlier export; return them."""
+    """Write the files, each whole or not at all, over those of an earlier export; return them.
+
+    Raises ``ResultsError``, and writes nothing, where one of them would replace another file.
+    """
     runs = list(runs)
-    check_csv(folder)
+    for name, beginning in BEGINNINGS.items():
+        replaceable(folder / name, partial(_begins_with, beginning), REFUSAL)
     contents = {
         "runs.csv": _runs_csv(runs),
         "run_epochs.csv": _joined({run.trial_id: run.epochs for run in runs}),
@@ -57,6 +46,10 @@ def write_csv(folder: Path, runs: Iterable[Run]) -> list[Path]:
     for name, content in contents.items():
         write_atomically(folder / name, content)
     return [folder / name for name in contents]
+
+
+def _begins_with(beginning: bytes, content: bytes) -> bool:
+    return content.startswith(beginning)
 
 
 def _runs_csv(runs: Sequence[Run]) -> bytes:

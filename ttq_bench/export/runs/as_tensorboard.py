@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ttq_bench.errors import ResultsError
 from ttq_bench.export.runs.run import Run
-from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.files import replaceable, write_atomically
 
 # TensorBoard reads files with "tfevents" in their name; the end shows who wrote it.
 FILE_NAME = "events.out.tfevents.0000000000.ttq_bench"
 WRITER = "ttq-bench export-runs"
+REFUSAL = (
+    f"lies where a run is to go and is none of `{WRITER}`; give it another name, or name another"
+    " folder with --tensorboard"
+)
 
 
 def write_tensorboard(folder: Path, runs: Iterable[Run]) -> tuple[int, int]:
@@ -28,7 +31,7 @@ def write_tensorboard(folder: Path, runs: Iterable[Run]) -> tuple[int, int]:
     for run in runs:
         path = folder / run.trial_id / FILE_NAME
         content = event_bytes(run)
-        if _own_content(path) == content:
+        if replaceable(path, _is_ours, REFUSAL) == content:
             unchanged += 1
         else:
             write_atomically(path, content)
@@ -36,19 +39,8 @@ def write_tensorboard(folder: Path, runs: Iterable[Run]) -> tuple[int, int]:
     return written, unchanged
 
 
-def _own_content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if content.strip() and WRITER.encode() not in content[:200]:
-        raise ResultsError(
-            f"{path}: lies where a run is to go and is none of `{WRITER}`; give it another name, or"
-            " name another folder with --tensorboard"
-        )
-    return content
+def _is_ours(content: bytes) -> bool:
+    return WRITER.encode() in content[:200]
 
 
 def event_bytes(run: Run) -> bytes:
