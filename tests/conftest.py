@@ -66,6 +66,20 @@ def whole(tmp_path_factory, cache) -> Path:  # noqa: F811
 
 
 @pytest.fixture(scope="session")
+def trained_pair(tmp_path_factory, cache):  # noqa: F811
+    """Results of a parent and a ttq trial of one epoch, and their specs; do not change them."""
+    from tests.tiny_suite import settings_for, tiny_specs
+    from ttq_bench.records.paths import ResultsPaths
+    from ttq_bench.trial.run import run_trial
+
+    results = ResultsPaths(tmp_path_factory.mktemp("trained-pair") / "results")
+    parent, child, _ = tiny_specs(cache, epochs=1)
+    for spec in (parent, child):
+        assert run_trial(spec, settings_for(results.root, cache), lambda: False) == "finished"
+    return results, parent, child
+
+
+@pytest.fixture(scope="session")
 def drawn(tmp_path_factory) -> Path:
     """A folder with the ``results`` of a small grid, their report and a README; copy to change."""
     from tests.record_builders import write_grid

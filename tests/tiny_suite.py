@@ -56,6 +56,16 @@ def tiny_document(
     }
 
 
+def quick_training() -> dict[str, dict[str, Any]]:
+    """Return recipes of few steps, for tests of the files; the third epoch drops a checkpoint."""
+    recipe = {
+        "epochs": 3, "batch_size": 512, "learning_rate": 0.03, "schedule": "cosine",
+        "augmentation": "none", "precision": "fp32",
+    }  # fmt: skip
+    fine_tuned = recipe | {"learning_rate": 0.0001}
+    return {"full_precision": recipe | {"epochs": 1}, "fine_tuned": fine_tuned}
+
+
 def tiny_specs(cache: Path, **changes: Any) -> list[TrialSpec]:
     """Return the trials of the tiny suite, the parent first."""
     identity = identify(find_source("digits", Path("data")), cache)

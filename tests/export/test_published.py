@@ -7,7 +7,7 @@ import torch
 
 from tests.export.conftest import network
 from tests.shared_cache import own_cache  # noqa: F401 - fixture
-from tests.tiny_suite import settings_for, tiny_specs
+from tests.tiny_suite import settings_for
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.published import load_converted_, publish_network
 from ttq_bench.files import publish_once
@@ -66,16 +66,6 @@ def test_a_network_of_another_kind_is_refused(tmp_path):
         load_converted_(build_model("lenet5", classes=10, seed=0), paths.network)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, cache):
-    """Results of a parent and a ttq trial, and their specs."""
-    results = tmp_path_factory.mktemp("trained") / "results"
-    parent, child, _ = tiny_specs(cache, epochs=1)
-    for spec in (parent, child):
-        run_trial(spec, settings_for(results, cache), lambda: False)
-    return ResultsPaths(results), parent, child
-
-
 def without_work(results, tmp_path):
     """Return what travels: the folder without ``work/``."""
     there = tmp_path / "elsewhere"
@@ -83,8 +73,8 @@ def without_work(results, tmp_path):
     return ResultsPaths(there)
 
 
-def test_the_network_of_a_trial_gives_the_logits_of_its_weights(trained, tmp_path):
-    results, _, child = trained
+def test_the_network_of_a_trial_gives_the_logits_of_its_weights(trained_pair, tmp_path):
+    results, _, child = trained_pair
     images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     images = torch.nn.functional.interpolate(images, size=(28, 28))
     here, there = (r.trial(child.trial_id) for r in (results, without_work(results, tmp_path)))
@@ -95,8 +85,8 @@ def test_the_network_of_a_trial_gives_the_logits_of_its_weights(trained, tmp_pat
     assert weights_digest(here) == weights_digest(there)
 
 
-def test_a_parent_that_is_published_is_not_trained_again(trained, cache, tmp_path):
-    results, parent, child = trained
+def test_a_parent_that_is_published_is_not_trained_again(trained_pair, cache, tmp_path):
+    results, parent, child = trained_pair
     there = without_work(results, tmp_path)
     shutil.rmtree(there.trial(child.trial_id).folder)
     there.trial(child.trial_id).network.unlink()

@@ -14,6 +14,8 @@ from tests.faults.clusters import kill_all
 from tests.faults.robustness import Seen, write_table
 from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiers import FULL
+from tests.tiny_suite import quick_training, settings_for, tiny_specs
+from ttq_bench.trial.run import run_trial
 
 TABLE = os.environ.get("TTQ_BENCH_ROBUSTNESS")
 SEEN = pytest.StashKey[list[Seen]]()
@@ -24,6 +26,16 @@ def nothing_left(tmp_path):
     """End what a failed test leaves behind."""
     yield
     kill_all(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def whole_trial(tmp_path_factory, cache):
+    """The spec of a ternary trial of few steps, and results where it and its parent have ended."""
+    results = tmp_path_factory.mktemp("whole-trial") / "results"
+    specs = tiny_specs(cache, training=quick_training())[:2]
+    for spec in specs:
+        assert run_trial(spec, settings_for(results, cache), bool) == "finished"
+    return specs[1], results
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from tests.faults.children import (
 )
 from tests.record_builders import write_trial
 from tests.tiers import slow_but
-from tests.tiny_suite import settings_for, tiny_specs
 from tests.trial.same_trial import assert_same_trial, bring_parent
 from ttq_bench.files import digest_path, is_intact
 from ttq_bench.records.attempts.lease import attempt_numbers, earlier_ends, read_lease
@@ -30,35 +29,13 @@ from ttq_bench.records.ownership import in_list
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_records, read_table, remove_leftovers
 from ttq_bench.report.sections.readme import BEGIN, END
-from ttq_bench.trial.run import run_trial
 
 KINDS = {"exception": BROKEN, "SIGKILL": -9}  # and the exit code of a child that met it
-EPOCHS = 3  # the third drops the first checkpoint
-
-
-def quick_training(epochs=EPOCHS):
-    """Return recipes of few steps: what counts here are the files."""
-    recipe = {
-        "epochs": epochs, "batch_size": 512, "learning_rate": 0.03, "schedule": "cosine",
-        "augmentation": "none", "precision": "fp32",
-    }  # fmt: skip
-    fine_tuned = recipe | {"learning_rate": 0.0001}
-    return {"full_precision": recipe | {"epochs": 1}, "fine_tuned": fine_tuned}
 
 
 def positions(kind, step):
     """Yield 1, 2, 3 ... in steps, begun elsewhere for each kind."""
     return count(1 + list(KINDS).index(kind) * (step // 2), step)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, cache):
-    """The spec of a ternary trial, and results where it and its parent ran to their ends."""
-    results = tmp_path_factory.mktemp("undisturbed") / "results"
-    specs = tiny_specs(cache, training=quick_training())[:2]
-    for spec in specs:
-        assert run_trial(spec, settings_for(results, cache), bool) == "finished"
-    return specs[1], results
 
 
 def assert_nothing_half(paths):
@@ -81,9 +58,9 @@ def assert_nothing_half(paths):
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_trial_broken_at_any_operation_ends_like_an_undisturbed_one(
-    kind, undisturbed, *, cache, tmp_path, times, record_property
+    kind, whole_trial, *, cache, tmp_path, times, record_property
 ):
-    spec, whole = undisturbed
+    spec, whole = whole_trial
     met = []
     for k in positions(kind, times(48, full=1)):
         results = tmp_path / str(k) / "results"

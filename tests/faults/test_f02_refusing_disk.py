@@ -21,10 +21,9 @@ from tests.faults.children import (
     temporaries_below,
 )
 from tests.faults.grid import Grid, run_words
-from tests.faults.test_f01_file_operations import quick_training
 from tests.record_builders import write_trial
 from tests.tiers import FULL
-from tests.tiny_suite import tiny_document
+from tests.tiny_suite import quick_training, tiny_document
 
 pytestmark = pytest.mark.slow
 

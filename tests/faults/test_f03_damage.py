@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 
-from tests.faults.test_f01_file_operations import quick_training
-from tests.tiny_suite import settings_for, tiny_specs
+from tests.tiny_suite import settings_for
 from tests.trial.same_trial import assert_same_trial, bring_parent
 from ttq_bench.cli import main
 from ttq_bench.errors import ResultsError
@@ -38,19 +37,9 @@ def damages(content, seed):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, cache):
-    """A ternary trial and its parent, run to their ends."""
-    results = tmp_path_factory.mktemp("whole") / "results"
-    specs = tiny_specs(cache, training=quick_training())[:2]
-    for spec in specs:
-        assert run_trial(spec, settings_for(results, cache), bool) == "finished"
-    return specs[1], results
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory, whole, cache):
+def stopped(tmp_path_factory, whole_trial, cache):
     """The same trial stopped after its second epoch, with two checkpoints."""
-    spec, source = whole
+    spec, source = whole_trial
     results = tmp_path_factory.mktemp("stopped") / "results"
     bring_parent(spec, source, results)
     paths = ResultsPaths(results).trial(spec.trial_id)
@@ -62,9 +51,9 @@ def stopped(tmp_path_factory, whole, cache):
 @pytest.mark.fault("F3")
 @pytest.mark.parametrize("suffix", [".pt", ".sha256"])
 def test_a_damaged_checkpoint_is_left_for_the_one_before(
-    suffix, whole, stopped, *, cache, tmp_path, times, record_property
+    suffix, whole_trial, stopped, *, cache, tmp_path, times, record_property
 ):
-    spec, source = whole
+    spec, source = whole_trial
     copy = tmp_path / "copy/results"
     shutil.copytree(stopped, copy)
     attempt = ResultsPaths(copy).trial(spec.trial_id).attempt(1)
@@ -98,9 +87,9 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(
 
 @pytest.mark.fault("F3")
 def test_damaged_weights_are_made_again_and_never_fine_tuned(
-    whole, cache, tmp_path, record_property
+    whole_trial, cache, tmp_path, record_property
 ):
-    spec, source = whole
+    spec, source = whole_trial
     results = tmp_path / "results"
     bring_parent(spec, source, results)
     paths = ResultsPaths(results).trial(spec.parent)
@@ -117,9 +106,9 @@ def test_damaged_weights_are_made_again_and_never_fine_tuned(
 
 @pytest.mark.fault("F3")
 def test_no_damaged_record_is_read_and_a_report_names_the_file(
-    whole, tmp_path, capsys, times, record_property
+    whole_trial, tmp_path, capsys, times, record_property
 ):
-    spec, source = whole
+    spec, source = whole_trial
     shutil.copytree(source / "trials", tmp_path / "trials")
     paths = ResultsPaths(tmp_path).trial(spec.trial_id)
     files = sorted(path.name for path in paths.folder.iterdir())
@@ -161,9 +150,9 @@ def _read_whole(paths):
 
 @pytest.mark.fault("F3")
 def test_an_attempt_whose_lease_is_damaged_ends_and_the_next_one_ends_well(
-    whole, stopped, cache, tmp_path, record_property
+    whole_trial, stopped, cache, tmp_path, record_property
 ):
-    spec, source = whole
+    spec, source = whole_trial
     results = tmp_path / "results"
     bring_parent(spec, source, results)
     paths = ResultsPaths(results).trial(spec.trial_id)

@@ -12,8 +12,7 @@ import ttq_bench
 from tests.faults.broken_files import Fault, forked
 from tests.faults.children import command, files_below
 from tests.faults.grid import Grid, epochs_done, only_record, parents, run_words
-from tests.faults.test_f01_file_operations import quick_training
-from tests.tiny_suite import tiny_document, wait_until
+from tests.tiny_suite import quick_training, tiny_document, wait_until
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record, record_files
 from ttq_bench.spec.training_version import TRAINING_VERSION

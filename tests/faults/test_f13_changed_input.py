@@ -6,8 +6,7 @@ from tests.data.builders import png, random_images, write_parquet
 from tests.faults.broken_files import Fault, forked
 from tests.faults.children import command, files_below
 from tests.faults.grid import Grid, epochs_done, only_record, run_words
-from tests.faults.test_f01_file_operations import quick_training
-from tests.tiny_suite import tiny_document
+from tests.tiny_suite import quick_training, tiny_document
 from ttq_bench.records.store import read_record, record_files
 
 pytestmark = pytest.mark.slow
@@ -35,9 +34,9 @@ def kill_at_second_epoch(grid, cache, *more):
 def test_another_suite_leaves_unfinished_work_of_the_old_one_alone(
     cache, tmp_path, record_property
 ):
-    one = tiny_document(methods=("full_precision",), training=quick_training(3))
+    one = tiny_document(methods=("full_precision",), training=quick_training())
     one["training"]["full_precision"]["epochs"] = 4
-    other = tiny_document(methods=("full_precision",), training=quick_training(3))
+    other = tiny_document(methods=("full_precision",), training=quick_training())
     other["training"]["full_precision"] |= {"epochs": 4, "learning_rate": 0.02}
     grid = Grid(tmp_path / "grid", one)
     (old,) = kill_at_second_epoch(grid, cache)

@@ -5,24 +5,17 @@ import pytest
 import safetensors.numpy
 import torch
 
-from tests.shared_cache import own_cache  # noqa: F401 - fixture
-from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.networks import content_digest, read_network
-from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
-from ttq_bench.trial.run import run_trial
 
 
-@pytest.fixture(scope="module")
-def trial(tmp_path_factory, cache):
+@pytest.fixture
+def trial(trained_pair):
     """The paths and record of a trained ttq trial."""
-    results = tmp_path_factory.mktemp("checked") / "results"
-    parent, child, _ = tiny_specs(cache, epochs=1)
-    for spec in (parent, child):
-        run_trial(spec, settings_for(results, cache), lambda: False)
-    paths = ResultsPaths(results).trial(child.trial_id)
+    results, _, child = trained_pair
+    paths = results.trial(child.trial_id)
     return paths, read_record(paths.record)
 
 
