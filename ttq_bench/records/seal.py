@@ -56,9 +56,9 @@ def read_seal(path: Path) -> bytes:
 
 
 def _read(path: Path, if_missing: str) -> bytes:
-    """Return the bytes of a file. Only one that is missing is to be made again, by ``if_missing``.
+    """Return the bytes of a file; the sentence about one that is missing ends in ``if_missing``.
 
-    One that is there and cannot be read may be good, and nobody is told to delete it.
+    A file that is there and cannot be read may be good: its sentence does not say to delete it.
     """
     try:
         return path.read_bytes()

@@ -27,7 +27,7 @@ class DeltaStrategy:
 
     @property
     def moves(self) -> bool:
-        """Return whether anything of it changes with the epochs, so that it has to be told them."""
+        """Return whether it changes with the epochs, so that it needs ``set_epoch_``."""
         return self.start is not None or self.update == "epoch"
 
     def number_at(self, epoch: float) -> float:

@@ -105,8 +105,8 @@ def _beat(
 
 
 def _newest(objects: Objects) -> int:
-    found = filter(None, map(CLAIM.fullmatch, objects.names("drivers")))
-    return max((int(match[1]) for match in found), default=0)
+    claims = filter(None, map(CLAIM.fullmatch, objects.names("drivers")))
+    return max((int(claim[1]) for claim in claims), default=0)
 
 
 def _claim(number: int) -> str:

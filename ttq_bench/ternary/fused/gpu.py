@@ -224,11 +224,11 @@ def _settle(latent: Tensor, bounds: Tensor | None, rule: Rule, segments: Segment
     name, is_binary = rule.name if bounds is None else "", rule.method.levels == "two"
     by_mean = rule.method.scales == "mean_magnitude" and (is_binary or bounds is not None)
     module, chunks, number = _kernels(), len(segments.chunks), len(segments.counts)
-    parts, found = latent.new_empty(chunks, 3), latent.new_empty(3, number)
+    measured, settled = latent.new_empty(chunks, 3), latent.new_empty(3, number)
     is_measured = by_mean or rule.is_normalised or name in BY_CHUNKS
     if is_measured:
         launch(
-            module.measure_chunks, chunks, latent, bounds, segments.chunks, parts,
+            module.measure_chunks, chunks, latent, bounds, segments.chunks, measured,
             BOUNDED=bounds is not None, CHUNK=module.CHUNK,
         )  # fmt: skip
     counts, states = None, None
@@ -237,8 +237,9 @@ def _settle(latent: Tensor, bounds: Tensor | None, rule: Rule, segments: Segment
         counts, states = segments.count_digits(latent)
     if is_measured or name:
         launch(
-            module.settle_segments, number, parts, segments.table, segments.ranks, counts, states,
-            rule.number, found[0], found[1], found[2], RULE=name, MEASURED=is_measured,
-            NORMALISED=rule.is_normalised, PARTS=module.PARTS, DIGITS=module.DIGITS,
+            module.settle_segments, number, measured, segments.table, segments.ranks, counts,
+            states, rule.number, settled[0], settled[1], settled[2], RULE=name,
+            MEASURED=is_measured, NORMALISED=rule.is_normalised, PARTS=module.PARTS,
+            DIGITS=module.DIGITS,
         )  # fmt: skip
-    return found
+    return settled

@@ -2,10 +2,10 @@
 
 Imported on a GPU alone (``gpu.py``). The tensor is cut into segments, each of the weights
 that share a threshold and scales, and these into chunks of at most ``CHUNK``. A program takes one
-chunk or one segment and sums in a fixed order, so that the same input gives the same bits. What is
-no number stays one, by the same products as in ``gradients.py``.
+chunk or one segment and sums in a fixed order, so that the same input gives the same bits. nan
+stays nan, by the same products as in ``gradients.py``.
 Tables are int32, one row each: a chunk's segment, begin and end; a segment's count of weights,
-first chunk and count of chunks. What is found of a chunk is float32: largest magnitude, sum of
+first chunk and count of chunks. The measurements of a chunk are float32: largest magnitude, sum of
 magnitudes and count of members.
 """
 
@@ -27,8 +27,8 @@ def _own_chunk(chunks, CHUNK: tl.constexpr):
 
 
 @triton.jit
-def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: tl.constexpr):
-    """Find what ``found`` holds of each chunk, of magnitudes above the segment's bound if any."""
+def measure_chunks(latent, bounds, chunks, measured, BOUNDED: tl.constexpr, CHUNK: tl.constexpr):
+    """Write the measurements of each chunk, of magnitudes above the segment's bound if any."""
     chunk, segment, at, member = _own_chunk(chunks, CHUNK)
     magnitude = tl.abs(tl.load(latent + at, mask=member, other=0.0))
     if BOUNDED:
@@ -36,9 +36,9 @@ def measure_chunks(latent, bounds, chunks, found, BOUNDED: tl.constexpr, CHUNK: 
     members = member.to(tl.float32)
     kept = magnitude * members
     total = tl.sum(kept, 0)
-    tl.store(found + 3 * chunk, tl.where(total == total, tl.max(kept, 0), total))  # nan stays
-    tl.store(found + 3 * chunk + 1, total)
-    tl.store(found + 3 * chunk + 2, tl.sum(members, 0))
+    tl.store(measured + 3 * chunk, tl.where(total == total, tl.max(kept, 0), total))  # nan stays
+    tl.store(measured + 3 * chunk + 1, total)
+    tl.store(measured + 3 * chunk + 2, tl.sum(members, 0))
 
 
 @triton.jit
@@ -82,7 +82,7 @@ def _known_before(ranks, counts, states, segment, number, PASS: tl.constexpr, DI
 
 @triton.jit
 def settle_segments(
-    found, segments, ranks, counts, states, fraction, thresholds, divisors, means,
+    measured, segments, ranks, counts, states, fraction, thresholds, divisors, means,
     RULE: tl.constexpr, MEASURED: tl.constexpr, NORMALISED: tl.constexpr,
     PARTS: tl.constexpr, DIGITS: tl.constexpr,
 ):  # fmt: skip
@@ -101,7 +101,7 @@ def settle_segments(
         for start in range(0, parts, PARTS):
             part = start + tl.arange(0, PARTS)
             known = part < parts
-            row = found + 3 * (first + part)
+            row = measured + 3 * (first + part)
             largest = tl.maximum(largest, tl.max(tl.load(row, mask=known, other=0.0), 0))
             total += tl.sum(tl.load(row + 1, mask=known, other=0.0), 0)
             members += tl.sum(tl.load(row + 2, mask=known, other=0.0), 0)

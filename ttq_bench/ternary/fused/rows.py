@@ -104,8 +104,8 @@ class FusedLayers:
         self.layers = list(layers)
         self.quantizers = [quantizer_of(layer) for layer in layers]
         first = self.quantizers[0]
-        of_its_own = bool(first.shared) or first.method.latent_gradient == "clipped_sign"
-        self.is_laid_in_rows = not of_its_own
+        # Rows know neither the scales of channels nor BWN's gradient.
+        self.fits_rows = not first.shared and first.method.latent_gradient != "clipped_sign"
         self.layout: Layout | None = None
         self.segments: Segments | None = None
 
@@ -121,7 +121,7 @@ class FusedLayers:
             return
         if can_compute(latents, self.quantizers):
             parts = self._on_device(latents)
-        elif self.is_laid_in_rows:
+        elif self.fits_rows:
             parts = self._in_rows(latents)
         else:
             return
