@@ -60,7 +60,12 @@ def test_the_summary_begins_with_question_answer_and_claims(report):
     page, _ = report
     question, answer, claims, rest = (
         page.index(s)
-        for s in ("W_p and W_n", "1. **Different?** ", "| claim | verdict |", "## What was run")
+        for s in (
+            "W_p and W_n",
+            "1. **Do the two scales become different?** ",
+            "| claim | verdict |",
+            "## What was run",
+        )
     )
     assert question < answer < claims < rest
 

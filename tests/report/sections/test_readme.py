@@ -33,8 +33,9 @@ def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     assert "that noise left in: *yes* in `short` (1." in differ
     assert "within 0.125 points of test error: *yes* in `short` (+0.00 [" in one
     assert "proxy evidence: the paper's own data and schedule were not run. " in paper
-    assert "*Brackets: 95 % intervals over n seeds. †: holds alone, not after" in block(tmp_path)
-    assert "Settings: `short` resnet20 on cifar10-jpeg.*\n" in block(tmp_path)
+    text = block(read_contents(ResultsPaths(tmp_path)))
+    assert "*Brackets: 95 % intervals over n seeds. †: holds alone, not after" in text
+    assert "Settings: `short` resnet20 on cifar10-jpeg.*\n" in text
 
 
 def test_scales_that_differ_and_matter(tmp_path):
