@@ -149,7 +149,8 @@ def replaceable(path: Path, is_ours: Callable[[bytes], bool], refusal: str) -> b
     try:
         content = path.read_bytes()
     except NotADirectoryError as error:
-        raise ResultsError(f"{path.parent}: is no folder; name another one") from error
+        in_the_way = next(parent for parent in path.parents if parent.exists())
+        raise ResultsError(f"{in_the_way}: is no folder; name another place") from error
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not path.is_symlink():
             return b""

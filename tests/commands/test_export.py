@@ -248,9 +248,10 @@ def test_free_text_of_a_record_can_make_nothing_of_a_card(trained):
     assert "import torch" not in card  # without the mean of the images there is no example of it
 
 
-def test_a_folder_that_cannot_be_written_is_told(trained, sentence, tmp_path):
+def test_a_file_in_the_place_of_the_folder_is_told(trained, sentence, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    assert "cannot be written to" in sentence(trained[1][1].trial_id, tmp_path / "file")
+    reason = sentence(trained[1][1].trial_id, tmp_path / "file")
+    assert f"{tmp_path / 'file'}: is no folder; name another place" in reason
 
 
 @pytest.fixture

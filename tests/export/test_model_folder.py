@@ -18,5 +18,5 @@ def test_a_link_of_the_users_own_to_a_file_that_is_not_here_is_not_replaced(tmp_
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "network").write_text("mine")
-    with pytest.raises(ResultsError, match="network: is no folder; name another one"):
+    with pytest.raises(ResultsError, match="network: is no folder; name another place"):
         check_folder(tmp_path / "network", TEXTS)

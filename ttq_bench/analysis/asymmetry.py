@@ -20,7 +20,12 @@ import pandas as pd
 from ttq_bench.analysis.arms import ARM_COLUMNS, Arm
 from ttq_bench.analysis.judges import Verdict, above
 from ttq_bench.analysis.margins import MARGIN
-from ttq_bench.analysis.scale_measures import changes_of_rho, fed_layers, log_counts
+from ttq_bench.analysis.scale_measures import (
+    changes_of_rho,
+    changes_of_size,
+    fed_layers,
+    log_counts,
+)
 from ttq_bench.analysis.statistics import (
     Estimate,
     SignConsistency,
@@ -65,7 +70,8 @@ class RhoOverLayers:
     ``size`` is the mean |rho| at the last epoch, ``mean`` the mean of rho with its sign. The others
     are about the change of rho since before the first step: ``changed`` is its mean size,
     ``systematic`` that size without noise, ``noise`` the size that noise alone would have, and
-    ``signs`` counts the layers in which all seeds agree in sign.
+    ``signs`` counts the layers in which all seeds agree in sign. ``growth`` is the change of the
+    logarithm of the common size sqrt(W_p W_n), which acts where no batch normalisation follows.
     """
 
     size: Estimate
@@ -74,6 +80,7 @@ class RhoOverLayers:
     noise: float
     mean: Estimate
     signs: SharedSigns
+    growth: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ def rho_over_layers(history: pd.DataFrame) -> RhoOverLayers:
         noise=noise_size(changes),
         mean=estimate(list(rho.groupby(trials).mean(skipna=False).dropna())),
         signs=shared_signs(changes),
+        growth=estimate(list(changes_of_size(history).mean(axis=1))),
     )
 
 

@@ -85,12 +85,23 @@ def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
 
     ``rows`` are scales at all epochs. A trial with a scale that is not positive has no row.
     """
+    return _changes(rows, "rho")
+
+
+def changes_of_size(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the change of ln of the common size sqrt(W_p W_n), as ``changes_of_rho`` does."""
+    product = rows["positive_scale"] * rows["negative_scale"]
+    positive = (rows["positive_scale"] > 0) & (rows["negative_scale"] > 0)
+    return _changes(rows.assign(log_size=np.log(product.where(positive)) / 2), "log_size")
+
+
+def _changes(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame()
     rows = rows.astype({"trial_id": str}).sort_values("epoch")
     keys = ["trial_id", "layer_index"]
     first, last = (
-        rows.drop_duplicates(keys, keep=end).set_index(keys)["rho"] for end in ("first", "last")
+        rows.drop_duplicates(keys, keep=end).set_index(keys)[column] for end in ("first", "last")
     )
     return (last - first).unstack("layer_index").dropna()
 

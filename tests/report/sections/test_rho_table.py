@@ -6,14 +6,14 @@ from tests.record_builders import write_trial
 from ttq_bench.analysis.asymmetry import asymmetry
 from ttq_bench.analysis.tables import load_tables
 from ttq_bench.records.paths import ResultsPaths
-from ttq_bench.report.sections.findings import HEADER, rho_table
+from ttq_bench.report.sections.rho_and_error_tables import HEADER, SIZE, rho_table
 
 
-def rows_of(root):
+def rows_of(root, columns=HEADER):
     tables = load_tables(ResultsPaths(root))
     lines = rho_table(asymmetry(tables), tables)[2:-1]
     return [
-        dict(zip(HEADER, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
+        dict(zip(columns, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
         for line in lines
     ]
 
@@ -40,10 +40,12 @@ def test_raw_and_systematic_size_stand_beside_noise_direction_and_signs(tmp_path
 
 def test_layers_that_feed_no_batch_normalisation_have_a_row_of_their_own(tmp_path):
     write(tmp_path, fed=("yes", "no"))
-    fed, unfed = rows_of(tmp_path)
+    fed, unfed = rows_of(tmp_path, (*HEADER, SIZE))
     assert unfed["arm"] == f"{fed['arm']}; layers that feed no BN"
     assert (fed["raw size"][:5], unfed["raw size"][:5]) == ("0.183", "0.096")
     assert (fed["different"], unfed["different"]) == ("supported", "–")
+    # W_p of 1.1, 1.101, 1.102 over W_n of 1, from scales of 1: the root of each
+    assert (fed[SIZE], unfed[SIZE]) == ("–", "1.05 [1.05, 1.05]")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_layers_that_feed_no_batch_normalisation_have_a_row_of_their_own(tmp_pat
 )
 def test_an_arm_whose_training_holds_rho_is_a_control(tmp_path, method, fed, shown):
     write(tmp_path, method, fed=(fed, fed))
-    (row,) = rows_of(tmp_path)
+    (row,) = rows_of(tmp_path, HEADER if fed == "yes" else (*HEADER, SIZE))
     assert row["different"] == shown
 
 

@@ -26,9 +26,9 @@ from ttq_bench.data.catalog import describe_dataset
 from ttq_bench.records.probes import Probe
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.naming import arm_label
-from ttq_bench.report.sections.findings import error_table
 from ttq_bench.report.sections.how_to_read import OF_ERRORS
 from ttq_bench.report.sections.markdown import table, with_interval
+from ttq_bench.report.sections.rho_and_error_tables import error_table
 from ttq_bench.ternary.methods import METHODS
 
 NOTHING = ("No record answers this yet.", "")

@@ -27,9 +27,9 @@ from ttq_bench.report.sections.experiment_tables import (
     symmetrised_tables,
 )
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
-from ttq_bench.report.sections.findings import is_pinned, rho_table
 from ttq_bench.report.sections.how_to_read import OF_SCALES
 from ttq_bench.report.sections.provenance import how_it_was_run
+from ttq_bench.report.sections.rho_and_error_tables import is_pinned, rho_table
 from ttq_bench.spec.trial import FULL_PRECISION
 
 Lines = Callable[[Contents], Iterator[str]]

@@ -39,7 +39,9 @@ it is too small; its interval (jackknife over seeds) allows for the signs that s
 alone* is what noise would make of the raw size. A layer is *above* {MARGIN:g} when its mean |ρ|
 over seeds is shown to be, *below* when that is shown (t tests, corrected for the number of layers).
 Where the scales do not start equal (*at the start*), both sizes, the noise and the signs are those
-of the change of ρ since the start; mean ρ, layers and the claim *B1 close* take ρ at the end.
+of the change of ρ since the start; mean ρ, layers and the claim *B1 close* take ρ at the end. Where
+layers feed no batch normalisation the common size of their scales, √(W_p·W_n), acts too, and has a
+column of its own.
 """
 OF_LAYERS = f"""\
 A layer is *different* when its mean |ρ| over seeds (*size of ρ*) is above {MARGIN:g}, *equal* when

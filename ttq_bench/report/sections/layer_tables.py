@@ -7,9 +7,9 @@ from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.shown_arms import is_usual
 from ttq_bench.report.naming import heading
-from ttq_bench.report.sections.findings import PINNED
 from ttq_bench.report.sections.how_to_read import OF_LAYERS
 from ttq_bench.report.sections.markdown import table, with_interval
+from ttq_bench.report.sections.rho_and_error_tables import PINNED
 
 HEADER = (
     "layer", "feeds BN", "W_p", "W_n", "ρ", "size of ρ", "+ / 0 / − %", "same sign",

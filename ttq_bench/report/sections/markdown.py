@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.statistics import Estimate
@@ -10,6 +11,7 @@ from ttq_bench.report.naming import seeds_in_words
 from ttq_bench.text import one_line
 
 SPECIAL = re.compile(r"[\\`*<>&\[\]]")  # a table escapes its bars itself
+MOST_LOGARITHM = 99.0
 NUMBER = re.compile(r"[+−-]?\d|–$|undefined$|diverged$")
 
 
@@ -51,6 +53,16 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     if value.n < FEWEST_JUDGED:
         return f"{mean} ({value.n} seeds: too few for an interval)"
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
+
+
+def as_factor(value: Estimate) -> str:
+    """Return a mean logarithm and its interval as factors."""
+    mean, low, high = map(_exp, (value.mean, value.low, value.high))
+    return with_interval(replace(value, mean=mean, low=low, high=high))
+
+
+def _exp(logarithm: float) -> float:
+    return math.inf if logarithm > MOST_LOGARITHM else math.exp(logarithm)
 
 
 def capital(text: str) -> str:

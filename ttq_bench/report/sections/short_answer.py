@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.judges import FEWEST_JUDGED
@@ -11,7 +11,7 @@ from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
-from ttq_bench.report.sections.markdown import capital, with_interval
+from ttq_bench.report.sections.markdown import as_factor, capital, with_interval
 from ttq_bench.report.sections.settings import (
     YES_OR_NO,
     Settings,
@@ -35,7 +35,6 @@ WORDS = (
     f" images; † marks what holds alone, {NOT_AFTER}; *{PROXY}* comes from other images"
     " or another schedule than the paper's."
 )
-MOST_LOGARITHM = 99.0
 Tell = Callable[[LedgerRow], str]
 
 
@@ -160,15 +159,9 @@ def setting_names(settings: Settings) -> str:
 
 def ratio(row: LedgerRow) -> str:
     """Return how many times as large as the other one scale is, from the mean of its logarithm."""
-    value = row.value
-    if value is None or math.isnan(value.mean):
+    if row.value is None or math.isnan(row.value.mean):
         return "undefined"
-    times = replace(value, mean=_exp(value.mean), low=_exp(value.low), high=_exp(value.high))
-    return f"{with_interval(times)} times"
-
-
-def _exp(logarithm: float) -> float:
-    return math.inf if logarithm > MOST_LOGARITHM else math.exp(logarithm)
+    return f"{as_factor(row.value)} times"
 
 
 def _times(row: LedgerRow) -> str:

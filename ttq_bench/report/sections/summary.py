@@ -7,11 +7,11 @@ from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.alarms import alarm_lines, left_out_lines, not_finished, problems
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
-from ttq_bench.report.sections.findings import error_table
 from ttq_bench.report.sections.how_to_read import OF_ERRORS
 from ttq_bench.report.sections.main_claims import main_claims
 from ttq_bench.report.sections.pages import PAGES
 from ttq_bench.report.sections.provenance import caveats, what_was_run
+from ttq_bench.report.sections.rho_and_error_tables import error_table
 from ttq_bench.report.sections.settings import asymmetry_figure, settings_of
 from ttq_bench.report.sections.short_answer import QUESTION, short_answer
 from ttq_bench.text import duration

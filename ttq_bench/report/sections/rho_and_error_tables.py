@@ -9,7 +9,7 @@ from ttq_bench.analysis.paper import printed_errors
 from ttq_bench.analysis.systematic import SharedSigns
 from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.naming import arm_label, seeds_of
-from ttq_bench.report.sections.markdown import table, with_interval
+from ttq_bench.report.sections.markdown import as_factor, table, with_interval
 from ttq_bench.ternary.methods import METHODS
 
 # Arms whose rho is held where it began by how their scales are trained.
@@ -21,6 +21,7 @@ HEADER = (
     "arm", "n", "zeros %", "systematic size of ρ", "raw size", "noise alone", "mean ρ",
     "one sign in all seeds", f"layers above / below {MARGIN:g} / undecided", "different",
 )  # fmt: skip
+SIZE = "√(W_p·W_n), end over start"  # acts where no batch normalisation follows
 
 
 def is_pinned(network: NetworkAsymmetry) -> bool:
@@ -41,7 +42,9 @@ def rho_table(networks: list[NetworkAsymmetry], tables: Tables) -> list[str]:
         rows.append(_rho_row(network, network.fed, "", tables))
         if network.unfed:
             rows.append(_rho_row(network, network.unfed, "; layers that feed no BN", tables))
-    return table(HEADER, rows)
+    if any(row[-1] != "–" for row in rows):
+        return table((*HEADER, SIZE), rows)
+    return table(HEADER, [row[:-1] for row in rows])
 
 
 def _rho_row(
@@ -68,6 +71,7 @@ def _rho_row(
         _signs(part.signs) if part.size.n else "–",
         f"{above} / {below} / {len(layers) - above - below}",
         "control" if is_pinned(network) else own,
+        "–" if any(layer.feeds_batch_norm == "yes" for layer in layers) else as_factor(part.growth),
     ]
 
 
