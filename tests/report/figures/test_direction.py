@@ -9,16 +9,19 @@ from tests.report.drawn import bars, drawn, figures_of
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import read_contents
 from ttq_bench.report.figures.direction import direction_against_zeros
-from ttq_bench.report.sections.direction import direction, directions
+from ttq_bench.report.sections.direction import direction, directions, turning_shares
 
 RHOS = {0.0: 0.04, 0.5: 0.03, 0.9: -0.05}
 
 
-def write_sweep(root, *, counts=-0.1, rhos=RHOS):
-    """Publish three seeds of each share of zeros, with this rho and ln(n+/n-) in its one layer."""
+def write_sweep(root, *, counts=-0.1, rhos=RHOS, pairs=()):
+    """Publish three seeds of each share of zeros, with this rho and ln(n+/n-) in its one layer.
+
+    Shares among ``pairs`` have two.
+    """
     write_parents(root, 3)
     for zeros, rho in rhos.items():
-        for seed in range(3):
+        for seed in range(2 if zeros in pairs else 3):
             negative = 0.3
             shares = {"positive_share": negative * math.exp(counts), "negative_share": negative}
             write_arm(
@@ -81,6 +84,14 @@ def test_a_direction_that_turns_is_told_and_that_counts_do_not_explain_it(swept)
     assert "The counts do not explain it" in text
     assert "Nor does least squares" not in text
     assert "It holds no share of zeros" in text
+
+
+def test_an_arm_of_two_seeds_has_no_bar_and_says_nothing_of_the_turn(tmp_path):
+    write_sweep(tmp_path, rhos={**RHOS, 0.4: -0.01}, pairs=[0.4])
+    found = directions(tables_of(tmp_path), SHORT)
+    assert turning_shares(found) == (50, 90)
+    (figure,) = drawn(direction_against_zeros, tmp_path)
+    assert [mark[0] for mark in bars(figure.axes[0])["TTQ constant_sparsity"]] == [0, 50, 90]
 
 
 def test_a_direction_that_does_not_turn_is_not_said_to(tmp_path):

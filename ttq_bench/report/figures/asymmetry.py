@@ -78,7 +78,7 @@ def _draw_arm(
     axis.errorbar(
         [places[layer.layer] for layer in network.layers],
         [layer.rho.mean for layer in network.layers],
-        yerr=[bar(layer.rho.half_width) for layer in network.layers],
+        yerr=[bar(layer.rho) for layer in network.layers],
         fmt=style.marker, color=style.colour, ms=5, lw=1, capsize=2, zorder=3,
         label=arm_label(network.arm.arm, network.arm.strategy),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ttq_bench.analysis.ledger import LedgerRow
-from ttq_bench.report.figures.style import COLOURS, ReportFigure
+from ttq_bench.report.figures.style import COLOURS, ReportFigure, bar
 from ttq_bench.report.sections.verdicts import PROXY, at_a_glance
 
 INCHES_A_ROW = 0.46
@@ -107,7 +107,7 @@ def _draw_row(axis: Axes, place: int, row: LedgerRow, frame: tuple[float, float]
         )  # fmt: skip
     value = row.value
     if value is not None:
-        reach = 0.0 if math.isinf(value.half_width) else value.half_width
+        reach = 0.0 if math.isnan(length := bar(value)) else length
         axis.errorbar(
             value.mean, place, xerr=reach, fmt="o", color=COLOURS[0], ms=7, lw=2, capsize=4,
             mfc=COLOURS[0] if row.exact else "white", mew=1.6, zorder=5,

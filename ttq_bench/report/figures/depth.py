@@ -103,7 +103,7 @@ def draw_series(
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     axis.errorbar(
         [depth + aside for depth in gains], [-gain.mean for gain in gains.values()],
-        yerr=[bar(gain.half_width) for gain in gains.values()],
+        yerr=[bar(gain) for gain in gains.values()],
         marker=style.marker, ls=style.dash, color=style.colour, ms=6, lw=1.4, capsize=3,
         label=f"{name}, n = {n}",
     )  # fmt: skip

@@ -93,7 +93,7 @@ def _draw_family(
     means = [value.estimate for _, value in points]
     axis.errorbar(
         [place for place, _ in points], [mean.mean for mean in means],
-        yerr=[bar(mean.half_width) for mean in means], ls=style.dash if len(means) > 1 else "none",
+        yerr=[bar(mean) for mean in means], ls=style.dash if len(means) > 1 else "none",
         marker=style.marker, color=style.colour, ms=7, lw=1.6, capsize=3, mec="black", mew=0.6,
         label=label, zorder=4,
     )  # fmt: skip

@@ -144,7 +144,7 @@ def _draw_sweep(axis: Axes, tables: Tables, line: Sweep) -> None:
     swept = len(means) > 1  # single arms lie close together: their intervals would hide each other
     axis.errorbar(
         [_mean_zeros(tables, arm) for arm in line.arms], [mean.mean for mean in means],
-        yerr=[bar(mean.half_width) for mean in means] if swept else None,
+        yerr=[bar(mean) for mean in means] if swept else None,
         ls=style.dash if swept else "none", marker=style.marker, color=style.colour,
         ms=7 if swept else 5, lw=1.6, capsize=3, mec="black", mew=0.6, label=line.label,
         zorder=4 if swept else 3,

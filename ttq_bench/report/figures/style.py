@@ -19,6 +19,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from ttq_bench.analysis.judges import FEWEST_JUDGED
+from ttq_bench.analysis.statistics import Estimate
+
 COLOURS = sns.color_palette("colorblind", 8)
 DASHES = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -51,9 +54,9 @@ def legend_inches(entries: int) -> float:
     return LEGEND_ROW_INCHES * math.ceil(entries / LEGEND_COLUMNS)
 
 
-def bar(half_width: float) -> float:
-    """Return how far a bar reaches; one seed has an infinite interval, which is no bar at all."""
-    return math.nan if math.isinf(half_width) else half_width
+def bar(value: Estimate) -> float:
+    """Return how far a bar reaches, NaN (no bar at all) where tables print no interval."""
+    return math.nan if value.n < FEWEST_JUDGED else value.half_width
 
 
 def readable(values: "pd.Series[float]", *always: float) -> tuple[float, float]:

@@ -108,7 +108,7 @@ def draw_changes(  # noqa: PLR0917
     means = {place: estimate(points.to_numpy()) for place, points in changes["points"].groupby(at)}
     axis.errorbar(
         list(means), [mean.mean for mean in means.values()],
-        yerr=[bar(mean.half_width) for mean in means.values()],
+        yerr=[bar(mean) for mean in means.values()],
         fmt=style.marker, color=style.colour, ms=5, lw=1, capsize=2, zorder=3,
         label=arm_label(arm.arm, arm.strategy),
     )  # fmt: skip

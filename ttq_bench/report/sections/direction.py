@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ttq_bench.analysis.authors_log import resnet20_mean_rho
 from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.measured import Measured, Network, finished, networks, once
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
@@ -103,14 +104,16 @@ def _of(measured: Measured | None) -> Estimate | None:
 def turning_shares(found: list[Direction]) -> tuple[float, float] | None:
     """Return up to which share of zeros TTQ's rho is above zero, and from which it is below.
 
-    In percent; None where its sign is not shown to change as the zeros become more.
+    In percent; None where its sign is not shown to change as the zeros become more. Arms of one or
+    two seeds, which have no interval, say nothing.
     """
-    ttq = [one for one in found if one.arm == ARMS[0] and one.rho.estimate.excludes_zero]
+    judged = [one for one in found if one.arm == ARMS[0] and one.rho.estimate.n >= FEWEST_JUDGED]
+    ttq = [one for one in judged if one.rho.estimate.excludes_zero]
     above = [one.zeros for one in ttq if one.rho.estimate.mean > 0]
     below = [one.zeros for one in ttq if one.rho.estimate.mean < 0]
     if not above or not below or max(above) >= min(below):
         return None
-    others = [one.zeros for one in found if one.arm == ARMS[0] and one not in ttq]
+    others = [one.zeros for one in judged if one not in ttq]
     if any(zeros < max(above) or zeros > min(below) for zeros in others):
         return None
     return max(above), min(below)
