@@ -95,8 +95,8 @@ def _table_1(depth: int) -> Claim:
     full, ternary = TABLE_1[f"resnet{depth}"]
     return Claim(
         "T1", f"ResNet-{depth}",
-        f"the gain of TTQ over full precision with the same budget, on ResNet-{depth}, is within"
-        f" {MATTERS:g} points of the gain in Table 1",
+        f"TTQ costs ResNet-{depth} what Table 1 says: its gain over full precision with the same"
+        f" budget is within {MATTERS:g} points of the gain there",
         "[P] Table 1", "points", gain, (printed - MATTERS, printed + MATTERS),
         printed=f"{full:.2f} → {ternary:.2f} %: {printed:+.2f}", printed_value=printed,
         log=resnet20_gain if depth == DEPTHS[0] else None,
