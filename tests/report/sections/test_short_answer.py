@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.record_builders import tables_of, write_grid, write_probe, write_trial
+from tests.record_builders import tables_of, write_arm, write_grid, write_probe, write_trial
 from tests.report.sections.test_by_setting import CLOSE, FAR, write_networks
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
@@ -26,19 +26,22 @@ def sentences(root):
 def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(tmp_path):
     write_networks(tmp_path, FAR, *SAME)
     differ, larger, one, paper = sentences(tmp_path)
-    assert "By more than 5% on average over layers, the noise between seeds taken" in differ
-    assert " out: *yes* in `short` (1." in differ
+    assert "Training moves them more than a factor of 1.051 apart (mean over layers" in differ
+    assert "an estimate may be below 1): *yes* in `short` (1." in differ
     assert " times, n = 3" in differ
-    assert "By less than 10%, that noise left in: *no* in `short` (1." in differ
+    assert "less than a factor of 1.105 apart (that noise included): *no* in `short` (1." in differ
     assert larger.startswith(
         "**Which is larger?** On average over layers: the positive one in `short` (1."
     )
     assert "within 0.125 points of test error: *yes* in `short` (+0.00 [" in one
     assert one.endswith(
-        "] points, n = 3, at a mean error of 20.20 %); shown to be worse in none of them."
+        "] points, n = 3 ‡, at a mean error of both of 20.20 %)."
+        " Where this was measured, it was shown to be worse in none."
     )
-    assert paper.startswith("**The paper?** All of this is proxy evidence: ")
-    assert "Of the 18 parts of its claims 2 contradicted, by counting bytes; 16 open." in paper
+    assert paper.startswith("**The paper?** All that was trained is proxy evidence: ")
+    assert (
+        "Of the 18 parts of its claims 2 contradicted, by counting bytes, which needs no" in paper
+    )
 
 
 def test_what_looks_contradictory_is_reconciled_where_both_are_shown(tmp_path):
@@ -48,8 +51,9 @@ def test_what_looks_contradictory_is_reconciled_where_both_are_shown(tmp_path):
     *_, equal, _ = sentences(tmp_path)
     assert "raise its error: *yes* in `short` (+1.10 [+0.85, +1.35] points, n = 3" in equal
     assert (
-        "So a network may be tuned to the scales that it was trained with, without having needed"
-        " two: in `short` the interval of what one scale from the start costs ends at +0.03 points."
+        "Yet one scale from the start costs at most +0.03 points in `short` (the end of its"
+        " interval): so a network may be tuned to the two scales that it was trained with, without"
+        " having needed them."
     ) in equal
     assert equal.endswith(" What other changes of the same size cost was not measured.")
 
@@ -68,7 +72,7 @@ def test_nothing_is_reconciled_where_one_scale_is_worse(tmp_path):
     for seed in range(3):
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
     *_, one, equal, _ = sentences(tmp_path)
-    assert one.endswith("; shown to be worse in `short`.")
+    assert one.endswith(" Where this was measured, it was shown to be worse in `short`.")
     assert "tuned" not in equal
 
 
@@ -86,7 +90,7 @@ def test_settings_of_one_protocol_are_told_by_their_whole_names(tmp_path):
     write_networks(tmp_path, FAR, *SAME)
     write_networks(tmp_path, FAR, *SAME, protocol="modern")
     (words,), _ = words_and_sentences(tmp_path)
-    assert "Settings: `modern` resnet20 on cifar10-jpeg; `short` resnet20 on" in words
+    assert "Settings: `modern` resnet20 on cifar10-jpeg, 1 + 2 epochs; `short` resnet20" in words
     write_networks(tmp_path, FAR, *SAME, model="resnet32")
     differ = sentences(tmp_path)[0]
     assert "`modern` (1." in differ
@@ -97,9 +101,10 @@ def test_there_are_at_most_five_answers_without_symbols_that_are_not_explained(t
     write_networks(tmp_path, FAR, *SAME)
     for seed in range(3):
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0 + 0.1 * seed)
-    told = sentences(tmp_path)
+    words, told = words_and_sentences(tmp_path)
     assert len(told) == 5
     assert max(answer.count(". ") for answer in told) <= 2
+    assert "‡ marks a margin, or a way to judge, that was fixed after its runs" in "".join(words)
     assert not set("ρ√Δ|") & set(QUESTION + "".join(told))
 
 
@@ -112,13 +117,13 @@ def test_a_ratio_is_the_exponential_of_the_mean_logarithm():
     short = Network("cifar10-jpeg", "short", "resnet20")
     measured = Measured((0.09, 0.1, 0.11), ("a", "b", "c"), counted=False)
     row = LedgerRow(CLAIMS["A1 different"], short, measured, exact=False)
-    assert ratio(row) == "1.11 [1.08, 1.13] times"  # exp(0.1 -+ 0.0248)
+    assert ratio(row) == "1.105 [1.078, 1.133] times"  # exp(0.1 -+ 0.0248)
 
 
 def test_one_seed_has_a_ratio_and_no_interval(tmp_path):
     write_grid(tmp_path, seeds=1)
     assert len(tables_of(tmp_path).trials) == 3
-    assert "1.10 (one seed: no interval) times, n = 1" in sentences(tmp_path)[0]
+    assert "1.096 (one seed: no interval) times, n = 1" in sentences(tmp_path)[0]
 
 
 def test_a_setting_in_which_nobody_asked_is_named(tmp_path):
@@ -130,4 +135,14 @@ def test_a_setting_in_which_nobody_asked_is_named(tmp_path):
             scales=FAR, protocol="modern",
         )  # fmt: skip
     one = sentences(tmp_path)[2]
-    assert "n = 3, at a mean error of 20.20 %); not measured in `modern`; shown" in one
+    assert "n = 3 ‡, at a mean error of both of 20.20 %); not measured in `modern`. Where" in one
+
+
+def test_weights_without_scales_are_told_beside_one_scale(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    write_arm(tmp_path, "ternary-plain", {0: 20.5, 1: 20.7, 2: 20.9}, scales=FAR)
+    one = sentences(tmp_path)[2]
+    assert one.endswith(
+        " No scale at all (weights of 1, 0, -1; not judged) costs +0.50 [+0.50, +0.50] points in"
+        " `short` (n = 3)."
+    )

@@ -3,6 +3,7 @@
 To exchange one: exchange its entry in ``MAIN_CLAIMS``. All claims stand on ``pages/claims.md``.
 """
 
+import math
 from collections.abc import Mapping
 
 from ttq_bench.analysis.ledger import LedgerRow
@@ -16,7 +17,8 @@ from ttq_bench.report.sections.short_answer import ratio
 from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, at_a_glance
 
 MAIN_CLAIMS: Mapping[str, str] = {
-    "A1 different": f"training makes the two scales different, by more than {MARGIN:.0%}",
+    "A1 different": "training makes the two scales different, by more than a factor of"
+    f" {math.exp(MARGIN):.3f}",
     "A1 capacity": "one scale for both signs has a larger error than two",
     "B1 no value": f"one scale is as good as two, within {ONE_SCALE:g} points (a critique of 2019)",
     "Q1": "equal scales, forced on a trained network, raise its error (asked here)",

@@ -55,10 +55,10 @@ def with_interval(value: Estimate | None, *, signed: bool = False, digits: int =
     return f"{mean} [{number.format(value.low)}, {number.format(value.high)}]"
 
 
-def as_factor(value: Estimate) -> str:
+def as_factor(value: Estimate, digits: int = 2) -> str:
     """Return a mean logarithm and its interval as factors."""
     mean, low, high = map(_exp, (value.mean, value.low, value.high))
-    return with_interval(replace(value, mean=mean, low=low, high=high))
+    return with_interval(replace(value, mean=mean, low=low, high=high), digits=digits)
 
 
 def _exp(logarithm: float) -> float:

@@ -61,7 +61,8 @@ def what_was_run(contents: Contents) -> Iterator[str]:
         yield f"Not run: the protocols {', '.join(absent)}."
     empty = [row.claim.label for row in contents.ledger if row.measured is None]
     if empty:
-        yield f"Without any record, not even {PROXY} (named as on [every claim](pages/claims.md)):"
+        yield f"Without any record of ours, not even {PROXY} (names as on"
+        yield "[every claim](pages/claims.md)):"
         yield f"{', '.join(empty)}."
     yield ""
 

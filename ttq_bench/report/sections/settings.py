@@ -67,9 +67,9 @@ def evidence_words(rows: list[LedgerRow]) -> str:
     networks = {row.network for row in rows}
     exact = {row.network for row in rows if row.exact}
     if not exact:
-        return f"all of this is {PROXY}: the paper's own data and schedule were not run"
+        return f"all that was trained is {PROXY}: the paper's own data and schedule were not run"
     if exact == networks:
-        return "all of this is on the paper's own data and schedule"
+        return "all that was trained is on the paper's own data and schedule"
     have = "setting has" if len(exact) == 1 else "settings have"
     return f"{len(exact)} {have} the paper's own data and schedule, the rest is {PROXY}"
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ttq_bench.analysis.comparison import ERROR
+from ttq_bench.analysis.gains import TTQ, over
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
+from ttq_bench.analysis.measured import Network
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
+from ttq_bench.report.sections.margins import is_exploratory
 from ttq_bench.report.sections.markdown import as_factor, capital, with_interval
 from ttq_bench.report.sections.settings import (
     YES_OR_NO,
@@ -32,8 +35,10 @@ QUESTION = (
 WORDS = (
     "Words: a *setting* is a network, its images and a schedule of training (its protocol); *n*"
     " counts seeds; brackets are 95 % intervals over seeds; a *point* is one percent of the test"
-    f" images; † marks what holds alone, {NOT_AFTER}; *{PROXY}* comes from other images"
-    " or another schedule than the paper's."
+    f" images; † marks what holds alone, {NOT_AFTER}; ‡ marks a margin, or a way to judge, that was"
+    f" fixed after its runs; *{PROXY}* comes from other images or another schedule than the"
+    " paper's. TTQ's threshold is 0.05 of a layer's largest weight, unless a sentence says"
+    " otherwise."
 )
 Tell = Callable[[LedgerRow], str]
 
@@ -50,9 +55,11 @@ class Answers:
         if not rows_on(self.settings, "A1 different"):
             return ""
         return (
-            f"**Do the two scales become different?** By more than {MARGIN:.0%} on average over"
-            f" layers, the noise between seeds taken out: {self._on('A1 different', _times)}."
-            f" By less than {CLOSE:.0%}, that noise left in: {self._on('B1 close', _times)}."
+            "**Do the two scales become different?** Training moves them more than a factor of"
+            f" {math.exp(MARGIN):.3f} apart (mean over layers, without the noise between seeds, so"
+            f" that an estimate may be below 1): {self._on('A1 different', self._times)}. At the"
+            f" end they are less than a factor of {math.exp(CLOSE):.3f} apart (that noise"
+            f" included): {self._on('B1 close', self._times)}."
         )
 
     def larger(self) -> str:
@@ -71,7 +78,7 @@ class Answers:
         )  # fmt: skip
         return (
             "**Which is larger?** On average over layers:"
-            f" {self._on('A1 direction', _times, words)}.{authors}{self._turns()}"
+            f" {self._on('A1 direction', self._times, words)}.{authors}{self._turns()}"
         )
 
     def _turns(self) -> str:
@@ -79,7 +86,7 @@ class Answers:
         return "".join(
             f" With more zeros it turns: in {names[where]} the positive one is larger up to"
             f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on (each share"
-            " by itself, without correction)."
+            f" by itself, of at least {FEWEST_JUDGED} seeds, without correction)."
             for where in self.settings
             if (shares := turning_shares(directions(self.contents.tables, where)))
         )
@@ -94,8 +101,21 @@ class Answers:
         return (
             "**Does one scale do as well?** A network trained with one scale for both signs is as"
             f" good as one with two, within {ONE_SCALE:g} points of test error:"
-            f" {self._on('B1 no value', self._points_and_level)};"
-            f" shown to be worse in {', '.join(worse) or 'none of them'}."
+            f" {self._on('B1 no value', self._points_and_level)}. Where this was measured, it was"
+            f" shown to be worse in {', '.join(worse) or 'none'}.{self._without_scales()}"
+        )
+
+    def _without_scales(self) -> str:
+        """Return what weights of 1, 0 and -1 cost, where they were trained."""
+        names, costs = short_names(self.settings), []
+        for where in self.settings:
+            if measured := over(("ternary-plain", TTQ[1]))(self.contents.tables, where):
+                cost = measured.estimate
+                points = with_interval(cost, signed=True)
+                costs.append(f"{points} points in {names[where]} (n = {cost.n})")
+        return (
+            f" No scale at all (weights of 1, 0, -1; not judged) costs {', '.join(costs)}."
+            * bool(costs)
         )
 
     def equal(self) -> str:
@@ -104,7 +124,7 @@ class Answers:
             return ""
         return (
             "**Equal after training?** Equal scales, forced on a network that was trained with two,"
-            f" raise its error: {self._on('Q1', _points)}.{_reconciled(self.settings)}"
+            f" raise its error: {self._on('Q1', self._points)}.{_reconciled(self.settings)}"
             f" {self._others()}"
         )
 
@@ -112,7 +132,8 @@ class Answers:
         if not rows_on(self.settings, "Q1 excess"):
             return "What other changes of the same size cost was not measured."
         return (
-            f"They cost more than other changes of the same size: {self._on('Q1 excess', _points)}."
+            "They cost more than other changes of the same size:"
+            f" {self._on('Q1 excess', self._points)}."
         )
 
     def evidence(self) -> str:
@@ -131,7 +152,33 @@ class Answers:
         assert row.measured is not None, "a setting has measurements"
         trials = self.contents.tables.finished.set_index("trial_id")
         level = trials.loc[list(row.measured.trials), ERROR].mean()
-        return f"{_points(row)}, at a mean error of {level:.2f} %"
+        return f"{self._points(row)}, at a mean error of both of {level:.2f} %"
+
+    def _times(self, row: LedgerRow) -> str:
+        return f"{ratio(row)}{self._seeds(row)}"
+
+    def _points(self, row: LedgerRow) -> str:
+        return f"{with_interval(row.value, signed=True)} points{self._seeds(row)}"
+
+    def _seeds(self, row: LedgerRow) -> str:
+        decided = row.says in DECIDED
+        alone = "†" * (decided and not row.holds)
+        marks = alone + "‡" * (decided and is_exploratory(row, self.contents.tables))
+        return f", n = {row.value.n if row.value else 0}{' ' * bool(marks)}{marks}"
+
+    def setting_names(self) -> str:
+        """Return what the short names of settings stand for."""
+        short = {where: name for where, name in short_names(self.settings).items() if "`" in name}
+        named = [
+            f"{name} {where.model} on {where.dataset}{self._epochs(where)}"
+            for where, name in short.items()
+        ]
+        return f"Settings: {'; '.join(named)}." if named else ""
+
+    def _epochs(self, where: Network) -> str:
+        arms = [arm for arm in self.contents.tables.arms() if arm.arm == TTQ[0]]
+        budgets = {a.epochs for a in arms if Network(a.dataset, a.protocol, a.model) == where}
+        return f", {' or '.join(sorted(budgets))} epochs" * bool(budgets)
 
 
 def answers_of(contents: Contents) -> Answers:
@@ -147,34 +194,14 @@ def short_answer(contents: Contents) -> list[str]:
         return []
     texts = [told.different(), told.larger(), told.one_scale(), told.equal(), evidence]
     numbered = [f"{i}. {text}" for i, text in enumerate(filter(None, texts), start=1)]
-    return [f"{WORDS} {setting_names(told.settings)}", "", "## Answer", "", *numbered, ""]
-
-
-def setting_names(settings: Settings) -> str:
-    """Return what the short names of settings stand for."""
-    short = {where: name for where, name in short_names(settings).items() if "`" in name}
-    named = [f"{name} {where.model} on {where.dataset}" for where, name in short.items()]
-    return f"Settings: {'; '.join(named)}." if named else ""
+    return [f"{WORDS} {told.setting_names()}", "", "## Answer", "", *numbered, ""]
 
 
 def ratio(row: LedgerRow) -> str:
     """Return how many times as large as the other one scale is, from the mean of its logarithm."""
     if row.value is None or math.isnan(row.value.mean):
         return "undefined"
-    return f"{as_factor(row.value)} times"
-
-
-def _times(row: LedgerRow) -> str:
-    return f"{ratio(row)}{_seeds(row)}"
-
-
-def _points(row: LedgerRow) -> str:
-    return f"{with_interval(row.value, signed=True)} points{_seeds(row)}"
-
-
-def _seeds(row: LedgerRow) -> str:
-    alone = " †" * (row.says in DECIDED and not row.holds)
-    return f", n = {row.value.n if row.value else 0}{alone}"
+    return f"{as_factor(row.value, digits=3)} times"
 
 
 def _sign(rho: float) -> str:
@@ -190,9 +217,9 @@ def _reconciled(settings: Settings) -> str:
             continue
         if worse is None or worse.says != "supported":
             return (
-                " So a network may be tuned to the scales that it was trained with, without having"
-                f" needed two: in {short_names(settings)[where]} the interval of what one scale"
-                f" from the start costs ends at {one.value.high:+.2f} points."
+                f" Yet one scale from the start costs at most {one.value.high:+.2f} points in"
+                f" {short_names(settings)[where]} (the end of its interval): so a network may be"
+                " tuned to the two scales that it was trained with, without having needed them."
             )
     return ""
 
@@ -203,6 +230,10 @@ def _decided(ledger: list[LedgerRow]) -> str:
     decided = [row for row in paper if row.exact and row.says in DECIDED]
     if not decided:
         return f"All {len(paper)} parts of its claims are open"
-    how = ", by counting bytes" if all(row.is_counted for row in decided) else ""
+    how = (
+        ", by counting bytes, which needs no training"
+        if all(row.is_counted for row in decided)
+        else ""
+    )
     words = counted(Counter(map(brief, decided)))
     return f"Of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"

@@ -18,7 +18,8 @@ from ttq_bench.text import duration
 
 TITLE = "# Trained Ternary Quantization: what the records say"
 TRUST = """\
-- A verdict follows from its interval, but where it is *undecided* by rule. That intervals cover
+- A verdict follows from its interval, except where a rule, or a second reading of the same
+  records, makes it *undecided*. That intervals cover
   what they say for normal noise, and that a judge errs in at most 5 % of cases, is shown by
   simulation (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`).
 - When each margin was fixed, before or after its runs, and how this differs from the paper, is
