@@ -118,5 +118,6 @@ def test_without_ray_each_command_says_what_helps_there(tmp_path):
     assert "ttq-bench: Ray cannot be imported (" in run
     assert run.endswith(", or use --backend inprocess\n")
     assert "ttq-bench: Ray cannot be imported (" in submit
+    assert "asking each node" in done.stdout
     assert "inprocess" not in submit + done.stdout.partition("asking each node")[2]
     assert "problem  cluster" in done.stdout

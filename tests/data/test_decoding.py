@@ -67,6 +67,12 @@ def test_row_groups_of_any_size_are_read_whole_and_in_order(tmp_path, group):
     assert np.array_equal(pixels, IMAGES[rows % 6])
 
 
+def test_images_that_outgrow_the_dictionary_of_a_row_group_are_read_in_order(tmp_path):
+    images = builders.random_images(600)  # 1.8 MB of PNG: the writer leaves its dictionary
+    source = parquet_source(tmp_path, [builders.png(one) for one in images], np.arange(600) % 10)
+    assert np.array_equal(read_split(source, "train")[0], images)
+
+
 def test_digits_are_read_like_any_other_dataset(tmp_path):
     images, labels = read_split(find_source("digits", tmp_path), "test")
     assert images.shape == (400, 28, 28, 1)

@@ -74,6 +74,20 @@ REFUSED = {
         lambda path, victim: written(path, [(entry(TEST_BATCH, tarfile.CHRTYPE), b"")]),
         "is not a plain file",
     ),
+    "a hard link": (
+        lambda path, victim: written(
+            path,
+            [(entry("x", size=0), b""), (entry(TEST_BATCH, tarfile.LNKTYPE, "x"), b"")],
+            good=without_test_batch(),
+        ),
+        "is not a plain file",
+    ),
+    "a folder as a member": (
+        lambda path, victim: written(
+            path, [(entry(TEST_BATCH, tarfile.DIRTYPE), b"")], good=without_test_batch()
+        ),
+        "is not a plain file",
+    ),
     "a member of 40 million bytes": (
         lambda path, victim: written(
             path, [(entry(TEST_BATCH, size=40 << 20), bytes(40 << 20))], good=without_test_batch()

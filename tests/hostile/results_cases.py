@@ -98,6 +98,10 @@ RECORDS = {
     "an error of 10^308 percent": (
         with_record(lambda r: r["errors"].update(final_percent=1e308)), "between 0 and 100 %",
     ),
+    "an error below zero": (
+        with_record(lambda r: r["errors"].update(minimum_over_test_percent=-1.0)),
+        "between 0 and 100 %",
+    ),
     "a commit of 10 million letters": (
         with_record(lambda r: r["provenance"].update(commit="a" * 10**7)), NOT,
     ),
@@ -143,6 +147,10 @@ TABLES = {
     "a script as a layer": (scales(set_column("layer", SCRIPT)), "not a table"),
     "a long name in many rows": (scales(long_name), "not a table of a record"),
     "a layer without a name": (scales(empty_column("layer")), "'layer' has empty rows"),
+    **{
+        f"no {column}": (scales(empty_column(column)), f"'{column}' has empty rows")
+        for column in ("positive_scale", "negative_scale", "zero_share")
+    },
     "no weights": (scales(empty_column("weight_count")), "'weight_count' has empty rows"),
     "errors that are no numbers": (
         epochs(set_column("test_error_percent", math.nan)), "'test_error_percent' has empty rows",
@@ -157,6 +165,7 @@ TABLES = {
     "a log ratio of 10^38": (scales(set_column("rho", 1e38)), "'rho' that is not between"),
     "an epoch of 10^308": (scales(set_column("epoch", 1e308)), "'epoch' that is not between"),
     "epochs of 1.5": (epochs(set_column("epoch", [0.5, 1.5])), "that has to be whole is not"),
+    "epochs twice": (epochs(twice), "duplicate rows"),
     "rows twice": (scales(twice), "duplicate rows"),
     "bins twice": (with_histogram(twice), "duplicate rows"),
     "a histogram without a bin": (with_histogram(lambda t: t.slice(1)), "without some of its bins"),
@@ -169,6 +178,9 @@ TABLES = {
 PROBES = {
     "a probe of other weights": (probe(as_trained_error_percent=1.0), "its record's weights"),
     "an infinite error of a probe": (probe(as_trained_error_percent=math.inf), "not a probe"),
+    "an error of 10^308 percent of a probe": (
+        probe(reestimated_error_percent=1e308), "not a probe .an error",
+    ),
     "a probe of another trial": (probe(trial_id="../../outside/x"), "is the probe of"),
     "a script as the layer of a probe": (probe(not_symmetrised=[SCRIPT]), "not a probe"),
     "kernels of another shape": (

@@ -90,6 +90,9 @@ SUITES = {
         "".join(f"k{n}: 1\n" for n in range(9_000)), "9,008 problems, the first 30",
     ),
     "a name that leads out": (with_fields(name="../outside/x"), "name: expected"),
+    "a script as a protocol": (
+        with_fields(protocol="<img src=x onerror=alert(1)>"), "protocol: expected",
+    ),
     "a name with a line break": (with_fields(name="tiny\n"), "name: expected"),
     "a name of 300 letters": (with_fields(name="a" * 300), "name: expected"),
     "a title of escapes": (with_fields(title="\x1b]0;evil\x07\x1b[2J"), "title: expected one line"),

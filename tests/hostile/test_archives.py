@@ -11,7 +11,9 @@ import pytest
 
 from tests.hostile.archive_files import IMAGES, PASSED_OVER, REFUSED
 from tests.hostile.room import read_bounded, refused, told
+from ttq_bench.data.formats import archives
 from ttq_bench.data.formats.archives import READERS
+from ttq_bench.errors import DataError
 
 MOST_BYTES = 1 << 30
 LARGE = ("a gzip bomb", "a header that unpacks for ever")  # to write and read them takes seconds
@@ -38,6 +40,14 @@ def test_the_reader_refuses_what_attacks_it_in_a_gigabyte_of_memory(room, cases)
     lines = read_bounded(room, MOST_BYTES, "cifar-binary", paths)
     for path, case, line in zip(paths, cases, lines, strict=True):
         assert re.match(f"refused: {path}: .*({REFUSED[case][1]})", line), f"{case}: {line}"
+
+
+def test_an_archive_that_unpacks_to_more_than_any_published_one_is_refused(room, monkeypatch):
+    path = room.data / "cifar-10-binary.tar.gz"
+    PASSED_OVER["a name of escapes"](path, room.outside / "secret.txt")
+    monkeypatch.setattr(archives, "MOST_UNPACKED_BYTES", 1000)
+    with pytest.raises(DataError, match="unpacks to more than 1,000 bytes"):
+        READERS["cifar-binary"]((path,), "test")
 
 
 @pytest.mark.parametrize("case", sorted(PASSED_OVER))

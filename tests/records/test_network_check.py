@@ -1,5 +1,7 @@
 """A published network beside another record, or with other content than its record tells of."""
 
+import shutil
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -8,23 +10,23 @@ import torch
 from ttq_bench.export.packing import pack_codes, unpack_codes
 from ttq_bench.records.network_check import network_differences
 from ttq_bench.records.networks import content_digest, read_network
+from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 
 
 @pytest.fixture
-def trial(trained_pair):
-    """The paths and record of a trained ttq trial."""
+def trial(trained_pair, tmp_path):
+    """The paths and record of a trained ttq trial, to be changed."""
     results, _, child = trained_pair
-    paths = results.trial(child.trial_id)
+    shutil.copytree(results.root, tmp_path / "results")
+    paths = ResultsPaths(tmp_path / "results").trial(child.trial_id)
     return paths, read_record(paths.record)
 
 
 @pytest.fixture
 def content(trial):
-    """The bytes of its network, put back afterwards."""
-    before = trial[0].network.read_bytes()
-    yield before
-    trial[0].network.write_bytes(before)
+    """The bytes of its network."""
+    return trial[0].network.read_bytes()
 
 
 def rewrite(paths, change):

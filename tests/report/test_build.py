@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import pytest
 
 from tests.faults.test_f15_surroundings import in_namespace
@@ -19,6 +20,8 @@ from ttq_bench.records.schema import Alarm
 from ttq_bench.records.store import write_failure
 from ttq_bench.report.build import build_report
 from ttq_bench.report.contents import Contents, read_contents
+from ttq_bench.report.figures.catalog import all_figures
+from ttq_bench.report.figures.style import figure_style
 from ttq_bench.report.sections.alarms import alarm_lines, problems
 from ttq_bench.report.sections.experiment_tables import error_tables
 from ttq_bench.report.sections.markdown import anchor
@@ -320,6 +323,31 @@ def test_a_report_needs_neither_torch_nor_ray(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_figures_of_the_shared_report_are_pictures(drawn):
+    figures = list((drawn / "results/figures").glob("*.png"))
+    assert len(figures) >= 5
+    for path in figures:
+        assert path.read_bytes().startswith(b"\x89PNG\r\n")
+        assert b"<svg" in path.with_suffix(".svg").read_bytes()[:600]
+
+
+@pytest.mark.slow
+def test_figures_are_drawn_of_trials_that_went_wrong(tmp_path):
+    write_grid(tmp_path)
+    layers = {"layer1.conv1": (-1.0, 1.0), "layer1.conv2": (1.0, 9.0)}
+    gone_wrong = {"outcome": "diverged", "parent": "fp-1", "scales": layers}
+    write_trial(tmp_path, "ttq-9", seed=9, errors=(), **gone_wrong)
+    write_trial(tmp_path, "fp-9", seed=9, errors=(50.0, 60.0), outcome="diverged")
+    write_trial(tmp_path, "ttq-8", seed=8, errors=(50.0, 90.0), parent="fp-2", scales=layers)
+    write_trial(tmp_path, "ttq-7", seed=7, errors=(22.0, 21.0), parent="gone", scales=layers)
+    with figure_style():
+        names = []
+        for figure in all_figures(read_contents(ResultsPaths(tmp_path))):
+            plt.close(figure.draw())
+            names.append(figure.name)
+    assert len(names) >= 5
 
 
 def test_alarms_of_the_printed_equation_alone_are_no_fault_of_the_runs(tmp_path):

@@ -17,6 +17,11 @@ def test_a_recipe_is_plain_unless_told_otherwise():
     assert not recipe.decay_scales
 
 
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        Recipe(epochs=3).epochs = 4
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

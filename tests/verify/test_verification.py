@@ -181,6 +181,13 @@ def test_a_record_without_its_table_is_named_and_nothing_is_made_of_it(root):
     assert (found.file, found.place) == ("trials/ttq-0/record.json", "sparsity")
 
 
+@pytest.mark.slow
+def test_a_trial_that_is_gone_is_missing_from_the_report_that_the_records_give(root):
+    shutil.rmtree(root / "trials/ttq-2")
+    files = {difference.file for difference in verify_results(root).differences}
+    assert {"tables/accuracy.csv", "tables/comparison.csv", "summary.md"} <= files
+
+
 def test_a_missing_folder_or_readme_is_one_clear_sentence(tmp_path):
     with pytest.raises(ResultsError, match="no such folder"):
         verify_results(tmp_path / "none")

@@ -19,8 +19,13 @@ def strategies(found):
 
 def test_arms_of_ttq_are_taken_alone_those_with_the_papers_threshold_first(tmp_path):
     arms(tmp_path, ("max_fraction", 0.05), method="ttq-ste")
-    found = arms(tmp_path, ("constant_sparsity", 0.5), ("max_fraction", 0.05))
-    assert strategies(ttq_arms(found)) == ["max_fraction(0.05)", "constant_sparsity(0.5)"]
+    found = arms(
+        tmp_path, ("constant_sparsity", 0.5), ("max_fraction", 0.02), ("max_fraction", 0.05)
+    )
+    others = ["constant_sparsity(0.5)", "max_fraction(0.02)"]
+    assert strategies(ttq_arms(found)) == ["max_fraction(0.05)", *others]
+    without = [arm for arm in found if arm.strategy != "max_fraction(0.05)"]
+    assert strategies(ttq_arms(without)) == others
 
 
 def test_one_strength_of_each_strategy_is_shown_the_usual_one_where_it_is_there(tmp_path):

@@ -1,5 +1,7 @@
 """The short answers, each with its settings, intervals and seeds."""
 
+import re
+
 import pytest
 
 from tests.record_builders import tables_of, write_arm, write_grid, write_probe, write_trial
@@ -146,3 +148,16 @@ def test_weights_without_scales_are_told_beside_one_scale(tmp_path):
         " No scale at all (weights of 1, 0, -1; not judged) costs +0.50 [+0.50, +0.50] points in"
         " `short` (n = 3)."
     )
+
+
+def test_each_setting_has_its_answer_and_what_is_not_known_is_said(tmp_path):
+    write_networks(tmp_path, FAR, *SAME, protocol="modern")
+    write_networks(tmp_path, CLOSE, *SAME)
+    spread = (20.0, 20.2, 20.4), (21.0, 20.1, 19.9)  # too few seeds for so much noise
+    write_networks(tmp_path, {"a": (0.8, 1.0), "b": (0.7, 1.0)}, *spread, protocol="other")
+    differ, larger, one, _ = sentences(tmp_path)
+    told = r"{}: \*yes\* in `modern` \([^)]+\), `other` \([^)]+\); \*no\* in `short` \([^)]+\)\."
+    assert re.search(told.format(r"below 1\)"), differ)
+    turned = r"the positive one in `modern` \([^)]+\).*; the negative one in .*`other`"
+    assert re.search(turned, larger)
+    assert re.search(r"\*yes\* in `modern` .*, `short` .*; \*undecided\* in `other` \(", one)
