@@ -126,4 +126,4 @@ def test_a_list_of_a_million_tensors_is_refused_by_its_length(tmp_path):
         stream.write((90 << 20).to_bytes(8, "little"))
         stream.truncate(100 << 20)
 
-    refused(path, "its list of tensors has 94,371,840 bytes, more than any network's")
+    refused(path, "says that its list of tensors has 94,371,840 bytes, more than any network's")

@@ -1,7 +1,8 @@
 """A small vision transformer for 32x32 images (Dosovitskiy et al. 2021).
 
-No layer feeds batch normalisation, so the common size of its scales acts, too. Names of modules as
-in the common implementations, with a plain dense layer for each projection.
+No layer feeds batch normalisation, so the common size of the two scales acts beside their ratio.
+Each projection is a dense layer of its own. Weights are drawn as DeiT and timm do: truncated normal
+with a deviation of 0.02, biases zero; the patches keep torch's own.
 Shapes: N images, T patches (tokens), D width, H heads.
 """
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 PATCH, SIDE = 4, 32
 WIDTH, BLOCKS, HEADS = 128, 6, 4
 HIDDEN = 4 * WIDTH
-INITIAL_DEVIATION = 0.02  # of all weights but the patches' (Dosovitskiy et al. 2021, as released)
+INITIAL_DEVIATION = 0.02
 
 
 class Attention(nn.Module):

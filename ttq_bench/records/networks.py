@@ -28,6 +28,7 @@ LARGEST_BYTES = 16 << 20
 # minute and a gigabyte before it is refused.
 LARGEST_HEADER_BYTES = 1 << 20
 LENGTH_BYTES = 8  # of the header, little-endian, as safetensors has it
+TYPES = frozenset({"float32", "float64", "int64", "int8", "uint8"})
 REMEDY = "restore it from where it came from, or delete it"
 
 
@@ -79,12 +80,17 @@ def parsed(content: bytes) -> StoredNetwork:
     """Return the network in the bytes of a file; ``ValueError`` says in a line why it is none."""
     length = int.from_bytes(content[:LENGTH_BYTES], "little")
     if length > LARGEST_HEADER_BYTES:
-        raise ValueError(f"its list of tensors has {length:,} bytes, more than any network's")
+        raise ValueError(
+            f"it is no safetensors file, or says that its list of tensors has {length:,} bytes,"
+            " more than any network's"
+        )
     try:
         tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, KeyError) as error:  # the latter: a type without numpy's
         reason = str(error).splitlines()[0]
         raise ValueError(f"it is no safetensors file, or cut short: {reason}") from error
+    if strange := {value.dtype.name for value in tensors.values()} - TYPES:
+        raise ValueError(f"it has numbers of a type that no network here has: {min(strange)}")
     header = json.loads(content[LENGTH_BYTES : LENGTH_BYTES + length])
     metadata = header.get("__metadata__") or {}
     digest = metadata.pop("sha256", None)

@@ -97,7 +97,9 @@ def _taken_over(state: TrainingState, saved: dict[str, Any]) -> list[HistoryEntr
         history = from_plain(saved["history"], state.epoch)
         if state.within.observed:
             Observation(state.model).load_state_dict(state.within.observed)
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
+    ) as error:  # fmt: skip
         if cause_of(error) == "memory":
             raise
         return None

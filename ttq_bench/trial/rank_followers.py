@@ -6,7 +6,7 @@ to save, when to stop and what to start from.
 
 import contextlib
 from collections.abc import Callable
-from enum import IntFlag
+from enum import STRICT, IntFlag
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from ttq_bench.trial.inputs import batches_of, images_of, place_, state_of
 from ttq_bench.trial.settings import RunSettings
 
 
-class Order(IntFlag):
+class Order(IntFlag, boundary=STRICT):
     """What rank 0 says before each step: to go on, to save, to stop, or to save and stop."""
 
     GO_ON = 0

@@ -45,7 +45,9 @@ from ttq_bench.trial.settings import ClusterOptions, RunSettings
 def _run(spec: TrialSpec, settings: RunSettings, task: str, parcel: Parcel | None) -> Ended:
     node = ray.get_runtime_context().get_node_id()
     sign = partial(leave_sign_here, spec.trial_id, settings, task, node)
-    sign(brings_images=is_lacking(parcel, settings))
+    sign()  # before anything that a dead disk could hold up
+    if is_lacking(parcel, settings):
+        sign(brings_images=True)
     settings = replace(received(parcel, settings), node=node)
     sign()  # from here on the claim may not take long
     return attempt(spec, settings, lambda: False)
@@ -65,6 +67,10 @@ class RayBackend:
     """Runs trials on Ray, and says of each how it ended, also when Ray itself never would."""
 
     def __init__(self, options: ClusterOptions, folder: Folder) -> None:
+        if options.address is not None:
+            # It packs images. Before a job connects: Ray may take the folder of a job's code away
+            # and bring it again when an earlier job of the same code has just ended.
+            import ttq_bench.data.prepared  # noqa: F401 - torch: 2 s
         connect(options)
         self.options = options
         self.results = results = folder.results

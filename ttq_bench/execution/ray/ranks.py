@@ -168,7 +168,9 @@ def _train_rank(config: dict[str, Any]) -> Ended | None:
         leave_sign_here, group.spec.trial_id, group.settings, group.task, node, places=_places()
     )
     if rank == 0:
-        sign(brings_images=is_lacking(group.parcel, group.settings))
+        sign()  # before anything that a dead disk could hold up
+        if is_lacking(group.parcel, group.settings):
+            sign(brings_images=True)
     settings = replace(received(group.parcel, group.settings), rank=rank, node=node)
     if rank == 0:
         sign()  # from here on the claim may not take long

@@ -111,7 +111,7 @@ class Watchdog:
         waits = self.may_wait and sign is None
         watched.note("start", (sign,), now, was_away=was_away)
         brings_images = sign is not None and sign.brings_images
-        limit = self.silence_seconds + (FETCH_SECONDS if brings_images else START_SECONDS)
+        limit = self.silence_seconds + START_SECONDS + FETCH_SECONDS * brings_images
         if not waits and now - watched.since["start"] > limit:
             return f"no attempt begun for {limit:.0f} s"
         return ""

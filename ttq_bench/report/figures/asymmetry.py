@@ -25,7 +25,7 @@ from ttq_bench.report.naming import arm_label, layer_label, network_file, table_
 
 CAPTION = (
     "rho = ln(W_p/W_n) of each ternary layer at the last epoch: each seed, and the mean with"
-    " its 95 % interval (none for one seed, clipped by the frame where they are few). Grey:"
+    " its 95 % interval (none for fewer than three seeds). Grey:"
     f" scales within {MARGIN:.0%} of each other. Above zero W_p is larger.{ONE_STRENGTH}"
 )
 

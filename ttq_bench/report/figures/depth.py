@@ -23,7 +23,7 @@ TITLE = "What TTQ gains over full precision, by depth"
 CAPTION = (
     "Test error of full precision minus that of TTQ, in points, against depth: above zero TTQ"
     " is better. Line with open marks: Table 1 of the paper, one run each. Other marks: ours,"
-    " mean with 95 % interval over seeds (none for one seed, clipped by the frame for two),"
+    " mean with 95 % interval over seeds (none for fewer than three),"
     " each against the same weights trained on as long without quantizing; n is the number of"
     " pairs. Marks stand a little aside of their depth to be seen apart."
 )
@@ -82,7 +82,6 @@ def _draw(series: dict[str, dict[int, ArmResult]], looks: list[Look]) -> Figure:
     for number, (name, by_depth) in enumerate(series.items()):
         draw_series(axis, name, by_depth, STEP * 0.4 * shift(number, len(series)), looks[number])
     costs = [r.to_continued for d in series.values() for r in d.values() if r.to_continued]
-    # The interval of two pairs is so wide that it would be all there is to see.
     ends = [-end for cost in costs if cost.n >= FEWEST_JUDGED for end in (cost.low, cost.high)]
     axis.set_ylim(readable(pd.Series([*ends, *(-c.mean for c in costs), *printed.values()]), 0.0))
     depths = sorted({*printed, *(depth for by_depth in series.values() for depth in by_depth)})

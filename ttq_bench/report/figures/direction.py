@@ -29,9 +29,9 @@ PANELS: tuple[tuple[str, Callable[[Direction], Measured | None]], ...] = (
 CAPTION = (
     "Top: mean of ρ = ln(W_p/W_n) over layers at the last epoch, against the measured share of"
     " zeros, under both delta strategies: each seed, and the mean with its 95 % interval (none"
-    " for one seed). The dotted line is the authors' log, which holds no share of zeros."
-    " Bottom: the mean of ln(n₊/n₋), the asymmetry of the counts: if the counts explained the"
-    " direction, it would change sign where ρ does."
+    " for fewer than three seeds). The dotted line is the authors' log, which holds no share of"
+    " zeros. Bottom: the mean of ln(n₊/n₋), the asymmetry of the counts: if the counts explained"
+    " the direction, it would change sign where ρ does."
 )
 
 

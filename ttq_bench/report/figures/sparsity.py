@@ -32,7 +32,7 @@ SYMBOLS = {"constant_sparsity": "r", "max_fraction": "t"}
 CAPTION = (
     "Test error at the last epoch against the share of zeros over all quantized layers: each"
     " trial, and the mean over seeds. Lines join the strengths of one delta strategy, with 95 %"
-    " intervals (none for one seed, clipped by the frame where they are few): r is the share of"
+    " intervals (none for fewer than three seeds): r is the share of"
     " zeros, t the fraction of the largest magnitude. Horizontal lines are the means of the"
     " full-precision networks, bands their range."
 )

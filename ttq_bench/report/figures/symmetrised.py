@@ -29,7 +29,7 @@ APART = 0.7  # how much farther the last place stands than the others from each 
 CAPTION = (
     "Change of test error, in points, when both scales of one layer, or of all of them (right"
     " of the dotted line), become sqrt(W_p W_n): each seed, and the mean with its 95 % interval"
-    " (none for one seed, clipped by the frame where they are few). Compared with the same"
+    " (none for fewer than three seeds). Compared with the same"
     " weights with their scales as trained; batch normalisation is estimated anew in both."
     f" Above zero the network loses by it.{ONE_STRENGTH}"
 )

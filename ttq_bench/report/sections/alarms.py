@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ttq_bench.analysis.tables import Tables
+from ttq_bench.records.consistency import NOT_POSITIVE
 from ttq_bench.records.other_versions import left_out_sentences, origin, state_of
 from ttq_bench.records.plans import PlannedSuite
 from ttq_bench.report.contents import Contents
@@ -44,10 +45,11 @@ def _by_kind(tables: Tables) -> Iterator[str]:
 
 
 def _only_as_printed(tables: Tables) -> bool:
-    """Whether every trial with an alarm takes the gradient of W_n as Eq. 7 prints it."""
-    alarmed = tables.recorded["alarm_kinds"].map(bool)
-    methods = [METHODS.get(arm) for arm in tables.recorded.loc[alarmed, "arm"]]
-    return all(method and method.scale_gradient == "as_printed" for method in methods)
+    """Whether each trial with an alarm follows Eq. 7 as printed and lost a positive scale."""
+    alarmed = tables.recorded[tables.recorded["alarm_kinds"].map(bool)]
+    methods = [METHODS.get(arm) for arm in alarmed["arm"]]
+    printed = all(method and method.scale_gradient == "as_printed" for method in methods)
+    return printed and all(NOT_POSITIVE in kinds for kinds in alarmed["alarm_kinds"])
 
 
 def _verb(kind: str) -> str:

@@ -31,7 +31,7 @@ def findings_block(contents: Contents, figures: Collection[str], folder: str | N
     if not any(texts):
         texts = ["No trained network here tells whether the two scales become different."]
     else:
-        texts.append(f"*{READING} {told.setting_names()}*")
+        texts.append(f"*{f'{READING} {told.setting_names()}'.strip()}*")
     figure = _figure(told.settings, figures, folder) if folder is not None else ()
     summary = "`summary.md` of the results folder"
     if folder is not None:

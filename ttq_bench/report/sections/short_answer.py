@@ -97,7 +97,11 @@ class Answers:
             return ""
         names = short_names(self.settings)
         capacity = rows_on(self.settings, "A1 capacity")
-        worse = [names[r.network] for r in capacity if r.says == "supported" and r.network]
+        worse = [
+            f"{names[row.network]}{self._marks(row)}"
+            for row in capacity
+            if row.says == "supported" and row.network
+        ]
         return (
             "**Does one scale do as well?** A network trained with one scale for both signs is as"
             f" good as one with two, within {ONE_SCALE:g} points of test error:"
@@ -161,10 +165,14 @@ class Answers:
         return f"{with_interval(row.value, signed=True)} points{self._seeds(row)}"
 
     def _seeds(self, row: LedgerRow) -> str:
-        decided = row.says in DECIDED
-        alone = "†" * (decided and not row.holds)
-        marks = alone + "‡" * (decided and is_exploratory(row, self.contents.tables))
-        return f", n = {row.value.n if row.value else 0}{' ' * bool(marks)}{marks}"
+        return f", n = {row.value.n if row.value else 0}{self._marks(row)}"
+
+    def _marks(self, row: LedgerRow) -> str:
+        if row.says not in DECIDED:
+            return ""
+        exploratory = is_exploratory(row, self.contents.tables)
+        marks = "†" * (not row.holds) + "‡" * exploratory
+        return f" {marks}" * bool(marks)
 
     def setting_names(self) -> str:
         """Return what the short names of settings stand for."""
