@@ -83,7 +83,7 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root):
     replace(root / "summary.md", f"*{verdict}*", "*reversed*")
     replace(readme, "after\n", "hereafter\n")  # outside of the block, which is not generated
     (link,) = re.findall(r"!\[.*\]\((.*)\)", readme.read_text(encoding="utf-8"))
-    replace(readme, "In 1 of 1 setting", "In 2 of 2 settings")
+    replace(readme, "*yes* in `short`", "*no* in `short`")
     replace(readme, f"({link})", f"({link}x)")
     found = [str(difference) for difference in verify_results(root, readme).differences]
     wrong = [line for line in found if "summary.md" not in line and "README.md" not in line]
@@ -101,8 +101,8 @@ def test_each_change_of_a_report_is_named_and_nothing_else(root):
     assert "*reversed*" in word.partition(" stands there")[0]
     assert f"*{verdict}*" in word.partition(" stands there")[2]
     sentence, drawn = [line for line in found if "README.md" in line]
-    assert "In 2 of 2 settings" in sentence.partition(" stands there")[0]
-    assert "In 1 of 1 setting " in sentence.partition(" stands there")[2]
+    assert "*no* in `short`" in sentence.partition(" stands there")[0]
+    assert "*yes* in `short`" in sentence.partition(" stands there")[2]
     assert f"({link}x)" in drawn.partition(" stands there")[0]
 
 
