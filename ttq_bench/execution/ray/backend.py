@@ -16,7 +16,7 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import ClusterError, TtqBenchError
-from ttq_bench.execution.ray.images import Parcel, Sender, is_lacking, received
+from ttq_bench.execution.ray.images import Parcel, Sender, received
 from ttq_bench.execution.ray.nodes import NodeWatch
 from ttq_bench.execution.ray.processes import ENDED
 from ttq_bench.execution.ray.ranks import Group, cause_of_ray, near_driver, release, train_together
@@ -45,12 +45,7 @@ from ttq_bench.trial.settings import ClusterOptions, RunSettings
 def _run(spec: TrialSpec, settings: RunSettings, task: str, parcel: Parcel | None) -> Ended:
     node = ray.get_runtime_context().get_node_id()
     sign = partial(leave_sign_here, spec.trial_id, settings, task, node)
-    sign()  # before anything that a dead disk could hold up
-    if is_lacking(parcel, settings):
-        sign(brings_images=True)
-    settings = replace(received(parcel, settings), node=node)
-    sign()  # from here on the claim may not take long
-    return attempt(spec, settings, lambda: False)
+    return attempt(spec, replace(received(parcel, settings, sign), node=node), lambda: False)
 
 
 @ray.remote(num_cpus=0, max_calls=1, max_retries=0)

@@ -4,6 +4,7 @@ A node that has the images keeps its own. To another they come once, are written
 decodes itself, checked against the hashes that the driver's have, and mapped by all trials there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -55,19 +56,23 @@ class Sender:
             return None
 
 
-def is_lacking(parcel: Parcel | None, settings: RunSettings) -> bool:
-    """Return whether the images have to be brought to this node first."""
-    return parcel is not None and not prepared_folder(parcel.card, settings.cache).exists()
+def received(
+    parcel: Parcel | None, settings: RunSettings, sign: Callable[..., None] = lambda **_: None
+) -> RunSettings:
+    """Keep the images on this node unless it has them; return settings that say so.
 
-
-def received(parcel: Parcel | None, settings: RunSettings) -> RunSettings:
-    """Keep the images on this node unless it has them; return settings that say so."""
+    ``sign`` is called at once, before anything that a dead disk could hold up; with
+    ``brings_images`` before images come, and again when they are here.
+    """
+    sign()
     if parcel is None:
         return settings
-    if is_lacking(parcel, settings):
+    if not prepared_folder(parcel.card, settings.cache).exists():
+        sign(brings_images=True)
         from ttq_bench.data.prepared import keep_images  # torch
 
         (waiting,) = parcel.content
         packed: Packed = ray.get(waiting, timeout=FETCH_SECONDS)
         keep_images(parcel.card, settings.cache, packed)
+        sign()
     return replace(settings, images=parcel.card)

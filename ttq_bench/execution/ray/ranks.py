@@ -17,7 +17,7 @@ from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import TtqBenchError
-from ttq_bench.execution.ray.images import Parcel, is_lacking, received
+from ttq_bench.execution.ray.images import Parcel, received
 from ttq_bench.execution.ray.start import first_line
 from ttq_bench.execution.ray.watchdog import STALL_SECONDS
 from ttq_bench.execution.ray.workers import TRIAL_VARIABLE, leave_sign_here
@@ -164,16 +164,9 @@ def _train_rank(config: dict[str, Any]) -> Ended | None:
     group: Group = config["group"]
     rank = get_context().get_world_rank()
     node = ray.get_runtime_context().get_node_id()
-    sign = partial(
-        leave_sign_here, group.spec.trial_id, group.settings, group.task, node, places=_places()
-    )
-    if rank == 0:
-        sign()  # before anything that a dead disk could hold up
-        if is_lacking(group.parcel, group.settings):
-            sign(brings_images=True)
-    settings = replace(received(group.parcel, group.settings), rank=rank, node=node)
-    if rank == 0:
-        sign()  # from here on the claim may not take long
+    task = group.spec.trial_id, group.settings, group.task, node
+    signs = () if rank else (partial(leave_sign_here, *task, places=_places()),)
+    settings = replace(received(group.parcel, group.settings, *signs), rank=rank, node=node)
     if rank:
         keep_freed_memory()
         follow(group.spec, settings, Ranks(rank, settings.ranks))

@@ -1,18 +1,15 @@
 """The verdicts on the question, setting by setting."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
-from ttq_bench.analysis.judges import Verdict
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Network
 from ttq_bench.report.naming import network_file
-from ttq_bench.report.sections.verdicts import PROXY
+from ttq_bench.report.sections.verdicts import DECIDED, PROXY, brief, counted
 
 Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
 Settings = Mapping[Network, Rows]
-Words = Mapping[Verdict, str]
-YES_OR_NO: Words = {"supported": "*yes*", "contradicted": "*no*", "undecided": "*undecided*"}
 ASKED = (
     "A1 different", "A1 direction", "A1 capacity", "B1 close", "B1 no value",
     "Q1", "Q1 excess", "Q2",
@@ -31,26 +28,6 @@ def settings_of(evidence: list[LedgerRow]) -> Settings:
 def rows_on(settings: Settings, label: str) -> list[LedgerRow]:
     """Return the row of each setting that has one on the claim ``label``."""
     return [rows[label] for rows in settings.values() if label in rows]
-
-
-def answers(
-    settings: Settings, label: str, tell: Callable[[LedgerRow], str], words: Words = YES_OR_NO
-) -> str:
-    """Return a claim's verdict in each setting: ``*yes* in A (1.1), B (1.2); not measured in C``.
-
-    ``tell`` gives the number of a row; ``words`` those for each verdict, in the order of the text.
-    """
-    names, parts = short_names(settings), []
-    for verdict, word in words.items():
-        rows = [row for row in rows_on(settings, label) if row.says == verdict]
-        if named := [f"{names[row.network]} ({tell(row)})" for row in rows if row.network]:
-            parts.append(f"{word} in {', '.join(named)}")
-    left = [name for where, name in names.items() if _not_measured(settings[where].get(label))]
-    return "; ".join([*parts, f"not measured in {', '.join(left)}"] if left else parts)
-
-
-def _not_measured(row: LedgerRow | None) -> bool:
-    return row is None or row.says == "not run"
 
 
 def short_names(settings: Settings) -> Mapping[Network, str]:
@@ -72,6 +49,21 @@ def evidence_words(rows: list[LedgerRow]) -> str:
         return "all that was trained is on the paper's own data and schedule"
     have = "setting has" if len(exact) == 1 else "settings have"
     return f"{len(exact)} {have} the paper's own data and schedule, the rest is {PROXY}"
+
+
+def decided_parts(ledger: list[LedgerRow]) -> str:
+    """Return how many parts of the paper's claims have a verdict that is not of proxy evidence."""
+    paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
+    decided = [row for row in paper if row.exact and row.says in DECIDED]
+    if not decided:
+        return f"All {len(paper)} parts of its claims are open"
+    how = (
+        ", by counting bytes, which needs no training"
+        if all(row.is_counted for row in decided)
+        else ""
+    )
+    words = counted(Counter(map(brief, decided)))
+    return f"Of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"
 
 
 def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Network, str] | None:

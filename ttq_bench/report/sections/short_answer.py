@@ -1,13 +1,12 @@
 """The question and at most five short answers to it, as the summary begins."""
 
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.gains import TTQ, over
-from ttq_bench.analysis.judges import FEWEST_JUDGED
+from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network
@@ -16,16 +15,14 @@ from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.margins import is_exploratory
 from ttq_bench.report.sections.markdown import as_factor, capital, with_interval
 from ttq_bench.report.sections.settings import (
-    YES_OR_NO,
     Settings,
-    Words,
-    answers,
+    decided_parts,
     evidence_words,
     rows_on,
     settings_of,
     short_names,
 )
-from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief, counted
+from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY
 
 QUESTION = (
     "Trained Ternary Quantization gives each weight of a layer one of three values: +W_p, 0 or"
@@ -41,6 +38,8 @@ WORDS = (
     " otherwise."
 )
 Tell = Callable[[LedgerRow], str]
+Words = Mapping[Verdict, str]
+YES_OR_NO: Words = {"supported": "*yes*", "contradicted": "*no*", "undecided": "*undecided*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ class Answers:
 
     contents: Contents
     settings: Settings
+    names: Mapping[Network, str]
 
     def different(self) -> str:
         """Return whether training makes the two scales different."""
@@ -82,9 +82,8 @@ class Answers:
         )
 
     def _turns(self) -> str:
-        names = short_names(self.settings)
         return "".join(
-            f" With more zeros it turns: in {names[where]} the positive one is larger up to"
+            f" With more zeros it turns: in {self.names[where]} the positive one is larger up to"
             f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on (each share"
             f" by itself, of at least {FEWEST_JUDGED} seeds, without correction)."
             for where in self.settings
@@ -95,12 +94,10 @@ class Answers:
         """Return whether a network with one scale for both signs is as good as one with two."""
         if not rows_on(self.settings, "B1 no value"):
             return ""
-        names = short_names(self.settings)
-        capacity = rows_on(self.settings, "A1 capacity")
         worse = [
-            f"{names[row.network]}{self._marks(row)}"
-            for row in capacity
-            if row.says == "supported" and row.network
+            f"{self.names[where]}{self._marks(row)}"
+            for where, rows in self.settings.items()
+            if (row := rows.get("A1 capacity")) and row.says == "supported"
         ]
         return (
             "**Does one scale do as well?** A network trained with one scale for both signs is as"
@@ -111,12 +108,12 @@ class Answers:
 
     def _without_scales(self) -> str:
         """Return what weights of 1, 0 and -1 cost, where they were trained."""
-        names, costs = short_names(self.settings), []
-        for where in self.settings:
+        costs = []
+        for where, name in self.names.items():
             if measured := over(("ternary-plain", TTQ[1]))(self.contents.tables, where):
                 cost = measured.estimate
                 points = with_interval(cost, signed=True)
-                costs.append(f"{points} points in {names[where]} (n = {cost.n})")
+                costs.append(f"{points} points in {name} (n = {cost.n})")
         return (
             f" No scale at all (weights of 1, 0, -1; not judged) costs {', '.join(costs)}."
             * bool(costs)
@@ -128,9 +125,24 @@ class Answers:
             return ""
         return (
             "**Equal after training?** Equal scales, forced on a network that was trained with two,"
-            f" raise its error: {self._on('Q1', self._points)}.{_reconciled(self.settings)}"
+            f" raise its error: {self._on('Q1', self._points)}.{self._reconciled()}"
             f" {self._others()}"
         )
+
+    def _reconciled(self) -> str:
+        """Return how equal scales can hurt and one do as well, where one setting shows both."""
+        for where, rows in self.settings.items():
+            forced, one, worse = (rows.get(label) for label in ("Q1", "B1 no value", "A1 capacity"))
+            hurts = forced is not None and forced.says == "supported"
+            if not hurts or one is None or one.value is None or one.value.n < FEWEST_JUDGED:
+                continue
+            if worse is None or worse.says != "supported":
+                return (
+                    f" Yet one scale from the start costs at most {one.value.high:+.2f} points in"
+                    f" {self.names[where]} (the end of its interval): so a network may be"
+                    " tuned to the two scales that it was trained with, without having needed them."
+                )
+        return ""
 
     def _others(self) -> str:
         if not rows_on(self.settings, "Q1 excess"):
@@ -146,10 +158,23 @@ class Answers:
         asked = [row for label in labels for row in rows_on(self.settings, label)]
         if not asked:
             return ""
-        return f"**The paper?** {capital(evidence_words(asked))}. {_decided(self.contents.ledger)}."
+        parts = decided_parts(self.contents.ledger)
+        return f"**The paper?** {capital(evidence_words(asked))}. {parts}."
 
     def _on(self, label: str, tell: Tell, words: Words = YES_OR_NO) -> str:
-        return answers(self.settings, label, tell, words)
+        """Return a claim's verdicts: ``*yes* in A (1.1), B (1.2); not measured in C``.
+
+        ``tell`` gives the number of a row; ``words`` those for each verdict, in this order.
+        """
+        rows = {where: rows[label] for where, rows in self.settings.items() if label in rows}
+        parts = []
+        for verdict, word in words.items():
+            said = [where for where, row in rows.items() if row.says == verdict]
+            if said:
+                named = ", ".join(f"{self.names[where]} ({tell(rows[where])})" for where in said)
+                parts.append(f"{word} in {named}")
+        left = [name for where, name in self.names.items() if _not_measured(rows.get(where))]
+        return "; ".join([*parts, f"not measured in {', '.join(left)}"] if left else parts)
 
     def _points_and_level(self, row: LedgerRow) -> str:
         """Return a difference and the mean error of both arms, which tells how much it is."""
@@ -176,10 +201,10 @@ class Answers:
 
     def setting_names(self) -> str:
         """Return what the short names of settings stand for."""
-        short = {where: name for where, name in short_names(self.settings).items() if "`" in name}
         named = [
             f"{name} {where.model} on {where.dataset}{self._epochs(where)}"
-            for where, name in short.items()
+            for where, name in self.names.items()
+            if "`" in name
         ]
         return f"Settings: {'; '.join(named)}." if named else ""
 
@@ -191,7 +216,8 @@ class Answers:
 
 def answers_of(contents: Contents) -> Answers:
     """Return the answers, setting by setting."""
-    return Answers(contents, settings_of(contents.evidence))
+    settings = settings_of(contents.evidence)
+    return Answers(contents, settings, short_names(settings))
 
 
 def short_answer(contents: Contents) -> list[str]:
@@ -212,36 +238,9 @@ def ratio(row: LedgerRow) -> str:
     return f"{as_factor(row.value, digits=3)} times"
 
 
+def _not_measured(row: LedgerRow | None) -> bool:
+    return row is None or row.says == "not run"
+
+
 def _sign(rho: float) -> str:
     return "positive" if rho > 0 else "negative"
-
-
-def _reconciled(settings: Settings) -> str:
-    """Return how equal scales can hurt and one scale do as well, where one setting shows both."""
-    for where, rows in settings.items():
-        forced, one, worse = (rows.get(label) for label in ("Q1", "B1 no value", "A1 capacity"))
-        hurts = forced is not None and forced.says == "supported"
-        if not hurts or one is None or one.value is None or one.value.n < FEWEST_JUDGED:
-            continue
-        if worse is None or worse.says != "supported":
-            return (
-                f" Yet one scale from the start costs at most {one.value.high:+.2f} points in"
-                f" {short_names(settings)[where]} (the end of its interval): so a network may be"
-                " tuned to the two scales that it was trained with, without having needed them."
-            )
-    return ""
-
-
-def _decided(ledger: list[LedgerRow]) -> str:
-    """Return how many parts of the paper's claims have a verdict that is not of proxy evidence."""
-    paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
-    decided = [row for row in paper if row.exact and row.says in DECIDED]
-    if not decided:
-        return f"All {len(paper)} parts of its claims are open"
-    how = (
-        ", by counting bytes, which needs no training"
-        if all(row.is_counted for row in decided)
-        else ""
-    )
-    words = counted(Counter(map(brief, decided)))
-    return f"Of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"
