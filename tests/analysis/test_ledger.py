@@ -64,6 +64,20 @@ def test_the_schedule_of_the_released_code_is_exact_too(tmp_path, change):
     assert of(read(tmp_path)[0], "TWN") == [(replace(PAPER, **change), True)]
 
 
+@pytest.mark.parametrize(
+    ("label", "model", "protocol", "is_exact"),
+    [
+        ("T2 top-1", "alexnet", "alexnet", True),
+        ("T2 top-1", "alexnet", "mine", False),
+        ("T3 top-1", "resnet18b", "resnet18", False),  # that of the paper is not known
+    ],
+)
+def test_imagenet_is_exact_where_the_protocol_is_known(tmp_path, label, model, protocol, is_exact):
+    network = Network("imagenet", protocol, model)
+    write(tmp_path, label, "supported", network)
+    assert of(read(tmp_path)[0], label) == [(network, is_exact)]
+
+
 def test_a_claim_on_one_depth_takes_no_other_network(tmp_path):
     write(tmp_path, "T1 ResNet-32", "supported", replace(PAPER, model="resnet32"))
     found, rows = read(tmp_path)

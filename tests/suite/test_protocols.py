@@ -10,16 +10,20 @@ from ttq_bench.models.catalog import MODELS
 from ttq_bench.suite.protocols import PROTOCOLS
 from ttq_bench.suite.reading import parse_suite
 
-CIFAR = Path(__file__).parents[2] / "suites" / "cifar.yaml"
+SUITES = Path(__file__).parents[2] / "suites"
 
 
 @pytest.fixture
 def published():
-    """The shipped profiles by name, as one document each."""
-    document = yaml.safe_load(CIFAR.read_text())
+    """The shipped profiles by the protocol that they have the name of, as one document each."""
+    return shipped("cifar") | {"alexnet": shipped("imagenet")["table2"]}
+
+
+def shipped(suite):
+    document = yaml.safe_load((SUITES / f"{suite}.yaml").read_text())
     profiles = document.pop("profiles")
     del document["default_profile"]
-    return {name: document | profile for name, profile in profiles.items()}
+    return {name: {"conversion": {}} | document | profile for name, profile in profiles.items()}
 
 
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))
@@ -32,20 +36,26 @@ def test_every_protocol_has_a_source_and_a_shipped_profile_that_follows_it(name,
 
 
 OTHER = {
-    "epochs": 700, "batch_size": 64, "optimizer": "adam", "learning_rate": 0.2, "momentum": 0.8,
+    "epochs": 700, "batch_size": 64, "learning_rate": 0.2, "momentum": 0.8,
     "weight_decay": 0.001, "label_smoothing": 0.1, "augmentation": "none", "granularity": "channel",
     "keep": ["layer3.*"], "initial_scales": "least_squares", "normalise_latent": "tanh",
-    "decay_factor": 0.3, "warmup_epochs": 0.25, "adam_epsilon": 1e-5,
-    "micro_batches": 2,
+    "decay_factor": 0.3, "warmup_epochs": 0.25, "micro_batches": 2,
 }  # fmt: skip
+
+SWAPPED = {
+    "precision": {"fp32": "bf16", "bf16": "fp32"},
+    "decay_on": {"all": "weights", "weights": "all", "dense": "all"},
+    "optimizer": {"sgd": "adam", "adam": "sgd"},
+    "adam_epsilon": {1e-8: 1e-5, 1e-5: 1e-8},
+}
 
 
 def other_value(field, value):
     """Return an allowed value that is not ``value``."""
     if isinstance(value, bool) and field != "normalise_latent":
         return not value
-    if field in ("precision", "decay_on"):
-        return {"fp32": "bf16", "bf16": "fp32", "all": "weights", "weights": "all"}[value]
+    if field in SWAPPED:
+        return SWAPPED[field][value]
     return OTHER[field]
 
 
@@ -81,6 +91,13 @@ def test_every_schedule_is_guarded(name, changes, field, published, read):
     assert f"training.fine_tuned.{field}: protocol {name!r} has" in problems_of(
         read, published[name]
     )
+
+
+@pytest.mark.parametrize(("name", "start"), [("paper", "scratch"), ("alexnet", "parent")])
+def test_the_start_is_guarded(name, start, published, read):
+    published[name]["start"] = start
+
+    assert f"start: protocol {name!r} has" in problems_of(read, published[name])
 
 
 def test_a_network_of_another_family_does_not_fit_a_published_protocol(published, read):

@@ -63,8 +63,8 @@ class Claim:
     difference that the runs have to find, in the claim's unit; the number of seeds needed is
     computed for it. ``needs`` is what proxy evidence must meet before it is judged (a constant of
     ``measured.py``). ``printed`` and ``printed_value`` are the figure in the paper, in words and
-    as a number. ``log`` returns the figure of the authors' logs. ``suite`` is the suite whose runs
-    decide the claim, where that is not the suite of its dataset.
+    as a number. ``log`` returns the figure of the authors' logs. ``suite`` is what the runs
+    that decide the claim are named after in a report, where that is not its dataset.
     """
 
     id: str
@@ -190,7 +190,7 @@ _CLAIMS = (
     Claim(
         "T3", "top-1", "TTQ beats TWN on ResNet-18B (ImageNet)", "[P] Table 3", "points",
         over(TWN), ABOVE_ZERO, printed="34.7 and 33.4 %: +1.30", printed_value=1.3,
-        datasets=("imagenet",), models=("resnet18b",), only_these_models=True,
+        datasets=("imagenet",), models=("resnet18b",), only_these_models=True, suite="resnet18b",
     ),
     Claim(
         "S1", "falls", f"error falls from no zeros to {PAPERS_MIDDLE}", "[P] figure", "points",

@@ -41,7 +41,8 @@ MEANINGS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
         Suite: {
             "name": "name in tables and in names of files",
             "title": "heading of the plan, one line",
-            "protocol": "name of the way to train; `paper`, `released`, `modern` fix every value",
+            "protocol": "name of the way to train; `paper`, `released`, `modern`, `alexnet` fix"
+            " every value",
             "parent_protocol": "protocol whose full-precision networks are the parents: those"
             " trained under it already are used, not trained again",
             "datasets": "names of datasets, or `folder`",

@@ -10,6 +10,7 @@ To add a protocol: add an entry, and a profile that follows it.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -20,13 +21,14 @@ from ttq_bench.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """Both recipes and the conversion; ``families`` are the network families it is meant for."""
+    """Both recipes, the conversion and the start; ``families`` are the networks it is meant for."""
 
     source: str
     families: tuple[str, ...]
     full_precision: Recipe
     fine_tuned: Recipe
     conversion: Conversion
+    start: Literal["parent", "scratch"] = "parent"
 
 
 _HE = Recipe(  # [H]: 64,000 steps of 128 images, rate divided at 32,000 and 48,000; [?] precision
@@ -41,6 +43,11 @@ _RELEASED = Recipe(  # [C]; 400 of its epochs, 390 steps of 256 images: two pass
 _MODERN = Recipe(
     epochs=40, schedule="cosine", warmup_epochs=1.0, nesterov=True, batch_size=128,
     learning_rate=0.1, weight_decay=5e-4,
+)  # fmt: skip
+_ALEXNET = Recipe(  # [P] batch, Adam and its steps; [C]; bf16 in place of fp32 is our choice
+    epochs=80, decay_epochs=(56, 64), decay_factor=0.2, batch_size=128, optimizer="adam",
+    learning_rate=1e-4, adam_epsilon=1e-5, weight_decay=5e-6, decay_on="dense",
+    augmentation="scaled_crop_flip",
 )  # fmt: skip
 
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
@@ -66,15 +73,27 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             _MODERN.model_copy(update={"epochs": 20, "learning_rate": 0.05, "warmup_epochs": 0.0}),
             Conversion(),
         ),
+        "alexnet": Protocol(
+            "Zhu et al. 2017, and the released tw-imagenet-alexnet.py",
+            ("alexnet",),
+            _ALEXNET,
+            _ALEXNET,
+            Conversion(),
+            start="scratch",
+        ),
     }
 )
 
 
-def deviations(name: str, training: Mapping[str, Recipe], conversion: Conversion) -> Iterator[str]:
+def deviations(
+    name: str, training: Mapping[str, Recipe], conversion: Conversion, start: str
+) -> Iterator[str]:
     """Yield, for each value that is not the protocol's, its field, the protocol's value and it."""
     protocol = PROTOCOLS.get(name)
     if protocol is None:
         return
+    if start != protocol.start:
+        yield f"start: protocol {name!r} has {protocol.start}, got {start}"
     parts: tuple[tuple[str, BaseModel, BaseModel], ...] = (
         ("training.full_precision", protocol.full_precision, training["full_precision"]),
         ("training.fine_tuned", protocol.fine_tuned, training["fine_tuned"]),

@@ -184,9 +184,10 @@ class Suite(Strict):
                     f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
                     f" networks, {model!r} is a {family}; give the protocol another name"
                 )
-        problems = list(deviations(self.protocol, dict(self.training), self.conversion))
+        fixed = dict(self.training), self.conversion, self.start
+        problems = list(deviations(self.protocol, *fixed))
         if self.parent_protocol is not None:
-            of_parents = deviations(self.parent_protocol, dict(self.training), self.conversion)
+            of_parents = deviations(self.parent_protocol, *fixed)
             problems = [text for text in problems if not text.startswith(PARENTS)]
             problems += [text for text in of_parents if text.startswith(PARENTS)]
         if protocol and set(self.learning_rates) - {self.training.fine_tuned.learning_rate}:

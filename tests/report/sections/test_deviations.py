@@ -9,9 +9,8 @@ from tests.record_builders import SHORT, tables_of, write_arm, write_parents
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import all_evidence
 from ttq_bench.analysis.margins import MARGINS, started_before
-from ttq_bench.report.sections.deviations import DEVIATIONS, deviations_section
+from ttq_bench.report.sections.deviations import DEVIATIONS, ON_CIFAR, deviations_section
 from ttq_bench.report.sections.margins import margins_section
-from ttq_bench.suite.protocols import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,11 +28,12 @@ def test_what_stands_under_here_is_read_off_the_protocols():
     assert row_of(lines, "initial scales")[3] == "ones"  # all protocols agree
     assert "256 (`released`)" in row_of(lines, "images that batch normalisation sees")[3]
     assert "bf16 (`modern`)" in row_of(lines, "arithmetic of training and of evaluation")[3]
+    assert row_of(lines, "arithmetic")[1:] == ["fp32", "bf16"]  # of `alexnet`
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda deviation: deviation.what)
 def test_every_deviation_has_words_for_each_protocol(deviation):
-    for protocol in PROTOCOLS.values():
+    for protocol in ON_CIFAR.values():
         words = deviation.here if isinstance(deviation.here, str) else deviation.here(protocol)
         assert words
 

@@ -15,7 +15,9 @@ SECONDS_AN_HOUR = 3600
 YARDSTICK = f"resnet{DEPTHS[0]}"
 COMMANDS = {
     "sparsity": "`ttq-bench run sparsity --profile paper`",
-    "imagenet": "`ttq-bench run imagenet --profile table2` (or table3)",
+    "imagenet": "`ttq-bench run imagenet --profile table2`",
+    "resnet18b": "nothing: the paper does not say how it trained ResNet-18B;"
+    f" `ttq-bench run imagenet --profile table3` gives {PROXY} on its data",
     "any": "any trial of TTQ",
     "cifar10": "`ttq-bench run cifar --profile paper`",
     "asymmetry": "`ttq-bench run asymmetry --profile paper`, then `ttq-bench probe`",
