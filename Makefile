@@ -30,7 +30,7 @@ help: ## List all targets
 	@printf ' also quick5|methods|released|modern|modern-methods; reproduce-sparsity also matched;'
 	@printf ' reproduce-experiments repeats|rates|rates-normalised|rates-plain|modern-pairs|modern-methods'
 	@printf '|pairs|constant-rate|long-parents|short-parents|short-nesterov|modern-without-nesterov'
-	@printf '|preact|depth)\n'
+	@printf '|mnist-kept|preact|depth)\n'
 	@printf '          DATA_DIR=%s RESULTS=%s ARGS="--time-limit 2h"\n' $(DATA) $(OUT)
 	@printf '          submit: SUITE=suites/cifar.yaml ADDRESS=http://head:8265 RESULTS=/shared/results\n'
 

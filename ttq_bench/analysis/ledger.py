@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ttq_bench.analysis.authors_log import Logged
 from ttq_bench.analysis.claims import CLAIMS, Claim
 from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict, within
+from ttq_bench.analysis.margins import is_exploratory
 from ttq_bench.analysis.measured import Measured, Network, networks
 from ttq_bench.analysis.power import seeds_needed
 from ttq_bench.analysis.statistics import LEVEL, Estimate, holm_adjusted, p_of
@@ -28,7 +29,8 @@ class LedgerRow:
     ``says`` is the verdict of the evidence; ``verdict``, on the claim, is the same where the
     evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds; a
     row without evidence has that of the best evidence of the same kind. ``adjusted_p`` is Holm's,
-    over all rows of the same table, NaN for a row that is not judged.
+    over all rows of the same table, NaN for a row that is not judged. ``exploratory``: a margin, or
+    the way to judge it, was fixed after its runs.
     """
 
     claim: Claim
@@ -37,6 +39,7 @@ class LedgerRow:
     exact: bool
     noise: float = math.nan
     adjusted_p: float = math.nan
+    exploratory: bool = False
 
     @property
     def value(self) -> Estimate | None:
@@ -167,8 +170,12 @@ def _row(claim: Claim, tables: Tables, network: Network) -> LedgerRow | None:
     measured = claim.measure(tables, network)
     if measured is None:
         return None
-    exact = _is_exact(claim, network)
-    return LedgerRow(claim, network, measured, exact, measured.estimate.deviation)
+    started = tables.trials.loc[tables.trials["trial_id"].isin(measured.trials), "started"]
+    return LedgerRow(
+        claim, network, measured, _is_exact(claim, network), measured.estimate.deviation,
+        exploratory=not measured.counted
+        and is_exploratory(claim.label, network.protocol, started),
+    )  # fmt: skip
 
 
 def _nothing(claim: Claim, evidence: list[LedgerRow]) -> LedgerRow:

@@ -8,7 +8,7 @@ import pytest
 from tests.record_builders import SHORT, tables_of, write_arm, write_parents
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import all_evidence
-from ttq_bench.analysis.margins import MARGINS, started_before
+from ttq_bench.analysis.margins import MARGINS, is_exploratory, started_before
 from ttq_bench.report.sections.deviations import DEVIATIONS, ON_CIFAR, deviations_section
 from ttq_bench.report.sections.margins import margins_section
 
@@ -40,6 +40,18 @@ def test_every_deviation_has_words_for_each_protocol(deviation):
 
 def test_every_margin_judges_claims_that_exist():
     assert {label for fixed in MARGINS for label in fixed.labels} <= set(CLAIMS)
+
+
+def test_every_question_of_ours_says_when_it_was_asked():
+    asked = {label for label, claim in CLAIMS.items() if claim.source == "[Q]"}
+    assert asked <= {label for fixed in MARGINS for label in fixed.labels}
+
+
+def test_a_choice_for_one_protocol_judges_no_other():
+    before = ["2026-11-24T00:00:00+00:00"]  # the choice for `mnist` is of 1 December
+    assert is_exploratory("A1 capacity", "mnist", before)
+    assert not is_exploratory("A1 capacity", "short", before)
+    assert not is_exploratory("A1 capacity", "mnist", ["2026-12-02T00:00:00+00:00"])
 
 
 def test_trials_are_told_apart_by_when_they_started():

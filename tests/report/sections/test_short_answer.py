@@ -83,7 +83,7 @@ def test_a_finding_that_does_not_hold_after_correction_has_a_dagger_that_is_expl
     for seed, error in enumerate((20.45, 20.7, 20.95)):  # p = 0.04 alone
         write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=error)
     (words,), (*_, equal, _) = words_and_sentences(tmp_path)
-    assert "n = 3 †)" in equal
+    assert "n = 3 †‡)" in equal
     assert "† marks what holds alone, not after correction for the number of claims" in words
 
 

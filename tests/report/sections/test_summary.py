@@ -70,7 +70,7 @@ def test_the_eight_claims_are_claims_of_the_ledger_and_have_no_symbols():
 
 
 def test_each_of_the_eight_has_verdict_printed_value_ours_and_n(of_grid):
-    lines = main_claims(of_grid.ledger, of_grid.tables)
+    lines = main_claims(of_grid.ledger)
     rows = [
         dict(zip(HEADER, (c.strip() for c in line.strip("| ").split(" | ")), strict=True))
         for line in lines[2:10]

@@ -31,7 +31,8 @@ CAPTION = (
     f" measured here with its 95 % interval (dot; hollow where it is {PROXY}: on other"
     " data or a shorter schedule). The shaded span is where a claim is supported, once the"
     " whole interval lies in it. At the right is the verdict: *alone* means not after"
-    " correction for the number of claims, *by rule* that the runs cannot decide it yet."
+    " correction for the number of claims, *by rule* that the runs cannot decide it yet,"
+    " *exploratory* that its margin, or the way to judge it, was fixed after its runs."
 )
 
 
@@ -70,7 +71,8 @@ def _numbers(row: LedgerRow) -> list[float]:
     value = row.value
     numbers = [row.claim.printed_value, row.log.value if row.log else None]
     if value is not None:
-        numbers += [value.mean, *(end for end in (value.low, value.high) if math.isfinite(end))]
+        reach = bar(value)
+        numbers += [value.mean] if math.isnan(reach) else [value.low, value.mean, value.high]
     return [number for number in numbers if number is not None and not math.isnan(number)]
 
 

@@ -41,7 +41,7 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[st
             f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
             f" trained with one scale is as good within {within:.2f} points; equal scales forced"
             f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"
-            f"{'' if tuned.holds else f'; {NOT_AFTER}'})."
+            f"{'' if tuned.holds else f'; {NOT_AFTER}'}{'; exploratory' * tuned.exploratory})."
             f"{'' if 'Q1 healing' in measured else READAPTS}"
         ]
     return []
@@ -80,7 +80,8 @@ def _cell(label: str, supported: str, contradicted: str, digits: int = 2) -> Cel
         signed = row.claim.unit != "|ρ|"
         words = {"supported": supported, "contradicted": contradicted}.get(row.says, "undecided")
         alone = ", alone" if brief(row).endswith(", alone") else ""
-        return f"{with_interval(row.value, signed=signed, digits=digits)}: *{words}{alone}*"
+        late = ", exploratory" * row.exploratory
+        return f"{with_interval(row.value, signed=signed, digits=digits)}: *{words}{alone}*{late}"
 
     return cell
 

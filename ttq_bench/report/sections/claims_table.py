@@ -7,7 +7,6 @@ import pandas as pd
 
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.tables import Tables
-from ttq_bench.report.sections.margins import is_exploratory
 from ttq_bench.report.sections.markdown import table, with_interval
 from ttq_bench.report.sections.next_steps import records_anchor, records_heading, what_would_decide
 from ttq_bench.report.sections.verdicts import says, verdict
@@ -44,7 +43,7 @@ def _row(row: LedgerRow, tables: Tables) -> list[str]:
         ours(row),
         n_of(row),
         adjusted(row),
-        f"{verdict(row)}{'; exploratory' * is_exploratory(row, tables)}",
+        verdict(row),
         what_would_decide(row, tables),
         f"[{count}](pages/trials.md#{records_anchor(row)})" if count else "–",
     ]
@@ -142,6 +141,7 @@ def evidence_table(evidence: list[LedgerRow], shown: list[LedgerRow]) -> pd.Data
                 "verdict": row.verdict,
                 "evidence_says": row.says,
                 "undecided_by_rule": row.lacks,
+                "exploratory": row.exploratory,
                 "p": row.p,
                 "adjusted_p": row.adjusted_p,
                 "margin": row.claim.margin,

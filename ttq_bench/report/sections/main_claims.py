@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import MARGIN, MATTERS, NEARLY_16, ONE_SCALE
 from ttq_bench.analysis.sparsity_curve import PAPERS_MIDDLE
-from ttq_bench.analysis.tables import Tables
 from ttq_bench.report.sections.claims_table import measured_on, n_of, ours
-from ttq_bench.report.sections.margins import is_exploratory
 from ttq_bench.report.sections.markdown import table
 from ttq_bench.report.sections.short_answer import ratio
 from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, at_a_glance
@@ -39,18 +37,17 @@ BELOW = (
 )
 
 
-def main_claims(ledger: list[LedgerRow], tables: Tables) -> list[str]:
+def main_claims(ledger: list[LedgerRow]) -> list[str]:
     """Return the lines of the table and of what its words mean."""
     rows = {row.claim.label: row for row in ledger}
-    return [*table(HEADER, [_row(rows[label], tables) for label in MAIN_CLAIMS]), BELOW, ""]
+    return [*table(HEADER, [_row(rows[label]) for label in MAIN_CLAIMS]), BELOW, ""]
 
 
-def _row(row: LedgerRow, tables: Tables) -> list[str]:
+def _row(row: LedgerRow) -> list[str]:
     label = row.claim.label
-    exploratory = ", exploratory" * is_exploratory(row, tables)
     return [
         MAIN_CLAIMS[label],
-        at_a_glance(row, "**" if row.exact or row.value is None else "*") + exploratory,
+        at_a_glance(row, "**" if row.exact or row.value is None else "*"),
         row.claim.printed,
         ratio(row) if label == "A1 different" and row.value else ours(row),
         n_of(row),

@@ -11,17 +11,24 @@ HEADER = ("what was fixed", "value", "claims", "when (UTC)", "commit", "runs tha
 
 
 def margins_section(evidence: list[LedgerRow], tables: Tables) -> Iterator[str]:
-    """Yield a row for each margin: a verdict is pre-specified for runs that started after it."""
+    """Yield a row for each choice: a verdict is pre-specified for runs that started after it."""
     yield "## When margins were fixed"
     yield ""
-    yield "A margin fixed after its runs could have been chosen to fit them: such a verdict is"
-    yield "exploratory. `git log -S` finds each commit; without one: the commit of these lines."
+    yield "A margin, a question or a number of seeds fixed after its runs could have been chosen to"
+    yield "fit them: such a verdict is exploratory. `git log -S` finds each commit; without one:"
+    yield "the commit of these lines."
     yield ""
     yield from table(HEADER, [_row(fixed, evidence, tables) for fixed in MARGINS])
 
 
 def _row(fixed: Fixed, evidence: list[LedgerRow], tables: Tables) -> list[str]:
-    rows = [row for row in evidence if row.claim.label in fixed.labels and not row.is_counted]
+    rows = [
+        row
+        for row in evidence
+        if row.network
+        and fixed.judges(row.claim.label, row.network.protocol)
+        and not row.is_counted
+    ]
     return [
         fixed.what,
         fixed.value,
@@ -32,24 +39,9 @@ def _row(fixed: Fixed, evidence: list[LedgerRow], tables: Tables) -> list[str]:
     ]
 
 
-def is_exploratory(row: LedgerRow, tables: Tables) -> bool:
-    """Return whether a margin of a row, or its measure, was fixed after one of its runs."""
-    if row.measured is None or row.is_counted:
-        return False
-    return any(
-        _before_and_after(fixed, row, tables)[0]
-        for fixed in MARGINS
-        if row.claim.label in fixed.labels
-    )
-
-
-def _before_and_after(fixed: Fixed, row: LedgerRow, tables: Tables) -> tuple[int, int]:
+def _runs(fixed: Fixed, row: LedgerRow, tables: Tables) -> str:
     assert row.measured is not None, "evidence was measured"
     trials = tables.trials[tables.trials["trial_id"].isin(row.measured.trials)]
-    return started_before(fixed, trials["started"])
-
-
-def _runs(fixed: Fixed, row: LedgerRow, tables: Tables) -> str:
-    before, after = _before_and_after(fixed, row, tables)
+    before, after = started_before(fixed, trials["started"])
     parts = [f"{before} before it"] * bool(before) + [f"{after} after it"] * bool(after)
     return f"{row.network}: {' and '.join(parts)}"

@@ -12,7 +12,6 @@ from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
 from ttq_bench.analysis.measured import Network
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
-from ttq_bench.report.sections.margins import is_exploratory
 from ttq_bench.report.sections.markdown import as_factor, capital, with_interval
 from ttq_bench.report.sections.settings import (
     Settings,
@@ -195,8 +194,7 @@ class Answers:
     def _marks(self, row: LedgerRow) -> str:
         if row.says not in DECIDED:
             return ""
-        exploratory = is_exploratory(row, self.contents.tables)
-        marks = "†" * (not row.holds) + "‡" * exploratory
+        marks = "†" * (not row.holds) + "‡" * row.exploratory
         return f" {marks}" * bool(marks)
 
     def setting_names(self) -> str:

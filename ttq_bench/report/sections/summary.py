@@ -43,7 +43,7 @@ def summary_page(contents: Contents, figures: list[ReportFigure], pages: Collect
     lines += [] if about_paper else _arms(contents)
     lines += figure_lines(figures)
     if about_paper:
-        lines += ["## The claims that matter", "", *main_claims(contents.ledger, tables)]
+        lines += ["## The claims that matter", "", *main_claims(contents.ledger)]
     lines += [*what_was_run(contents), *_counts(contents)]
     lines += ["## How far to trust it", "", TRUST]
     lines += ["## More", "", *(_link(name) for name in PAGES if name in pages)]

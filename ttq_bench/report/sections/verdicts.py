@@ -38,20 +38,22 @@ def at_a_glance(row: LedgerRow, emphasis: str = "") -> str:
     if row.value is None:
         return f"{emphasis}not run{emphasis}"
     words, *alone = brief(row).split(", ")
-    told = ", ".join([f"{emphasis}{words}{emphasis}" + " by rule" * bool(row.lacks), *alone])
+    late = ["exploratory"] * row.exploratory
+    told = ", ".join([f"{emphasis}{words}{emphasis}" + " by rule" * bool(row.lacks), *alone, *late])
     return told if row.exact else f"{PROXY}: {told}"
 
 
 def _qualified(row: LedgerRow) -> str:
     """Return what a reader must know beside the verdict."""
+    late = "; exploratory" * row.exploratory
     if row.is_waiting:
-        return f" {row.lacks}"
+        return f" {row.lacks}{late}"
     words = [row.lacks] if row.lacks else []
     if row.says in DECIDED and not row.holds:
         words.append(f"alone: {NOT_AFTER}")
     if turn := turning_point(row):
         words.append(turn)
-    return f" ({'; '.join(words)})" if words else ""
+    return (f" ({'; '.join(words)})" if words else "") + late
 
 
 def turning_point(row: LedgerRow) -> str:
