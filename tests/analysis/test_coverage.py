@@ -19,6 +19,7 @@ from ttq_bench.analysis.judges import above, within
 from ttq_bench.analysis.statistics import (
     Estimate,
     correlation,
+    equivalence_p,
     estimate,
     holm,
     p_value,
@@ -172,6 +173,12 @@ def test_a_judge_errs_at_its_boundary_as_often_as_it_says_and_not_less():
 def test_true_means_are_rejected_in_5_percent(alternative, n):
     rejected = np.mean([p_value(row, TRUTH, alternative) <= 0.05 for row in normal_noise(n)])
     assert rejected == pytest.approx(0.05, abs=0.01)
+
+
+@every_n
+def test_means_on_the_edge_of_the_margin_are_called_equivalent_in_5_percent(n):
+    shown = [equivalence_p(row, TRUTH, TRUTH + WIDE) <= 0.05 for row in normal_noise(n)]
+    assert np.mean(shown) == pytest.approx(0.05, abs=0.01)
 
 
 @pytest.mark.slow

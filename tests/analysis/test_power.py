@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from ttq_bench.analysis.power import power, seeds_needed
+from ttq_bench.analysis.power import power, power_within, seeds_needed, seeds_to_fit
 
 
 def test_without_an_effect_power_is_the_level_of_the_test():
@@ -56,6 +56,22 @@ def test_seeds_needed_gives_80_percent_power_and_not_one_seed_more():
 
     assert simulated_power(n) > 0.79
     assert simulated_power(n - 1) < 0.80
+
+
+@pytest.mark.parametrize(("reach", "n"), [(0.25 / 0.21, 10), (0.5, 40), (3.0, 4)])
+def test_the_interval_of_simulated_seeds_fits_as_often_as_is_said(reach, n):
+    drawn = np.random.default_rng(n).normal(size=(40_000, n))
+    half = stats.t.ppf(0.975, n - 1) * drawn.std(axis=1, ddof=1) / math.sqrt(n)
+    fits = np.mean(np.abs(drawn.mean(axis=1)) + half < reach)
+    assert power_within(reach, n) == pytest.approx(fits, abs=0.01)
+
+
+def test_seeds_to_fit_gives_80_percent_power_and_not_one_seed_more():
+    n = seeds_to_fit(0.16, 0.125)
+    assert power_within(0.125 / 0.16, n - 1) < 0.8 <= power_within(0.125 / 0.16, n)
+    assert power_within(1.0, 1) == 0.0
+    assert seeds_to_fit(math.nan, 0.1) is None
+    assert seeds_to_fit(0.1, math.nan) is None
 
 
 @pytest.mark.parametrize("effect", [0.1, 0.3, 0.5, 0.7, 1.0, 1.5])

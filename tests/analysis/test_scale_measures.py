@@ -9,6 +9,7 @@ import pytest
 from tests.record_builders import SHORT, no_changes, tables_of, write_parents, write_trial
 from ttq_bench.analysis.asymmetry import asymmetry
 from ttq_bench.analysis.gains import TTQ
+from ttq_bench.analysis.ledger import all_evidence
 from ttq_bench.analysis.scale_measures import (
     counts_slope,
     fed_layers,
@@ -149,6 +150,24 @@ def test_the_systematic_size_is_of_what_training_added(tmp_path):
             scales={"a": (math.exp(0.7), 1.0)},
         )  # fmt: skip
     assert found(tmp_path, systematic) == pytest.approx((0.3,) * 3)
+
+
+def test_scales_that_training_brings_together_do_not_become_different(tmp_path):
+    """They move by 0.2, to 0.003 apart: the change is large and the end is not."""
+    for seed in range(5):
+        write_trial(
+            tmp_path, f"ttq-{seed}", seed=seed, errors=(9.0,), at_start={"a": (math.exp(0.2), 1.0)},
+            scales={"a": (math.exp(0.003 + 1e-4 * seed), 1.0)},
+        )  # fmt: skip
+    tables = tables_of(tmp_path)
+    (name, end) = systematic(tables, SHORT, TTQ).readings[1]
+    assert (name, end.mean) == (
+        "the size at the end, that at the start included", pytest.approx(0.0032),
+    )  # fmt: skip
+    (row,) = [row for row in all_evidence(tables) if row.claim.label == "A1 different"]
+    assert row.says == "undecided"
+    (network,) = asymmetry(tables)
+    assert network.verdict == "undecided"
 
 
 def test_a_seed_with_a_scale_that_is_not_positive_has_no_change(tmp_path):

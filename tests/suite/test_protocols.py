@@ -39,10 +39,11 @@ OTHER = {
     "epochs": 700, "batch_size": 64, "learning_rate": 0.2, "momentum": 0.8,
     "weight_decay": 0.001, "label_smoothing": 0.1, "augmentation": "none", "granularity": "channel",
     "keep": ["layer3.*"], "initial_scales": "least_squares", "normalise_latent": "tanh",
-    "decay_factor": 0.3, "warmup_epochs": 0.25, "micro_batches": 2,
+    "decay_factor": 0.3, "warmup_epochs": 0.25,
 }  # fmt: skip
 
 SWAPPED = {
+    "micro_batches": {1: 2, 2: 1},
     "precision": {"fp32": "bf16", "bf16": "fp32"},
     "decay_on": {"all": "weights", "weights": "all", "dense": "all"},
     "optimizer": {"sgd": "adam", "adam": "sgd"},
@@ -98,6 +99,20 @@ def test_the_start_is_guarded(name, start, published, read):
     published[name]["start"] = start
 
     assert f"start: protocol {name!r} has" in problems_of(read, published[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("paper", {"parent_protocol": "cheap"}, "parent_protocol: protocol 'paper' has parents of"),
+        (
+            "paper", {"protocol": "mine", "parent_protocol": "paper", "models": ["vgg_small"]},
+            "protocol 'paper' is for cifar_resnet networks",
+        ),
+    ],
+)  # fmt: skip
+def test_parents_of_another_protocol_do_not_get_past_it(name, changes, message, published, read):
+    assert message in problems_of(read, published[name] | changes)
 
 
 def test_a_network_of_another_family_does_not_fit_a_published_protocol(published, read):

@@ -105,8 +105,9 @@ class NetworkAsymmetry:
         """Return the verdict on claim A1, that the two scales become different; see ``ledger``."""
         if not self.fed.systematic.n:
             return "undecided"
-        own, raw = above(self.fed.systematic, MARGIN), above(self.fed.changed, MARGIN)
-        return own if own == raw else "undecided"
+        own = above(self.fed.systematic, MARGIN)
+        others = {above(size, MARGIN) for size in (self.fed.changed, self.fed.size)}
+        return own if others == {own} else "undecided"
 
 
 def asymmetry(tables: Tables) -> list[NetworkAsymmetry]:

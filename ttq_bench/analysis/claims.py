@@ -89,6 +89,12 @@ class Claim:
         """Return the id with its part: ``A1 capacity``."""
         return f"{self.id} {self.part}".strip()
 
+    @property
+    def reach(self) -> float:
+        """Return half the distance between both bounds; infinite where there is one bound."""
+        low, high = self.bound
+        return (high - low) / 2
+
 
 def _table_1(depth: int) -> Claim:
     printed = printed_gain(f"resnet{depth}")

@@ -13,7 +13,7 @@ from ttq_bench.analysis.claims import CLAIMS, Claim
 from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict, within
 from ttq_bench.analysis.margins import is_exploratory
 from ttq_bench.analysis.measured import Measured, Network, networks
-from ttq_bench.analysis.power import seeds_needed
+from ttq_bench.analysis.power import seeds_needed, seeds_to_fit
 from ttq_bench.analysis.statistics import LEVEL, Estimate, holm_adjusted, p_of
 from ttq_bench.analysis.tables import Tables
 
@@ -29,8 +29,8 @@ class LedgerRow:
     ``says`` is the verdict of the evidence; ``verdict``, on the claim, is the same where the
     evidence is ``exact``, and ``not run`` otherwise. ``noise`` is the deviation between seeds; a
     row without evidence has that of the best evidence of the same kind. ``adjusted_p`` is Holm's,
-    over all rows of the same table, NaN for a row that is not judged. ``exploratory``: a margin, or
-    the way to judge it, was fixed after its runs.
+    over all rows of the same table, NaN for a row that is not judged. ``exploratory``:
+    something that it depends on was fixed after its runs, see ``margins.MARGINS``.
     """
 
     claim: Claim
@@ -118,11 +118,15 @@ class LedgerRow:
 
     @property
     def seeds(self) -> int | None:
-        """Return how many seeds would find the difference in question, with 80 % power.
+        """Return how many seeds would settle what is in question, with 80 % power.
 
-        That is the printed difference where the claim itself was not run, else the claim's margin.
-        It is never the difference seen: a true difference of zero would need infinitely many.
+        Of a claim between two bounds: those whose interval fits between them, if the truth is in
+        their middle. Else those that find the printed difference, where the claim itself was not
+        run, or the claim's margin. It is never the difference seen: a true difference of zero would
+        need infinitely many.
         """
+        if math.isfinite(reach := self.claim.reach):
+            return seeds_to_fit(self.noise, reach)
         if not self.exact and self.claim.printed_value is not None:
             return seeds_needed(self.noise, abs(self.claim.printed_value))
         return None if self.value is None else seeds_needed(self.noise, self.claim.margin)

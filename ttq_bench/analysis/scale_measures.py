@@ -55,29 +55,29 @@ def mean_rho(tables: Tables, network: Network, select: Select) -> Measured | Non
 def systematic(tables: Tables, network: Network, select: Select) -> Measured | None:
     """Return the systematic size of what training adds to rho; see ``systematic_size``.
 
-    Its values are those of ``signed_by_others``. The other reading is the raw size, the mean
-    |change|, which is never too small: a verdict needs both.
+    Its values are those of ``signed_by_others``. Another reading is the raw size, the mean
+    |change|, which is never too small. Where the scales start unequal training may also bring them
+    together: there the mean |rho| at the end is a third. A verdict needs all.
     """
-    by_seed = _changes_by_seed(tables, network, select)
+    if tables.scales.empty:
+        return None
+    trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
+    scales = fed_layers_of_each(tables.scales[tables.scales["trial_id"].isin(trials)])
+    by_seed = changes_of_rho(scales).reindex(trials).dropna()
     if by_seed.empty:
         return None
     changes = by_seed.to_numpy(float)
-    raw = estimate(np.abs(changes).mean(axis=1))
+    sizes = {"the raw size, noise included": np.abs(changes).mean(axis=1)}
+    _, last = _first_and_last(scales, "rho")
+    ends = last.loc[by_seed.index].to_numpy(float)
+    if not np.array_equal(ends, changes):
+        sizes["the size at the end, that at the start included"] = np.abs(ends).mean(axis=1)
     return Measured(
         tuple(map(float, signed_by_others(changes))),
         tuple(map(str, by_seed.index)),
         interval=systematic_size(changes),
-        readings=(("the raw size, noise included", raw),),
+        readings=tuple((name, estimate(values)) for name, values in sizes.items()),
     )
-
-
-def _changes_by_seed(tables: Tables, network: Network, select: Select) -> pd.DataFrame:
-    if tables.scales.empty:
-        return pd.DataFrame()
-    trials = one_recipe(finished(tables, network, select)).sort_values("seed")["trial_id"]
-    scales = tables.scales[tables.scales["trial_id"].isin(trials)]
-    changes = changes_of_rho(fed_layers_of_each(scales))
-    return changes.loc[[trial for trial in trials if trial in changes.index]]
 
 
 def changes_of_rho(rows: pd.DataFrame) -> pd.DataFrame:
@@ -98,12 +98,19 @@ def changes_of_size(rows: pd.DataFrame) -> pd.DataFrame:
 def _changes(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame()
+    first, last = _first_and_last(rows, column)
+    return (last - first).dropna()
+
+
+def _first_and_last(rows: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a column before the first step and at the last epoch, each as [trials, layers]."""
     rows = rows.astype({"trial_id": str}).sort_values("epoch")
     keys = ["trial_id", "layer_index"]
     first, last = (
-        rows.drop_duplicates(keys, keep=end).set_index(keys)[column] for end in ("first", "last")
+        rows.drop_duplicates(keys, keep=end).set_index(keys)[column].unstack("layer_index")
+        for end in ("first", "last")
     )
-    return (last - first).unstack("layer_index").dropna()
+    return first, last
 
 
 @once

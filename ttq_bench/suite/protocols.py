@@ -37,8 +37,8 @@ _HE = Recipe(  # [H]: 64,000 steps of 128 images, rate divided at 32,000 and 48,
 )  # fmt: skip
 _RELEASED = Recipe(  # [C]; 400 of its epochs, 390 steps of 256 images: two passes over the data
     epochs=800, decay_epochs=(164, 246, 600), decay_factors=(0.1, 0.1, 0.2), batch_size=256,
-    learning_rate=0.1, momentum=0.9, weight_decay=2e-4, decay_on="weights", decay_scales=True,
-    precision="fp32",
+    micro_batches=2, learning_rate=0.1, momentum=0.9, weight_decay=2e-4, decay_on="weights",
+    decay_scales=True, precision="fp32",
 )  # fmt: skip
 _MODERN = Recipe(
     epochs=40, schedule="cosine", warmup_epochs=1.0, nesterov=True, batch_size=128,
@@ -56,7 +56,9 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             "Zhu et al. 2017; parents as He et al. 2015",
             ("cifar_resnet",),
             _HE,
-            _HE.model_copy(update={"epochs": 400, "decay_epochs": (80, 120, 300)}),  # [M]
+            _HE.model_copy(  # [M] steps and weight decay, which is that of [C] too
+                update={"epochs": 400, "decay_epochs": (80, 120, 300), "weight_decay": 2e-4}
+            ),
             Conversion(normalise_latent="max"),  # [P]
         ),
         "released": Protocol(

@@ -177,17 +177,24 @@ class Suite(Strict):
     def check_protocol(self) -> Self:
         """Refuse a suite that names a protocol and does not follow it."""
         protocol = PROTOCOLS.get(self.protocol)
-        for model in self.models if protocol else ():
-            family = MODELS[model].family
-            if protocol and family not in protocol.families:
-                raise ValueError(
-                    f"models: protocol {self.protocol!r} is for {'/'.join(protocol.families)}"
-                    f" networks, {model!r} is a {family}; give the protocol another name"
-                )
-        fixed = dict(self.training), self.conversion, self.start
-        problems = list(deviations(self.protocol, *fixed))
+        if protocol and self.parent_protocol not in (None, self.protocol):
+            raise ValueError(
+                f"parent_protocol: protocol {self.protocol!r} has parents of its own, got"
+                f" {self.parent_protocol!r}; leave it out, or give the protocol another name"
+            )
+        for name in (self.protocol, self.parent_protocol):
+            families = PROTOCOLS[name].families if name and name in PROTOCOLS else ()
+            for model in self.models:
+                family = MODELS[model].family
+                if families and family not in families:
+                    raise ValueError(
+                        f"models: protocol {name!r} is for {'/'.join(families)} networks,"
+                        f" {model!r} is a {family}; give the protocol another name"
+                    )
+        given = dict(self.training), self.conversion, self.start
+        problems = list(deviations(self.protocol, *given))
         if self.parent_protocol is not None:
-            of_parents = deviations(self.parent_protocol, *fixed)
+            of_parents = deviations(self.parent_protocol, *given)
             problems = [text for text in problems if not text.startswith(PARENTS)]
             problems += [text for text in of_parents if text.startswith(PARENTS)]
         if protocol and set(self.learning_rates) - {self.training.fine_tuned.learning_rate}:

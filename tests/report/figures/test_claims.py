@@ -44,5 +44,11 @@ def test_the_interval_drawn_is_the_interval_of_the_row(drawn):
     assert segment[:, 0] == pytest.approx([value.low, value.high])
 
 
+def test_two_seeds_whose_interval_is_not_drawn_do_not_stretch_their_panel(drawn):
+    low, high = drawn.axes[1].get_xlim()  # A1 different: 0.04 and 0.05, the bound 0.05, logged 0.08
+    assert ROWS[3].value.half_width > 0.06
+    assert high - low < 0.06
+
+
 def test_nothing_measured_gives_no_figure():
     assert claims_at_a_glance([row_of("T3 top-1")]) == []

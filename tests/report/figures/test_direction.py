@@ -94,6 +94,18 @@ def test_an_arm_of_two_seeds_has_no_bar_and_says_nothing_of_the_turn(tmp_path):
     assert [mark[0] for mark in bars(figure.axes[0])["TTQ constant_sparsity"]] == [0, 50, 90]
 
 
+def test_an_arm_of_two_seeds_does_not_change_what_explains_the_turn(tmp_path):
+    write_sweep(tmp_path)
+    more_positive = {"positive_share": 0.4, "negative_share": 0.3}
+    for seed in range(2):
+        write_arm(
+            tmp_path, "ttq", {seed: 20.0}, tag="-0.4", strategy=("constant_sparsity", 0.4),
+            sparsity=0.4, scales={"a": (math.exp(0.03 + 1e-5 * seed), 1.0)},
+            changes=lambda *_: more_positive,
+        )  # fmt: skip
+    assert "The counts do not explain it" in words(tmp_path)
+
+
 def test_a_direction_that_does_not_turn_is_not_said_to(tmp_path):
     write_sweep(tmp_path, rhos={0.0: 0.04, 0.9: 0.03})
     assert "The direction turns" not in words(tmp_path)

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.record_builders import SHORT, tables_of, write_arm, write_parents
 from ttq_bench.analysis.claims import CLAIMS
@@ -23,12 +24,22 @@ def row_of(lines, what):
 def test_what_stands_under_here_is_read_off_the_protocols():
     lines = list(deviations_section())
     assert row_of(lines, "weight decay in fine-tuning")[3] == (
-        "0.0001 (`paper`); 0.0002 (`released`); 0.0005 (`modern`)"
+        "0.0002 (`paper`, `released`); 0.0005 (`modern`)"
     )
     assert row_of(lines, "initial scales")[3] == "ones"  # all protocols agree
-    assert "256 (`released`)" in row_of(lines, "images that batch normalisation sees")[3]
+    assert row_of(lines, "images that batch normalisation sees")[3] == "128"
     assert "bf16 (`modern`)" in row_of(lines, "arithmetic of training and of evaluation")[3]
     assert row_of(lines, "arithmetic")[1:] == ["fp32", "bf16"]  # of `alexnet`
+
+
+def test_what_is_said_of_mnist_is_what_its_suite_says():
+    text = " ".join(deviations_section())
+    suite = yaml.safe_load((ROOT.parent / "suites" / "mnist.yaml").read_text())
+    recipe = suite["training"]["fine_tuned"]
+    assert (recipe["optimizer"], recipe["augmentation"]) == ("adam", "none")
+    assert f"by Adam at {recipe['learning_rate']:g} without weight decay" in text
+    assert recipe["weight_decay"] == 0
+    assert suite["conversion"]["initial_scales"] == "least_squares"
 
 
 @pytest.mark.parametrize("deviation", DEVIATIONS, ids=lambda deviation: deviation.what)

@@ -11,6 +11,7 @@ from ttq_bench.report.build import readme_block
 from ttq_bench.report.contents import read_contents
 from ttq_bench.report.figures.catalog import all_figures
 from ttq_bench.report.sections.readme import findings_block
+from ttq_bench.report.sections.verdicts import LATE
 
 FIGURE = "asymmetry_cifar10-jpeg_short_resnet20"
 SAME = (20.0, 20.2, 20.4), (20.01, 20.19, 20.41)  # errors with two scales and with one
@@ -35,7 +36,7 @@ def test_scales_that_stay_close_and_do_not_matter(tmp_path):
     assert "proxy evidence: the paper's own data and schedule were not run. " in paper
     text = block(read_contents(ResultsPaths(tmp_path)))
     assert "*Brackets: 95 % intervals over n seeds. †: holds alone, not after" in text
-    assert "‡: its margin, or the way to judge it, was fixed after its runs." in text
+    assert f"‡: {LATE}." in text
     assert "Settings: `short` resnet20 on cifar10-jpeg, 1 + 2 epochs.*\n" in text
 
 

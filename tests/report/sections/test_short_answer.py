@@ -33,7 +33,7 @@ def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(t
     assert " times, n = 3" in differ
     assert "less than a factor of 1.105 apart (that noise included): *no* in `short` (1." in differ
     assert larger.startswith(
-        "**Which is larger?** On average over layers: the positive one in `short` (1."
+        "**Which is larger?** On average over layers, at the end: the positive one in `short` (1."
     )
     assert "within 0.125 points of test error: *yes* in `short` (+0.00 [" in one
     assert one.endswith(
@@ -42,8 +42,9 @@ def test_a_difference_without_effect_is_told_with_settings_intervals_and_seeds(t
     )
     assert paper.startswith("**The paper?** All that was trained is proxy evidence: ")
     assert (
-        "Of the 18 parts of its claims 2 contradicted, by counting bytes, which needs no" in paper
-    )
+        "Of the 18 parts of its claims (1 of them recalled, not verified) 2 contradicted, by"
+        " counting bytes, which needs no training (*nearly 16 times* is read as 15 or more); 16"
+    ) in paper
 
 
 def test_what_looks_contradictory_is_reconciled_where_both_are_shown(tmp_path):
@@ -106,7 +107,9 @@ def test_there_are_at_most_five_answers_without_symbols_that_are_not_explained(t
     words, told = words_and_sentences(tmp_path)
     assert len(told) == 5
     assert max(answer.count(". ") for answer in told) <= 2
-    assert "‡ marks a margin, or a way to judge, that was fixed after its runs" in "".join(words)
+    assert "‡ marks a verdict when its question, margin, way to judge or number of" in "".join(
+        words
+    )
     assert not set("ρ√Δ|") & set(QUESTION + "".join(told))
 
 
@@ -146,7 +149,19 @@ def test_weights_without_scales_are_told_beside_one_scale(tmp_path):
     one = sentences(tmp_path)[2]
     assert one.endswith(
         " No scale at all (weights of 1, 0, -1; not judged) costs +0.50 [+0.50, +0.50] points in"
-        " `short` (n = 3)."
+        " `short` (n = 3, at one learning rate for both)."
+    )
+
+
+def test_scales_that_start_unequal_are_told(tmp_path):
+    start = dict.fromkeys(FAR, (1.1, 1.0))
+    for seed in range(3):
+        write_trial(
+            tmp_path, f"ttq-{seed}", seed=seed, errors=(20.0,), at_start=start, scales=FAR
+        )  # fmt: skip
+    assert sentences(tmp_path)[0].endswith(
+        " In `short` they start unequal, by a factor of 1.100 on average: the first number tells"
+        " what training adds to that, the second what stands at the end."
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from tests.record_builders import write_arm, write_grid, write_parents
+from tests.record_builders import write_arm, write_grid, write_parents, write_probe
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.report.contents import read_contents
@@ -11,6 +11,7 @@ from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.figure_lines import figure_lines
 from ttq_bench.report.sections.main_claims import HEADER, MAIN_CLAIMS, main_claims
 from ttq_bench.report.sections.pages import PAGES
+from ttq_bench.report.sections.provenance import caveats, provenance
 from ttq_bench.report.sections.summary import main_figures, summary_page
 
 
@@ -61,6 +62,19 @@ def test_a_suite_of_other_arms_leads_with_them_and_says_nothing_of_the_paper(tmp
     assert "| claim | verdict |" not in page
     assert "## Answer" not in page
     assert page.startswith("# Trained Ternary Quantization: what the records say\n")  # as ours
+
+
+def test_probes_by_code_that_no_commit_holds_are_told(tmp_path):
+    write_grid(tmp_path)
+    for seed, commit in enumerate(["abc+dirty", "abc"]):
+        write_probe(
+            tmp_path, f"ttq-{seed}", control=20.0, together=20.5, provenance={"commit": commit}
+        )
+    contents = read_contents(ResultsPaths(tmp_path))
+    assert (
+        "1 of 2 probes (equal scales after training) ran on code with changes that no commit holds."
+    ) in " ".join(caveats(contents.tables))
+    assert "- commit of probes: abc, abc+dirty" in list(provenance(contents.tables))
 
 
 def test_the_eight_claims_are_claims_of_the_ledger_and_have_no_symbols():

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.report.figures.style import COLOURS, ReportFigure, bar
-from ttq_bench.report.sections.verdicts import PROXY, at_a_glance
+from ttq_bench.report.sections.verdicts import LATE, PROXY, at_a_glance
 
 INCHES_A_ROW = 0.46
 NAME_WIDTH = 48
@@ -32,7 +32,7 @@ CAPTION = (
     " data or a shorter schedule). The shaded span is where a claim is supported, once the"
     " whole interval lies in it. At the right is the verdict: *alone* means not after"
     " correction for the number of claims, *by rule* that the runs cannot decide it yet,"
-    " *exploratory* that its margin, or the way to judge it, was fixed after its runs."
+    f" *exploratory* that {LATE}."
 )
 
 

@@ -4,14 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from ttq_bench.analysis.asymmetry import NetworkAsymmetry
-from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
-from ttq_bench.analysis.measured import Network
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.markdown import table, with_interval
-from ttq_bench.report.sections.settings import Rows, Settings, settings_of
-from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, brief, counted
+from ttq_bench.report.sections.settings import Rows, Settings, settings_of, usual
+from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY, brief, counted
 
 READAPTS = " Whether it readapts when it is trained on is not in these records."
 
@@ -27,7 +25,7 @@ def by_setting(contents: Contents) -> list[str]:
 def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[str]) -> list[str]:
     """Return how different scales and no gain go together, in the best setting that tells both."""
     for where, rows in settings.items():
-        ours = next((n for n in networks if _is_ttq(n, where)), None)
+        ours = usual(networks, where)
         one, tuned = rows.get("B1 no value"), rows.get("Q1")
         if ours is None or one is None or one.value is None or tuned is None:
             continue
@@ -47,24 +45,21 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[st
     return []
 
 
-def _is_ttq(network: NetworkAsymmetry, where: Network) -> bool:
-    arm = network.arm
-    usual = arm.arm == TTQ[0] and arm.delta_strategy == TTQ[1]
-    return usual and Network(arm.dataset, arm.protocol, arm.model) == where
-
-
 def _stands(ledger: list[LedgerRow]) -> str:
     paper = [row for row in ledger if row.claim.source.startswith(("[P]", "[M]"))]
     sizes = [row for row in paper if row.is_counted and row.exact]
     trained = [row for row in paper if not (row.is_counted and row.exact)]
     exact = Counter(brief(row) if row.exact else "not run" for row in trained)
-    proxies = Counter(brief(row) for row in trained if not row.exact and row.network)
+    shown = [row for row in trained if not row.exact and row.network]
+    late = sum(row.exploratory and row.says in DECIDED for row in shown)
     critique = [row for row in ledger if row.claim.source == "[B]"]
     measured = Counter(brief(row) for row in critique if row.network)
     return (
         f"**What stands of the paper?** Of {len(paper)} parts of its claims"
         f" {counted(Counter(map(brief, sizes)))} by counting bytes; on its own data and schedule"
-        f" {counted(exact)}; on {PROXY} (other data, or a shorter schedule) {counted(proxies)}."
+        f" {counted(exact)}; on {PROXY} (other data, or a shorter schedule)"
+        f" {counted(Counter(map(brief, shown)))}"
+        f"{f' ({late} of the decided ones exploratory)' * bool(late)}."
         f" Of the critique's {len(critique)} parts {counted(measured)} on {PROXY}."
     )
 

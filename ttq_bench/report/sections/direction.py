@@ -130,11 +130,12 @@ def _turns(found: list[Direction]) -> Iterator[str]:
     if usual:
         mean = usual.rho.estimate.mean
         yield f"At t = 0.05 it is {mean:+.3f}, with {usual.zeros:.0f} % of zeros."
-    shown = [one for one in found if one.rho.estimate.excludes_zero]
+    judged = [one for one in found if one.rho.estimate.n >= FEWEST_JUDGED]
+    shown = [one for one in judged if one.rho.estimate.excludes_zero]
     counts = [one.counts.estimate for one in shown if one.counts]
     if counts and all(value.high < 0 for value in counts):
         yield "The counts do not explain it: ln(n₊/n₋) is below zero at all of these shares."
     below = [one for one in shown if one.rho.estimate.mean < 0 and one.least_squares]
-    if below and all(one.least_squares.estimate.mean > 0 for one in below if one.least_squares):
+    if below and all(one.least_squares.estimate.low > 0 for one in below if one.least_squares):
         yield "Nor does least squares: where ρ is below zero it would choose one above zero."
     yield ""

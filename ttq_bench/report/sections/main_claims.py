@@ -12,7 +12,7 @@ from ttq_bench.analysis.sparsity_curve import PAPERS_MIDDLE
 from ttq_bench.report.sections.claims_table import measured_on, n_of, ours
 from ttq_bench.report.sections.markdown import table
 from ttq_bench.report.sections.short_answer import ratio
-from ttq_bench.report.sections.verdicts import NOT_AFTER, PROXY, at_a_glance
+from ttq_bench.report.sections.verdicts import LATE, NOT_AFTER, PROXY, at_a_glance
 
 MAIN_CLAIMS: Mapping[str, str] = {
     "A1 different": "training makes the two scales different, by more than a factor of"
@@ -31,7 +31,7 @@ HEADER = ("claim", "verdict", "the paper prints", "here [95 %]", "n", "measured 
 BELOW = (
     f"Verdicts: *supported* or *contradicted* where the whole interval says so, else *undecided*;"
     f" *{PROXY}* never decides a claim; *alone*: {NOT_AFTER}; *by rule*: the runs lack what the"
-    " claim needs; *exploratory*: its margin, or the way to judge it, was fixed after its runs."
+    f" claim needs; *exploratory*: {LATE}."
     " Points are the error of the other arm minus that of TTQ, unless a row says otherwise."
     " Margins, records and what would decide each: [every claim](pages/claims.md)."
 )

@@ -46,7 +46,9 @@ def _seeds(row: LedgerRow) -> str:
     if row.seeds is None or (row.value is not None and row.value.n < FEWEST_JUDGED):
         return ""
     noise = f"at the noise of the {PROXY}, {row.noise:.2g}"
-    printed = row.claim.printed_value
+    printed, reach = row.claim.printed_value, row.claim.reach
+    if math.isfinite(reach):
+        return f"; if it is so, {row.seeds} seeds show it within {reach:g} {noise}"
     if printed is not None:
         return f"; {row.seeds} seeds tell {abs(printed):.2g} from zero {noise}"
     if row.says != "undecided" or row.lacks:

@@ -86,7 +86,7 @@ def _how_to_read(*_: object) -> Iterator[str]:
 
 
 def _provenance(contents: Contents, _: Drawn) -> Iterator[str]:
-    yield from provenance(contents.tables.recorded)
+    yield from provenance(contents.tables)
     yield from margins_section(contents.evidence, contents.tables)
     yield from deviations_section()
 

@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 
 from ttq_bench.analysis.ledger import PUBLISHED_PROTOCOLS
+from ttq_bench.analysis.tables import Tables
 from ttq_bench.data.catalog import describe_dataset
 from ttq_bench.records.plans import PlannedSuite
+from ttq_bench.records.probes import Probe
 from ttq_bench.records.schema import MOVING_AVERAGE_EPOCHS
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.markdown import percent, plain, table
@@ -67,8 +69,9 @@ def what_was_run(contents: Contents) -> Iterator[str]:
     yield ""
 
 
-def caveats(trials: pd.DataFrame) -> Iterator[str]:
-    """Yield what must be borne in mind: data, schedules, few seeds, diverged trials."""
+def caveats(tables: Tables) -> Iterator[str]:
+    """Yield what must be borne in mind: data, schedules, few seeds, diverged trials, old code."""
+    trials = tables.trials
     for dataset in sorted(set(trials["dataset"])):
         yield f"{dataset}: {describe_dataset(dataset)}."
     for protocol in sorted(set(trials["protocol"]) - set(PUBLISHED_PROTOCOLS)):
@@ -91,18 +94,33 @@ def caveats(trials: pd.DataFrame) -> Iterator[str]:
             f"{int(changed.sum())} of {len(trials)} trials ran on code with changes that no commit"
             f" holds ({where})."
         )
+    measured_by = [_commit_of(probe) for probe in tables.probes]
+    if changed_probes := sum(commit.endswith("+dirty") for commit in measured_by):
+        yield (
+            f"So did {changed_probes} of {len(measured_by)} probes (equal scales after training)."
+            if changed.any()
+            else f"{changed_probes} of {len(measured_by)} probes (equal scales after training) ran"
+            " on code with changes that no commit holds."
+        )
     diverged = int((trials["outcome"] == "diverged").sum())
     if diverged:
         yield f"{diverged} trials diverged and are in no mean."
 
 
-def provenance(trials: pd.DataFrame) -> Iterator[str]:
-    """Yield what all trials ran on."""
+def _commit_of(probe: Probe) -> str:
+    return plain(probe.provenance.get("commit", ""))
+
+
+def provenance(tables: Tables) -> Iterator[str]:
+    """Yield what all trials, and the probes of their networks, ran on."""
+    trials = tables.recorded
     yield "## What the trials ran on"
     yield ""
     for column in ("processor", "device", "torch", "commit", "backend", "threads"):
         values = sorted({plain(value) for value in trials[column]})
         yield f"- {column}: {', '.join(values)}"
+    if tables.probes:
+        yield f"- commit of probes: {', '.join(sorted({*map(_commit_of, tables.probes)}))}"
     yield ""
 
 

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from ttq_bench.analysis.asymmetry import NetworkAsymmetry
+from ttq_bench.analysis.gains import TTQ
 from ttq_bench.analysis.ledger import LedgerRow
+from ttq_bench.analysis.margins import NEARLY_16
 from ttq_bench.analysis.measured import Network
 from ttq_bench.report.naming import network_file
 from ttq_bench.report.sections.verdicts import DECIDED, PROXY, brief, counted
@@ -39,6 +42,16 @@ def short_names(settings: Settings) -> Mapping[Network, str]:
     }
 
 
+def usual(networks: list[NetworkAsymmetry], where: Network) -> NetworkAsymmetry | None:
+    """Return the scales of TTQ at the paper's threshold in a setting, None where it has none."""
+    for network in networks:
+        arm = network.arm
+        setting = Network(arm.dataset, arm.protocol, arm.model)
+        if setting == where and (arm.arm, arm.delta_strategy) == TTQ:
+            return network
+    return None
+
+
 def evidence_words(rows: list[LedgerRow]) -> str:
     """Return whether the settings are those of the paper, in words."""
     networks = {row.network for row in rows}
@@ -58,12 +71,17 @@ def decided_parts(ledger: list[LedgerRow]) -> str:
     if not decided:
         return f"All {len(paper)} parts of its claims are open"
     how = (
-        ", by counting bytes, which needs no training"
+        ", by counting bytes, which needs no training (*nearly 16 times* is read as"
+        f" {NEARLY_16:g} or more)"
         if all(row.is_counted for row in decided)
         else ""
     )
     words = counted(Counter(map(brief, decided)))
-    return f"Of the {len(paper)} parts of its claims {words}{how}; {len(paper) - len(decided)} open"
+    recalled = sum(row.claim.source.startswith("[M]") for row in paper)
+    return (
+        f"Of the {len(paper)} parts of its claims ({recalled} of them recalled, not verified)"
+        f" {words}{how}; {len(paper) - len(decided)} open"
+    )
 
 
 def asymmetry_figure(settings: Settings, names: Collection[str]) -> tuple[Network, str] | None:

@@ -1,15 +1,18 @@
 """The question and at most five short answers to it, as the summary begins."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from ttq_bench.analysis.comparison import ERROR
 from ttq_bench.analysis.gains import TTQ, over
 from ttq_bench.analysis.judges import FEWEST_JUDGED, Verdict
 from ttq_bench.analysis.ledger import LedgerRow
-from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE
-from ttq_bench.analysis.measured import Network
+from ttq_bench.analysis.margins import CLOSE, MARGIN, ONE_SCALE, is_exploratory
+from ttq_bench.analysis.measured import OWN_RATES, Network
 from ttq_bench.report.contents import Contents
 from ttq_bench.report.sections.direction import directions, turning_shares
 from ttq_bench.report.sections.markdown import as_factor, capital, with_interval
@@ -20,8 +23,9 @@ from ttq_bench.report.sections.settings import (
     rows_on,
     settings_of,
     short_names,
+    usual,
 )
-from ttq_bench.report.sections.verdicts import DECIDED, NOT_AFTER, PROXY
+from ttq_bench.report.sections.verdicts import DECIDED, LATE, NOT_AFTER, PROXY
 
 QUESTION = (
     "Trained Ternary Quantization gives each weight of a layer one of three values: +W_p, 0 or"
@@ -31,8 +35,8 @@ QUESTION = (
 WORDS = (
     "Words: a *setting* is a network, its images and a schedule of training (its protocol); *n*"
     " counts seeds; brackets are 95 % intervals over seeds; a *point* is one percent of the test"
-    f" images; † marks what holds alone, {NOT_AFTER}; ‡ marks a margin, or a way to judge, that was"
-    f" fixed after its runs; *{PROXY}* comes from other images or another schedule than the"
+    f" images; † marks what holds alone, {NOT_AFTER}; ‡ marks a verdict when"
+    f" {LATE}; *{PROXY}* comes from other images or another schedule than the"
     " paper's. TTQ's threshold is 0.05 of a layer's largest weight, unless a sentence says"
     " otherwise."
 )
@@ -58,7 +62,16 @@ class Answers:
             f" {math.exp(MARGIN):.3f} apart (mean over layers, without the noise between seeds, so"
             f" that an estimate may be below 1): {self._on('A1 different', self._times)}. At the"
             f" end they are less than a factor of {math.exp(CLOSE):.3f} apart (that noise"
-            f" included): {self._on('B1 close', self._times)}."
+            f" included): {self._on('B1 close', self._times)}.{self._unequal_starts()}"
+        )
+
+    def _unequal_starts(self) -> str:
+        return "".join(
+            f" In {self.names[where]} they start unequal, by a factor of"
+            f" {math.exp(ours.start):.3f} on average: the first number tells what training"
+            " adds to that, the second what stands at the end."
+            for where in self.settings
+            if (ours := usual(self.contents.asymmetries, where)) and ours.start > 0
         )
 
     def larger(self) -> str:
@@ -76,18 +89,28 @@ class Answers:
             f" the {_sign(log.value)} one." if log else ""
         )  # fmt: skip
         return (
-            "**Which is larger?** On average over layers:"
+            "**Which is larger?** On average over layers, at the end:"
             f" {self._on('A1 direction', self._times, words)}.{authors}{self._turns()}"
         )
 
     def _turns(self) -> str:
-        return "".join(
-            f" With more zeros it turns: in {self.names[where]} the positive one is larger up to"
-            f" {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on (each share"
-            f" by itself, of at least {FEWEST_JUDGED} seeds, without correction)."
-            for where in self.settings
-            if (shares := turning_shares(directions(self.contents.tables, where)))
-        )
+        texts = []
+        for where in self.settings:
+            found = directions(self.contents.tables, where)
+            if shares := turning_shares(found):
+                began = self._began({trial for one in found for trial in one.rho.trials})
+                late = " ‡" * is_exploratory("A1 direction", where.protocol, began)
+                texts.append(
+                    f" With more zeros it turns: in {self.names[where]} the positive one is larger"
+                    f" up to {shares[0]:.0f} % of zeros, the negative one from {shares[1]:.0f} % on"
+                    f" (each share by itself, of at least {FEWEST_JUDGED} seeds, without"
+                    f" correction{late})."
+                )
+        return "".join(texts)
+
+    def _began(self, trials: Collection[str]) -> "pd.Series[Any]":
+        rows = self.contents.tables.trials
+        return rows.loc[rows["trial_id"].isin(trials), "started"]
 
     def one_scale(self) -> str:
         """Return whether a network with one scale for both signs is as good as one with two."""
@@ -112,7 +135,8 @@ class Answers:
             if measured := over(("ternary-plain", TTQ[1]))(self.contents.tables, where):
                 cost = measured.estimate
                 points = with_interval(cost, signed=True)
-                costs.append(f"{points} points in {name} (n = {cost.n})")
+                rates = "" if OWN_RATES in measured.meets else ", at one learning rate for both"
+                costs.append(f"{points} points in {name} (n = {cost.n}{rates})")
         return (
             f" No scale at all (weights of 1, 0, -1; not judged) costs {', '.join(costs)}."
             * bool(costs)

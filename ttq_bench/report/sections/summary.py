@@ -7,7 +7,7 @@ from ttq_bench.report.contents import Contents
 from ttq_bench.report.figures.style import ReportFigure
 from ttq_bench.report.sections.alarms import alarm_lines, left_out_lines, not_finished, problems
 from ttq_bench.report.sections.figure_lines import figure_lines, kind_of
-from ttq_bench.report.sections.how_to_read import OF_ERRORS
+from ttq_bench.report.sections.how_to_read import MISSES, OF_ERRORS
 from ttq_bench.report.sections.main_claims import main_claims
 from ttq_bench.report.sections.pages import PAGES
 from ttq_bench.report.sections.provenance import caveats, what_was_run
@@ -17,11 +17,13 @@ from ttq_bench.report.sections.short_answer import QUESTION, short_answer
 from ttq_bench.text import duration
 
 TITLE = "# Trained Ternary Quantization: what the records say"
-TRUST = """\
+TRUST = f"""\
 - A verdict follows from its interval, except where a rule, or a second reading of the same
-  records, makes it *undecided*. That intervals cover
-  what they say for normal noise, and that a judge errs in at most 5 % of cases, is shown by
-  simulation (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`).
+  records, makes it *undecided*. That intervals of means cover what they say for normal noise, and
+  that a judge errs in at most 5 % of cases, is shown by simulation
+  (`tests/analysis/test_coverage.py`, `test_coverage_of_layers.py`). Answer 1 rests on an interval
+  by the jackknife, {MISSES}; so
+  its verdict needs the plain interval of the raw size, too.
 - When each margin was fixed, before or after its runs, and how this differs from the paper, is
   declared: [where the numbers come from](pages/provenance.md).
 - `ttq-bench verify --results FOLDER` computes every number in texts and tables anew from the
@@ -39,7 +41,7 @@ def summary_page(contents: Contents, figures: list[ReportFigure], pages: Collect
     about_paper = has_evidence(contents)
     lines += [QUESTION, "", *short_answer(contents)] if about_paper else []
     lines += alarm_lines(contents)
-    lines += [f"**Read with this in mind.** {' '.join(caveats(tables.trials))}", ""]
+    lines += [f"**Read with this in mind.** {' '.join(caveats(tables))}", ""]
     lines += [] if about_paper else _arms(contents)
     lines += figure_lines(figures)
     if about_paper:

@@ -8,6 +8,7 @@ from ttq_bench.analysis.ledger import LedgerRow
 
 PROXY = "proxy evidence"
 NOT_AFTER = "not after correction for the number of claims"
+LATE = "its question, margin, way to judge or number of seeds was fixed after its runs"
 ORDER = (
     "supported", "supported, alone", "contradicted", "contradicted, alone", "undecided", "not run",
 )  # fmt: skip
