@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ttq_bench.errors import ResultsError, TtqBenchError
 
@@ -87,6 +89,36 @@ def remove_temporaries(root: Path, names: re.Pattern[str], places: str = "") -> 
             continue
         if names.fullmatch((temporary.parent / match[1]).relative_to(root).as_posix()):
             _discard(temporary)
+
+
+@contextlib.contextmanager
+def held_alone(lock: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the file ``lock``, which is made and deleted here, while the block lasts.
+
+    Others who want it wait, and call ``on_wait`` before. When a process dies, the system drops its
+    lock. Raises ``OSError`` where the file cannot be made, or the file system has no locks.
+    """
+    while True:
+        with lock.open("ab") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            if not _lies_there(lock, stream):
+                continue  # its holder deleted it: others find a new one, or none
+            try:
+                yield
+            finally:
+                _discard(lock)
+            return
+
+
+def _lies_there(lock: Path, stream: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(lock.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _discard(temporary: Path) -> None:

@@ -2,6 +2,8 @@ import hashlib
 import re
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -39,7 +41,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if place == "breaks" else content)
+        if place.startswith("waits"):
+            assert self.server.may_go_on.wait(30)
+        self.wfile.write(content[: len(content) // 2] if place.endswith("breaks") else content)
 
     def log_message(self, *values):
         pass
@@ -49,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.asked = []
+        running.may_go_on = threading.Event()
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
@@ -65,11 +70,12 @@ def dead():
         return f"http://127.0.0.1:{probe.getsockname()[1]}/{NAME}"
 
 
-def fetch(server, folder, *places, seen=None):
+def fetch(server, folder, *places, seen=None, on_wait=lambda: None):
     mirrors = tuple(place if ":" in place else f"{server.url}/{place}" for place in places)
     md5 = hashlib.md5(CONTENT).hexdigest()
     file = PublishedFile(NAME, md5, len(CONTENT), mirrors)
-    return fetch_file(file, folder, lambda *step: seen.append(step) if seen is not None else None)
+    seen = [] if seen is None else seen
+    return fetch_file(file, folder, lambda *step: seen.append(step), on_wait)
 
 
 def assert_whole(path, folder):
@@ -129,6 +135,65 @@ def test_a_whole_part_needs_no_network(server, tmp_path):
     (tmp_path / f"{NAME}.part").write_bytes(CONTENT)
     assert_whole(fetch(server, tmp_path, "good"), tmp_path)
     assert server.asked == []
+
+
+def test_of_two_fetches_at_once_one_downloads_and_the_other_says_that_it_waits(server, tmp_path):
+    """The lock is of open files, so that threads stand for processes."""
+    (tmp_path / f"{NAME}.part").write_bytes(CONTENT[:10])  # to be continued by one of them
+    with ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(fetch, server, tmp_path, "waits", on_wait=server.may_go_on.set)
+            for _ in range(2)
+        ]
+        for run in runs:
+            run.result()
+    assert len(server.asked) == 1
+    assert_whole(tmp_path / NAME, tmp_path)
+
+
+def test_a_fetch_goes_on_where_the_one_it_waited_for_broke_off(server, tmp_path):
+    def first():
+        with pytest.raises(DataError, match="broke off"):
+            fetch(server, tmp_path, "waits-breaks")
+
+    with ThreadPoolExecutor(2) as pool:
+        ended = pool.submit(first)
+        while not server.asked:
+            time.sleep(0.01)
+        assert_whole(fetch(server, tmp_path, "good", on_wait=server.may_go_on.set), tmp_path)
+        ended.result()
+    assert server.asked[-1] == ("/good", f"bytes={len(CONTENT) // 2}-")
+
+
+def on_a_full_disk(folder):
+    (folder / f"{NAME}.part").symlink_to("/dev/full")
+    return folder
+
+
+def in_a_file(folder):
+    (folder / "README.md").write_text("not a folder")
+    return folder / "README.md"
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        (on_a_full_disk, "No space left on device"),
+        (in_a_file, "it is no folder"),
+        (lambda folder: in_a_file(folder) / "deeper", "it is no folder"),
+    ],
+)
+def test_a_fault_of_the_disk_is_told_of_the_folder_and_no_other_mirror_is_tried(
+    server, tmp_path, place, reason
+):
+    folder = place(tmp_path)
+    with pytest.raises(DataError) as caught:
+        fetch(server, folder, "good", "good")
+    assert str(caught.value) == (
+        f"{folder}: {NAME} cannot be kept there ({reason}); name with --data-dir a folder that can"
+        f" be written, on a disk with room for {len(CONTENT):,} bytes"
+    )
+    assert len(server.asked) == (reason == "No space left on device")
 
 
 def test_wrong_bytes_are_refused_with_both_hashes_and_not_kept(server, tmp_path):

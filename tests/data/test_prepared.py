@@ -118,6 +118,20 @@ def test_a_cache_that_cannot_be_written_is_named(source, card, cache):
         load_images(source, card, cache)
 
 
+def test_what_a_killed_process_left_is_deleted_and_nothing_of_others(source, card, cache):
+    load_images(source, card, cache)
+    folder = prepared_folder(cache)
+    change_a_pixel(folder)
+    left = folder.with_name(f".{folder.name}.abc_1234")
+    others = [f".{folder.name}.notes", f".{folder.name}.1.abc_1234", ".other.abc_1234"]
+    for name in (left.name, *others):
+        folder.with_name(name).mkdir()
+        (folder.with_name(name) / "train_images.npy").write_bytes(b"half")
+    load_images(source, card, cache)
+    there = sorted(path.name for path in folder.parent.iterdir())
+    assert there == sorted((folder.name, *others))
+
+
 def _prepare(source, cache, start, answers):
     identity = identify(source, cache)
     start.wait()
@@ -143,8 +157,7 @@ def test_two_processes_that_prepare_at_once_both_succeed(source, cache):
     for worker in workers:
         worker.join()
     assert given == [IMAGES[:3].sum()] * 2
-    left = [path for path in (cache / "prepared").iterdir() if path.suffix != ".lock"]
-    assert len(left) == 1
+    assert len(list((cache / "prepared").iterdir())) == 1  # no lock, nothing temporary
 
 
 @pytest.mark.parametrize("repeat", range(4))

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemai
 
 from ttq_bench.data.downloads import fetch_file
 from ttq_bench.data.sources import Source
+from ttq_bench.execution.display import say
 
 
 def fetch(source: Source, console: Console) -> None:
@@ -16,7 +17,8 @@ def fetch(source: Source, console: Console) -> None:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         for file, path in zip(source.archive.files, source.train, strict=True):
             task = bar.add_task(file.file_name, total=file.size_bytes)
-            fetch_file(file, path.parent, partial(_show, bar, task))
+            waiting = f"another process fetches {path}: waiting for it"
+            fetch_file(file, path.parent, partial(_show, bar, task), partial(say, console, waiting))
 
 
 def _show(bar: Progress, task: TaskID, have: int, _total: int) -> None:

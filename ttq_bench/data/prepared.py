@@ -4,9 +4,9 @@ The operating system shares the pages of a mapped file between processes, so k t
 machine decode nothing twice and read one copy, whether Ray started them or not.
 """
 
-import fcntl
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from ttq_bench.data.formats.archives import Arrays
 from ttq_bench.data.identity import prepared_folder
 from ttq_bench.data.sources import Source
 from ttq_bench.errors import DataError
-from ttq_bench.files import file_digest
+from ttq_bench.files import file_digest, held_alone
 
 SPLITS = ("train", "test")
 ARRAYS = tuple(f"{split}_{kind}" for split in SPLITS for kind in ("images", "labels"))
@@ -108,8 +108,8 @@ def _made_once(card: ImagesCard, cache: Path, write: Callable[[Path], None]) -> 
         return images
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / f"{folder.name}.lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait here for the first, which decodes
+        # Others wait here for the first, which decodes.
+        with held_alone(folder.parent / f"{folder.name}.lock"):
             if (images := _loaded(folder, card)) is not None:
                 return images
             _fill(folder, write)
@@ -162,7 +162,14 @@ def _decode(folder: Path, source: Source, card: ImagesCard) -> None:
 
 
 def _fill(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill ``folder``, which appears whole or not at all."""
+    """Let ``write`` fill ``folder``, which appears whole or not at all.
+
+    Call it with the lock held: what a killed process left of this folder is deleted first.
+    """
+    ours = re.compile(rf"\.{re.escape(folder.name)}\.[a-z0-9_]{{8}}")  # as mkdtemp names them
+    for left in folder.parent.iterdir():
+        if ours.fullmatch(left.name):
+            shutil.rmtree(left, ignore_errors=True)  # which leaves a link alone
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         write(temporary)
