@@ -35,6 +35,10 @@ ADVICE: Mapping[int, str] = MappingProxyType(
     }
 )
 NO_MEMORY = ("can't allocate memory", "out of memory", "DefaultCPUAllocator")
+# A process that decodes images died. Torch names the signal here or in the error before this one;
+# a system without memory sends SIGKILL, one without shared memory SIGBUS.
+LOST_DECODER = "DataLoader worker (pid"
+SIGNALS_OF_MEMORY = ("killed by signal: Killed", "killed by signal: Bus error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ def cause_of(error: BaseException) -> Cause:
     # Both of torch's are RuntimeErrors: OutOfMemoryError of a GPU, and the host's with this text.
     if isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY):
         return "memory"
+    if isinstance(error, RuntimeError) and str(error).startswith(LOST_DECODER):
+        words = f"{error} {error.__cause__}"
+        return "memory" if any(signal in words for signal in SIGNALS_OF_MEMORY) else "crash"
     group = isinstance(error, RuntimeError | ValueError)
     if group and any(words in str(error) for words in LOST_PEER):
         return "crash"
