@@ -106,14 +106,13 @@ def test_missing_images_are_refused_with_the_places_that_were_looked_at(tmp_path
     assert list((tmp_path / "images").iterdir()) == []
 
 
-def test_results_that_cannot_be_written_are_refused(tmp_path, suite, capsys):
-    below = suite / "results"
-    words = ["run", suite, "--results", below, "--backend", "inprocess", "--no-report"]
-    code, told = refused(words, capsys)
-    assert code == 2
-    assert told == (
-        f"ttq-bench: {below}: results cannot be written there (Not a directory);"
-        " name another folder with --results\n"
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize("below", ["", "results"])
+def test_results_that_would_lie_in_a_file_are_refused(suite, capsys, command, below):
+    assert refused([command, suite, "--results", suite / below], capsys) == (
+        2,
+        f"ttq-bench: {suite / below}: results cannot be written there (Not a directory);"
+        " name another folder with --results\n",
     )
 
 

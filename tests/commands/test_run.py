@@ -5,6 +5,7 @@ import pytest
 from tests.record_builders import write_trial
 from tests.tiny_suite import command_line, settings_for, tiny_specs, write_suite
 from ttq_bench.cli import main
+from ttq_bench.commands import prepared
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import weights_path
@@ -122,16 +123,18 @@ def test_a_diverged_parent_is_a_result_and_its_children_fail_with_the_reason(
     assert "2 trials not run: their parent diverged" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize("pattern", ["layer9*", "*"])
-def test_patterns_of_layers_that_fit_no_network_end_the_run_before_it_trains(
-    tmp_path, capsys, pattern
+def test_patterns_of_layers_that_fit_no_network_are_refused_before_any_download(
+    tmp_path, capsys, monkeypatch, command, pattern
 ):
+    monkeypatch.setattr(prepared, "find_source", None)  # nobody looks for images before
     suite = write_suite(tmp_path, conversion={"keep": [pattern]})
-    words = ["run", str(suite), "--results", str(tmp_path / "results"), "--backend", "inprocess"]
 
-    assert main(words) == 2
-    assert "quantize_: " in capsys.readouterr().err
-    assert not list((tmp_path / "results").rglob("*.pt"))
+    assert main([command, str(suite), "--results", str(tmp_path / "results")]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("ttq-bench: suite tiny, model lenet5: conversion: ")
+    assert (told.out, (tmp_path / "results").exists()) == ("", False)
 
 
 @pytest.mark.ray

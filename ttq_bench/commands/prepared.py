@@ -1,6 +1,7 @@
 """What ``plan`` and ``run`` do before anything starts: suite, images, trials, machine, shares."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ttq_bench.commands.rerun import trials_to_rerun
 from ttq_bench.data.catalog import DATASETS, ImagesCard, check_held_out, is_streamed
 from ttq_bench.data.identity import cache_folder, identify
 from ttq_bench.data.sources import Source, find_source, look_for
-from ttq_bench.errors import TtqBenchError, no_ray
+from ttq_bench.errors import SuiteError, TtqBenchError, no_ray, unwritable
 from ttq_bench.execution.ray import security
 from ttq_bench.execution.resources import (
     Machine,
@@ -57,6 +58,7 @@ def prepare(
     With ``may_lack_images``, images that are streamed and not here stand for the whole published
     set, so that a plan can tell what training on it would cost.
     """
+    _check_results(folder.results.root)
     machine = detect_machine()
     device = machine.device if options.device == "auto" else options.device
     on_cluster = getattr(options, "address", None) is not None  # `plan` has no such option
@@ -71,6 +73,7 @@ def prepare(
         options.suite, options.profile, device, dataset, options.changes
     )
     _check_ranks(suite, profile, options)
+    _check_kept_layers(suite)
     if not on_cluster:
         _check_cores(machine, options)
     lacking = {
@@ -105,6 +108,21 @@ def prepare(
     )  # fmt: skip
 
 
+def _check_kept_layers(suite: Suite) -> None:
+    """Refuse patterns of layers that fit no network, before anything is downloaded or trained."""
+    conversion = suite.conversion
+    for model in suite.models if conversion.keep else ():
+        from ttq_bench.models.build import build_model  # torch: only for such suites
+        from ttq_bench.ternary.choice import layers_to_quantize
+
+        chosen = {name: getattr(conversion, name) for name in ("keep_first", "keep_last", "keep")}
+        try:
+            layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)
+        except TtqBenchError as error:
+            where = f"suite {suite.name}, model {model}: conversion"
+            raise SuiteError(f"{where}: {str(error).removeprefix('quantize_: ')}") from error
+
+
 def _planned(
     whole: Sequence[TrialSpec],
     options: argparse.Namespace,
@@ -125,6 +143,15 @@ def _planned(
         folder.bring_states(results.trial(parent), weights_alone=True)
     rerun = trials_to_rerun(specs, whole, records, options.rerun, folder)
     return make_plan(specs, results, device, records, gpu, rerun=rerun)
+
+
+def _check_results(root: Path) -> None:
+    """Refuse a place of results that is no folder, or lies below a file."""
+    try:
+        os.scandir(root).close()
+    except OSError as error:  # one that is not there yet is made when there is something to write
+        if isinstance(error, NotADirectoryError):
+            raise unwritable(root, error) from error
 
 
 def _check_fits(machine: Machine, device: str, options: argparse.Namespace) -> None:

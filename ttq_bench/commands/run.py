@@ -22,7 +22,6 @@ from ttq_bench.commands.run_end import RunEnd, alarm_lines, alarms_of
 from ttq_bench.data.catalog import is_streamed
 from ttq_bench.data.identity import cache_folder, identify, prepared_folder
 from ttq_bench.data.sources import find_source
-from ttq_bench.errors import SuiteError, TtqBenchError
 from ttq_bench.execution import mps
 from ttq_bench.execution.display import console_here, say
 from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, backend_maker, run_plan
@@ -86,7 +85,6 @@ def _run(options: argparse.Namespace, folder: Folder) -> int:
         _print(warnings, sys.stderr)
     _fetch_missing(prepared, console)
     _decode_once(prepared)
-    _check_kept_layers(prepared)
     tally = _run_pending(prepared, options, folder, stop, console)
     planned = {trial.spec.trial_id for trial in prepared.plan.trials}
     alarms = alarms_of(folder.results, planned)
@@ -123,21 +121,6 @@ def _decode_once(prepared: Prepared) -> None:
             from ttq_bench.data.prepared import load_images  # torch: only this once
 
             load_images(find_source(name, prepared.data_dir), identity, cache)
-
-
-def _check_kept_layers(prepared: Prepared) -> None:
-    """Refuse patterns of layers that fit no network now, not after its parent was trained."""
-    conversion = prepared.suite.conversion
-    for model in prepared.suite.models if conversion.keep else ():
-        from ttq_bench.models.build import build_model  # torch: only for such suites
-        from ttq_bench.ternary.choice import layers_to_quantize
-
-        chosen = {name: getattr(conversion, name) for name in ("keep_first", "keep_last", "keep")}
-        try:
-            layers_to_quantize(build_model(model, classes=10, seed=0), **chosen)
-        except TtqBenchError as error:
-            where = f"suite {prepared.suite.name}, model {model}: conversion"
-            raise SuiteError(f"{where}: {str(error).removeprefix('quantize_: ')}") from error
 
 
 def _run_pending(
