@@ -7,7 +7,7 @@ from ttq_bench.data.batches import Batches
 from ttq_bench.probing.symmetrise import set_rho_
 from ttq_bench.probing.trained_network import RecordedTrial, trained_model
 from ttq_bench.records.probes import Healing
-from ttq_bench.ternary.conversion import quantized_layers
+from ttq_bench.ternary.conversion import quantized_layers, set_epoch_
 from ttq_bench.ternary.fused.rows import fuse_
 from ttq_bench.training.loop import start, train
 from ttq_bench.training.recipe import Recipe
@@ -61,5 +61,7 @@ def _error_after(model: nn.Module, recipe: Recipe, batches: Batches) -> float:
     fuse_(model)
     state = start(model, recipe, is_scale)
     state.epoch = recipe.epochs - EPOCHS
+    # As in the trial itself. A strategy that moves has arrived: its ramp is within the training.
+    set_epoch_(model, state.epoch, begins=True)
     *_, last = train(state, batches, recipe, lambda _step, _steps: None)
     return last.test.error_percent
