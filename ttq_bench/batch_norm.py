@@ -6,6 +6,7 @@ file knows nothing of quantization. How a model is traced: ``traced.py``.
 """
 
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,6 +17,7 @@ from torch import fx, nn
 from ttq_bench.traced import traced
 
 FedAnswer = Literal["yes", "no", "unknown"]
+End = Literal["output", "softmax"]
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMALISED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # A factor on a channel is a factor on the same channel behind; so is a constant (a bias before).
@@ -37,6 +39,9 @@ ANY_NORM = (
     nn.InstanceNorm3d, nn.RMSNorm, F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm,
     F.rms_norm, F.normalize,
 )  # fmt: skip
+# The larger their input, the closer they come to choosing one of the numbers.
+SOFTMAX = (nn.Softmax, F.softmax, torch.softmax, "softmax")
+QUERY_AND_KEY = ("query", "key")  # of attention, whose softmax is within
 # Beside another term, or before a curve, the size of the output matters.
 SIZE_MATTERS = (
     operator.add, operator.iadd, torch.add, "add", "add_", nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU,
@@ -60,25 +65,47 @@ class _Graph:
     known: dict[tuple[fx.Node, fx.Node, _Way], FedAnswer]
 
 
-def reaching_the_output(model: nn.Module) -> list[str]:
-    """Return the weighted layers whose output reaches the model's through no normalisation.
+def reached_unnormalised(model: nn.Module) -> dict[str, End]:
+    """Return the weighted layers whose output reaches an end through no normalisation.
 
-    The size of their weights is then that of the model's answers. Of a model that cannot be traced
-    these are all of them if it has no normalisation at all, else none.
+    The size of their weights is then that of the model's answers (``output``), or decides how sharp
+    a softmax is, as that of attention (``softmax``: no way leads to the output). Of a model that
+    cannot be traced these are all layers if it has no normalisation at all, else none.
     """
     trace = traced(model)
     if trace is None:
         if any("norm" in type(module).__name__.lower() for module in model.modules()):
-            return []
-        return [name for name, module in model.named_modules() if isinstance(module, WEIGHTED)]
-    modules, reaching = dict(trace.model.named_modules()), set()
+            return {}
+        named = model.named_modules()
+        return {name: "output" for name, module in named if isinstance(module, WEIGHTED)}
+    modules = dict(trace.model.named_modules())
+    reached: dict[fx.Node, End] = {}
     for node in reversed(trace.graph.nodes):
-        called = modules[str(node.target)] if node.op == "call_module" else node.target
-        is_open = node.op == "output" or any(user in reaching for user in node.users)
-        if is_open and not _is(called, ANY_NORM):
-            reaching.add(node)
-    names = [str(n.target) for n in trace.graph.nodes if n in reaching and n.op == "call_module"]
-    return [name for name in dict.fromkeys(names) if isinstance(modules[name], WEIGHTED)]
+        ends = {reached[user] for user in node.users if user in reached}
+        if node.op == "output" or "output" in ends:
+            ends = {"output"}
+        elif any(_is_softmax(user, node, modules) for user in node.users):
+            ends = {"softmax"}
+        if ends and not _is(_called(node, modules), ANY_NORM):
+            reached[node] = ends.pop()
+    return {
+        str(node.target): reached[node]
+        for node in trace.graph.nodes
+        if node in reached and isinstance(_called(node, modules), WEIGHTED)
+    }
+
+
+def _called(node: fx.Node, modules: Mapping[str, nn.Module]) -> object:
+    return modules[str(node.target)] if node.op == "call_module" else node.target
+
+
+def _is_softmax(user: fx.Node, node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    """Return whether ``user`` takes the softmax of ``node``, or of a product with it."""
+    called = _called(user, modules)
+    if called is not F.scaled_dot_product_attention:
+        return _is(called, SOFTMAX)
+    named = (user.kwargs.get(name) for name in QUERY_AND_KEY)
+    return node in (*user.args[: len(QUERY_AND_KEY)], *named)
 
 
 def batch_norm_feeding(model: nn.Module, *, by_channel: bool = False) -> dict[str, FedAnswer]:
@@ -126,7 +153,7 @@ def _answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer
 
 
 def _new_answer(user: fx.Node, node: fx.Node, way: _Way, graph: _Graph) -> FedAnswer:
-    called = graph.modules[str(user.target)] if user.op == "call_module" else user.target
+    called = _called(user, graph.modules)
     if isinstance(called, NORMALISED):
         return "yes" if called.training else "unknown"
     if called is F.batch_norm:

@@ -129,6 +129,15 @@ def test_a_plan_warns_of_layers_that_get_too_large_and_names_them(tmp_path, caps
     assert [line] == json.loads(capsys.readouterr().out)["warnings"]
 
 
+def test_a_plan_warns_of_attention_that_begins_at_one_place(tmp_path, capsys):
+    words = ["plan", "transformer", "--data-dir", str(tmp_path), "--results", str(tmp_path)]
+    assert main(words) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("warning")]
+    assert line.startswith(
+        "warning: vit_cifar, ternary-plain: no normalisation stands between a softmax and these"
+    )
+
+
 def test_a_plan_with_scales_that_fit_has_no_warning(tmp_path, capsys):
     assert main(["plan", str(write_suite(tmp_path)), "--results", str(tmp_path / "results")]) == 0
     assert "warning" not in capsys.readouterr().out

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ttq_bench.errors import QuantizationWarning
@@ -11,7 +12,7 @@ from ttq_bench.models.build import build_model
 from ttq_bench.models.catalog import MODELS
 from ttq_bench.ternary.conversion import quantize_, quantized_layers
 
-SMALL = [name for name, card in MODELS.items() if card.parameters < 1_000_000]
+SMALL = [name for name, card in MODELS.items() if card.parameters < 1_500_000]
 
 
 def told(model, method="ttq", **options):
@@ -41,6 +42,48 @@ def test_scales_of_one_in_lenet_are_told_of_with_names_and_cure(method):
 
     assert all(layer in sentence for layer in ("conv2 (", "fc1 (", "fc2 ("))
     assert ("initial_scales='least_squares'" in sentence) == (method != "ternary-plain")
+
+
+@pytest.mark.parametrize("method", ["ttq", "ternary-plain"])
+def test_scales_of_one_before_the_softmax_of_attention_are_told_of(method):
+    (sentence,) = told(build_model("vit_cifar", classes=10, seed=0), method)
+
+    assert "between a softmax and these layers" in sentence
+    assert ": blocks.0.attn.q_proj (" in sentence
+    assert " and 7 more;" in sentence  # queries and keys of six blocks, no values
+    assert told(build_model("vit_cifar", classes=10, seed=0), initial_scales="least_squares") == []
+
+
+class Gate(nn.Module):
+    """A softmax of two layers, with or without a normalisation before it, and of what it weighs."""
+
+    def __init__(self, norm, takes):
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 64), nn.Linear(64, 64)
+        self.gate, self.value = nn.Linear(64, 64), nn.Linear(64, 64)
+        self.gate_norm, self.norm, self.takes = norm, nn.LayerNorm(64), takes
+
+    def forward(self, numbers):
+        numbers = self.first(numbers)
+        weighed = self.takes(self.gate_norm(self.gate(numbers))) * self.value(numbers)
+        return self.last(self.norm(weighed))
+
+
+@pytest.mark.parametrize(
+    "takes",
+    [
+        nn.Softmax(1),
+        lambda x: F.softmax(x, 1),
+        lambda x: torch.softmax(x, 1),
+        lambda x: x.softmax(1),
+    ],
+)
+def test_any_softmax_counts_unless_a_normalisation_stands_before_it(takes):
+    (sentence,) = told(Gate(nn.Identity(), takes))
+    assert "between a softmax and these layers" in sentence
+    assert "gate (" in sentence
+    assert "value (" not in sentence
+    assert told(Gate(nn.LayerNorm(64), takes)) == []
 
 
 @pytest.mark.parametrize("options", [{"initial_scales": "least_squares"}, {"method": "twn"}])

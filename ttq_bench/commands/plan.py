@@ -171,7 +171,7 @@ def _as_json(prepared: Prepared) -> dict[str, object]:
 def size_warnings(suite: Suite) -> Iterator[str]:
     """Yield a sentence for each model whose first quantized weights are too large to learn from.
 
-    It names the methods. A model is built, which needs torch, only where its card says that
+    It names the methods. A model is built, which needs torch, only where its card says that batch
     normalisation is missing.
     """
     conversion = suite.conversion
@@ -181,6 +181,7 @@ def size_warnings(suite: Suite) -> Iterator[str]:
             continue
         from ttq_bench.models.build import build_model
         from ttq_bench.ternary.conversion import PAPER_STRATEGY, quantize_
+        from ttq_bench.ternary.first_size import BEGINNING
 
         methods_of: dict[str, list[str]] = {}
         for method in methods:
@@ -191,7 +192,8 @@ def size_warnings(suite: Suite) -> Iterator[str]:
                 quantize_(built, method, strategy, **conversion.model_dump())
             for warning in caught:
                 sentence = str(warning.message).removeprefix("quantize_: ")
-                methods_of.setdefault(sentence, []).append(method)
+                if sentence.startswith(BEGINNING):
+                    methods_of.setdefault(sentence, []).append(method)
         for sentence, names in methods_of.items():
             yield f"warning: {model}, {', '.join(names)}: {sentence}"
 

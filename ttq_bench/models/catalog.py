@@ -14,9 +14,9 @@ class ModelCard:
     """A network for images of ``image_shape`` (channels, height, width), counted for ``classes``.
 
     It can be built for any number of classes. ``multiply_adds`` counts one forward pass of one
-    image; ``depth`` the weighted layers outside of shortcuts. ``is_normalised``: a normalisation
-    stands between every layer but the last and the output, so that a layer's first scales may be of
-    any size.
+    image; ``depth`` the weighted layers outside of shortcuts. ``is_normalised``: batch
+    normalisation stands between every layer but the last and the output, so that a layer's first
+    scales may be of any size.
     """
 
     family: str
@@ -61,6 +61,7 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType(
         "vit_cifar": ModelCard(
             "vit", 38, (3, 32, 32), 1_205_642, 82_183_424,
             "Dosovitskiy et al. 2021, with patches of 4, six blocks and width 128",
+            is_normalised=False,
         ),
         "alexnet": ModelCard(
             "alexnet", 8, IMAGENET, 60_981_224, 1_937_082_368,

@@ -81,7 +81,7 @@ def quantize_(
         initial_scales=initial_scales,
         normalise_latent=False if chosen.scales == "mean_magnitude" else normalise_latent,
     )
-    sentences = [what_was_left(model), oversized(model, quantizers)]
+    sentences = [what_was_left(model), *oversized(model, quantizers)]
     watch = FirstSteps()
     for name, quantizer in quantizers.items():
         register_quantizer(model.get_submodule(name), quantizer)

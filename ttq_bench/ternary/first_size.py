@@ -1,29 +1,38 @@
 """Whether a network's first quantized weights are so large that it may never learn.
 
 With scales of one, as in the paper, a weight of 0.05 becomes 1. Where batch normalisation follows,
-that changes nothing; without it every such layer multiplies the network's answers.
+that changes nothing; without it every such layer multiplies the network's answers, or attends to
+one place alone.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import nn
 
-from ttq_bench.batch_norm import reaching_the_output
+from ttq_bench.batch_norm import End, reached_unnormalised
 from ttq_bench.ternary.choice import first_of
 from ttq_bench.ternary.quantizers import Quantizer
 
+EFFECTS: Mapping[End, str] = MappingProxyType(
+    {
+        "output": "training may begin with a huge loss and stay at chance level",
+        "softmax": "the softmax may begin with almost all weight at one place, and learn no other",
+    }
+)
+BEGINNING = "no normalisation stands between"  # of each sentence; plans look for it
 LARGEST_FACTOR = 4.0  # without a warning; LeNet-5's layers become 10 to 30 times as large
 
 
 @torch.no_grad()
-def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
-    """Return a sentence on layers whose weights get too large; an empty text without any.
+def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> list[str]:
+    """Return a sentence on layers whose weights get too large, for each end that they reach.
 
     The network is not converted yet; ``quantizers`` are given by the names of its layers.
     """
-    factors: dict[str, float] = {}
-    for name in reaching_the_output(model):
+    factors: dict[End, dict[str, float]] = {}
+    for name, end in reached_unnormalised(model).items():
         quantizer = quantizers.get(name)
         if quantizer is None or quantizer.scales is None:
             continue
@@ -33,9 +42,11 @@ def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
         size = float(latent.norm())
         factor = float(quantizer(latent).norm()) / size if size else 0.0
         if factor > LARGEST_FACTOR:
-            factors[name] = factor
-    if not factors:
-        return ""
+            factors.setdefault(end, {})[name] = factor
+    return [_sentence(end, factors[end], quantizers) for end in EFFECTS if end in factors]
+
+
+def _sentence(end: End, factors: Mapping[str, float], quantizers: Mapping[str, Quantizer]) -> str:
     cure = (
         "start with initial_scales='least_squares' and train with Adam, or the scales more slowly"
     )
@@ -43,7 +54,7 @@ def oversized(model: nn.Module, quantizers: Mapping[str, Quantizer]) -> str:
         cure = "take a method whose scales are learned or computed"
     layers = first_of([f"{name} ({factor:.0f} times)" for name, factor in factors.items()])
     return (
-        "no normalisation stands between the output and these layers, whose weights become larger"
-        f" than they were: {layers}; training may begin with a huge loss and stay at chance level;"
+        f"{BEGINNING} {'the output' if end == 'output' else 'a softmax'} and"
+        f" these layers, whose weights become larger than they were: {layers}; {EFFECTS[end]};"
         f" {cure}"
     )
