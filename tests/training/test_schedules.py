@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ttq_bench.errors import TtqBenchError
 from ttq_bench.training.recipe import Recipe
-from ttq_bench.training.schedules import learning_rate
+from ttq_bench.training.schedules import check_warmup, learning_rate
 
 STEP = Recipe(epochs=10, learning_rate=0.1, decay_epochs=(4, 8), decay_factor=0.1)
 COSINE = Recipe(epochs=4, learning_rate=0.2, schedule="cosine")
@@ -50,6 +51,26 @@ def test_warmup_grows_evenly_to_the_full_rate(schedule):
     rates = [learning_rate(recipe, step, 4) for step in range(9)]
 
     assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.8])
+
+
+def test_a_warmup_that_is_no_whole_number_of_steps_ends_once_above_the_full_rate():
+    recipe = Recipe(epochs=2, learning_rate=1.0, warmup_epochs=0.5)
+
+    rates = [learning_rate(recipe, step, 5) for step in range(4)]
+
+    assert rates == pytest.approx([0.4, 0.8, 1.2, 1.0])
+
+
+@pytest.mark.parametrize("epochs", [0.0, 0.0256, 0.5])
+def test_a_warmup_of_a_step_or_more_is_taken(epochs):
+    check_warmup(Recipe(epochs=2, warmup_epochs=epochs), 39)
+
+
+def test_a_warmup_of_less_than_a_step_is_refused():
+    with pytest.raises(
+        TtqBenchError, match=r"at least one step, which is 0\.0256 epochs.*got 0.01"
+    ):
+        check_warmup(Recipe(epochs=2, warmup_epochs=0.01), 39)
 
 
 def test_cosine_after_warmup_takes_the_rest_of_the_run():

@@ -291,3 +291,12 @@ def test_the_process_of_a_trial_imports_neither_torch_s_compiler_nor_torchvision
     words = [sys.executable, "-c", code, tmp_path / "results", cache, spec.model_dump_json()]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "finished []"
+
+
+def test_a_warmup_of_less_than_a_step_is_refused_before_the_first_one(tmp_path, cache):
+    spec = tiny_specs(cache)[0]
+    recipe = spec.recipe.model_copy(update={"warmup_epochs": 0.001})
+    settings = settings_for(tmp_path / "results", cache)
+    with pytest.raises(TtqBenchError, match="warmup_epochs: expected 0, or at least one step"):
+        run_trial(spec.model_copy(update={"recipe": recipe}), settings, lambda: False)
+    assert not list(settings.results.rglob("*.pt"))

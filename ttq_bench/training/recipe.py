@@ -20,12 +20,13 @@ class Recipe(BaseModel):
     the gradient (Loshchilov and Hutter 2019). ``step`` multiplies the rate by ``decay_factor`` at
     each of ``decay_epochs``, or by one of ``decay_factors`` at each; ``cosine`` lowers it towards
     zero, which it would reach one step after the last. ``warmup_epochs`` raise it linearly from
-    zero first. ``decay_on: weights`` spares biases and batch normalisation, ``dense`` all but the
-    weights of dense layers; ``decay_scales`` says whether weight decay acts on W_p and W_n.
-    ``crop_flip`` is that of ``data/augmentation.py``; the others are for images of many sizes, see
-    ``data/streaming/crops.py``. A batch is computed in as many equal parts as there are
-    ``micro_batches``, each with batch statistics of its own: so many GPUs, or fewer one part after
-    the other, compute the same step (``training/micro_batches.py``).
+    zero first; if they are no whole number of steps, their last one is above the full rate, once
+    (``training/schedules.py``). ``decay_on: weights`` spares biases and batch normalisation,
+    ``dense`` all but the weights of dense layers; ``decay_scales`` says whether weight decay acts
+    on W_p and W_n. ``crop_flip`` is that of ``data/augmentation.py``; the others are for images of
+    many sizes, see ``data/streaming/crops.py``. A batch is computed in as many equal parts as there
+    are ``micro_batches``, each with batch statistics of its own: so many GPUs, or fewer one part
+    after the other, compute the same step (``training/micro_batches.py``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

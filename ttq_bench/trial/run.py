@@ -27,6 +27,7 @@ from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import record_files_of
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.training.checkpoints import save_state
+from ttq_bench.training.schedules import check_warmup
 from ttq_bench.training.steps import own_stream
 from ttq_bench.trial.epochs import EpochLoop, state_at_start
 from ttq_bench.trial.heartbeat import Heartbeat
@@ -100,6 +101,7 @@ def _attempted(
     torch.set_num_threads(settings.threads)
     images = images_of(spec, settings)
     batches, ranks = batches_of(spec, images, settings), Ranks(settings.rank, settings.ranks)
+    check_warmup(spec.recipe, batches.steps_per_epoch)
     made_by = {"arithmetic": settings.arithmetic, "pixels": images.pixels_sha256}
     state, history = state_at_start(
         spec, settings, images.card.classes, batches, attempt=heartbeat.attempt, made_by=made_by
