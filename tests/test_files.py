@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttq_bench.files import file_digest, publish_once, write_atomically
+from ttq_bench.errors import ResultsError
+from ttq_bench.files import file_digest, publish_once, replaceable, write_atomically
 
 NO_HOME = """
 import os
@@ -103,3 +104,9 @@ def test_a_user_without_a_home_is_told_which_variable_to_set():
         " that this user can write, or HOME\n"
         "cache cache/ray-54321/auth_token\n"
     ), done.stderr
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "runs.csv")
+    with pytest.raises(ResultsError, match=r"runs\.csv: is neither a file nor a folder; move it"):
+        replaceable(tmp_path / "runs.csv", lambda _: True, "")

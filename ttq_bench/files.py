@@ -175,10 +175,12 @@ def unreadable(path: Path, error: OSError) -> ResultsError:
 def replaceable(path: Path, is_ours: Callable[[bytes], bool], refusal: str) -> bytes:
     """Return the content of a file that may be replaced, empty where there is none.
 
-    Raises ``ResultsError`` for a file that cannot be read, and, with the sentence ``refusal``, for
-    one that holds something and is not ours.
+    Raises ``ResultsError`` for a file that cannot be read, for a pipe or a device, and, with the
+    sentence ``refusal``, for a file that holds something and is not ours.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would block
+            raise ResultsError(f"{path}: is neither a file nor a folder; move it elsewhere")
         content = path.read_bytes()
     except NotADirectoryError as error:
         in_the_way = next(parent for parent in path.parents if parent.exists())

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,12 @@ def test_a_plan_warns_of_layers_that_get_too_large_and_names_them(tmp_path, caps
     assert all(name in line for name in ("conv2 (", "fc1 (", "fc2 (", "least_squares", "Adam"))
     assert main(["plan", str(suite), "--results", str(tmp_path / "results"), "--json"]) == 0
     assert [line] == json.loads(capsys.readouterr().out)["warnings"]
+
+
+def test_a_pipe_among_the_results_is_refused_and_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "summary.md")
+    assert main(["plan", "demo", "--results", str(tmp_path)]) == 2
+    assert "summary.md: is neither a file nor a folder" in capsys.readouterr().err
 
 
 def test_a_plan_warns_of_attention_that_begins_at_one_place(tmp_path, capsys):

@@ -127,3 +127,11 @@ def test_a_list_of_a_million_tensors_is_refused_by_its_length(tmp_path):
         stream.truncate(100 << 20)
 
     refused(path, "says that its list of tensors has 94,371,840 bytes, more than any network's")
+
+
+def test_a_file_of_terabytes_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)  # sparse
+    with pytest.raises(TtqBenchError, match=r"it has 1,099,511,627,776 bytes, more than any"):
+        load_packed(path)

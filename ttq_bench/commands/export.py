@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ttq_bench.commands.options import add_json_option, add_results_option
 from ttq_bench.data.catalog import ImagesCard
 from ttq_bench.errors import ResultsError, TtqBenchError
 from ttq_bench.export.image_facts import ImageFacts
-from ttq_bench.files import unreadable, write_atomically
+from ttq_bench.files import replaceable, write_atomically
 from ttq_bench.foreign_folders import look_over
 from ttq_bench.records.paths import ResultsPaths, TrialPaths
 from ttq_bench.records.remote.store import Folder
@@ -122,19 +123,16 @@ def check_replaceable(folder: Path, trial_id: str) -> None:
         ".onnx": rb".*\n\x08trial_id\x12.{1,2}%b" % of_trial,  # as ONNX keeps a pair of texts
         ".sizes.csv": re.escape(sizes_csv([])),
     }
+    refusal = (
+        "lies where the export is to go and is none of this trial by ttq-bench; give it another"
+        " name, or name another folder with --to"
+    )
     for ending, sign in signs.items():
-        path = folder / f"{trial_id}{ending}"
-        if not path.exists() and not path.is_symlink():
-            continue
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise unreadable(path, error) from error
-        if content.strip() and not re.match(sign, content, re.DOTALL):
-            raise ResultsError(
-                f"{path}: lies where the export is to go and is none of this trial by ttq-bench;"
-                " give it another name, or name another folder with --to"
-            )
+        replaceable(folder / f"{trial_id}{ending}", partial(_begins_with, sign), refusal)
+
+
+def _begins_with(sign: bytes, content: bytes) -> bool:
+    return re.match(sign, content, re.DOTALL) is not None
 
 
 def exportable_spec(paths: TrialPaths) -> TrialSpec:

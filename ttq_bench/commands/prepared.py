@@ -134,8 +134,8 @@ def _planned(
     specs = chosen_trials(whole, options)
     results = folder.results
     # Checked, so that what a report would refuse is refused before anything is trained.
-    check_replaceable(results.root)
     records = checked_records(results)
+    check_replaceable(results.root)
     recorded = {record.trial_id for record in records}
     # The weights that trials without a record are to start from.
     parents = {spec.parent for spec in specs if spec.parent and spec.trial_id not in recorded}

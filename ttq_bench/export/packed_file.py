@@ -25,6 +25,7 @@ from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
 
 FORMAT = "ttq_bench packed network, version 1"
+LARGEST_PACKED_BYTES = 1 << 30  # AlexNet in full precision has 0.24e9
 PARAMETRIZED = ".parametrizations.weight."
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -116,6 +117,9 @@ def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str,
 
 def _read(path: Path | str) -> StoredNetwork:
     try:
+        size_bytes = Path(path).stat().st_size
+        if size_bytes > LARGEST_PACKED_BYTES:
+            raise ValueError(f"it has {size_bytes:,} bytes, more than any network's")
         network = parsed(Path(path).read_bytes())
     except FileNotFoundError as error:
         raise TtqBenchError(f"{path}: no such file") from error
