@@ -206,6 +206,16 @@ def test_what_ends_during_the_farewell_counts_as_finished(plan, tmp_path):
     assert tally.left == set(ids(plan)[2:])
 
 
+@pytest.mark.parametrize("cause", ["crash", "system", "memory"])
+def test_what_fails_during_the_farewell_is_left_to_the_next_run(plan, tmp_path, cause):
+    name = ids(plan)[1]
+    backend = Told({name: [f"failed {cause}"]})
+    tally, _ = schedule(plan, backend, tmp_path, should_stop=lambda: bool(backend.open), slots=9)
+    assert backend.submitted == ids(plan)[:2]
+    assert (tally.finished, tally.failed) == ({ids(plan)[0]}, {})
+    assert tally.left == set(ids(plan)[1:])
+
+
 def test_a_trial_that_was_stopped_by_hand_does_not_keep_the_run_waiting(plan, tmp_path):
     parent = ids(plan)[0]
     tally, _ = schedule(plan, Told({parent: ["stopped"]}), tmp_path)

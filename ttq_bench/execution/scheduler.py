@@ -177,9 +177,12 @@ class Scheduler:
         return []
 
     def _farewell(self) -> None:
-        """Give the workers time to see the stop file, so that none is cut off while writing."""
+        """Give the workers time to see the stop file, so that none is cut off while writing.
+
+        A trial that would be tried again is left to the next run.
+        """
         until = time.monotonic() + FAREWELL_SECONDS
         while self.tally.running and time.monotonic() < until:
             for ended in self.backend.wait(POLL_SECONDS):
-                self._handle(ended)
+                self.tally.left |= {trial.spec.trial_id for trial in self._handle(ended)}
         self.tally.left |= self.tally.running
