@@ -1,4 +1,6 @@
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -39,6 +41,25 @@ def test_it_tells_the_newest_progress_and_counts_on(attempt):
         before = beat_of(attempt)
         wait_until(lambda: beat_of(attempt) > before, 10)
         assert progress_of(attempt).epoch == 3
+
+
+def test_a_beat_that_has_to_wait_writes_the_progress_that_came_meanwhile(attempt):
+    heart = Heartbeat(attempt, BEGUN)
+    beat = threading.Thread(target=heart._beat)
+    with heart.lock:
+        beat.start()
+        time.sleep(0.1)  # it waits for the lock
+        heart.progress = replace(BEGUN, epoch=3, beat=7)
+    beat.join()
+    assert (progress_of(attempt).epoch, beat_of(attempt)) == (3, 8)
+
+
+def test_progress_that_is_noted_is_written_by_the_next_beat(attempt):
+    heart = Heartbeat(attempt, replace(BEGUN, beat=7))
+    heart.note(replace(BEGUN, epoch=3))
+    assert heart.progress == replace(BEGUN, epoch=3, beat=7)
+    heart._beat()
+    assert (progress_of(attempt).epoch, beat_of(attempt)) == (3, 8)
 
 
 def test_it_says_so_when_the_block_ends_by_an_error(attempt):

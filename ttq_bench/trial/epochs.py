@@ -178,7 +178,7 @@ class EpochLoop:
         move_strategy(self.spec, state, step, steps)
         if due:
             self.heartbeat.check()
-            self.heartbeat.progress = self.progress(state, step / steps)
+            self.heartbeat.note(self.progress(state, step / steps))
             self.last_look = time.monotonic()
 
     def order(self) -> Order:
@@ -219,6 +219,5 @@ class EpochLoop:
             validation_error_percent=last.get("validation_error_percent"),
             epoch_seconds=last.get("epoch_seconds"),
             updated=0.0,
-            beat=before.beat,
             saved_share=saved,
         )

@@ -37,7 +37,7 @@ class Heartbeat:
         self.thread = Repeated(BEAT_SECONDS, self._beat)
 
     def __enter__(self) -> Self:
-        self.write(self.progress)
+        self.write()
         self.thread.start()
         return self
 
@@ -47,11 +47,17 @@ class Heartbeat:
             write_progress(self.attempt, dataclasses.replace(self.progress, ended=True))
         self._post()
 
-    def write(self, progress: Progress) -> None:
-        """Write the progress now."""
+    def note(self, progress: Progress) -> None:
+        """Keep the progress for the next beat, whose number it gets."""
+        with self.lock:
+            self.progress = dataclasses.replace(progress, beat=self.progress.beat)
+
+    def write(self, progress: Progress | None = None) -> None:
+        """Write the progress now; without one, that which was noted or written last."""
         with self.lock:
             beat = self.progress.beat + 1
-            self.progress = dataclasses.replace(progress, beat=beat, updated=time.time())
+            newest = progress or self.progress
+            self.progress = dataclasses.replace(newest, beat=beat, updated=time.time())
             write_progress(self.attempt, self.progress)
 
     def check(self) -> None:
@@ -72,7 +78,7 @@ class Heartbeat:
     def _beat(self) -> None:
         # A disk that is full for a moment is no reason to end; the next checkpoint meets it again.
         with contextlib.suppress(OSError):
-            self.write(self.progress)
+            self.write()
         if time.monotonic() - self.posted > POST_SECONDS:
             self._post()
             self.posted = time.monotonic()
