@@ -1,9 +1,10 @@
+import os
 import threading
 
 import pytest
 
 from ttq_bench.errors import BusyError
-from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.attempts.holder import this_host, this_process
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.remote import lock
 from ttq_bench.records.remote.lock import held_at_url
@@ -41,11 +42,25 @@ def test_a_driver_that_beats_keeps_others_out_and_lets_go_at_its_end(folder):
 
 
 def test_the_claim_of_a_process_of_this_machine_that_is_no_more_counts_nothing(folder):
-    folder.objects.write("drivers/000007.claim", f"process 999999999 on {this_host()} x".encode())
+    ended = this_process().replace(f"process {os.getpid()} ", "process 999999999 ")
+    folder.objects.write("drivers/000007.claim", f"{ended} x".encode())
     told = []
     with held(folder, tell=told.append):
         assert "drivers/000008.claim" in folder.objects.names()
     assert told == []
+
+
+def test_only_claims_and_beats_of_earlier_drivers_are_deleted(folder):
+    foreign = {"drivers/000000.txt", "drivers/.keep", "drivers/000001.claim/notes"}
+    for name in foreign:
+        folder.objects.write(name, b"of somebody else")
+    for _ in range(2):
+        with held(folder):
+            pass
+    assert set(folder.objects.names("drivers")) == foreign | {
+        "drivers/000002.claim",
+        "drivers/000002.beat",
+    }
 
 
 @pytest.mark.slow

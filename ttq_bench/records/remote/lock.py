@@ -20,13 +20,14 @@ from contextlib import contextmanager
 from functools import partial
 
 from ttq_bench.errors import BusyError, TtqBenchError
-from ttq_bench.records.attempts.holder import has_ended_here, this_process
+from ttq_bench.records.attempts.holder import has_ended_here, this_process, without_system
 from ttq_bench.records.remote.objects import Objects
 from ttq_bench.records.remote.store import Folder, Mirror
 from ttq_bench.repeated import Repeated
 from ttq_bench.text import one_line
 
 CLAIM = re.compile(r"drivers/(\d{6})\.claim")
+OWN = re.compile(r"drivers/(\d{6})\.(claim|beat)")
 BEAT_SECONDS, WATCH_SECONDS, LOOK_SECONDS = 5.0, 30.0, 1.0
 OVER = b"over"
 
@@ -56,7 +57,7 @@ def held_at_url(
 
 def _claimed(objects: Objects, tell: Callable[[str], None]) -> int:
     """Return the number of this driver's claim; ``BusyError`` if another driver is at work."""
-    # The last word makes each claim unique: process 1 of two containers may have one name.
+    # The last word makes each claim unique: a process may claim more than once.
     text = f"{this_process()} {secrets.token_hex(8)}".encode()
     while True:
         newest = _newest(objects)
@@ -65,16 +66,17 @@ def _claimed(objects: Objects, tell: Callable[[str], None]) -> int:
         number = newest + 1
         if objects.create(_claim(number), text):
             objects.write(_beats(number), b"0")
-            objects.delete(n for n in objects.names("drivers") if n < f"drivers/{number:06d}")
+            own = filter(None, map(OWN.fullmatch, objects.names("drivers")))
+            objects.delete(name[0] for name in own if int(name[1]) < number)
             return number
 
 
 def _wait_for_end(objects: Objects, number: int, tell: Callable[[str], None]) -> None:
     """Return once the driver of a claim is known to have ended; ``BusyError`` while it beats."""
     named = (objects.read(_claim(number)) or b"").decode(errors="replace").rpartition(" ")[0]
-    holder = one_line(named, 100) or "another run"
+    holder = one_line(without_system(named), 100) or "another run"
     first = objects.read(_beats(number))
-    if first == OVER or has_ended_here(holder):
+    if first == OVER or has_ended_here(named):
         return
     tell(f"{objects.url}: looking for {WATCH_SECONDS:.0f} s whether {holder} is still at work")
     until = time.monotonic() + WATCH_SECONDS
