@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from tests.claimed import claimed_progress
 from tests.record_builders import write_trial
 from tests.tiny_suite import settings_for, tiny_specs
 from ttq_bench.cli import main
-from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.attempts.holder import this_process
 from ttq_bench.records.attempts.progress import Progress
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.training.checkpoints import save_checkpoint
@@ -90,7 +91,8 @@ def test_a_trial_with_damaged_progress_is_started_at_its_newest_whole_checkpoint
 def test_nothing_runs_once_the_driver_was_killed_however_fresh_the_signs(results, capsys):
     with subprocess.Popen([sys.executable, "-c", ""]) as driver:
         driver.wait()
-    results.lock.write_text(f"process {driver.pid} on {this_host()}")
+    own = f"process {os.getpid()} "
+    results.lock.write_text(this_process().replace(own, f"process {driver.pid} "))
     assert main(["status", "--results", str(results.root)]) == 0
     assert "0 running, 2 started" in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from ttq_bench.errors import BusyError, ResultsError, TtqBenchError, unwritable
-from ttq_bench.records.attempts.holder import has_ended_here, this_process
+from ttq_bench.records.attempts.holder import has_ended_here, this_process, without_system
 from ttq_bench.records.paths import ResultsPaths
 
 NAME_SECONDS, NAME_LOOKS = 1.0, 20
@@ -109,7 +109,7 @@ def _holder(stream: TextIO) -> str:
     for _ in range(NAME_LOOKS):
         stream.seek(0)
         if name := stream.read().strip():
-            return name
+            return without_system(name)
         time.sleep(NAME_SECONDS / NAME_LOOKS)
     return "another run"
 
