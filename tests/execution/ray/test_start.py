@@ -1,9 +1,11 @@
 """What Ray says where it cannot be used, in sentences of ours; what it says is Ray's own."""
 
 import pytest
+from ray import exceptions
 from ray._private.utils import check_version_info, validate_socket_filepath
 
-from ttq_bench.execution.ray.start import refusal
+from ttq_bench.errors import TtqBenchError
+from ttq_bench.execution.ray.start import of_task, refusal
 
 
 def test_a_cluster_of_other_versions_is_told_with_both_versions():
@@ -33,3 +35,21 @@ def test_all_else_is_told_by_its_first_line_and_another_way():
     assert refusal(RuntimeError("no\nreason"), None) == (
         "Ray here cannot be used (RuntimeError: no); --backend inprocess runs without Ray"
     )
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (TtqBenchError("/data: no room;\nfree some"), "/data: no room;\nfree some"),
+        (OSError(28, "No space left"), "OSError: [Errno 28] No space left"),
+        (ValueError("no such\nthing"), "ValueError: no such"),
+    ],
+)
+def test_of_a_task_the_error_of_its_own_code_is_told(cause, said):
+    error = exceptions.RayTaskError("_run", "ray::_run() (pid=1)\nTraceback", cause)
+    for raised in (error, error.as_instanceof_cause()):
+        assert of_task(raised) == said
+
+
+def test_of_a_task_that_raised_nothing_is_told_what_ray_says():
+    assert of_task(exceptions.OutOfMemoryError("it ran out")).startswith("OutOfMemoryError: ")

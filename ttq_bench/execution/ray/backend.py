@@ -26,8 +26,8 @@ from ttq_bench.execution.ray.start import (
     check_servers,
     connect,
     disconnect,
-    first_line,
     list_nodes,
+    of_task,
 )
 from ttq_bench.execution.ray.watchdog import Watchdog
 from ttq_bench.execution.ray.workers import Sign, end_here, leave_sign_here
@@ -173,7 +173,7 @@ class RayBackend:
             ended = ray.get(reference, timeout=10)
         except exceptions.RayError as error:
             kind = type(error).__name__
-            return [self._given_up(reference, cause_of_ray(error), first_line(error), note=kind)]
+            return [self._given_up(reference, cause_of_ray(error), of_task(error), note=kind)]
         del self.running[reference]
         self.watchdog.end(trial_id)
         if ended.outcome not in ("finished", "diverged"):

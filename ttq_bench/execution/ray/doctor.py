@@ -10,7 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ttq_bench.errors import ClusterError
 from ttq_bench.execution.ray.nodes import Answer, Node, NodeWatch
-from ttq_bench.execution.ray.start import connect, disconnect, first_line, list_nodes
+from ttq_bench.execution.ray.start import connect, disconnect, list_nodes, of_task
 from ttq_bench.text import duration
 from ttq_bench.trial.settings import ClusterOptions
 
@@ -80,7 +80,5 @@ class _Round:
 def _answer(reference: "ray.ObjectRef[Mapping[str, Any]]", node: Node, heard: float) -> Answer:
     try:
         return Answer(node, ray.get(reference, timeout=10), heard)
-    except exceptions.RayTaskError as error:
-        return Answer(node, None, heard, first_line(error.cause or error))
     except exceptions.RayError as error:
-        return Answer(node, None, heard, first_line(error))
+        return Answer(node, None, heard, of_task(error))

@@ -225,6 +225,18 @@ def disconnect() -> None:
     ending.join(SHUTDOWN_SECONDS)  # it hangs when the head is gone
 
 
+def of_task(error: exceptions.RayError) -> str:
+    """Return why a task ended: what its own code raised, if it did, else what Ray says.
+
+    A sentence that is for the user is all of it; of anything else it is the first line.
+    """
+    raised = error.cause if isinstance(error, exceptions.RayTaskError) else None
+    beneath = raised or error
+    if isinstance(beneath, TtqBenchError):
+        return without_credentials(str(beneath))
+    return first_line(beneath)
+
+
 def first_line(error: Exception) -> str:
     """Return the kind of an error and the first line of what it says, without credentials."""
     line = (str(error).strip().splitlines() or [""])[0]
