@@ -1,5 +1,7 @@
+import errno
 import io
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -108,6 +110,20 @@ def test_a_damaged_progress_file_counts_as_none(plan, results):
         '{"epoch": 5'
     )
     assert "0/20 epochs" in Monitor(plan, results, 1, lines()).headline()
+
+
+def test_what_cannot_be_read_for_a_moment_stays_as_it_was_seen(plan, results, monkeypatch):
+    def refused(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    tell(results, plan.trials[0], 5)
+    monitor = Monitor(plan, results, 1, lines())
+    assert "5/20 epochs" in monitor.headline()
+    tell(results, plan.trials[0], 6)
+    for name in ("iterdir", "exists"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, refused)
+            assert f"{5 if name == 'iterdir' else 6}/20 epochs" in monitor.headline()
 
 
 def test_of_trials_that_have_not_begun_and_of_those_done_nothing_is_read(

@@ -3,19 +3,24 @@
 Signals to a run through Ray are F14 (``tests/faults/test_f14_signals.py``).
 """
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
 from tests.tiny_suite import COMMAND, tiny_specs, wait_until, write_suite
 from ttq_bench.cli import main
-from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, _signals
+from ttq_bench.execution.driver import TIME_LIMIT_MARGIN_SECONDS, Stop, _signals, _watch
+from ttq_bench.execution.lock import locked
 from ttq_bench.records.attempts.progress import read_progress
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.remote.store import Folder
 from ttq_bench.training.checkpoints import whole_states
 
 LONG = 400  # epochs that no test waits for
@@ -167,6 +172,21 @@ def test_a_stop_file_that_an_earlier_run_left_stops_nothing(tmp_path, cache):
     words = ["run", str(suite), "--results", str(results.root), "--backend", "inprocess"]
     assert main([*words, "--no-report", "--threads", "1"]) == 0
     assert not results.stop_file.exists()
+
+
+def test_the_stop_file_comes_although_the_folder_was_out_of_reach_first(tmp_path, monkeypatch):
+    results, exists, refused = ResultsPaths(tmp_path), Path.exists, []
+
+    def once_refused(path):
+        if path == results.stop_file and not refused:
+            refused.append(path)
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", once_refused)
+    with locked(results) as lock, _watch(Stop(signal_number=2), lock, Folder(results)):
+        wait_until(lambda: os.path.exists(results.stop_file), 10)  # noqa: PTH110 - not the other
+    assert refused
 
 
 def test_signals_have_their_old_handlers_after_a_run(tmp_path, cache):

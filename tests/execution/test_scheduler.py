@@ -171,6 +171,23 @@ def test_an_error_of_the_system_is_tried_again_after_a_pause(plan, tmp_path, mon
     assert starts[2] - starts[1] >= 0.4
 
 
+def test_a_submission_that_the_system_refuses_is_tried_again(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler, "PAUSE_SECONDS", 0.01)
+    refused = []
+
+    class Refusing(Told):
+        def submit(self, spec, settings):
+            if not refused:
+                refused.append(spec.trial_id)
+                raise OSError(5, "Input/output error", "/shared")
+            super().submit(spec, settings)
+
+    tally, told = schedule(plan, Refusing(), tmp_path)
+    reason = "the system refused (/shared: Input/output error); goes on at its last checkpoint"
+    assert told == [f"{refused[0]}: {reason}"]
+    assert len(tally.finished) == 6
+
+
 def test_a_trial_that_ran_out_of_memory_is_tried_again_alone_after_all_others(plan, tmp_path):
     name, beside = ids(plan)[0], []
 

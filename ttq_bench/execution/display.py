@@ -1,5 +1,6 @@
 """Live progress: a table on a terminal, plain lines elsewhere; both read the progress files."""
 
+import contextlib
 import math
 import os
 import sys
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ttq_bench.errors import ResultsError
 from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.weights import has_weights
@@ -99,15 +101,17 @@ class Monitor:
     def _look(self) -> None:
         """Read the progress of the trials that have begun and are not done: few of a large plan.
 
-        Reading that of all 1,000 trials of a plan for every line took 41 ms of each trial.
+        Reading that of all 1,000 trials of a plan for every line took 41 ms of each trial. What
+        cannot be read for a moment stays as it was seen last.
         """
         there = _names(self.results.root / "work") | _names(self.results.trials)
         for trial in self.pending:
             name = trial.spec.trial_id
             if name in there and name not in self.done:
-                if self._is_done(trial):
-                    self.done.add(name)
-                self.progress[name] = read_progress(self.results.trial(name))
+                with contextlib.suppress(OSError, ResultsError):
+                    self.progress[name] = read_progress(self.results.trial(name))
+                    if self._is_done(trial):
+                        self.done.add(name)
 
     def _headline(self) -> str:
         total = sum(trial.epochs_left for trial in self.pending)

@@ -162,11 +162,14 @@ def _watch(stop: Stop, lock: Lock, folder: Folder) -> Iterator[None]:
     def watch() -> None:
         if not stop.is_replaced and not lock.keep():
             stop.replace()
-        if stop.requested() and not stop.is_replaced and not results.stop_file.exists():
-            with contextlib.suppress(OSError):
-                results.stop_file.touch()
-            with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
-                folder.post(results.stop_file)
+        if not stop.requested() or stop.is_replaced:
+            return
+        with contextlib.suppress(OSError):  # out of reach for a moment
+            if results.stop_file.exists():
+                return
+            results.stop_file.touch()
+        with contextlib.suppress(OSError, TtqBenchError):  # workers here see the file
+            folder.post(results.stop_file)
 
     with Repeated(0.2, watch):
         yield

@@ -13,7 +13,7 @@ from ttq_bench.execution.resources import Shares
 from ttq_bench.records.remote.store import Folder
 from ttq_bench.records.store import write_failure
 from ttq_bench.suite.plan import Plan, PlannedTrial
-from ttq_bench.trial.outcome import MOST_ATTEMPTS, Cause, Ended
+from ttq_bench.trial.outcome import MOST_ATTEMPTS, Cause, Ended, in_words
 from ttq_bench.trial.settings import RunSettings
 
 POLL_SECONDS = 0.5
@@ -107,7 +107,7 @@ class Scheduler:
             if len(self.tally.running) >= slots:
                 return rest + waiting[place:]
             if self._may_start(trial, waiting):
-                self._start(trial)
+                rest += self._start(trial)
             else:
                 rest.append(trial)
         return rest
@@ -126,13 +126,19 @@ class Scheduler:
     def _has_parent(self, trial: PlannedTrial) -> bool:
         return trial.spec.parent is None or trial.spec.parent in self.tally.finished
 
-    def _start(self, trial: PlannedTrial) -> None:
+    def _start(self, trial: PlannedTrial) -> list[PlannedTrial]:
+        """Submit a trial; return it again where the system refused and it is to be tried again."""
         self.tally.running.add(trial.spec.trial_id)
         shares = self.shares
         settings = replace(
             self.settings, threads=shares.threads, gpu_share=shares.gpus, ranks=shares.ranks
         )
-        self.backend.submit(trial.spec, settings)
+        try:
+            self.backend.submit(trial.spec, settings)
+        except OSError as error:
+            name, reason = trial.spec.trial_id, in_words(error)
+            return self._handle(Ended(name, "failed", reason, "system", by_driver=True))
+        return []
 
     def _handle(self, ended: Ended) -> list[PlannedTrial]:
         """Book how an attempt ended; return the trial again if it is to be tried once more."""

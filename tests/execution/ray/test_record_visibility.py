@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,16 @@ def test_a_record_that_does_not_come_fails_its_trial_with_the_reason(tmp_path, m
         f"its record is not to be seen in {tmp_path} here: results must lie on storage that all"
         " nodes share"
     )
+
+
+def test_a_record_out_of_reach_for_a_moment_is_waited_for(tmp_path, missing, monkeypatch):
+    def refused(path):
+        raise OSError(errno.ESTALE, "Stale file handle", str(path))
+
+    results = ResultsPaths(tmp_path)
+    write_record(results, "a")
+    missing.add(Ended("a", "finished"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", refused)
+        assert missing.settled(results) == []
+    assert missing.settled(results) == [Ended("a", "finished")]

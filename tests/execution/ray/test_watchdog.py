@@ -1,6 +1,8 @@
 """Signs of life against a clock of the test; the beats are written as a worker writes them."""
 
+import errno
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +122,22 @@ def test_a_stop_of_the_driver_itself_blames_no_worker(paths, watch):
     watch.now[0] += 1000.0
     assert watch(30) == {}
     assert watch(2) == {"one": "no sign of life for 30 s"}
+
+
+def test_a_folder_that_cannot_be_read_for_a_while_blames_no_worker(paths, watch, monkeypatch):
+    claimed_progress(paths, BEGUN)
+    assert watch(25) == {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", stale)
+        assert watch(100) == {}
+        assert watch.dog.worker("one") is None
+    assert watch.dog.worker("one") == LEASE
+    assert watch(30) == {}
+    assert watch(2) == {"one": "no sign of life for 30 s"}
+
+
+def stale(path):
+    raise OSError(errno.ESTALE, "Stale file handle", str(path))
 
 
 def test_a_new_attempt_starts_the_clock_anew_and_an_ended_one_stops_it(paths, watch):

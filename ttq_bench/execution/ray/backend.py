@@ -189,14 +189,14 @@ class RayBackend:
         ``note`` is for the record, which names no machines; it is ``message`` unless given.
         """
         trial_id = self.running.pop(reference)
-        number, sign = self.watchdog.attempt_number(trial_id), self.watchdog.sign(trial_id)
-        self.watchdog.end(trial_id)
+        sign = self.watchdog.sign(trial_id)
         if sign and sign.places:
             release(sign.places)
         with contextlib.suppress(OSError, TtqBenchError):  # for readers: it goes on without it
-            if number:
+            if number := self.watchdog.attempt_number(trial_id):
                 given_up = self.results.trial(trial_id).attempt(number)
                 note_end(given_up, End(cause, note or message), self.folder.create)
+        self.watchdog.end(trial_id)
         cancel = threading.Thread(target=_cancel, args=(reference,), daemon=True)
         cancel.start()
         return Ended(trial_id, "failed", message, cause, by_driver=True)

@@ -74,8 +74,15 @@ class Watchdog:
         return read_sign(self.results.trial(trial_id), self.watched[trial_id].task)
 
     def worker(self, trial_id: str) -> Lease | Sign | None:
-        """Return who works on a trial and where, None if nobody has begun since ``begin``."""
-        if number := self.attempt_number(trial_id):
+        """Return who works on a trial and where, None if nobody has begun since ``begin``.
+
+        None, too, where the folder cannot be read now.
+        """
+        try:
+            number = self.attempt_number(trial_id)
+        except OSError:
+            return None
+        if number:
             return read_lease(self.results.trial(trial_id).attempt(number))
         return self.sign(trial_id)
 
@@ -86,8 +93,19 @@ class Watchdog:
             return {}
         was_away = now - self.last_look > ABSENCE_SECONDS
         self.last_look = now
-        reasons = {name: self._reason(name, now, was_away) for name in self.watched}
+        reasons = {name: self._reason_seen(name, now, was_away) for name in self.watched}
         return {name: reason for name, reason in reasons.items() if reason}
+
+    def _reason_seen(self, trial_id: str, now: float, was_away: bool) -> str:
+        """Return the reason; where the folder cannot be read, none, and the clocks start anew.
+
+        The worker cannot give a sign either while its folder is out of reach.
+        """
+        try:
+            return self._reason(trial_id, now, was_away)
+        except OSError:
+            self.watched[trial_id].signs.clear()
+            return ""
 
     def _reason(self, trial_id: str, now: float, was_away: bool) -> str:
         number = self.attempt_number(trial_id)
