@@ -72,6 +72,14 @@ def test_any_other_copy_is_passed_over_and_named(results, name):
     assert [found for found in foreign_files(results) if name.startswith(found)]
 
 
+def test_a_suite_whose_name_holds_the_word_conflict_is_noted_each_time(results):
+    planned = PlannedSuite("goal_conflict", "quick_conflict", "Conflict", ("fp-0",))
+    for _ in range(2):
+        write_planned(results, planned)
+    assert planned in read_planned(results)
+    assert foreign_files(results) == []
+
+
 def test_what_our_own_writers_are_at_and_what_systems_leave_is_not_worth_a_word(results):
     for name in (".fp-0.abcdefgh", ".doomed-0123456789abcdef", ".git", ".stfolder"):
         (results.trials / name).mkdir()

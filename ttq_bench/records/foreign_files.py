@@ -21,7 +21,8 @@ from ttq_bench.records.paths import SAFE_ID, ResultsPaths
 from ttq_bench.records.schema import TABLES
 from ttq_bench.records.seal import SEAL
 
-CONFLICT = re.compile(r"\.sync-conflict-|[._]conflict", re.IGNORECASE)
+# A suite may be named ``one_conflict``: without a dot, a date has to follow (ownCloud, Nextcloud).
+CONFLICT = re.compile(r"\.sync-conflict-|\.conflict|_conflict-\d{8}-\d{6}", re.IGNORECASE)
 # Not worth a word: of version control, systems and syncing programs; and what is being written now.
 SILENT = re.compile(
     r"\.(git.*|DS_Store|st(folder|ignore|versions)|dropbox.*|nfs.*|Trash.*|directory|localized)"
