@@ -50,6 +50,14 @@ def test_what_is_no_such_file_is_refused_in_one_sentence(tmp_path, content):
         read_network(path)
 
 
+def test_an_exported_network_is_no_published_one_and_is_refused_in_one_sentence(path):
+    path.write_bytes(packed_bytes(*network()))
+
+    assert not is_whole(path)
+    with pytest.raises(ResultsError, match=r"not a published network \(it is an export: [^\n]+\);"):
+        read_network(path)
+
+
 def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
     path = tmp_path / "x.safetensors"
     with path.open("wb") as stream:

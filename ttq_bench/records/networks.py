@@ -29,6 +29,7 @@ LARGEST_BYTES = 16 << 20
 LARGEST_HEADER_BYTES = 1 << 20
 LENGTH_BYTES = 8  # of the header, little-endian, as safetensors has it
 TYPES = frozenset({"float32", "float64", "int64", "int8", "uint8"})
+DIGEST = "weights_sha256"  # what a published network has and an exported one lacks
 REMEDY = "restore it from where it came from, or delete it"
 
 
@@ -41,8 +42,11 @@ class StoredNetwork:
 
     @property
     def weights_sha256(self) -> str:
-        """The digest that trials fine-tuned from these weights keep of their start."""
-        return self.metadata["weights_sha256"]
+        """The digest that trials fine-tuned from these weights keep of their start.
+
+        An exported network has none (``KeyError``); ``read_network`` refuses it.
+        """
+        return self.metadata[DIGEST]
 
 
 def is_whole(path: Path) -> bool:
@@ -51,7 +55,7 @@ def is_whole(path: Path) -> bool:
     Raises ``ResultsError`` for a file that is there and cannot be read: it may be good.
     """
     try:
-        parsed(_content(path))
+        _published(_content(path))
     except (FileNotFoundError, ValueError):
         return False
     return True
@@ -60,9 +64,16 @@ def is_whole(path: Path) -> bool:
 def read_network(path: Path) -> StoredNetwork:
     """Return a published network; ``ResultsError`` for a damaged file, ``FileNotFoundError``."""
     try:
-        return parsed(_content(path))
+        return _published(_content(path))
     except ValueError as error:
         raise ResultsError(f"{path}: not a published network ({error}); {REMEDY}") from error
+
+
+def _published(content: bytes) -> StoredNetwork:
+    network = parsed(content)
+    if DIGEST not in network.metadata:
+        raise ValueError("it is an export: it has no digest of the full weights")
+    return network
 
 
 def _content(path: Path) -> bytes:
