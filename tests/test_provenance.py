@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ttq_bench
+from ttq_bench.export.published import _as_torch
 from ttq_bench.provenance import (
     ARITHMETIC,
     PACKAGES,
@@ -118,6 +119,10 @@ def test_the_level_needs_no_torch():
 @pytest.mark.parametrize("pattern", ARITHMETIC)
 def test_every_entry_of_the_code_that_computes_stands_for_a_file(pattern):
     assert list(PACKAGE.glob(pattern))
+
+
+def test_a_change_of_how_published_weights_become_tensors_is_noticed():
+    assert f"{_as_torch.__module__.removeprefix('ttq_bench.').replace('.', '/')}.py" in ARITHMETIC
 
 
 def test_the_arithmetic_is_told_as_it_was_at_the_start():

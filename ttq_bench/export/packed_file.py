@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ttq_bench.errors import TtqBenchError
@@ -80,7 +82,7 @@ def load_packed(path: Path | str) -> tuple[nn.Module, TrialSpec]:
     try:
         spec = TrialSpec.model_validate_json(network.metadata["spec"])
         model = build_model(spec.model, classes=int(network.metadata["classes"]), seed=0)
-        load_weights(model, _plain_weights(model, as_torch(network)), source=str(path))
+        load_weights(model, _plain_weights(model, network.tensors), source=str(path))
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError, TtqBenchError) as error:
         # The digest is right, so another version wrote it, or somebody by hand.
         reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
@@ -99,13 +101,8 @@ def image_facts(path: Path | str) -> ImageFacts:
     return ImageFacts.from_metadata(_read(path).metadata, str(path))
 
 
-def as_torch(network: StoredNetwork) -> dict[str, Tensor]:
-    """Return the tensors of a file by name."""
-    return {name: torch.from_numpy(value.copy()) for name, value in network.tensors.items()}
-
-
-def _plain_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    weights = dict(tensors)
+def _plain_weights(model: nn.Module, tensors: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    weights = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
     for key in [key for key in tensors if key.endswith(".codes")]:
         name = key.removesuffix(".codes")
         codes = unpack_codes(weights.pop(key), model.get_parameter(name).shape)

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.export.packed_file import PARAMETRIZED, as_torch, packed_bytes
+from ttq_bench.export.packed_file import PARAMETRIZED, packed_bytes
 from ttq_bench.export.packing import unpack_codes
 from ttq_bench.models.state import load_weights
 from ttq_bench.records.attempts.lease import Create
-from ttq_bench.records.networks import LARGEST_BYTES, read_network
+from ttq_bench.records.networks import LARGEST_BYTES, StoredNetwork, read_network
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.spec.trial import TrialSpec
 from ttq_bench.ternary.conversion import latent_of, quantized_layers, quantizer_of
@@ -33,7 +33,7 @@ def publish_network(
 def full_precision_weights(path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the weights of a published full-precision network by name, and their digest."""
     network = read_network(path)
-    return as_torch(network), network.weights_sha256
+    return _as_torch(network), network.weights_sha256
 
 
 @torch.no_grad()
@@ -43,7 +43,7 @@ def load_converted_(model: nn.Module, path: Path) -> None:
     Latent weights were not kept. In their place stand those that give the same codes: +1, 0 and -1,
     times the scale where the scale follows from them. Raises ``ResultsError`` where they do not.
     """
-    weights = as_torch(read_network(path))
+    weights = _as_torch(read_network(path))
     try:
         for name, layer in quantized_layers(model):
             codes, *scales = (weights.pop(f"{name}.weight.{part}") for part in PARTS)
@@ -68,3 +68,9 @@ def _take_up(layer: nn.Module, packed: Tensor, scales: tuple[Tensor, Tensor]) ->
     quantizer.hold_threshold(latent)
     if not torch.equal(quantizer.codes(latent).to(latent.dtype), codes):
         raise ValueError("its codes do not follow from weights of +1, 0 and -1 under its threshold")
+
+
+# Here, not where other readers may share it: trials start from these weights, and this file is one
+# of those whose change ``provenance.arithmetic`` notices.
+def _as_torch(network: StoredNetwork) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value.copy()) for name, value in network.tensors.items()}
