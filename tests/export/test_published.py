@@ -9,10 +9,12 @@ from tests.export.conftest import network
 from tests.shared_cache import own_cache  # noqa: F401 - fixture
 from tests.tiny_suite import settings_for
 from ttq_bench.errors import ResultsError, TtqBenchError
+from ttq_bench.export.packed_file import packed_bytes
 from ttq_bench.export.published import load_converted_, publish_network
 from ttq_bench.files import publish_once
 from ttq_bench.models.build import build_model
 from ttq_bench.probing.trained_network import trained_model
+from ttq_bench.records.networks import read_network
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.store import read_record
 from ttq_bench.records.weights import has_weights, weights_digest
@@ -83,6 +85,29 @@ def test_the_network_of_a_trial_gives_the_logits_of_its_weights(trained_pair, tm
 
     assert torch.equal(*logits)
     assert weights_digest(here) == weights_digest(there)
+
+
+def test_a_network_of_a_record_that_was_deleted_makes_way_for_that_of_the_next_one(
+    trained_pair, cache, tmp_path
+):
+    results, _, child = trained_pair
+    there = ResultsPaths(shutil.copytree(results.root, tmp_path / "results"))
+    paths = there.trial(child.trial_id)
+    own = read_network(paths.network).weights_sha256
+
+    def train_again():
+        shutil.rmtree(paths.folder)
+        shutil.rmtree(paths.work)
+        assert run_trial(child, settings_for(there.root, cache), lambda: False) == "finished"
+
+    train_again()
+    assert not paths.replaced.exists()  # the same weights
+
+    paths.network.write_bytes(packed_bytes(*network(), {"weights_sha256": "ab"}))
+    other = paths.network.read_bytes()
+    train_again()
+    assert read_network(paths.network).weights_sha256 == own
+    assert (paths.replaced / "1/networks" / paths.network.name).read_bytes() == other
 
 
 def test_a_parent_that_is_published_is_not_trained_again(trained_pair, cache, tmp_path):

@@ -23,6 +23,8 @@ def publish_network(
 ) -> bool:
     """Publish the trained network of a trial; False if there is one already, or it is too large.
 
+    One of other weights has to be moved before (``records/replaced.py``).
+
     ``create`` makes a file that is not there yet. ``weights_sha256`` is the digest of the full
     weights (``weights.pt``), which trials fine-tuned from them keep of their start.
     """

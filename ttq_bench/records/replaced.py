@@ -4,6 +4,7 @@ Each of these folders is laid out as results are, so that any command reads it b
 reader of the results that it came from looks there.
 """
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,9 @@ from pathlib import Path
 
 from ttq_bench.errors import ResultsError
 from ttq_bench.records.attempts.lease import End, newest_number, note_end
+from ttq_bench.records.networks import read_network
 from ttq_bench.records.paths import TrialPaths
+from ttq_bench.records.remote.store import Folder
 
 LEASES = (".lease.json", ".end.json")
 
@@ -50,6 +53,27 @@ def set_aside(paths: TrialPaths) -> Path:
     return target
 
 
+def set_other_network_aside(folder: Folder, paths: TrialPaths, weights_sha256: str) -> Path | None:
+    """Move a published network of other weights than these to a new folder, and return its place.
+
+    Somebody deleted the record that it belonged to: beside the record that comes now it would pass
+    for that one's. None, and nothing is moved, where there is a record, no network, or a damaged
+    one, which ``ttq-bench networks`` replaces.
+    """
+    try:
+        if paths.record.exists() or read_network(paths.network).weights_sha256 == weights_sha256:
+            return None
+    except (FileNotFoundError, ResultsError):
+        return None
+    content = paths.network.read_bytes()
+    below = paths.network.relative_to(paths.results.root)
+    places = (paths.replaced / str(n) / below for n in itertools.count(_newest_kept(paths) + 1))
+    place = next(place for place in places if folder.create(place, content))
+    paths.network.unlink()
+    folder.post(paths.network)
+    return place
+
+
 def _check_one_disk(root: Path, parts: Sequence[Path]) -> None:
     """Raise ``ResultsError`` before anything is moved where something would not go in one step."""
     here = root.stat().st_dev
@@ -73,11 +97,15 @@ def _parts(paths: TrialPaths) -> Iterator[Path]:
 
 def _target(paths: TrialPaths, parts: Sequence[Path]) -> Path:
     """Return the folder of a call that was interrupted, or a new one: nothing is overwritten."""
-    folder, root = paths.replaced, paths.results.root
-    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
-    newest = max(numbers, default=0)
+    folder, root, newest = paths.replaced, paths.results.root, _newest_kept(paths)
     last = (paths.folder, paths.failure.parent)
     moved = [path for path in parts if not path.name.endswith(LEASES)]
     taken = (folder / str(newest) / path.relative_to(root) for path in (*last, *moved))
     is_open = newest and not any(map(os.path.lexists, taken))
     return folder / str(newest if is_open else newest + 1)
+
+
+def _newest_kept(paths: TrialPaths) -> int:
+    """Return the number of the newest folder of what was replaced, 0 without any."""
+    names = (path.name for path in paths.replaced.glob("*"))
+    return max((int(name) for name in names if name.isdecimal()), default=0)

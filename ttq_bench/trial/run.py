@@ -23,6 +23,7 @@ from ttq_bench.records.attempts.lease import (
 )
 from ttq_bench.records.attempts.progress import Progress, read_progress
 from ttq_bench.records.paths import AttemptPaths
+from ttq_bench.records.replaced import set_other_network_aside
 from ttq_bench.records.schema import TrialRecord
 from ttq_bench.records.store import record_files_of
 from ttq_bench.spec.trial import TrialSpec
@@ -120,8 +121,10 @@ def _attempted(
     digest = save_state(heartbeat.attempt.weights, weights, heartbeat.fence)
     heartbeat.folder.keep(heartbeat.attempt)
     if outcome == "finished":  # before the record: whoever sees that may look for the network
-        trial, create = heartbeat.attempt.trial, heartbeat.folder.create
-        publish_network(create, trial, state.model, spec, weights_sha256=digest)
+        trial, folder = heartbeat.attempt.trial, heartbeat.folder
+        heartbeat.fence()
+        set_other_network_aside(folder, trial, digest)
+        publish_network(folder.create, trial, state.model, spec, weights_sha256=digest)
     record = make_record(
         spec,
         state,
