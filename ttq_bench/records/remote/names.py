@@ -4,6 +4,7 @@ Other programs may have put objects there: an object of any other name is ignore
 """
 
 import contextlib
+import itertools
 import re
 import secrets
 import shutil
@@ -70,15 +71,19 @@ def _beats(content: bytes) -> tuple[int, bool]:
 
 
 def settled_names(results: ResultsPaths) -> dict[str, Path]:
-    """Return the local files that have to be at the URL, too: records, failures, plans, probes."""
+    """Return the local files that have to be at the URL, too.
+
+    Those are records, failures, plans, probes and networks.
+    """
     now = time.time()
     # A record is published at the URL before it is here.
     settled = {f"trials/{path.name}.tar": path for path in results.trials.glob("[!.]*")}
-    for pattern in ("failures/*/failure.json", "plans/*.json", "probes/*.json"):
-        for path in results.root.glob(pattern):
-            with contextlib.suppress(OSError):
-                if now - path.stat().st_mtime > SETTLED_SECONDS:
-                    settled[path.relative_to(results.root).as_posix()] = path
+    files = ("failures/*/failure.json", "plans/*.json", "probes/*.json", "networks/*.safetensors")
+    for path in itertools.chain.from_iterable(map(results.root.glob, files)):
+        name = path.relative_to(results.root).as_posix()
+        with contextlib.suppress(OSError):
+            if WRITTEN.fullmatch(name) and now - path.stat().st_mtime > SETTLED_SECONDS:
+                settled[name] = path
     return settled
 
 

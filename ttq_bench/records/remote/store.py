@@ -113,7 +113,11 @@ class Mirror(Folder):
         return is_ours
 
     def bring(self) -> None:
-        """Follow the URL: bring what is new there, remove here what is gone there."""
+        """Follow the URL: bring what is new there, remove here what is gone there.
+
+        Leases, checkpoints, weights and progress stay here although they are gone there: what an
+        attempt wrote here may not have come there yet. A trial goes on at what this machine has.
+        """
         before = settled_names(self.results)
         names = self._names("")
         for match in filter(None, map(RECORD.fullmatch, names)):
