@@ -11,7 +11,7 @@ from tests.tiny_suite import tiny_specs, write_suite
 from ttq_bench.cli import main
 from ttq_bench.errors import ResultsError
 from ttq_bench.files import file_digest
-from ttq_bench.records.attempts.lease import attempt_numbers
+from ttq_bench.records.attempts.lease import attempt_numbers, why_over
 from ttq_bench.records.paths import ResultsPaths
 from ttq_bench.records.replaced import set_aside
 from ttq_bench.records.store import read_record
@@ -80,8 +80,11 @@ def test_a_trial_is_trained_again_and_all_of_the_old_one_is_kept_together(result
     assert of_trial(results, ids[2]) == others
     new = read_record(results.trial(ids[1]).record)
     assert new.errors == old.errors  # the same trial on the same machine
-    assert new.run["attempts"][-1]["attempt"] == 2
-    assert new.run["earlier_attempts_ended"] == {"1": "replaced: the trial is trained again"}
+    assert new.run["attempts"][-1]["attempt"] == 3
+    assert new.run["earlier_attempts_ended"] == {
+        "1": "replaced: the trial is trained again",
+        "2": "replaced: trained nothing: it ended the older ones",
+    }
     assert results.trial(ids[1]).network.is_file()
     assert read_record(kept / f"trials/{ids[1]}/record.json") == old
     assert verify_results(results.root).differences == ()
@@ -96,8 +99,17 @@ def test_a_probe_is_kept_with_the_trial_that_it_measured(results, ids):
     assert contents(kept).items() >= before.items()
     assert not paths.probe.exists()
     assert set(of_trial(results, ids[1])) == {
-        f"work/{ids[1]}/attempts/000001.{name}.json" for name in ("lease", "end")
+        f"work/{ids[1]}/attempts/00000{number}.{name}.json"
+        for number in (1, 2)
+        for name in ("lease", "end")
     }
+
+
+def test_an_old_attempt_that_still_runs_elsewhere_may_write_nothing_more(results, ids):
+    old = results.trial(ids[1]).attempt(1)
+    assert not why_over(old)
+    set_aside(old.trial)
+    assert why_over(old) == "attempt 2 has taken over from attempt 1"
 
 
 def test_the_plan_shows_what_would_be_trained_again_and_changes_nothing(results, ids, run):
@@ -128,7 +140,7 @@ def test_a_network_is_replaced_together_with_all_that_started_from_it(results, i
     moved = [line.partition(":")[0] for line in out.splitlines() if "is kept in" in line]
     assert moved == [*reversed(ids[1:]), ids[0]]  # the parent last
     for name in ids:
-        assert read_record(results.trial(name).record).run["attempts"][-1]["attempt"] == 2
+        assert read_record(results.trial(name).record).run["attempts"][-1]["attempt"] == 3
         assert (results.trial(name).replaced / "1/trials" / name / "record.json").is_file()
     assert verify_results(results.root).differences == ()
 
@@ -138,7 +150,7 @@ def test_each_time_the_old_one_gets_a_folder_of_its_own(results, ids, run):
         assert run("--rerun", ids[1], "--no-report")[0] == 0
         kept = sorted(path.name for path in results.trial(ids[1]).replaced.iterdir())
         assert kept == [str(number) for number in range(1, count + 1)]
-    assert attempt_numbers(results.trial(ids[1])) == [1, 2, 3]
+    assert attempt_numbers(results.trial(ids[1])) == [1, 2, 3, 4, 5]
 
 
 def test_a_failure_is_kept_and_the_trial_begins_anew(results, ids, run):
@@ -210,9 +222,7 @@ def test_nothing_is_moved_where_records_lie_on_another_disk(results, ids):
             ResultsError, match=f"{ids[1]}: lies on another disk than {results.root}"
         ):
             set_aside(results.trial(ids[1]))
-        assert {p: d for p, d in contents(results.root).items() if ".end." not in p} == {
-            p: d for p, d in before.items() if ".end." not in p
-        }
+        assert contents(results.root) == before
         assert (elsewhere / "trials" / ids[1] / "record.json").exists()
     finally:
         shutil.rmtree(elsewhere)
@@ -230,7 +240,8 @@ def test_what_was_moved_goes_back_when_the_rest_cannot_be_moved(results, ids, mo
     monkeypatch.setattr(Path, "rename", refused)
     with pytest.raises(OSError, match="the disk refuses"):
         set_aside(results.trial(ids[1]))
+    attempts = f"work/{ids[1]}/attempts"
+    new = {f"{attempts}/000001.end.json", f"{attempts}/000002.lease.json"}
     after = of_trial(results, ids[1])
-    assert {p: d for p, d in after.items() if ".end." not in p} == {
-        p: d for p, d in before.items() if ".end." not in p
-    }
+    assert after.keys() - before.keys() == {*new, f"{attempts}/000002.end.json"}
+    assert before.items() <= after.items()

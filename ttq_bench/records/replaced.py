@@ -8,10 +8,13 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ttq_bench.errors import ResultsError
-from ttq_bench.records.attempts.lease import End, newest_number, note_end
+from ttq_bench.provenance import arithmetic
+from ttq_bench.records.attempts.holder import this_host
+from ttq_bench.records.attempts.lease import End, Lease, claim, newest_number, note_end
 from ttq_bench.records.networks import read_network
 from ttq_bench.records.paths import TrialPaths
 from ttq_bench.records.remote.store import Folder
@@ -29,13 +32,14 @@ def set_aside(paths: TrialPaths) -> Path:
 
     Call it under the lock of the results. The record moves last: if this is interrupted, the trial
     still counts as done, and the next call goes on with the same folder. Leases are copied, so that
-    the numbers of attempts go on: an old attempt that still runs elsewhere writes nothing more.
+    the numbers of attempts go on. The next number is claimed here: an old attempt that still runs
+    elsewhere writes nothing more.
     """
-    if number := newest_number(paths):
-        note_end(paths.attempt(number), End("replaced", "the trial is trained again"))
-    root, parts = paths.results.root, list(_parts(paths))
+    root = paths.results.root
+    _check_one_disk(root, list(_parts(paths)))
+    _end_attempts(paths)
+    parts = list(_parts(paths))
     target = _target(paths, parts)
-    _check_one_disk(root, parts)
     moved: list[tuple[Path, Path]] = []
     try:
         for path in parts:
@@ -51,6 +55,15 @@ def set_aside(paths: TrialPaths) -> Path:
             place.rename(path)
         raise
     return target
+
+
+def _end_attempts(paths: TrialPaths) -> None:
+    """Supersede every attempt at a trial that has any, by one that has ended."""
+    if number := newest_number(paths):
+        note_end(paths.attempt(number), End("replaced", "the trial is trained again"))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        lease = Lease(this_host(), os.getpid(), "", arithmetic(), now)
+        note_end(claim(paths, lease), End("replaced", "trained nothing: it ended the older ones"))
 
 
 def set_other_network_aside(folder: Folder, paths: TrialPaths, weights_sha256: str) -> Path | None:
