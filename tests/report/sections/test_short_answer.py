@@ -10,6 +10,7 @@ from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.ledger import LedgerRow
 from ttq_bench.analysis.measured import Measured, Network
 from ttq_bench.records.paths import ResultsPaths
+from ttq_bench.records.probes import Healing
 from ttq_bench.report.contents import read_contents
 from ttq_bench.report.sections.short_answer import QUESTION, ratio, short_answer
 
@@ -86,6 +87,19 @@ def test_a_finding_that_does_not_hold_after_correction_has_a_dagger_that_is_expl
     (words,), (*_, equal, _) = words_and_sentences(tmp_path)
     assert "n = 3 †‡)" in equal
     assert "† marks what holds alone, not after correction for the number of claims" in words
+
+
+def test_what_is_left_after_one_more_epoch_is_told(tmp_path):
+    write_networks(tmp_path, FAR, *SAME)
+    for seed in range(3):
+        healing = Healing(
+            epochs=1, learning_rate=0.005, as_trained_error_percent=20.0,
+            equal_error_percent=21.0 + 0.1 * seed,
+        )  # fmt: skip
+        write_probe(tmp_path, f"ttq-{seed}", control=20.0, together=21.0, healing=healing)
+    assert (
+        "They still cost something after one more epoch of training: *yes* in `short` (+1.10 [+0.85"
+    ) in sentences(tmp_path)[3]
 
 
 @pytest.mark.slow

@@ -17,12 +17,11 @@ READAPTS = " Whether it readapts when it is trained on is not in these records."
 def by_setting(contents: Contents) -> list[str]:
     """Return how findings that look contradictory go together, and the verdicts of each setting."""
     settings = settings_of(contents.evidence)
-    measured = {row.claim.label for row in contents.evidence}
-    sentences = [*_both(settings, contents.asymmetries, measured), _stands(contents.ledger)]
+    sentences = [*_both(settings, contents.asymmetries), _stands(contents.ledger)]
     return [*(line for text in sentences for line in (text, "")), *_table(settings)]
 
 
-def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[str]) -> list[str]:
+def _both(settings: Settings, networks: list[NetworkAsymmetry]) -> list[str]:
     """Return how different scales and no gain go together, in the best setting that tells both."""
     for where, rows in settings.items():
         ours = usual(networks, where)
@@ -35,12 +34,13 @@ def _both(settings: Settings, networks: list[NetworkAsymmetry], measured: set[st
         within = max(value.high, -value.low)
         return [
             f"**How both can be** ({where}): nothing ties the two scales together, and training"
-            f" moves them apart, in the same direction in most layers (all {value.n} seeds agree in"
-            f" {signs.shared} of {signs.layers}, by chance in {signs.by_chance:.1f}); a network"
+            " moves them apart, in the same direction in most layers (all"
+            f" {ours.fed.mean.n} seeds agree in {signs.shared} of {signs.layers}, by chance in"
+            f" {signs.by_chance:.1f}); a network"
             f" trained with one scale is as good within {within:.2f} points; equal scales forced"
             f" afterwards hurt ({with_interval(tuned.value, signed=True)} points"
             f"{'' if tuned.holds else f'; {NOT_AFTER}'}{'; exploratory' * tuned.exploratory})."
-            f"{'' if 'Q1 healing' in measured else READAPTS}"
+            f"{'' if 'Q1 healing' in rows else READAPTS}"
         ]
     return []
 

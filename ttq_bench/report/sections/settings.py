@@ -15,7 +15,7 @@ Rows = Mapping[str, LedgerRow]  # of one setting, by the label of the claim
 Settings = Mapping[Network, Rows]
 ASKED = (
     "A1 different", "A1 direction", "A1 capacity", "B1 close", "B1 no value",
-    "Q1", "Q1 excess", "Q2",
+    "Q1", "Q1 excess", "Q1 healing", "Q2",
 )  # fmt: skip
 
 

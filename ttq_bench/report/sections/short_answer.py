@@ -149,7 +149,7 @@ class Answers:
         return (
             "**Equal after training?** Equal scales, forced on a network that was trained with two,"
             f" raise its error: {self._on('Q1', self._points)}.{self._reconciled()}"
-            f" {self._others()}"
+            f" {self._others()}{self._healed()}"
         )
 
     def _reconciled(self) -> str:
@@ -171,8 +171,16 @@ class Answers:
         if not rows_on(self.settings, "Q1 excess"):
             return "What other changes of the same size cost was not measured."
         return (
-            "They cost more than other changes of the same size:"
+            "Equal scales cost more than other changes of the same size:"
             f" {self._on('Q1 excess', self._points)}."
+        )
+
+    def _healed(self) -> str:
+        if not rows_on(self.settings, "Q1 healing"):
+            return ""
+        return (
+            " They still cost something after one more epoch of training:"
+            f" {self._on('Q1 healing', self._points)}."
         )
 
     def evidence(self) -> str:
