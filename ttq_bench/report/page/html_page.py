@@ -134,7 +134,7 @@ def _align_tables(tokens: Sequence[Token]) -> None:
                     re.match(r"[+−-]?\d.{,40}$|–?$", text) for _, text in column
                 )
                 for token, text in [head, *column]:
-                    kind = "number" if right else "long" if len(text) > LONG_TEXT else ""
+                    kind = "num" if right else "long" if len(text) > LONG_TEXT else ""
                     token.attrs = {"class": kind} if kind else {}
 
 

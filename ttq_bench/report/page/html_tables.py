@@ -1,4 +1,8 @@
-"""Data frames as HTML tables that page.js makes sortable and searchable."""
+"""Data frames as HTML tables that page.js makes sortable and searchable.
+
+Their cells and rows have no end tags, which HTML leaves out before the next one: a page of many
+trials is a fifth of a megabyte shorter.
+"""
 
 import re
 from html import escape
@@ -64,7 +68,7 @@ def _table(table: pd.DataFrame, folder: Path) -> str:
         "".join(_cell(*cell, folder) for cell in zip(columns, values, right, strict=True))
         for values in table.itertuples(index=False, name=None)
     )
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    body = "\n".join(f"<tr>{row}" for row in rows)
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>\n"
@@ -76,7 +80,7 @@ def _is_number(column: "pd.Series[Any]") -> bool:
 
 
 def _aligned(right: bool) -> str:
-    return ' class="number"' if right else ""
+    return ' class="num"' if right else ""
 
 
 def _cell(column: str, value: object, right: bool, folder: Path) -> str:
@@ -85,18 +89,22 @@ def _cell(column: str, value: object, right: bool, folder: Path) -> str:
     title = f' title="{full}"' if full != text else ""
     if column in TRIAL_COLUMNS and (folder / "trials" / str(value) / "record.json").is_file():
         text = f'<a href="trials/{quote(str(value))}/record.json">{text}</a>'
-    return f"<td{kind}{title}>{text}</td>"
+    return f"<td{kind}{title}>{text}"
 
 
 def _shown(value: object) -> tuple[str, str]:
-    """Return a value as it is read and, to eight digits, as it is sorted; both are safe in HTML."""
+    """Return a value as it is read and, to eight digits, as it is sorted; both are safe in HTML.
+
+    Of a digest twelve digits do: the whole of it stands in the CSV file.
+    """
     if value is None or value is pd.NA or value == "" or value != value:  # noqa: PLR0124 - NaN
         return "–", "–"
     if isinstance(value, Real) and not isinstance(value, bool | Integral):
         return _four_digits(float(value)), f"{float(value):.8g}"
     text = str(value)
-    short = f"{text[:12]}…" if re.fullmatch("[0-9a-f]{32,}", text) else text
-    return escape(short), escape(text)
+    if re.fullmatch("[0-9a-f]{32,}", text):
+        text = f"{text[:12]}…"
+    return escape(text), escape(text)
 
 
 def _four_digits(value: float) -> str:
