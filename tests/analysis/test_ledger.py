@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.record_builders import SHORT, network_of, tables_of, values_for, write_beside_others
+from tests.record_builders import (
+    SHORT,
+    network_of,
+    tables_of,
+    values_for,
+    write_arm,
+    write_beside_others,
+    write_parents,
+)
 from ttq_bench.analysis.claims import CLAIMS
 from ttq_bench.analysis.judges import FEWEST_JUDGED
 from ttq_bench.analysis.ledger import LedgerRow, all_evidence, ledger
@@ -76,6 +84,17 @@ def test_imagenet_is_exact_where_the_protocol_is_known(tmp_path, label, model, p
     network = Network("imagenet", protocol, model)
     write(tmp_path, label, "supported", network)
     assert of(read(tmp_path)[0], label) == [(network, is_exact)]
+
+
+def test_evidence_that_is_too_little_to_be_judged_comes_after_that_of_other_data(tmp_path):
+    write(tmp_path, "A1 capacity", "supported", FAR)
+    write_parents(tmp_path / "few", 2)
+    for arm in ("ttq", "ttq-tied"):
+        write_arm(tmp_path / "few", arm, [20.0, 21.0])
+    for trial in (tmp_path / "few" / "trials").iterdir():
+        trial.rename(tmp_path / "trials" / trial.name)
+    found, _ = read(tmp_path)
+    assert [row.network for row in found if row.claim.label == "A1 capacity"] == [FAR, SHORT]
 
 
 def test_a_claim_on_one_depth_takes_no_other_network(tmp_path):

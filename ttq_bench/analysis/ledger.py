@@ -200,11 +200,15 @@ def _is_exact(claim: Claim, network: Network) -> bool:
     return network.dataset in claim.datasets and network.protocol in PUBLISHED_PROTOCOLS
 
 
-def _rank(row: LedgerRow) -> tuple[bool, bool, bool, int, Network]:
-    """Return the key that sorts better evidence first: exact, the claim's data, model, schedule."""
+def _rank(row: LedgerRow) -> tuple[bool, bool, bool, bool, int, Network]:
+    """Return the key that sorts better evidence first.
+
+    Exact, of enough seeds to be judged, of the claim's data, model, schedule.
+    """
     assert row.network is not None, "nothing is ranked without evidence"
+    is_few = not row.is_counted and row.value is not None and row.value.n < FEWEST_JUDGED
     known = row.network.dataset.split("-")[0] in (row.claim.datasets or ("cifar10",))
     other_model = bool(row.claim.models) and row.network.model not in row.claim.models
     protocol = row.network.protocol
     rank = PROTOCOL_RANKS.index(protocol) if protocol in PROTOCOL_RANKS else len(PROTOCOL_RANKS)
-    return not row.exact, not known, other_model, rank, row.network
+    return not row.exact, is_few, not known, other_model, rank, row.network
