@@ -161,7 +161,7 @@ def _rows(measured: Benchmark) -> list[Row]:
     import torch
 
     same = {
-        "run": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "commit": source_commit(),
         "machine": measured.machine,
         "torch": torch.__version__.partition("+")[0],
