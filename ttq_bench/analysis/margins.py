@@ -79,7 +79,7 @@ MARGINS = (
     Fixed(
         "seeds of `mnist`, was 10: ten more, whose networks are kept, for Q1 excess", "20",
         ("A1 different", "A1 direction", "A1 capacity", "B1 close", "B1 no value", "Q1", "Q2"),
-        _at("2026-12-01T03:20"), "", protocol="mnist",
+        _at("2026-12-01T03:25"), "dafb956", protocol="mnist",
     ),
 )  # fmt: skip
 

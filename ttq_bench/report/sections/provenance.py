@@ -97,10 +97,8 @@ def caveats(tables: Tables) -> Iterator[str]:
     measured_by = [_commit_of(probe) for probe in tables.probes]
     if changed_probes := sum(commit.endswith("+dirty") for commit in measured_by):
         yield (
-            f"So did {changed_probes} of {len(measured_by)} probes (equal scales after training)."
-            if changed.any()
-            else f"{changed_probes} of {len(measured_by)} probes (equal scales after training) ran"
-            " on code with changes that no commit holds."
+            f"{changed_probes} of {len(measured_by)} probes (equal scales after training) ran on"
+            " code with changes that no commit holds."
         )
     diverged = int((trials["outcome"] == "diverged").sum())
     if diverged:
